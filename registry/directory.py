@@ -1,0 +1,166 @@
+"""The look-up: an immutable view of the registry in force, made anew as a whole whenever it changes."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from schemas.registry import AccessKey, Account, Epoch, Placement, Product, Registry, Trial, epoch_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement with what it implies; times are Unix milliseconds, `until_ms` is excluded."""
+
+    placement_id: str
+    place_id: str
+    account_id: str
+    trial_id: str
+    product_id: str
+    arm: str
+    from_ms: int
+    until_ms: int
+    match: Mapping[str, str]
+
+    def covers(self, at_ms: int) -> bool:
+        """Tell whether it stands there at *at_ms*."""
+        return self.from_ms <= at_ms < self.until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpan:
+    """A trial with its times in Unix milliseconds; `ends_ms` is excluded."""
+
+    trial_id: str
+    product_id: str
+    arms: tuple[str, ...]
+    starts_ms: int
+    ends_ms: int
+    baseline_from_ms: int | None
+
+    def covers(self, at_ms: int) -> bool:
+        """Tell whether the trial, or the baseline before it, runs at *at_ms*."""
+        first = self.starts_ms if self.baseline_from_ms is None else min(self.baseline_from_ms, self.starts_ms)
+        return first <= at_ms < self.ends_ms
+
+    def in_baseline(self, at_ms: int) -> bool:
+        """Tell whether *at_ms* lies before the start: stored with an empty arm, outside the readout."""
+        return at_ms < self.starts_ms
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The registry in force. `version` is its offset on the topic, -1 where there is none yet."""
+
+    version: int = -1
+    registry: Registry | None = None
+    keys: Mapping[str, AccessKey] = field(default_factory=dict)
+    """By SHA-256 of the key."""
+    epochs: tuple[Epoch, ...] = ()
+
+    @cached_property
+    def accounts(self) -> Mapping[str, Account]:
+        """Accounts by id."""
+        return {a.id: a for a in self.registry.accounts} if self.registry else {}
+
+    @cached_property
+    def products(self) -> Mapping[str, Product]:
+        """Products by id."""
+        return {p.id: p for p in self.registry.products} if self.registry else {}
+
+    @cached_property
+    def trials(self) -> Mapping[str, Trial]:
+        """Trials by id."""
+        return {t.id: t for t in self.registry.trials} if self.registry else {}
+
+    @cached_property
+    def placements(self) -> Mapping[str, Placement]:
+        """Placements by id."""
+        return {p.id: p for p in self.registry.placements} if self.registry else {}
+
+    @cached_property
+    def trial_spans(self) -> Mapping[str, TrialSpan]:
+        """Trials by id, with times in milliseconds."""
+        return {
+            t.id: TrialSpan(
+                trial_id=t.id,
+                product_id=t.product,
+                arms=tuple(t.arms),
+                starts_ms=epoch_ms(t.starts),
+                ends_ms=epoch_ms(t.ends),
+                baseline_from_ms=None if t.baseline_from is None else epoch_ms(t.baseline_from),
+            )
+            for t in self.trials.values()
+        }
+
+    @cached_property
+    def trials_of_product(self) -> Mapping[str, tuple[TrialSpan, ...]]:
+        """Trials of each product, by start."""
+        found: dict[str, list[TrialSpan]] = defaultdict(list)
+        for span in sorted(self.trial_spans.values(), key=lambda s: s.starts_ms):
+            found[span.product_id].append(span)
+        return {product: tuple(spans) for product, spans in found.items()}
+
+    @cached_property
+    def placed(self) -> Mapping[str, Placed]:
+        """Placements by id, resolved."""
+        return {
+            p.id: Placed(
+                placement_id=p.id,
+                place_id=p.place_id,
+                account_id=p.account or "",
+                trial_id=p.trial,
+                product_id=self.trials[p.trial].product,
+                arm=p.arm,
+                from_ms=epoch_ms(p.from_),
+                until_ms=epoch_ms(p.until),
+                match=p.match,
+            )
+            for p in self.placements.values()
+        }
+
+    @cached_property
+    def _by_match(self) -> Mapping[str, tuple[Placed, ...]]:
+        found: dict[str, list[Placed]] = defaultdict(list)
+        for placed in self.placed.values():
+            if placed.match:
+                found[placed.account_id].append(placed)
+        # Most keys first, so that the most exact placement wins.
+        return {a: tuple(sorted(ps, key=lambda p: (-len(p.match), p.placement_id))) for a, ps in found.items()}
+
+    def match(self, account_id: str, keys: Mapping[str, str]) -> tuple[Placed, ...]:
+        """Return the account's placements all of whose match keys *keys* has, whatever their times."""
+        return tuple(
+            placed
+            for placed in self._by_match.get(account_id, ())
+            if all(keys.get(name) == value for name, value in placed.match.items())
+        )
+
+    @cached_property
+    def _products_of_account(self) -> Mapping[str, frozenset[str]]:
+        placed: dict[str, set[str]] = defaultdict(set)
+        for spot in self.placed.values():
+            placed[spot.account_id].add(spot.product_id)
+        return {
+            account.id: frozenset(placed[account.id] if account.products is None else account.products)
+            for account in self.accounts.values()
+        }
+
+    def products_of(self, account_id: str) -> frozenset[str]:
+        """Return the products that the account may name in a batch push."""
+        return self._products_of_account.get(account_id, frozenset())
+
+    def key_of(self, presented: str, *, now_ms: int) -> AccessKey | None:
+        """Return the valid key that *presented* is, or None where it is unknown, expired or revoked."""
+        key = self.keys.get(hashlib.sha256(presented.encode()).hexdigest())
+        if key is None or key.revoked_at is not None:
+            return None
+        if key.expires_at is not None and epoch_ms(key.expires_at) <= now_ms:
+            return None
+        return key
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """The newest epoch of `pilot-events.v1`."""
+        return max(self.epochs, key=lambda e: e.number, default=None)

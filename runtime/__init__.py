@@ -1,0 +1,1 @@
+"""What every role stands on: settings, clock, errors, logging, metrics, Kafka and ClickHouse clients."""

@@ -1,0 +1,139 @@
+"""The one place where Kafka clients are made, with the settings that were measured to matter."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from runtime.errors import UnavailableError
+from runtime.settings import KafkaSettings
+
+__all__ = [
+    "KafkaError",
+    "LogRecord",
+    "TopicPartition",
+    "make_admin",
+    "make_consumer",
+    "make_producer",
+]
+
+EMBEDDED_BOOTSTRAP = "127.0.0.1:9092"
+
+
+class LogRecord(NamedTuple):
+    """A Kafka record as this project reads it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes
+    headers: dict[str, bytes]
+
+
+def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "bootstrap_servers": (settings.bootstrap or EMBEDDED_BOOTSTRAP).split(","),
+        "client_id": client_id,
+        "security_protocol": settings.security_protocol,
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "reconnect_backoff_ms": 50,
+        "reconnect_backoff_max_ms": 1000,
+    }
+    if settings.sasl_mechanism:
+        config["sasl_mechanism"] = settings.sasl_mechanism
+        config["sasl_plain_username"] = settings.sasl_username
+        config["sasl_plain_password"] = (
+            settings.sasl_password.get_secret_value() if settings.sasl_password else None
+        )
+    if settings.ssl_cafile:
+        config["ssl_cafile"] = str(settings.ssl_cafile)
+    return config
+
+
+def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> KafkaProducer:
+    """Return a producer that acknowledges on all in-sync replicas and repeats nothing within its session.
+
+    Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers.
+    """
+    try:
+        return KafkaProducer(
+            **_common(settings, client_id),
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=linger_ms,
+            batch_size=524_288,
+            max_request_size=settings.max_message_bytes,
+            delivery_timeout_ms=int(settings.delivery_timeout_s * 1000),
+            max_block_ms=2000,
+        )
+    except KafkaError as error:
+        raise unavailable(settings) from error
+
+
+def make_consumer(
+    settings: KafkaSettings, *, client_id: str, group_id: str | None = None, **config: Any
+) -> KafkaConsumer:
+    """Return a consumer that commits only when told, from the earliest record where nothing was committed.
+
+    Raises `UnavailableError` where no broker answers.
+    """
+    options: dict[str, Any] = {
+        "group_id": group_id,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": settings.max_message_bytes,
+        "fetch_max_bytes": 4 * settings.max_message_bytes,
+        "fetch_max_wait_ms": 100,
+        "max_poll_records": 2000,
+        "exclude_internal_topics": True,
+    }
+    try:
+        return KafkaConsumer(**_common(settings, client_id), **(options | config))
+    except KafkaError as error:
+        raise unavailable(settings) from error
+
+
+def make_admin(settings: KafkaSettings, *, client_id: str = "avenue-admin") -> KafkaAdminClient:
+    """Return an admin client. Raises `UnavailableError` where no broker answers."""
+    try:
+        return KafkaAdminClient(**_common(settings, client_id))
+    except KafkaError as error:
+        raise unavailable(settings) from error
+
+
+def unavailable(settings: KafkaSettings) -> UnavailableError:
+    """Return the error that names the cluster and the next step."""
+    return UnavailableError(
+        f"no Kafka broker answers at {settings.bootstrap or EMBEDDED_BOOTSTRAP}; "
+        "start one with `avenue up`, or point AVENUE_KAFKA__BOOTSTRAP at yours"
+    )
+
+
+def log_record(record: Any) -> LogRecord:
+    """Return kafka-python's *record* as ours; headers that repeat keep their last value."""
+    return LogRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value or b"",
+        dict(record.headers or ()),
+    )
+
+
+def ensure_topics(admin: KafkaAdminClient, topics: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Create the *topics* that are not there; those that are stay as they are."""
+    present = set(admin.list_topics())
+    missing = {name: spec for name, spec in topics if name not in present}
+    if not missing:
+        return
+    try:
+        admin.create_topics(missing, wait_for_metadata=True)
+    except TopicAlreadyExistsError:
+        # Another role was quicker, which is as good.
+        return

@@ -1,0 +1,67 @@
+"""Every metric of every role, defined once. Names are `avenue_<role>_<noun>_<unit or total>`; labels come from closed sets."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+# gateway
+GATEWAY_EVENTS = Counter(
+    "avenue_gateway_events_total", "Events by outcome; one per event", ["account", "platform", "outcome", "reason"]
+)
+GATEWAY_REQUESTS = Counter(
+    "avenue_gateway_requests_total",
+    "Requests answered, handshakes and refused ones included; unknown accounts and flows are '-'",
+    ["account", "flow", "status"],
+)
+GATEWAY_REQUEST_SECONDS = Histogram(
+    "avenue_gateway_request_seconds", "Request in to answer out", ["flow"], buckets=_LATENCY_S
+)
+GATEWAY_INFLIGHT_BYTES = Gauge("avenue_gateway_inflight_bytes", "Bytes being published")
+GATEWAY_RECORDS = Counter("avenue_gateway_records_total", "Kafka records published", ["topic"])
+GATEWAY_PUBLISH_ERRORS = Counter(
+    "avenue_gateway_publish_errors_total", "Publishes that failed", ["topic", "cause"]
+)
+GATEWAY_DUPLICATE_WINDOW = Gauge("avenue_gateway_duplicate_window_ids", "Event ids remembered")
+
+# worker
+WORKER_EVENTS = Counter(
+    "avenue_worker_events_total", "Lines by what was made of them: counted, repeated, late, disordered, rejected", ["outcome"]
+)
+WORKER_RECORDS = Counter("avenue_worker_records_total", "Records taken in")
+WORKER_CELLS_OPEN = Gauge("avenue_worker_cells_open", "Open cells held in memory")
+WORKER_IDS = Gauge("avenue_worker_ids", "Event ids held for dedupe")
+WORKER_ROWS = Counter("avenue_worker_rows_total", "Rows sent to product-metrics", ["sort"])
+WORKER_REBUILDS = Counter("avenue_worker_rebuilds_total", "Sources rebuilt from the log", ["cause"])
+WORKER_REBUILD_SECONDS = Histogram(
+    "avenue_worker_rebuild_seconds", "One rebuild", buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+)
+WORKER_WATERMARK = Gauge("avenue_worker_watermark_seconds", "Highest received_at of a source, Unix seconds", ["partition"])
+WORKER_PROGRESS_AGE = Gauge("avenue_worker_progress_age_seconds", "Since a waiting record was last taken in; 0 when none waits")
+
+# sink
+SINK_ROWS = Counter("avenue_sink_rows_total", "Rows inserted", ["table"])
+SINK_INSERT_SECONDS = Histogram("avenue_sink_insert_seconds", "One insert", ["table"], buckets=_LATENCY_S)
+SINK_RETRIES = Counter("avenue_sink_retries_total", "Inserts tried again", ["table"])
+SINK_REJECTS = Counter("avenue_sink_rejects_total", "Foreign lines that could not be stored", ["topic"])
+CONSUMER_LAG = Gauge(
+    "avenue_consumer_lag_records", "Records between a group's position and the end", ["topic", "partition", "group"]
+)
+END_TO_END = Histogram(
+    "avenue_end_to_end_seconds", "Received by the gateway to visible in ClickHouse", buckets=_LATENCY_S
+)
+END_TO_END_MAX = Gauge("avenue_end_to_end_max_seconds", "Longest of the last minute")
+SETTLE_BLOCKS = Counter("avenue_settle_blocks_total", "Blocks settled, by why", ["cause"])
+SETTLE_SECONDS = Histogram("avenue_settle_run_seconds", "One settlement run", buckets=_LATENCY_S)
+SETTLE_PENDING = Gauge("avenue_settle_pending_blocks", "Closed or marked blocks that wait")
+RECONCILE_DIFFERENCE = Gauge(
+    "avenue_reconcile_difference", "Unexplained differences between live cells and stored events, standing"
+)
+CONSERVATION_GAP = Gauge("avenue_conservation_gap_lines", "Left side less right side of a sum", ["sum"])
+
+# reports
+REPORT_REQUESTS = Counter("avenue_reports_requests_total", "Read requests", ["route", "status"])
+REPORT_SECONDS = Histogram("avenue_reports_request_seconds", "Read request", ["route"], buckets=_LATENCY_S)
+
+# every role
+READY = Gauge("avenue_role_ready", "1 when every dependency of a role is ready", ["dependency"])
+REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in force")

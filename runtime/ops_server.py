@@ -1,0 +1,76 @@
+"""The ops port of every role: `/metrics`, `/health/live`, `/health/ready`, in a thread of its own.
+
+It answers while the role's own loop is stuck, which is when it is needed most.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from runtime.errors import ConfigurationError
+from runtime.health import Health
+
+StartResponse = Callable[..., Any]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    # Fails on a taken port instead of sharing it.
+    allow_reuse_port = False
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
+        """Keep probes out of the log."""
+
+
+class OpsServer:
+    """Serves *health* and the process's metrics. Raises `ConfigurationError` where the port is taken."""
+
+    def __init__(self, health: Health, *, host: str, port: int) -> None:
+        self._health = health
+        self._metrics = make_wsgi_app()
+        try:
+            self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_QuietHandler)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the ops port {host}:{port} cannot be opened ({error.strerror}); choose another with --ops-port or AVENUE_HTTP__OPS_PORT"
+            ) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="ops", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._server.server_port
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            metrics: Iterable[bytes] = self._metrics(environ, start_response)
+            return metrics
+        if path == "/health/live":
+            return _json(start_response, "200 OK", {"live": True})
+        if path == "/health/ready":
+            state = self._health.read()
+            return _json(start_response, "200 OK" if state["ready"] else "503 Service Unavailable", state)
+        return _json(start_response, "404 Not Found", {"paths": ["/metrics", "/health/live", "/health/ready"]})
+
+
+def _json(start_response: StartResponse, status: str, body: dict[str, Any]) -> Iterable[bytes]:
+    start_response(status, [("Content-Type", "application/json")])
+    return [json.dumps(body).encode()]

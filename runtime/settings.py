@@ -1,0 +1,218 @@
+"""Every setting of every role: environment variables `AVENUE_<GROUP>__<NAME>` or the same in `avenue.toml`.
+
+Each bound states its reason. Unknown names are refused: a misspelt setting must not be silently ignored.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from runtime.errors import ConfigurationError
+
+PREFIX = "AVENUE_"
+# Read before settings exist, or by tests and tools only.
+OUTSIDE_SETTINGS = frozenset({"AVENUE_HOME", "AVENUE_CONFIG", "AVENUE_REQUIRE_SERVICES"})
+OUTSIDE_PREFIXES = ("AVENUE_TEST_", "AVENUE_BENCH_")
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Group(BaseModel):
+    """A group of settings: frozen, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Group):
+    """The cluster and its clients."""
+
+    bootstrap: str | None = Field(None, description="host:port,…; absent: the embedded broker is started")
+    port: Port = Field(9092, description="where the embedded broker listens; 0 or a taken one: a free port is picked")
+    heap_mb: Positive = Field(512, description="the embedded broker's Java heap")
+    partitions: Annotated[int, Field(gt=0, le=1024)] = Field(
+        4, description="of pilot-events and product-metrics in a new epoch; 64 in production"
+    )
+    replication: Positive = Field(1, description="replicas of each topic; 3 in production")
+    min_insync: Positive = Field(1, description="replicas that must have a record before it is acknowledged; 2 in production")
+    max_message_bytes: Positive = Field(8_388_608, description="largest Kafka message; holds the largest record with room")
+    delivery_timeout_s: Seconds = Field(15.0, description="a record not acknowledged by then is an error to the sender")
+    request_timeout_s: Seconds = Field(5.0, description="one request to a broker")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+
+
+class ClickHouseSettings(Group):
+    """The store."""
+
+    dsn: SecretStr | None = Field(None, description="http(s)://user:password@host:port; absent: chDB in the home folder")
+    database: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = "avenue"
+    max_threads: Positive = Field(2, description="per query: one query must not take the whole machine")
+    max_memory_mb: Positive = Field(2048, description="per query; chDB's own default is 90 % of the machine")
+    query_timeout_s: Seconds = Field(30.0, description="a reader's query is ended after this")
+    event_retention_days: Positive = Field(365, description="stored events stay this long after their trial's end")
+
+
+class HttpSettings(Group):
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: Port = Field(9480, description="gateway, pages, API")
+    ops_host: str = "127.0.0.1"
+    ops_port: Port = Field(9400, description="/metrics and /health")
+    public_url: str | None = Field(None, description="address that users see, for links; default http://host:port")
+
+
+class GatewaySettings(Group):
+    """What the gateway takes in, and how long it waits."""
+
+    max_body_bytes: Positive = Field(8_388_608, description="unpacked; larger is 413")
+    max_events: Positive = Field(10_000, description="events of one request; more is 413")
+    max_event_age_days: Annotated[int, Field(gt=0, le=400)] = Field(30, description="older is occurred_at_too_old")
+    max_ahead_s: Seconds = Field(300.0, description="further ahead is occurred_at_in_future; also the protocol's lead")
+    inflight_bytes: Positive = Field(67_108_864, description="being published; beyond it 503, since the client's buffer has no bound")
+    record_events: Annotated[int, Field(gt=0, le=500)] = Field(500, description="events of one Kafka record")
+    record_bytes: Positive = Field(1_048_576, description="bytes of one Kafka record")
+    coalesce_ms: Annotated[float, Field(ge=0, le=1000)] = Field(4.0, description="wait for company before a record is sent")
+    publish_timeout_s: Seconds = Field(4.0, description="native pushes but live and SPI, which get fast_publish_timeout_s")
+    fast_publish_timeout_s: Seconds = Field(1.5, description="live play and SPI: the platform hangs up after 2 s")
+    batch_publish_timeout_s: Seconds = Field(15.0, description="batch push")
+    duplicate_window_ids: Positive = Field(1_000_000, description="event ids remembered, about 100 bytes each")
+    duplicate_window_hours: Positive = Field(24, description="how long an id is remembered")
+    idempotency_keys: Positive = Field(10_000, description="answers kept for Idempotency-Key")
+    idempotency_minutes: Positive = Field(10, description="how long they are kept")
+    consent_subjects: Positive = Field(1_000_000, description="subjects whose consent state is held; beyond it the gateway stops")
+    requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
+
+
+class WorkerSettings(Group):
+    """The Faust worker. Grace, lead and slack are part of the epoch: a worker with others refuses to start."""
+
+    grace_s: Positive = Field(120, description="how long after its minute an event still counts live")
+    lead_s: Positive = Field(300, description="how far partners' clocks may be ahead")
+    slack_s: Positive = Field(60, description="disorder of one source")
+    flush_s: Seconds = Field(0.5, description="touched cells are sent this often")
+    max_ids: Positive = Field(4_000_000, description="ids held for dedupe; the worker stops rather than forget")
+    max_cells: Positive = Field(500_000, description="open cells held; the worker stops rather than forget")
+    session_timeout_s: Seconds = Field(10.0, description="a dead worker's partitions move after this")
+    heartbeat_s: Seconds = Field(3.0, description="three within a session")
+    reject_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="undecodable share of recent lines above which the worker stops and pages"
+    )
+
+
+class SinkSettings(Group):
+    """Topics to ClickHouse."""
+
+    batch_rows: Positive = Field(50_000, description="an insert costs about 13 ms whatever is in it")
+    batch_bytes: Positive = Field(33_554_432, description="memory of one insert")
+    batch_wait_s: Seconds = Field(0.25, description="a reader sees a row this much later at most")
+    insert_timeout_s: Seconds = Field(60.0, description="one insert")
+    settle_every_s: Seconds = Field(5.0, description="closed or marked blocks are looked for this often")
+    settle_blocks: Positive = Field(500, description="blocks of one settlement run")
+
+
+class ReportSettings(Group):
+    """The read side."""
+
+    session_hours: Positive = Field(12, description="how long a sign-in lasts")
+    max_points: Positive = Field(100_000, description="points of one metrics answer")
+    export_rows: Positive = Field(50_000_000, description="rows of one export")
+    queries: Positive = Field(4, description="queries at once; one client a thread")
+
+
+class LogSettings(Group):
+    """Logs."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(Group):
+    """All of them."""
+
+    home: Path = Path(".avenue")
+    profile: Literal["embedded", "production"] = "embedded"
+    master_key_file: Path | None = Field(None, description="wraps the hash keys; made in the home folder when embedded")
+    kafka: KafkaSettings = KafkaSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    http: HttpSettings = HttpSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    worker: WorkerSettings = WorkerSettings()
+    sink: SinkSettings = SinkSettings()
+    report: ReportSettings = ReportSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Return the settings of `avenue.toml` (in the working folder, or `AVENUE_CONFIG`) under those of *environ*.
+
+    *overrides* are top-level fields, over both; a dict is merged into its group. Raises `ConfigurationError` with
+    every fault and the nearest known name.
+    """
+    environ = os.environ if environ is None else environ
+    tree = _file_tree(environ)
+    for name, text in environ.items():
+        if name.startswith(PREFIX) and name not in OUTSIDE_SETTINGS and not name.startswith(OUTSIDE_PREFIXES):
+            _place(tree, name.removeprefix(PREFIX).lower().split("__"), text)
+    if home := environ.get("AVENUE_HOME"):
+        tree["home"] = home
+    for name, value in overrides.items():
+        if value is not None:
+            tree[name] = {**tree.get(name, {}), **value} if isinstance(value, dict) else value
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(item) for item in error.errors())) from error
+
+
+def _file_tree(environ: Mapping[str, str]) -> dict[str, Any]:
+    path = Path(environ.get("AVENUE_CONFIG", "avenue.toml"))
+    if not path.exists():
+        if "AVENUE_CONFIG" in environ:
+            raise ConfigurationError(f"AVENUE_CONFIG names {path}, which does not exist")
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _place(tree: dict[str, Any], path: list[str], text: str) -> None:
+    for part in path[:-1]:
+        inner = tree.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigurationError(f"{PREFIX}{'__'.join(path).upper()}: {part} is a value, not a group")
+        tree = inner
+    tree[path[-1]] = text
+
+
+def _explain(item: Any) -> str:
+    path = [str(part) for part in item["loc"]]
+    name = PREFIX + "__".join(path).upper()
+    if item["type"] != "extra_forbidden":
+        return f"{name}: {item['msg']} (got {type(item['input']).__name__})"
+    known = known_names()
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}")
+
+
+def known_names() -> list[str]:
+    """Return the environment name of every setting."""
+    names: list[str] = []
+    for field, info in Settings.model_fields.items():
+        group = info.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            names += [f"{PREFIX}{field}__{name}".upper() for name in group.model_fields]
+        else:
+            names.append(f"{PREFIX}{field}".upper())
+    return names

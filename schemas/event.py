@@ -1,0 +1,115 @@
+"""The pilot-usage event, version 1, as a partner sends it: the source of truth of every other form."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Kind = Literal[
+    "exposure",
+    "interaction",
+    "use.started",
+    "use.completed",
+    "order.paid",
+    "order.refunded",
+    "trade_in.quoted",
+    "trade_in.completed",
+    "rating.given",
+    "content.published",
+    "consent.granted",
+    "consent.withdrawn",
+    "device.online",
+    "device.offline",
+    "device.reported",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+CONSENT_KINDS = frozenset({"consent.granted", "consent.withdrawn"})
+USE_OUTCOMES: tuple[str, ...] = ("ok", "failed", "abandoned")
+Platform = Literal["douyin", "bilibili", "meituan", "aihuishou", "sunmi"]
+PLATFORMS: tuple[str, ...] = get_args(Platform)
+
+EVENT_ID_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}\Z"
+TIME_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+)
+MAX_DURATION_MS = 86_400_000
+MAX_AMOUNT_FEN = 10**12
+MAX_SUBJECT_CHARS = 128
+MAX_ATTRIBUTES = 32
+MAX_ATTRIBUTE_KEY_CHARS = 64
+MAX_ATTRIBUTE_TEXT_CHARS = 256
+MAX_ATTRIBUTES_BYTES = 4096
+MAX_EVENT_BYTES = 16_384
+MAX_ID_CHARS = 64
+# Numbers beyond 64 bits cannot be read back by every reader of the log.
+MAX_ATTRIBUTE_NUMBER = 2**63 - 1
+
+_TIME = re.compile(TIME_PATTERN)
+# RFC 3339 allows any number of fraction digits; datetime keeps six.
+_LONG_FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
+
+
+def parse_time_ms(text: str) -> int:
+    """Return *text*, an RFC 3339 time with an offset, as Unix milliseconds (rounded down).
+
+    Raises `ValueError` where *text* is of another form or names no real time.
+    """
+    if not _TIME.match(text):
+        raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
+    moment = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", text.upper()))
+    offset = moment.utcoffset()
+    if offset is None or abs(offset.total_seconds()) >= 24 * 3600:
+        raise ValueError("the offset must be less than a day")
+    # Integer arithmetic: a float of seconds would lose milliseconds for far years.
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _check_time(text: str) -> str:
+    parse_time_ms(text)
+    return text
+
+
+EventId = Annotated[str, StringConstraints(pattern=EVENT_ID_PATTERN)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
+Opaque = Annotated[str, StringConstraints(max_length=MAX_SUBJECT_CHARS)]
+AttributeKey = Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_KEY_CHARS)]
+AttributeText = Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_TEXT_CHARS)]
+AttributeInt = Annotated[int, Field(ge=-MAX_ATTRIBUTE_NUMBER, le=MAX_ATTRIBUTE_NUMBER)]
+AttributeFloat = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PilotEvent(BaseModel):
+    """One use, order, rating or device report, as pushed to `POST /v1/events`.
+
+    Strict: no field is coerced, and an unknown one is refused, since a misspelt field is lost data.
+    `null` in an optional field is the same as its absence.
+    """
+
+    # Python's own expressions, so that the derived msgspec Struct applies the very same ones.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, regex_engine="python-re")
+
+    event_id: EventId
+    kind: Kind
+    occurred_at: Annotated[str, AfterValidator(_check_time)]
+    product_id: Identifier | None = None
+    placement_id: Identifier | None = None
+    trial_id: Identifier | None = None
+    arm: Identifier | None = None
+    subject: Opaque | None = None
+    session_id: Opaque | None = None
+    outcome: Literal["ok", "failed", "abandoned"] | None = None
+    duration_ms: Annotated[int, Field(ge=0, le=MAX_DURATION_MS)] | None = None
+    amount_fen: Annotated[int, Field(ge=0, le=MAX_AMOUNT_FEN)] | None = None
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    attributes: (
+        Annotated[
+            dict[AttributeKey, AttributeText | bool | AttributeInt | AttributeFloat],
+            Field(max_length=MAX_ATTRIBUTES),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,115 @@
+"""The lines of the topics: one JSON object a line, several lines a Kafka record, read by Python and ClickHouse alike.
+
+A record of `pilot-events.v1` is a micro-batch of one partition. Its lines begin with a placeholder for their
+position, which the sink fills in by one replacement of bytes per record, without decoding.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from schemas.event import Kind
+
+POSITION_PLACEHOLDER = b'{"epoch":0,"line":'
+SCHEMA_VERSION = b"1"
+HEADER_SCHEMA = "schema-version"
+HEADER_ACCOUNTS = "accounts"
+"""JSON object, account id to number of lines: lets the sink count what it does not decode."""
+
+
+class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """One accepted event on `pilot-events.v1`: placed, pseudonymised, stamped.
+
+    Times are Unix milliseconds UTC, money is integer fen, hashes are 32 hex digits, absent text is ''.
+    """
+
+    event_id: str
+    account_id: str
+    platform: str
+    product_id: str
+    trial_id: str
+    kind: Kind
+    occurred_ms: int
+    received_ms: int
+    delivery_id: str
+    placement_id: str = ""
+    arm: str = ""
+    outcome: str = ""
+    subject: str = ""
+    session_id: str = ""
+    duration_ms: int | None = None
+    amount_fen: int | None = None
+    rating: int | None = None
+    attributes: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class CountedEvent(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a `StoredEvent` that the live metrics need; the rest of the line is skipped unread."""
+
+    event_id: str
+    account_id: str
+    platform: str
+    product_id: str
+    trial_id: str
+    kind: str
+    occurred_ms: int
+    received_ms: int
+    placement_id: str = ""
+    arm: str = ""
+    outcome: str = ""
+    subject: str = ""
+    session_id: str = ""
+    duration_ms: int | None = None
+    amount_fen: int | None = None
+    rating: int | None = None
+
+
+class RejectLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One kept reject on `pilot-rejects.v1`; `reject_id` is the same for the same account, flow, reason and bytes."""
+
+    reject_id: str
+    account_id: str
+    platform: str
+    flow: str
+    reason: str
+    field: str = ""
+    message: str = ""
+    event_id: str = ""
+    payload: str = ""
+    """JSON text: allow-listed fields only, the subject as its first-step hash, other leaves as type and length."""
+    received_ms: int
+    delivery_id: str = ""
+    index: int = 0
+
+
+class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request was answered, on `pilot-deliveries.v1`; the source of every 'received' and 'accepted'."""
+
+    delivery_id: str
+    account_id: str
+    platform: str
+    flow: str
+    status: int
+    received: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    reasons: dict[str, int] = {}
+    body_bytes: int = 0
+    received_ms: int
+    answered_ms: int
+    replay: bool = False
+
+
+def encode_record(lines: Iterable[bytes]) -> bytes:
+    """Return the value of an events record: *lines* (encoded `StoredEvent`s) with their position placeholders."""
+    return b"\n".join(b'%b%d,%b' % (POSITION_PLACEHOLDER, index, line[1:]) for index, line in enumerate(lines))
+
+
+def fill_positions(value: bytes, *, epoch: int, partition: int, offset: int) -> bytes:
+    """Return record *value* with the position of each line in place of the placeholder.
+
+    Text inside a line cannot hold the placeholder: JSON escapes its quotes.
+    """
+    place = b'{"epoch":%d,"partition":%d,"offset":%d,"line":' % (epoch, partition, offset)
+    return value.replace(POSITION_PLACEHOLDER, place)

@@ -1,0 +1,196 @@
+"""The registry: avenue, startups, products, trials, accounts, placements, keys, epochs. What the file may say."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from schemas.event import Kind, Platform
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file|plain):.+$")]
+MetricId = Literal[
+    "events",
+    "subjects",
+    "sessions",
+    "exposures",
+    "interactions",
+    "starts",
+    "completions",
+    "success_rate",
+    "failure_rate",
+    "abandon_rate",
+    "duration_mean",
+    "duration_p50",
+    "duration_p95",
+    "orders",
+    "revenue_fen",
+    "refund_rate",
+    "trade_ins",
+    "rating_mean",
+    "uptime",
+    "coverage",
+]
+
+# Per platform: the flows an account may have secrets for, and the keys its placements are matched on.
+FLOWS: dict[str, tuple[str, ...]] = {
+    "douyin": ("webhook", "life-spi", "live", "trade", "push"),
+    "bilibili": ("webhook", "push"),
+    "meituan": ("waimai", "service", "push"),
+    "aihuishou": ("webhook", "push"),
+    "sunmi": ("callback", "receipt", "push"),
+}
+MATCH_KEYS: dict[str, tuple[str, ...]] = {
+    "douyin": ("account_id", "room_id", "client_key"),
+    "bilibili": ("client_id", "room_id"),
+    "meituan": ("app_poi_code", "ePoiId", "opBizCode"),
+    "aihuishou": ("store_id",),
+    "sunmi": ("sn", "shop_id"),
+}
+
+
+class Entry(BaseModel):
+    """Anything in the registry: frozen, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Name(Entry):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class OpeningHours(Entry):
+    """Daily hours as local `HH:MM`; `until` may be `24:00`. Default: always open."""
+
+    opens: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
+    closes: Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")] = "24:00"
+
+
+class Avenue(Entry):
+    """The street."""
+
+    id: Id
+    name: Name
+    length_m: Annotated[int, Field(gt=0)] = 200
+    timezone: Literal["Asia/Shanghai"] = "Asia/Shanghai"
+    hours: OpeningHours = OpeningHours()
+
+
+class Startup(Entry):
+    """A company that pilots products."""
+
+    id: Id
+    name: Name
+
+
+class Product(Entry):
+    """A product of one startup."""
+
+    id: Id
+    startup: Id
+    name: Name
+
+
+class Trial(Entry):
+    """One product's trial: from *starts* until before *ends*."""
+
+    id: Id
+    product: Id
+    starts: AwareDatetime
+    ends: AwareDatetime
+    arms: Annotated[list[Id], Field(min_length=1)]
+    unit: Literal["placement-day"] = "placement-day"
+    hypothesis: Name
+    primary_metric: MetricId
+    guardrails: list[MetricId] = []
+    planned_units: Annotated[int, Field(gt=0)] | None = None
+    smallest_effect: Annotated[float, Field(gt=0)] | None = None
+    baseline_from: AwareDatetime | None = None
+
+
+class Account(Entry):
+    """A partner's account: who may send, and how it signs."""
+
+    id: Id
+    platform: Platform
+    public_url: str | None = None
+    secrets: dict[str, Annotated[list[SecretReference], Field(min_length=1, max_length=2)]] = {}
+    products: list[Id] | None = None
+    message_types: dict[str, Kind] = {}
+    max_age_s: Annotated[int, Field(gt=0)] = 86_400
+    max_event_age_days: Annotated[int, Field(gt=0, le=400)] | None = Field(None, alias="max_event_age")
+
+    @field_validator("max_event_age_days", mode="before")
+    @classmethod
+    def _days(cls, value: Any) -> Any:
+        """Take `30` or `"30d"`."""
+        if isinstance(value, str) and value.endswith("d") and value[:-1].isdigit():
+            return int(value[:-1])
+        return value
+
+
+class Placement(Entry):
+    """Where one product stands on the avenue for a time, and by what the platform names it."""
+
+    id: Id
+    trial: Id
+    arm: Id
+    account: Id | None = None
+    match: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=128)]] = {}
+    place: Id | None = None
+    metre: Annotated[float, Field(ge=0)]
+    side: Literal["north", "south"]
+    zone: str = ""
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+    heartbeat_s: Annotated[int, Field(gt=0)] | None = None
+    hours: OpeningHours | None = None
+
+    @property
+    def place_id(self) -> str:
+        """The spot it stands at: two placements at one spot are one place."""
+        return self.place or self.id
+
+
+class Registry(Entry):
+    """The whole file; applied as a whole."""
+
+    demo: bool = False
+    avenue: Avenue
+    startups: list[Startup] = []
+    products: list[Product] = []
+    trials: list[Trial] = []
+    accounts: list[Account] = []
+    placements: list[Placement] = []
+
+
+class AccessKey(Entry):
+    """An access key as kept: its hash, never itself. `scope` is account:ID, startup:ID, operator or programme."""
+
+    id: str
+    scope: Annotated[str, StringConstraints(pattern=r"^(account:[a-z0-9-]+|startup:[a-z0-9-]+|operator|programme)$")]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    prefix: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
+
+
+class Epoch(Entry):
+    """One life of `pilot-events.v1`: its topic id, its partitions and the tolerances it is counted by."""
+
+    number: Annotated[int, Field(ge=1, le=4095)]
+    topic_id: str
+    partitions: Annotated[int, Field(gt=0, le=1024)]
+    grace_ms: Annotated[int, Field(gt=0)]
+    lead_ms: Annotated[int, Field(gt=0)]
+    slack_ms: Annotated[int, Field(gt=0)]
+    began_at: AwareDatetime
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Return *moment* (aware) as Unix milliseconds."""
+    return round(moment.timestamp() * 1000)

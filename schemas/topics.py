@@ -1,0 +1,109 @@
+"""The topics: names, keys, partitions, retention. The only place with topic strings."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+DAY_S = 86_400
+
+
+class Topic(StrEnum):
+    """Every topic of the road."""
+
+    EVENTS = "pilot-events.v1"
+    REJECTS = "pilot-rejects.v1"
+    DELIVERIES = "pilot-deliveries.v1"
+    METRICS = "product-metrics.v1"
+    REGISTRY = "registry.v1"
+    HASH_KEYS = "hash-keys.v1"
+    CONSENT = "consent.v1"
+
+
+class Group(StrEnum):
+    """Consumer groups; changing one makes its reader start anew."""
+
+    WORKER = "avenue-metrics-worker"
+    SINK = "avenue-clickhouse-sink"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How a topic is made, and what its key buys."""
+
+    topic: Topic
+    key: str
+    ordering: str
+    scales: bool
+    """True: as many partitions as settings say; False: one."""
+    compacted: bool = False
+    retention_s: int | None = 7 * DAY_S
+    config: dict[str, str] = field(default_factory=dict)
+
+    def broker_config(self, *, max_message_bytes: int) -> dict[str, str]:
+        """Return the broker's settings of this topic."""
+        config = {"max.message.bytes": str(max_message_bytes), **self.config}
+        if self.compacted:
+            # The lag bounds how long a destroyed key or an old state can still be read.
+            config |= {
+                "cleanup.policy": "compact",
+                "min.cleanable.dirty.ratio": "0.05",
+                "max.compaction.lag.ms": str(DAY_S * 1000),
+                "segment.ms": str(DAY_S * 1000),
+            }
+        elif self.retention_s is not None:
+            config["retention.ms"] = str(self.retention_s * 1000)
+        return config
+
+
+SPECS: dict[Topic, TopicSpec] = {
+    spec.topic: spec
+    for spec in (
+        TopicSpec(
+            Topic.EVENTS,
+            key="none; partition = murmur2(product id) mod n, set by the gateway",
+            ordering="events of one product",
+            scales=True,
+        ),
+        TopicSpec(Topic.REJECTS, key="none", ordering="none", scales=False, retention_s=30 * DAY_S),
+        TopicSpec(Topic.DELIVERIES, key="none", ordering="none", scales=False),
+        TopicSpec(
+            Topic.METRICS,
+            key="sort of row and its source: cells:<epoch>:<partition>, progress:…, source:…",
+            ordering="versions of one source; same partition number as the source",
+            scales=True,
+        ),
+        TopicSpec(Topic.REGISTRY, key="sort:id", ordering="all entries", scales=False, compacted=True, retention_s=None),
+        TopicSpec(
+            Topic.HASH_KEYS, key="account:id or trial:id", ordering="all keys", scales=False, compacted=True, retention_s=None
+        ),
+        TopicSpec(
+            Topic.CONSENT,
+            key="account id and first-step subject hash",
+            ordering="changes of one subject",
+            scales=False,
+            compacted=True,
+            retention_s=None,
+        ),
+    )
+}
+
+
+def partition_of(product_id: str, partitions: int) -> int:
+    """Return the partition of *product_id*: murmur2 mod *partitions*, as Kafka's own clients hash a key."""
+    return (murmur2(product_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """Return Kafka's 32-bit murmur2 of *data* (seed 0x9747b28c), as org.apache.kafka.common.utils.Utils has it."""
+    length = len(data)
+    m = 0x5BD1E995
+    mask = 0xFFFFFFFF
+    h = (0x9747B28C ^ length) & mask
+    for start in range(0, length - length % 4, 4):
+        k = int.from_bytes(data[start : start + 4], "little") * m & mask
+        k = (k ^ (k >> 24)) * m & mask
+        h = (h * m & mask) ^ k
+    tail = data[length - length % 4 :]
+    if tail:
+        h = (h ^ int.from_bytes(tail, "little")) * m & mask
+    h = (h ^ (h >> 13)) * m & mask
+    return h ^ (h >> 15)
