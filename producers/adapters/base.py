@@ -1,0 +1,127 @@
+"""What an adapter is given and what it gives: the port between a platform's native push and the intake.
+
+An adapter is pure: no I/O, no clock, no registry. It never raises on what a sender may send.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas.outcomes import RejectReason
+from schemas.registry import Account
+
+MAX_EVENT_ID = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, body as the platform wants it."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One request as it came: raw bytes, nothing re-serialised. Header names are lower-case."""
+
+    method: str
+    path: str
+    """As in the request line, without the query: `/in/{account}/{flow}`."""
+    query: bytes
+    headers: Mapping[str, str]
+    body: bytes
+    received_ms: int
+    account: Account
+    flow: str
+    secrets: tuple[bytes, ...]
+    """Valid now for this flow, newest first; a PEM public key selects the flow's RSA mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A message understood: the event's fields as a partner would send them, without place."""
+
+    fields: Mapping[str, Any]
+    """`PilotEvent` fields; `occurred_at` is an int of Unix milliseconds."""
+    match: tuple[Mapping[str, str], ...]
+    """Placement keys to look up, tried in order; the first that matches a placement decides."""
+    payload: Mapping[str, Any]
+    """What may be kept of the message should it be rejected: allow-listed fields only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A signed message that becomes no event: kept with its reason."""
+
+    reason: RejectReason
+    field: str
+    message: str
+    payload: Mapping[str, Any]
+    event_id: str = ""
+
+
+Message = Mapped | Unmapped
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Signature wrong, missing or too old: 401, nothing is stored. `message` says what to check, never a secret."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A probe of the platform's: answered, nothing is stored."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A push whose signature holds, and its messages: at least one."""
+
+    messages: tuple[Message, ...]
+
+
+Reading = Refused | Handshake | Read
+
+
+class Adapter(Protocol):
+    """One platform's flow.
+
+    `positive` is answered when every message has its outcome safe, whatever it is; `negative` when Kafka could not
+    take it in time, so that the platform retries.
+    """
+
+    platform: str
+    flow: str
+    """As in the registry's `secrets`."""
+    fast: bool
+    """The platform hangs up after 2 s."""
+    positive: Answer
+    negative: Answer
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total: any bytes give a Reading, never an exception."""
+        ...
+
+
+def bounded_event_id(prefix: str, rest: str) -> str:
+    """Return `prefix + rest` as an event id; one too long or with other characters becomes prefix + 32 hex digits of its SHA-256.
+
+    The digest is of the whole id, so that the same message gives the same id.
+    """
+    whole = prefix + rest
+    if len(whole) <= MAX_EVENT_ID and all(c.isascii() and (c.isalnum() or c in "._:-") for c in whole):
+        return whole
+    return prefix + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def unreadable(body: bytes, reason: RejectReason, message: str) -> Unmapped:
+    """Return the reject of bytes that cannot be read: only their length and SHA-256 are kept."""
+    payload = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    return Unmapped(reason, "", message, payload)
