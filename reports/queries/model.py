@@ -1,0 +1,249 @@
+"""What every query takes and gives: closed sets, questions and answers. No SQL here.
+
+Times are Unix milliseconds UTC; an interval is half-open; days are those of Asia/Shanghai.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from registry.directory import Directory, TrialSpan
+from runtime.clickhouse import Client
+from runtime.errors import PipelineError
+from schemas.registry import MetricId
+
+Step = Literal["minute", "hour", "day"]
+Dimension = Literal["platform", "placement", "arm", "kind"]
+STEPS: tuple[Step, ...] = get_args(Step)
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+Number: TypeAlias = int | float
+By: TypeAlias = Mapping[str, str]
+"""What a line or a total is about, such as {"arm": "pilot"}; empty where nothing was split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From *from_ms* until before *to_ms*."""
+
+    from_ms: int
+    to_ms: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing lies in it."""
+        return self.to_ms <= self.from_ms
+
+
+@dataclass(frozen=True, slots=True)
+class QueryContext:
+    """What one answer stands on: a client of this thread, one registry, one present."""
+
+    client: Client
+    directory: Directory
+    now_ms: int
+    max_points: int = 100_000
+    """More points than this raise `TooManyPointsError`."""
+
+    def span(self, trial_id: str) -> TrialSpan:
+        """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""
+        return self.directory.trial_spans[trial_id]
+
+
+class Point(NamedTuple):
+    """One bucket: its start, the metric's value (None: nothing to compute it from), how much it stands on."""
+
+    start_ms: int
+    value: Number | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The points of one value of the split, by time; buckets without events are absent unless `dense`."""
+
+    by: By
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLines:
+    """One metric over time."""
+
+    metric: MetricId
+    unit: str
+    step: Step
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuestion:
+    """Which metrics of a trial, when, how fine, split by what."""
+
+    trial_id: str
+    metrics: tuple[MetricId, ...]
+    interval: Interval
+    step: Step = "hour"
+    by: Dimension | None = None
+    dense: bool = False
+    """True: a point for every bucket up to now, 0 for counts and None for the rest where nothing came."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsQuestion:
+    """Which metrics of a trial over one whole interval, split by any of the dimensions.
+
+    `exact`: from stored events, people and quantiles exactly, as reports need it; else from cells.
+    """
+
+    trial_id: str
+    metrics: tuple[MetricId, ...]
+    interval: Interval
+    by: tuple[Dimension, ...] = ()
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One metric over the whole interval for one value of the split."""
+
+    metric: MetricId
+    by: By
+    value: Number | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedBlock:
+    """A five-minute block whose numbers may still change, or whose layers disagreed unexplained."""
+
+    start_ms: int
+    reason: Literal["unexplained", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How far to trust an answer: complete up to when, what was refused, what may change."""
+
+    as_of_ms: int | None
+    """None: nothing has come yet."""
+    lag_s: float | None
+    rejected: int
+    flagged_windows: int
+    flagged: tuple[FlaggedBlock, ...] = ()
+    """The first ones, oldest first; `flagged_windows` counts all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """One step: its events, the people who came so far in order, and their share of the step before."""
+
+    kind: str
+    events: int
+    subjects: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Exposure, start, completion, order: counted over stored events, by person within a trial."""
+
+    by: By
+    steps: tuple[FunnelStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many events of a kind, and the latest."""
+
+    kind: str
+    events: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NowAnswer:
+    """What happened in the last minutes: live, so late events are not in it yet."""
+
+    interval: Interval
+    events: int
+    subjects: int
+    kinds: tuple[KindCount, ...]
+    minutes: tuple[Point, ...]
+    """Events a minute, dense."""
+    last_ms: int | None
+    """The latest event of the trial at all, or None before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What one placement was to report, and did."""
+
+    placement_id: str
+    due_ms: int
+    up_ms: int | None
+    """None: it never said that it is online or offline, so nobody knows."""
+    known_ms: int
+    """Due time since its first word about itself: what uptime is a share of."""
+    due_hours: int
+    covered_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageHour:
+    """One hour of the coverage ledger."""
+
+    placement_id: str
+    hour_ms: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """One placement along the street; another startup's is `occupied` and nothing else is told."""
+
+    metre: float
+    side: str
+    zone: str
+    state: Literal["reporting", "silent", "closed", "waiting", "occupied"]
+    place_id: str = ""
+    placement_id: str = ""
+    trial_id: str = ""
+    product_id: str = ""
+    platform: str = ""
+    arm: str = ""
+    events: int = 0
+    last_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvenueMap:
+    """The street now: its length and what stands along it, by metre."""
+
+    length_m: int
+    places: tuple[MapPlace, ...]
+    interval: Interval
+    """Events are counted over it."""
+
+
+HealthState = Literal["good", "warning", "bad", "unknown"]
+HealthCheck = Literal["arriving", "units", "balance", "placements", "blocks", "flagged"]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLine:
+    """One line above the numbers, with its reason in both languages."""
+
+    check: HealthCheck
+    state: HealthState
+    zh: str
+    en: str
+    numbers: Mapping[str, Number | None]
+
+
+class TooManyPointsError(PipelineError):
+    """An answer would hold more points than allowed; ask for a shorter interval or a coarser step."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} points; shorten from…to, or take a coarser step")
+        self.limit = limit

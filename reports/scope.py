@@ -1,0 +1,58 @@
+"""Who may see what: from an access key and the registry in force to the products and trials it shows.
+
+What a reader may not see does not exist for it: every look-up gives None for both, so no caller can tell.
+"""
+
+from dataclasses import dataclass
+
+from registry.directory import Directory
+from schemas.registry import AccessKey, Product, Trial
+
+STARTUP = "startup:"
+SEES_ALL = frozenset({"operator", "programme"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Someone who may read: `startup_id` is None for the programme and operators, who see every trial."""
+
+    key_id: str
+    scope: str
+    startup_id: str | None
+
+
+def reader_of_key(key: AccessKey) -> Reader | None:
+    """Return the reader that *key* makes, or None where its scope is for sending only."""
+    if key.scope in SEES_ALL:
+        return Reader(key_id=key.id, scope=key.scope, startup_id=None)
+    if key.scope.startswith(STARTUP):
+        return Reader(key_id=key.id, scope=key.scope, startup_id=key.scope.removeprefix(STARTUP))
+    return None
+
+
+def product_seen(reader: Reader, directory: Directory, product_id: str) -> Product | None:
+    """Return the product where *reader* may see it; None where not, exactly as where there is none."""
+    product = directory.products.get(product_id)
+    if product is None or reader.startup_id not in {None, product.startup}:
+        return None
+    return product
+
+
+def trial_seen(reader: Reader, directory: Directory, trial_id: str) -> Trial | None:
+    """Return the trial where *reader* may see it; None where not, exactly as where there is none."""
+    trial = directory.trials.get(trial_id)
+    if trial is None or product_seen(reader, directory, trial.product) is None:
+        return None
+    return trial
+
+
+def products_seen(reader: Reader, directory: Directory) -> tuple[Product, ...]:
+    """Return what *reader* may see, by id."""
+    found = (product_seen(reader, directory, product_id) for product_id in sorted(directory.products))
+    return tuple(product for product in found if product is not None)
+
+
+def trials_seen(reader: Reader, directory: Directory) -> tuple[Trial, ...]:
+    """Return what *reader* may see, newest start first."""
+    found = (trial_seen(reader, directory, trial_id) for trial_id in sorted(directory.trials))
+    return tuple(sorted((t for t in found if t is not None), key=lambda t: t.starts, reverse=True))
