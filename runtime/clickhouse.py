@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from runtime.errors import ConfigurationError
 from runtime.settings import ClickHouseSettings, Settings
 
-__all__ = ["Client", "ClickHouse", "ClickHouseError", "DatabaseError", "OperationalError"]
+__all__ = ["ClickHouse", "ClickHouseError", "Client", "DatabaseError", "OperationalError"]
 
 
 class ClickHouse:

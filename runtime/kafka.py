@@ -45,9 +45,7 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     if settings.sasl_mechanism:
         config["sasl_mechanism"] = settings.sasl_mechanism
         config["sasl_plain_username"] = settings.sasl_username
-        config["sasl_plain_password"] = (
-            settings.sasl_password.get_secret_value() if settings.sasl_password else None
-        )
+        config["sasl_plain_password"] = settings.sasl_password.get_secret_value() if settings.sasl_password else None
     if settings.ssl_cafile:
         config["ssl_cafile"] = str(settings.ssl_cafile)
     return config

@@ -18,14 +18,14 @@ GATEWAY_REQUEST_SECONDS = Histogram(
 )
 GATEWAY_INFLIGHT_BYTES = Gauge("avenue_gateway_inflight_bytes", "Bytes being published")
 GATEWAY_RECORDS = Counter("avenue_gateway_records_total", "Kafka records published", ["topic"])
-GATEWAY_PUBLISH_ERRORS = Counter(
-    "avenue_gateway_publish_errors_total", "Publishes that failed", ["topic", "cause"]
-)
+GATEWAY_PUBLISH_ERRORS = Counter("avenue_gateway_publish_errors_total", "Publishes that failed", ["topic", "cause"])
 GATEWAY_DUPLICATE_WINDOW = Gauge("avenue_gateway_duplicate_window_ids", "Event ids remembered")
 
 # worker
 WORKER_EVENTS = Counter(
-    "avenue_worker_events_total", "Lines by what was made of them: counted, repeated, late, disordered, rejected", ["outcome"]
+    "avenue_worker_events_total",
+    "Lines by what was made of them: counted, repeated, late, disordered, rejected",
+    ["outcome"],
 )
 WORKER_RECORDS = Counter("avenue_worker_records_total", "Records taken in")
 WORKER_CELLS_OPEN = Gauge("avenue_worker_cells_open", "Open cells held in memory")
@@ -35,8 +35,12 @@ WORKER_REBUILDS = Counter("avenue_worker_rebuilds_total", "Sources rebuilt from 
 WORKER_REBUILD_SECONDS = Histogram(
     "avenue_worker_rebuild_seconds", "One rebuild", buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 )
-WORKER_WATERMARK = Gauge("avenue_worker_watermark_seconds", "Highest received_at of a source, Unix seconds", ["partition"])
-WORKER_PROGRESS_AGE = Gauge("avenue_worker_progress_age_seconds", "Since a waiting record was last taken in; 0 when none waits")
+WORKER_WATERMARK = Gauge(
+    "avenue_worker_watermark_seconds", "Highest received_at of a source, Unix seconds", ["partition"]
+)
+WORKER_PROGRESS_AGE = Gauge(
+    "avenue_worker_progress_age_seconds", "Since a waiting record was last taken in; 0 when none waits"
+)
 
 # sink
 SINK_ROWS = Counter("avenue_sink_rows_total", "Rows inserted", ["table"])

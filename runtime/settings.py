@@ -40,8 +40,12 @@ class KafkaSettings(Group):
         4, description="of pilot-events and product-metrics in a new epoch; 64 in production"
     )
     replication: Positive = Field(1, description="replicas of each topic; 3 in production")
-    min_insync: Positive = Field(1, description="replicas that must have a record before it is acknowledged; 2 in production")
-    max_message_bytes: Positive = Field(8_388_608, description="largest Kafka message; holds the largest record with room")
+    min_insync: Positive = Field(
+        1, description="replicas that must have a record before it is acknowledged; 2 in production"
+    )
+    max_message_bytes: Positive = Field(
+        8_388_608, description="largest Kafka message; holds the largest record with room"
+    )
     delivery_timeout_s: Seconds = Field(15.0, description="a record not acknowledged by then is an error to the sender")
     request_timeout_s: Seconds = Field(5.0, description="one request to a broker")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -54,7 +58,9 @@ class KafkaSettings(Group):
 class ClickHouseSettings(Group):
     """The store."""
 
-    dsn: SecretStr | None = Field(None, description="http(s)://user:password@host:port; absent: chDB in the home folder")
+    dsn: SecretStr | None = Field(
+        None, description="http(s)://user:password@host:port; absent: chDB in the home folder"
+    )
     database: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = "avenue"
     max_threads: Positive = Field(2, description="per query: one query must not take the whole machine")
     max_memory_mb: Positive = Field(2048, description="per query; chDB's own default is 90 % of the machine")
@@ -79,18 +85,26 @@ class GatewaySettings(Group):
     max_events: Positive = Field(10_000, description="events of one request; more is 413")
     max_event_age_days: Annotated[int, Field(gt=0, le=400)] = Field(30, description="older is occurred_at_too_old")
     max_ahead_s: Seconds = Field(300.0, description="further ahead is occurred_at_in_future; also the protocol's lead")
-    inflight_bytes: Positive = Field(67_108_864, description="being published; beyond it 503, since the client's buffer has no bound")
+    inflight_bytes: Positive = Field(
+        67_108_864, description="being published; beyond it 503, since the client's buffer has no bound"
+    )
     record_events: Annotated[int, Field(gt=0, le=500)] = Field(500, description="events of one Kafka record")
     record_bytes: Positive = Field(1_048_576, description="bytes of one Kafka record")
-    coalesce_ms: Annotated[float, Field(ge=0, le=1000)] = Field(4.0, description="wait for company before a record is sent")
-    publish_timeout_s: Seconds = Field(4.0, description="native pushes but live and SPI, which get fast_publish_timeout_s")
+    coalesce_ms: Annotated[float, Field(ge=0, le=1000)] = Field(
+        4.0, description="wait for company before a record is sent"
+    )
+    publish_timeout_s: Seconds = Field(
+        4.0, description="native pushes but live and SPI, which get fast_publish_timeout_s"
+    )
     fast_publish_timeout_s: Seconds = Field(1.5, description="live play and SPI: the platform hangs up after 2 s")
     batch_publish_timeout_s: Seconds = Field(15.0, description="batch push")
     duplicate_window_ids: Positive = Field(1_000_000, description="event ids remembered, about 100 bytes each")
     duplicate_window_hours: Positive = Field(24, description="how long an id is remembered")
     idempotency_keys: Positive = Field(10_000, description="answers kept for Idempotency-Key")
     idempotency_minutes: Positive = Field(10, description="how long they are kept")
-    consent_subjects: Positive = Field(1_000_000, description="subjects whose consent state is held; beyond it the gateway stops")
+    consent_subjects: Positive = Field(
+        1_000_000, description="subjects whose consent state is held; beyond it the gateway stops"
+    )
     requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
 
 
@@ -203,7 +217,9 @@ def _explain(item: Any) -> str:
         return f"{name}: {item['msg']} (got {type(item['input']).__name__})"
     known = known_names()
     near = difflib.get_close_matches(name, known, n=1)
-    return f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}")
+    return f"{name} is no setting" + (
+        f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
+    )
 
 
 def known_names() -> list[str]:

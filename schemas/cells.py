@@ -85,7 +85,7 @@ def duration_bin(duration_ms: int) -> int:
 
 def bin_bounds_ms(index: int) -> tuple[int, int]:
     """Return the lowest and the highest duration, in ms, of bin *index*."""
-    if index < 256:  # noqa: PLR2004 - the exact bins
+    if index < 256:
         return index, index
     exponent = (index >> 7) - 1
     low = ((index & 127) + 128) << exponent

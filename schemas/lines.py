@@ -32,6 +32,7 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_
     occurred_ms: int
     received_ms: int
     delivery_id: str
+    attributes: dict[str, str | bool | int | float]
     placement_id: str = ""
     arm: str = ""
     outcome: str = ""
@@ -40,7 +41,6 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_
     duration_ms: int | None = None
     amount_fen: int | None = None
     rating: int | None = None
-    attributes: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class CountedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -103,7 +103,7 @@ class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode_record(lines: Iterable[bytes]) -> bytes:
     """Return the value of an events record: *lines* (encoded `StoredEvent`s) with their position placeholders."""
-    return b"\n".join(b'%b%d,%b' % (POSITION_PLACEHOLDER, index, line[1:]) for index, line in enumerate(lines))
+    return b"\n".join(b"%b%d,%b" % (POSITION_PLACEHOLDER, index, line[1:]) for index, line in enumerate(lines))
 
 
 def fill_positions(value: bytes, *, epoch: int, partition: int, offset: int) -> bytes:

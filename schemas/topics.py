@@ -71,9 +71,16 @@ SPECS: dict[Topic, TopicSpec] = {
             ordering="versions of one source; same partition number as the source",
             scales=True,
         ),
-        TopicSpec(Topic.REGISTRY, key="sort:id", ordering="all entries", scales=False, compacted=True, retention_s=None),
         TopicSpec(
-            Topic.HASH_KEYS, key="account:id or trial:id", ordering="all keys", scales=False, compacted=True, retention_s=None
+            Topic.REGISTRY, key="sort:id", ordering="all entries", scales=False, compacted=True, retention_s=None
+        ),
+        TopicSpec(
+            Topic.HASH_KEYS,
+            key="account:id or trial:id",
+            ordering="all keys",
+            scales=False,
+            compacted=True,
+            retention_s=None,
         ),
         TopicSpec(
             Topic.CONSENT,

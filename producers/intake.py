@@ -1,0 +1,321 @@
+"""One event in, exactly one outcome out: accepted, duplicate, waiting for its twin, or rejected with a reason.
+
+Pure but for what it is given: the registry in force, the duplicate window, the consent ledger. No I/O.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import msgspec
+
+from producers.adapters.base import Mapped, Unmapped
+from producers.consent import ConsentChange, ConsentLedger, consent_key
+from producers.decode import Decoded, Fault, decode_event
+from producers.duplicates import DuplicateWindow
+from producers.kept import keep_event, keep_unreadable, payload_text
+from producers.personal import find_personal_attribute, is_personal_id
+from producers.placing import Place, TimeWindow, place
+from registry.directory import Directory
+from schemas.event import CONSENT_KINDS, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
+from schemas.fast import FastEvent
+from schemas.lines import RejectLine, StoredEvent
+from schemas.outcomes import RejectReason
+from schemas.registry import Account
+from schemas.topics import partition_of
+
+_encode = msgspec.json.Encoder().encode
+# A consent change is the subject's word, wherever the device stood that passed it on.
+_CONSENT_HOLDS_DESPITE = frozenset(
+    {RejectReason.UNKNOWN_PRODUCT, RejectReason.UNKNOWN_PLACEMENT, RejectReason.OUTSIDE_TRIAL}
+)
+
+
+class Pseudonymiser(Protocol):
+    """Two-step keyed hashes of subjects and sessions, 32 hex digits each."""
+
+    def first_step(self, account_id: str, subject: str) -> str:
+        """Return the hash with the account's key. Raises `UnavailableError` where the key is not here yet."""
+        ...
+
+    def second_step(self, trial_id: str, first_step: str) -> str:
+        """Return the hash of *first_step* with the trial's key. Raises `UnavailableError` likewise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """To be published: its encoded line and where it goes. Accepted only once the broker has acknowledged it."""
+
+    event_id: str
+    partition: int
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Its id has been accepted before."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event of its id is on its way: duplicate if that one is acknowledged, else to be judged again."""
+
+    event_id: str
+    twin: asyncio.Future[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Not accepted, and kept."""
+
+    fault: Fault
+    line: RejectLine
+
+
+Judgement = Accepted | Duplicate | Waiting | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeParts:
+    """What the intake stands on."""
+
+    directory: Directory
+    partitions: int
+    duplicates: DuplicateWindow
+    consent: ConsentLedger
+    pseudonyms: Pseudonymiser
+
+
+class Intake:
+    """Judges the events of one request: one account, one flow, one time of receipt.
+
+    Raises `UnavailableError` from any method where a hash key is not here yet: nothing may be stored unhashed.
+    """
+
+    def __init__(
+        self, parts: IntakeParts, account: Account, flow: str, *, delivery_id: str, window: TimeWindow
+    ) -> None:
+        self._directory = parts.directory
+        self._partitions = parts.partitions
+        self._duplicates = parts.duplicates
+        self._consent = parts.consent
+        self._pseudonyms = parts.pseudonyms
+        self._account = account
+        self._account_id = account.id
+        self._platform = account.platform
+        self._flow = flow
+        self._delivery_id = delivery_id
+        self._window = window
+        self._products = parts.directory.products_of(account.id)
+        self._taken: set[str] = set()
+        self._consent_changes: dict[str, list[ConsentChange]] = {}
+
+    @property
+    def consent_changes(self) -> Mapping[str, list[ConsentChange]]:
+        """The changes of consent that this request brought, by consent key; to be published before the answer."""
+        return self._consent_changes
+
+    def judge_bytes(self, raw: bytes | msgspec.Raw, index: int) -> Judgement:
+        """Return the outcome of one element of a batch push."""
+        decoded = decode_event(raw)
+        if isinstance(decoded, Fault):
+            kept = keep_unreadable(bytes(raw), self._hash)
+            return self._reject(decoded, index, bytes(raw), kept)
+        known = self._known(decoded.event.event_id)
+        if known is not None:
+            return known
+        outcome = self._judge(decoded, len(memoryview(raw)), self._locate(decoded))
+        if isinstance(outcome, Fault):
+            fault = replace(outcome, event_id=decoded.event.event_id)
+            return self._reject(fault, index, bytes(raw), {"event": self._keep(decoded)})
+        return outcome
+
+    def judge_mapped(self, message: Mapped, index: int, body: bytes) -> Judgement:
+        """Return the outcome of one message that a native push was taken apart into."""
+        kept = {
+            "event": keep_event(message.fields, self._hash),
+            "match": message.match,
+            "message": self._hash_payload(message.payload),
+        }
+        decoded = _from_fields(message.fields)
+        if isinstance(decoded, Fault):
+            return self._reject(decoded, index, body, kept)
+        known = self._known(decoded.event.event_id)
+        if known is not None:
+            return known
+        candidates = next(
+            (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
+        )
+        located = place(decoded.event, decoded.occurred_ms, self._directory, self._window, candidates)
+        outcome = self._judge(decoded, 0, located)
+        if isinstance(outcome, Fault):
+            return self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
+        return outcome
+
+    def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
+        """Return the reject of a signed message that becomes no event."""
+        fault = Fault(message.reason, message.field, message.message, message.event_id)
+        return self._reject(fault, index, body, {"message": self._hash_payload(message.payload)})
+
+    def _known(self, event_id: str) -> Duplicate | Waiting | None:
+        if event_id in self._taken or self._duplicates.holds(self._account_id, event_id):
+            return Duplicate(event_id)
+        twin = self._duplicates.pending(self._account_id, event_id)
+        return Waiting(event_id, twin) if twin is not None else None
+
+    def _locate(self, decoded: Decoded) -> Place | Fault:
+        located = place(decoded.event, decoded.occurred_ms, self._directory, self._window)
+        if (
+            isinstance(located, Fault)
+            and located.reason is RejectReason.INVALID_VALUE
+            and located.field == "product_id"
+            and not self._may_name_either(decoded.event)
+        ):
+            return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
+        return located
+
+    def _may_name_either(self, event: Any) -> bool:
+        spot = self._directory.placed.get(event.placement_id)
+        return event.product_id in self._products or (spot is not None and spot.product_id in self._products)
+
+    def _judge(self, decoded: Decoded, size: int, located: Place | Fault) -> Accepted | Fault:
+        event = decoded.event
+        first = self._hash(event.subject) if event.subject is not None else ""
+        if isinstance(located, Fault):
+            if located.reason in _CONSENT_HOLDS_DESPITE:
+                self._note_consent(event.kind, first, decoded.occurred_ms)
+            return located
+        fault = self._content_fault(decoded, size, located, first)
+        if fault is not None:
+            return fault
+        self._note_consent(event.kind, first, decoded.occurred_ms)
+        self._taken.add(event.event_id)
+        return Accepted(
+            event.event_id, partition_of(located.product_id, self._partitions), self._line(decoded, located, first)
+        )
+
+    def _content_fault(self, decoded: Decoded, size: int, located: Place, first: str) -> Fault | None:
+        event = decoded.event
+        if located.product_id not in self._products:
+            return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
+        if size > MAX_ATTRIBUTES_BYTES and (fault := _too_large(event, size)) is not None:
+            return fault
+        if is_personal_id(event.event_id) is not None:
+            return Fault(RejectReason.PERSONAL_DATA, "event_id", _PERSONAL)
+        if event.attributes and (name := find_personal_attribute(event.attributes)) is not None:
+            return Fault(RejectReason.PERSONAL_DATA, name, _PERSONAL)
+        if (
+            first
+            and event.kind not in CONSENT_KINDS
+            and not self._consent.allows(consent_key(self._account_id, first), decoded.occurred_ms)
+        ):
+            return Fault(
+                RejectReason.CONSENT_WITHDRAWN, "subject", "this subject has withdrawn consent; send nothing of it"
+            )
+        return None
+
+    def _note_consent(self, kind: str, first: str, occurred_ms: int) -> None:
+        if first and kind in CONSENT_KINDS:
+            change = ConsentChange(occurred_ms, kind == "consent.granted")
+            key = consent_key(self._account_id, first)
+            self._consent.merge(key, (change,))
+            self._consent_changes.setdefault(key, []).append(change)
+
+    def _line(self, decoded: Decoded, located: Place, first: str) -> bytes:
+        event = decoded.event
+        second_step = self._pseudonyms.second_step
+        return _encode(
+            StoredEvent(
+                event_id=event.event_id,
+                account_id=self._account_id,
+                platform=self._platform,
+                product_id=located.product_id,
+                trial_id=located.trial_id,
+                kind=event.kind,
+                occurred_ms=decoded.occurred_ms,
+                received_ms=self._window.now_ms,
+                delivery_id=self._delivery_id,
+                attributes=event.attributes or {},
+                placement_id=located.placement_id,
+                arm=located.arm,
+                outcome=event.outcome or "",
+                subject=second_step(located.trial_id, first) if first else "",
+                session_id=second_step(located.trial_id, self._hash(event.session_id)) if event.session_id else "",
+                duration_ms=event.duration_ms,
+                amount_fen=event.amount_fen,
+                rating=event.rating,
+            )
+        )
+
+    def _hash(self, subject: str) -> str:
+        return self._pseudonyms.first_step(self._account_id, subject) if subject else ""
+
+    def _hash_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in payload.items() if name != "subject"}
+        if isinstance(subject := payload.get("subject"), str):
+            kept["subject_hash"] = self._hash(subject)
+        return kept
+
+    def _keep(self, decoded: Decoded) -> dict[str, Any]:
+        fields = {name: getattr(decoded.event, name) for name in decoded.event.__struct_fields__}
+        return keep_event(fields, self._hash)
+
+    def _reject(self, fault: Fault, index: int, raw: bytes, kept: Mapping[str, Any]) -> Rejected:
+        event_id = "" if is_personal_id(fault.event_id) else fault.event_id
+        identity = hashlib.sha256(
+            b"\0".join((self._account_id.encode(), self._flow.encode(), fault.reason.encode(), raw))
+        )
+        # The elements of one native body share its bytes; each is a reject of its own.
+        identity.update(b"\0%d" % (index if self._flow != BATCH_FLOW else 0))
+        line = RejectLine(
+            reject_id=identity.hexdigest()[:32],
+            account_id=self._account_id,
+            platform=self._platform,
+            flow=self._flow,
+            reason=fault.reason.value,
+            field=fault.field,
+            message=fault.message,
+            event_id=event_id,
+            payload=payload_text(kept),
+            received_ms=self._window.now_ms,
+            delivery_id=self._delivery_id,
+            index=index,
+        )
+        return Rejected(replace(fault, event_id=event_id), line)
+
+
+BATCH_FLOW = "events"
+_NOT_YOURS = "this account may not report this product; ask the avenue to add it"
+_PERSONAL = (
+    "holds personal data (a phone, identity or card number, or an e-mail address); send it as subject, or leave it out"
+)
+
+
+def _too_large(event: Any, size: int) -> Fault | None:
+    if size > MAX_EVENT_BYTES:
+        return Fault(RejectReason.TOO_LARGE, "", f"an event has at most {MAX_EVENT_BYTES} bytes; this one has {size}")
+    if event.attributes and len(_encode(event.attributes)) > MAX_ATTRIBUTES_BYTES:
+        return Fault(
+            RejectReason.TOO_LARGE, "attributes", f"attributes have at most {MAX_ATTRIBUTES_BYTES} bytes in all"
+        )
+    return None
+
+
+def _from_fields(fields: Mapping[str, Any]) -> Decoded | Fault:
+    """Return an adapter's *fields* as an event; the time is already Unix milliseconds."""
+    event_id = fields.get("event_id", "")
+    occurred_ms = fields["occurred_at"]
+    try:
+        event = msgspec.convert({**fields, "occurred_at": ""}, FastEvent)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        field = path.rstrip("`").split(".")[0].split("[")[0]
+        return Fault(
+            RejectReason.INVALID_VALUE, field, message.replace("`", ""), event_id if isinstance(event_id, str) else ""
+        )
+    return Decoded(event, occurred_ms)

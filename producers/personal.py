@@ -1,0 +1,94 @@
+"""Personal data that must not be at rest: mainland mobile and identity numbers, e-mail addresses, bank cards.
+
+A run counts only when bounded by non-alphanumerics. Sources: GB 11643-1999 (identity number: region, birth date,
+ISO 7064 MOD 11-2 check), ISO/IEC 7812 (Luhn), the ranges of mainland mobile numbers (1 and 3-9).
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date
+
+_RUN = re.compile(r"(?<![A-Za-z0-9])[0-9]{11,19}[Xx]?(?![A-Za-z0-9])")
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])"
+)
+# The country code written out belongs to the number.
+_PREFIXED_MOBILE = re.compile(r"(?<![A-Za-z0-9])(?:0086|\+86)1[3-9][0-9]{9}(?![A-Za-z0-9])")
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_CARD = re.compile(r"(?:62|4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|34|37|35)[0-9]*")
+# Provinces, GB/T 2260.
+_REGIONS = frozenset(
+    ["11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82", "83"]
+)
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECKS = "10X98765432"
+# What any of them needs: eleven digits in a row or an '@'. Most texts have neither, and are done here.
+_HINT = re.compile(r"[0-9]{11}|@")
+
+
+def find_personal(text: str) -> str | None:
+    """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None."""
+    if not text.isascii():
+        # Full-width digits are digits to whoever reads them.
+        text = unicodedata.normalize("NFKC", text)
+    if _HINT.search(text) is None:
+        return None
+    if _EMAIL.search(text):
+        return "email"
+    if _PREFIXED_MOBILE.search(text):
+        return "mobile"
+    for run in _RUN.finditer(text):
+        if (sort := _sort_of(run.group())) is not None:
+            return sort
+    return None
+
+
+def is_personal_id(event_id: str) -> str | None:
+    """Return the sort of personal number that *event_id* as a whole is, or None."""
+    if len(event_id) < 11 or not event_id[:11].isdigit():
+        return None
+    return _sort_of(event_id) if _RUN.fullmatch(event_id) else None
+
+
+def find_personal_attribute(attributes: Mapping[str, object]) -> str | None:
+    """Return the name of the first attribute whose key or value holds personal data, or None.
+
+    A key that is itself personal is named by its place, since it must not be repeated.
+    """
+    for index, (key, value) in enumerate(attributes.items()):
+        if find_personal(key) is not None:
+            return f"attributes[{index}]"
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, (str, int)) and find_personal(value if isinstance(value, str) else str(abs(value))):
+            return f"attributes.{key}"
+    return None
+
+
+def _sort_of(run: str) -> str | None:
+    if len(run) == 11 and _MOBILE.fullmatch(run):
+        return "mobile"
+    if len(run) == 18 and _is_identity(run.upper()):
+        return "identity"
+    if 16 <= len(run) <= 19 and run.isdigit() and _CARD.fullmatch(run) and _luhn(run):
+        return "card"
+    return None
+
+
+def _is_identity(number: str) -> bool:
+    if number[:2] not in _REGIONS or not number[:17].isdigit():
+        return False
+    try:
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(number[:17], _WEIGHTS, strict=True))
+    return born.year >= 1880 and number[17] == _CHECKS[total % 11]
+
+
+def _luhn(number: str) -> bool:
+    digits = [int(digit) for digit in reversed(number)]
+    return sum(digits[0::2] + [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]) % 10 == 0
