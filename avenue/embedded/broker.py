@@ -1,10 +1,10 @@
 """A real Apache Kafka broker (KRaft, one node) as a child process, in one folder."""
 
 import base64
+import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 
 from avenue.embedded.jars import Progress, locked_jars
@@ -17,6 +17,7 @@ from runtime.settings import KafkaSettings
 HOST = "127.0.0.1"
 NODE_ID = 1
 POLL_S = 0.1
+CONNECT_TIMEOUT_S = 2.0
 FORMAT_TIMEOUT_S = 60
 LOG_FILE_MB = 10
 LOG_FILES = 3
@@ -194,7 +195,7 @@ class Broker:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool: Sequence[str | Path] = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
         done = subprocess.run(
             [*self._command, *tool], capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
         )
@@ -221,6 +222,9 @@ def java() -> Path:
 
 def ready(settings: KafkaSettings) -> bool:
     """Return whether a broker answers there and groups can be coordinated. Blocks for at most a few seconds."""
+    # Knocked at first: a client that cannot connect costs two seconds and leaves sockets to the collector.
+    if not any(_listens(address) for address in (settings.bootstrap or "").split(",")):
+        return False
     try:
         admin = make_admin(settings, client_id="avenue-probe")
     except UnavailableError:
@@ -233,6 +237,15 @@ def ready(settings: KafkaSettings) -> bool:
     finally:
         admin.close()
     return True
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _escape(value: str) -> str:

@@ -1,7 +1,7 @@
 """Start a command so that it ends with its parent: `python child.py PARENT_PID COMMAND…`.
 
 Linux: asks the kernel for SIGKILL at the parent's death, then becomes the command, which keeps the request.
-The kernel watches the *thread* that forked, so the parent must start children from a thread that lives as long as itself.
+The kernel watches the *thread* that forked: the parent must start children from a thread that lives as long as itself.
 Elsewhere: stays in between, passes TERM and INT on, and kills the command when the parent is gone.
 Standard library only, since it runs in an interpreter without site packages.
 """

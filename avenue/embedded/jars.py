@@ -63,7 +63,7 @@ class _Shelf:
         )
         here = [self._context.repo_cache, *self._context.local_repos]
         for folder in here:
-            path = Path(folder) / artifact.component.path_prefix / artifact.filename
+            path: Path = Path(folder) / artifact.component.path_prefix / artifact.filename
             if path.exists() and _sha256(path) == item.sha256:
                 return path
         return self._download(artifact, str(item.sha256))
@@ -91,9 +91,9 @@ class _Shelf:
 
 
 def _context(cache: Path) -> Any:
-    from jgo import MavenContext
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
+    from jgo.maven import MavenContext
 
     settings = GlobalSettings.load()
     return MavenContext(

@@ -41,7 +41,7 @@ def choose_port(wanted: int, *, host: str = "127.0.0.1", asked_by: str | None = 
     if asked_by is None:
         return free_port(host)
     raise ConfigurationError(
-        f"port {wanted}, asked for by {asked_by}, is taken{holder_text(wanted)}; stop that process or choose another port"
+        f"port {wanted}, asked for by {asked_by}, is taken{holder_text(wanted)}; stop it or choose another port"
     )
 
 

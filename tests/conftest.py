@@ -1,0 +1,179 @@
+"""Fixtures of the whole suite: a real broker, names of one's own, and guards against what a test leaves behind.
+
+`AVENUE_TEST_KAFKA=host:port` uses a broker that runs; otherwise one is started for the session (one per xdist worker).
+`AVENUE_REQUIRE_SERVICES=1` turns a skip for want of a service into a failure.
+"""
+
+import importlib.util
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+from avenue.embedded.broker import Broker, java
+from avenue.embedded.jars import locked_jars
+from runtime.errors import ConfigurationError
+from runtime.kafka import make_admin
+from runtime.settings import KafkaSettings
+
+_OPTIONAL = ("tests.fixtures_clickhouse",)
+pytest_plugins = [name for name in _OPTIONAL if importlib.util.find_spec(name)]
+
+BROKER_READY_S = 60
+TEST_HEAP_MB = 384
+LOOPBACK = ["127.0.0.1", "::1"]
+GRACE_S = 5.0
+
+MakeTopic = Callable[..., str]
+
+
+def missing_service(reason: str) -> None:
+    """Skip for want of a service, or fail where services are required."""
+    if os.environ.get("AVENUE_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"AVENUE_REQUIRE_SERVICES=1, and {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> list[Path]:
+    """Return the broker's jars, downloaded while the network may still be used."""
+    try:
+        java()
+        return locked_jars(progress=print)
+    except ConfigurationError as error:
+        missing_service(f"no broker can be started; set AVENUE_TEST_KAFKA=host:port to use yours: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return host:port of the session's broker; other tests write to it too, so use names of your own."""
+    if given := os.environ.get("AVENUE_TEST_KAFKA"):
+        yield given
+        return
+    request.getfixturevalue("kafka_jars")
+    broker = started_broker(tmp_path_factory.mktemp("session-broker"))
+    yield broker.bootstrap
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def kafka_settings(kafka_bootstrap: str) -> KafkaSettings:
+    """Return settings for clients of the session's broker."""
+    return KafkaSettings(bootstrap=kafka_bootstrap)
+
+
+@pytest.fixture
+def private_broker(kafka_jars: list[Path], tmp_path: Path) -> Iterator[Broker]:
+    """Return a started broker with an empty cluster that only this test sees (about 6 s)."""
+    broker = started_broker(tmp_path / "private-broker")
+    yield broker
+    broker.kill()
+
+
+def started_broker(home: Path) -> Broker:
+    """Start a broker in *home* and wait until groups can be coordinated."""
+    broker = Broker(home / "kafka", heap_mb=TEST_HEAP_MB)
+    broker.prepare()
+    broker.start()
+    try:
+        broker.wait_ready(BROKER_READY_S)
+    except BaseException:
+        broker.kill()
+        raise
+    return broker
+
+
+@pytest.fixture
+def unique_name() -> str:
+    """Return a name that nothing else has."""
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def unique_group(unique_name: str) -> str:
+    """Return the name of a consumer group that nothing else uses."""
+    return f"{unique_name}-group"
+
+
+@pytest.fixture
+def make_topic(kafka_settings: KafkaSettings) -> Iterator[MakeTopic]:
+    """Return `make(partitions=1, **config) -> name`; the topics go after the test."""
+    from kafka.admin import NewTopic
+
+    admin = make_admin(kafka_settings, client_id="tests")
+    made: list[str] = []
+
+    def make(partitions: int = 1, **config: str) -> str:
+        name = f"t-{uuid.uuid4().hex[:12]}"
+        admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+        made.append(name)
+        return name
+
+    yield make
+    if made:
+        admin.delete_topics(made)
+    admin.close()
+
+
+@pytest.fixture
+def unique_topic(make_topic: MakeTopic) -> str:
+    """Return a topic with one partition that only this test uses."""
+    return make_topic()
+
+
+@pytest.fixture(autouse=True)
+def _network_stays_here(request: pytest.FixtureRequest) -> None:
+    """Let unit tests open no socket but a pair, and others reach this machine only."""
+    if request.node.get_closest_marker("enable_socket"):
+        return
+    if "unit" in request.path.relative_to(request.config.rootpath).parts:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+    else:
+        pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread that would keep the process alive, a child process, or a setting."""
+    threads, children, environ = set(threading.enumerate()), _children(), _avenue_environ()
+    yield
+    assert _avenue_environ() == environ, "the test changed AVENUE_* variables; use monkeypatch"
+    deadline = time.monotonic() + GRACE_S
+    while (left := _left(threads, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"the test left behind: {', '.join(left)}"
+
+
+def _left(threads: set[threading.Thread], children: dict[int, str]) -> list[str]:
+    alive = [item for item in threading.enumerate() if item not in threads and not item.daemon and item.is_alive()]
+    started = {pid: name for pid, name in _children().items() if pid not in children}
+    return [f"thread {item.name}" for item in alive] + [f"process {name} ({pid})" for pid, name in started.items()]
+
+
+def _children() -> dict[int, str]:
+    """Return this process's living children; multiprocessing's own tracker stays for the session and is not one."""
+    found: dict[int, str] = {}
+    for listing in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        try:
+            pids = [int(word) for word in listing.read_text().split()]
+        except OSError:
+            continue  # the thread just ended
+        for pid in pids:
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            command = b" ".join(words).decode(errors="replace").strip()
+            if command and "resource_tracker" not in command:
+                found[pid] = command[:80]
+    return found
+
+
+def _avenue_environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AVENUE_")}
