@@ -39,6 +39,8 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
         "client_id": client_id,
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        # The client's own default is 30 s, too long for a person at a command line to be left without a word.
+        "bootstrap_timeout_ms": int(2 * settings.request_timeout_s * 1000),
         "reconnect_backoff_ms": 50,
         "reconnect_backoff_max_ms": 1000,
     }
@@ -67,6 +69,8 @@ def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0
             max_request_size=settings.max_message_bytes,
             delivery_timeout_ms=int(settings.delivery_timeout_s * 1000),
             max_block_ms=2000,
+            # A topic made by accident would have the broker's defaults instead of its TopicSpec.
+            allow_auto_create_topics=False,
         )
     except KafkaError as error:
         raise unavailable(settings) from error
@@ -88,6 +92,7 @@ def make_consumer(
         "fetch_max_wait_ms": 100,
         "max_poll_records": 2000,
         "exclude_internal_topics": True,
+        "allow_auto_create_topics": False,
     }
     try:
         return KafkaConsumer(**_common(settings, client_id), **(options | config))
