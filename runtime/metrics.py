@@ -69,3 +69,6 @@ REPORT_SECONDS = Histogram("avenue_reports_request_seconds", "Read request", ["r
 # every role
 READY = Gauge("avenue_role_ready", "1 when every dependency of a role is ready", ["dependency"])
 REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in force")
+REGISTRY_BAD_RECORDS = Counter(
+    "avenue_registry_bad_records_total", "Records of a compacted topic that were skipped as unreadable", ["topic"]
+)
