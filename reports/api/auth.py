@@ -1,0 +1,81 @@
+"""Who is asking: a bearer key, or the dashboard's session cookie, which stands for the same key."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from registry.directory import Directory
+from reports.reading import Reading
+from reports.scope import Reader, reader_of_key
+from schemas.registry import AccessKey, epoch_ms
+
+SESSION_COOKIE = "avenue_session"
+HOUR_S = 3600
+
+
+class UnauthorizedError(Exception):
+    """No key, or one that is unknown, expired or revoked."""
+
+
+class SendingKeyError(Exception):
+    """The key is valid, but for sending only."""
+
+
+def reader_of(request: Request[Any, Any, Any], reading: Reading) -> Reader:
+    """Return who is asking, by `Authorization: Bearer` or else by the session cookie.
+
+    The registry in force is asked each time, so a revoked key ends its sessions too.
+    Raises `UnauthorizedError` without a valid key, `SendingKeyError` where the key is for sending only.
+    """
+    directory, now_ms = reading.directory(), reading.clock.now_ms()
+    header = request.headers.get("authorization", "")
+    scheme, _, presented = header.partition(" ")
+    key: AccessKey | None
+    if header:
+        key = directory.key_of(presented.strip(), now_ms=now_ms) if scheme.lower() == "bearer" else None
+    else:
+        key = _key_of_session(request.cookies.get(SESSION_COOKIE, ""), directory, reading)
+    if key is None:
+        raise UnauthorizedError
+    reader = reader_of_key(key)
+    if reader is None:
+        raise SendingKeyError
+    return reader
+
+
+def session_cookie(key: AccessKey, reading: Reading, *, secure: bool) -> Cookie:
+    """Return the cookie that signs a browser in with *key* for the settings' hours, or until the key's end."""
+    lasts_s = reading.settings.report.session_hours * HOUR_S
+    expires_ms = reading.clock.now_ms() + lasts_s * 1000
+    body = f"{key.id}.{expires_ms}"
+    return Cookie(
+        key=SESSION_COOKIE,
+        value=f"{body}.{_sign(body, reading)}",
+        max_age=lasts_s,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
+
+
+def _sign(body: str, reading: Reading) -> str:
+    return hmac.new(reading.session_secret, body.encode(), hashlib.sha256).hexdigest()
+
+
+def _key_of_session(value: str, directory: Directory, reading: Reading) -> AccessKey | None:
+    body, _, signature = value.rpartition(".")
+    if not hmac.compare_digest(_sign(body, reading).encode(), signature.encode()):
+        return None
+    key_id, _, expires_ms = body.rpartition(".")
+    now_ms = reading.clock.now_ms()
+    if int(expires_ms) <= now_ms:
+        return None
+    key = next((key for key in directory.keys.values() if key.id == key_id), None)
+    if key is None or key.revoked_at is not None:
+        return None
+    if key.expires_at is not None and epoch_ms(key.expires_at) <= now_ms:
+        return None
+    return key
