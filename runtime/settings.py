@@ -144,6 +144,19 @@ class ReportSettings(Group):
     queries: Positive = Field(4, description="queries at once; one client a thread")
 
 
+class StackSettings(Group):
+    """`avenue up`: how its children are watched."""
+
+    backoff_s: Seconds = Field(0.5, description="before a child's first restart; doubles with each that follows")
+    backoff_max_s: Seconds = Field(15.0, description="longest wait before a restart")
+    restarts: Positive = Field(5, description="in a row; a child that fails more often needs a person")
+    healthy_s: Seconds = Field(60.0, description="ready for so long, a child's earlier failures are forgotten")
+    ready_s: Seconds = Field(120.0, description="from start to ready; the broker may have a log to recover")
+    stuck_s: Seconds = Field(30.0, description="no answer, or no progress by its own word: the child is started anew")
+    drain_s: Seconds = Field(30.0, description="for one child to end what it has in hand; then it is killed")
+    log_mb: Positive = Field(50, description="of one child's log file; one older file is kept")
+
+
 class LogSettings(Group):
     """Logs."""
 
@@ -164,6 +177,7 @@ class Settings(Group):
     worker: WorkerSettings = WorkerSettings()
     sink: SinkSettings = SinkSettings()
     report: ReportSettings = ReportSettings()
+    stack: StackSettings = StackSettings()
     log: LogSettings = LogSettings()
 
 

@@ -56,6 +56,9 @@ _SERVER = {
     # Offsets must outlive a folder that rests for a holiday; the default is seven days.
     "offsets.retention.minutes": "525600",
     "num.recovery.threads.per.data.dir": "2",
+    # A killed broker is let in again only when its former self has timed out: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 _LOG4J = """\
@@ -134,15 +137,17 @@ class Broker:
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.port = choose_port(self.port, host=HOST, asked_by=self._asked_by)
         self._configure()
         if not self._formatted:
             progress("formatting the broker's folder (once)")
             self._format()
 
     def start(self) -> None:
-        """Start the process; call from a thread that lives as long as this process."""
+        """Start the process on the port chosen before; call from a thread that lives as long as this process."""
         if not self._command:
             raise ConfigurationError("Broker.prepare() comes before start()")
+        self._configure()
         self.child = ChildProcess(
             "kafka", [*self._command, "kafka.Kafka", self._properties], log=self.logs / "kafka.out.log"
         )
@@ -178,7 +183,6 @@ class Broker:
         return (self.folder / "data" / "meta.properties").exists()
 
     def _configure(self) -> None:
-        self.port = choose_port(self.port, host=HOST, asked_by=self._asked_by)
         controller = free_port(HOST)
         listener = f"PLAINTEXT://{HOST}:{self.port}"
         lines = _SERVER | {
@@ -195,7 +199,7 @@ class Broker:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
+        tool: list[str | Path] = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
         done = subprocess.run(
             [*self._command, *tool], capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
         )

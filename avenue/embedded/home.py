@@ -1,0 +1,118 @@
+"""The home folder of an embedded stack: one owner at a time, its folders, its master key, its children on record."""
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from avenue.embedded.process import alive, wait_until_gone
+from runtime.errors import ConfigurationError
+
+FOLDERS = ("logs", "reports")
+MASTER_KEY_BYTES = 32
+# The kernel ends orphans at once; a large process needs a moment to give its memory back.
+ORPHAN_WAIT_S = 10.0
+
+
+class Home:
+    """The folder *path*, owned from `open` to `close` (or the end of the process, however it comes)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._lock: TextIO | None = None
+
+    def open(self) -> None:
+        """Make the folder and own it. Raises `ConfigurationError` naming the process that owns it already."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "up.lock").open("a+")
+        except OSError as error:
+            raise ConfigurationError(f"the home folder {self.path} cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            file.close()
+            raise ConfigurationError(
+                f"another `avenue up` (pid {owner}) runs on {self.path}; "
+                "stop it first, or name another folder with --home or AVENUE_HOME"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._lock = file
+        for name in FOLDERS:
+            (self.path / name).mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Give the folder up."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def log(self, name: str) -> Path:
+        """Return the log file of child *name*."""
+        return self.path / "logs" / f"{name}.log"
+
+    def master_key(self) -> Path:
+        """Return the file with the key that wraps the hash keys, made once (0600).
+
+        Without it the pseudonyms of this folder can never be made again.
+        """
+        path = self.path / "master.key"
+        if not path.exists():
+            write_private(path, secrets.token_hex(MASTER_KEY_BYTES) + "\n")
+        return path
+
+    def note_children(self, pids: Mapping[str, int]) -> None:
+        """Write down the children, for `end_orphans` of the next start."""
+        noted = [{"name": name, "pid": pid, "started": started(pid)} for name, pid in pids.items()]
+        write_private(self.path / "children.json", json.dumps(noted))
+
+    def end_orphans(self) -> list[str]:
+        """Wait until the children of a killed predecessor are gone, and end those that stay; return their names.
+
+        They would hold the folders of the broker and of ClickHouse.
+        """
+        try:
+            noted = json.loads((self.path / "children.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        ended = []
+        deadline = time.monotonic() + ORPHAN_WAIT_S
+        for child in noted:
+            pid = int(child["pid"])
+            # The number may have gone to a stranger since.
+            if child["started"] is None or started(pid) != child["started"] or not alive(pid):
+                continue
+            if wait_until_gone(pid, timeout_s=max(0.0, deadline - time.monotonic())):
+                continue
+            os.kill(pid, signal.SIGKILL)
+            wait_until_gone(pid, timeout_s=ORPHAN_WAIT_S)
+            ended.append(str(child["name"]))
+        return ended
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write *text* to *path* as a whole, readable by its owner only."""
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def started(pid: int) -> int | None:
+    """Return when *pid* started, in the kernel's ticks, None where that cannot be known."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError):
+        return None

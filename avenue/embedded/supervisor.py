@@ -1,0 +1,248 @@
+"""Keeps the children of `avenue up` alive: starts them, heals them with growing patience, drains them in order.
+
+One thread does it all, since Linux ties a child's life to the thread that started it (`child.py`). What may block,
+asking a child how it is, is the business of the parts.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from runtime.errors import PipelineError
+from runtime.settings import StackSettings
+
+TICK_S = 0.1
+HURRY_GRACE_S = 1.0
+USED_WRONGLY = 2
+
+Say = Callable[[str], None]
+
+
+class Condition(Enum):
+    """How a child is, by its own word."""
+
+    READY = "ready"
+    UNREADY = "unready"
+    """It answers, and waits for something: a restart would not help."""
+    SILENT = "silent"
+    STUCK = "stuck"
+    """It answers that its work makes no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A child's condition, with its reason in words."""
+
+    condition: Condition
+    detail: str = ""
+
+
+class Part(Protocol):
+    """A child as the supervisor sees it. No call but `stop` and `kill` may block."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        ...
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended."""
+        ...
+
+    def start(self) -> None:
+        """Start it, or start it anew after its end."""
+        ...
+
+    def report(self) -> Report:
+        """Return the newest report since its last start."""
+        ...
+
+    def ask_to_end(self) -> None:
+        """Ask it to drain and end; returns at once."""
+        ...
+
+    def kill(self) -> None:
+        """End it now."""
+        ...
+
+    def close(self) -> None:
+        """Stop asking how it is."""
+        ...
+
+    def last_lines(self) -> list[str]:
+        """Return the end of its log."""
+        ...
+
+
+class ChildFailedError(PipelineError):
+    """A child fails again and again; the message names it and ends with its log's last lines."""
+
+    def __init__(self, part: Part, problem: str) -> None:
+        lines = "\n".join(f"  {line}" for line in part.last_lines())
+        super().__init__(f"{part.name} {problem}" + (f"; its log ends with:\n{lines}" if lines else ""))
+        self.part = part.name
+        self.exit_code = part.exit_code
+
+
+@dataclass(slots=True)
+class _Watched:
+    part: Part
+    failures: int = 0
+    started_at: float = 0.0
+    restart_at: float | None = None
+    ready_since: float | None = None
+    bad_since: float | None = None
+    heard: bool = False
+    """Since its last start."""
+    was_ready: bool = False
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Watches parts in the order in which they were added; drains them in the reverse order.
+
+    Not thread-safe: all calls from one thread that lives as long as the process.
+    """
+
+    limits: StackSettings
+    say: Say
+    now: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    _watched: list[_Watched] = field(default_factory=list)
+
+    def add(self, part: Part) -> None:
+        """Start *part* and watch it from now on."""
+        watched = _Watched(part)
+        self._watched.append(watched)
+        self._start(watched)
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether every part was ready when last looked at."""
+        return all(item.ready_since is not None for item in self._watched)
+
+    def waiting_for(self) -> list[str]:
+        """Return the parts that are not ready, each with its reason."""
+        return [
+            f"{item.part.name} ({reason})" if (reason := item.part.report().detail) else item.part.name
+            for item in self._watched
+            if item.ready_since is None
+        ]
+
+    def tick(self) -> None:
+        """Look at every part once and heal what can be healed. Raises `ChildFailedError` where nothing helps."""
+        for item in self._watched:
+            if item.restart_at is not None:
+                if self.now() >= item.restart_at:
+                    self._start(item)
+            elif not item.part.running:
+                self._ended(item)
+            else:
+                self._look(item)
+
+    def drain(self, hurry: Callable[[], bool]) -> list[str]:
+        """End the parts, last added first, each given time to finish; return the names of those that were killed.
+
+        Once *hurry* holds, what remains gets a second each.
+        """
+        killed = []
+        for item in reversed(self._watched):
+            item.restart_at = None
+            if not item.part.running:
+                continue
+            self.say(f"draining {item.part.name}")
+            item.part.ask_to_end()
+            if not self._ends(item.part, hurry):
+                item.part.kill()
+                killed.append(item.part.name)
+        self._close()
+        return killed
+
+    def kill_all(self) -> None:
+        """End every part at once."""
+        for item in self._watched:
+            item.part.kill()
+        self._close()
+
+    def _close(self) -> None:
+        for item in self._watched:
+            item.part.close()
+
+    def _ends(self, part: Part, hurry: Callable[[], bool]) -> bool:
+        began = self.now()
+        while part.running:
+            if self.now() - began > (HURRY_GRACE_S if hurry() else self.limits.drain_s):
+                return False
+            time.sleep(TICK_S / 2)
+        return True
+
+    def _start(self, item: _Watched) -> None:
+        item.restart_at = item.ready_since = item.bad_since = None
+        item.started_at = self.now()
+        item.heard = False
+        item.why = ""
+        item.part.start()
+
+    def _look(self, item: _Watched) -> None:
+        report = item.part.report()
+        now = self.now()
+        if report.condition is Condition.READY:
+            self._is_ready(item, now)
+            return
+        item.heard = item.heard or report.condition is not Condition.SILENT
+        if report.condition is Condition.UNREADY:
+            item.ready_since = item.bad_since = None
+            return
+        item.bad_since = item.bad_since or now
+        # Nothing is heard from a process that is still starting.
+        patience = self.limits.stuck_s if item.heard else self.limits.ready_s
+        if now - item.bad_since > patience:
+            item.why = f"was {report.condition.value} for {patience:.0f} s ({report.detail})"
+            self.say(f"{item.part.name} {item.why}; ending it")
+            item.part.kill()
+
+    def _is_ready(self, item: _Watched, now: float) -> None:
+        item.bad_since = None
+        item.heard = True
+        if item.ready_since is None:
+            item.ready_since = now
+            if item.failures:
+                self.say(f"{item.part.name} is ready again after {now - item.started_at:.1f} s")
+        item.was_ready = True
+        if item.failures and now - item.ready_since > self.limits.healthy_s:
+            item.failures = 0
+
+    def _ended(self, item: _Watched) -> None:
+        item.ready_since = None
+        item.failures += 1
+        problem = item.why or f"ended {ending(item.part.exit_code)}"
+        if item.part.exit_code == USED_WRONGLY and not item.was_ready:
+            raise ChildFailedError(item.part, "refuses its settings")
+        if item.failures > self.limits.restarts:
+            raise ChildFailedError(item.part, f"{problem}, {item.failures} times in a row")
+        wait = backoff(item.failures, limits=self.limits, jitter=self.jitter())
+        item.restart_at = self.now() + wait
+        self.say(f"{item.part.name} {problem}; starting it again in {wait:.1f} s")
+
+
+def backoff(failures: int, *, limits: StackSettings, jitter: float) -> float:
+    """Return the seconds to wait after so many *failures* in a row: doubling, bounded, less up to a fifth by *jitter*."""
+    full = min(limits.backoff_s * 2.0 ** (failures - 1), limits.backoff_max_s)
+    return full * (1 - 0.2 * jitter)
+
+
+def ending(code: int | None) -> str:
+    """Return in words how a process ended."""
+    if code is None:
+        return "without a trace"
+    return f"by signal {-code}" if code < 0 else f"with exit code {code}"

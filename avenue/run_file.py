@@ -1,0 +1,69 @@
+"""`run.json` in the home folder: how the other commands find the running stack. Readable by its owner only."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.errors import ConfigurationError
+
+NAME = "run.json"
+
+
+class RunFile(BaseModel):
+    """A running stack: where it answers, and a key that lets this machine's user operate it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    url: str
+    ops_url: str
+    worker_ops_url: str | None = None
+    kafka_bootstrap: str
+    home: Path
+    operator_key: str = Field(repr=False)
+    started_at: datetime
+
+    def write(self) -> Path:
+        """Write it into its home folder as a whole, 0600; return the path."""
+        path = self.home / NAME
+        partial = path.with_name(NAME + ".partial")
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self.model_dump_json(indent=2))
+        partial.replace(path)
+        return path
+
+
+def read_run_file(home: Path) -> RunFile | None:
+    """Return the stack that runs on *home*, or None where none does (no file, or its process is gone).
+
+    Raises `ConfigurationError` where the file cannot be read.
+    """
+    path = home / NAME
+    try:
+        run = RunFile.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        # Without the inputs: the file holds a key.
+        raise ConfigurationError(
+            f"{path} cannot be read ({type(error).__name__}); stop `avenue up` and remove it"
+        ) from None
+    return run if _lives(run.pid) else None
+
+
+def remove_run_file(home: Path) -> None:
+    """Remove it, as the stack does when it ends."""
+    (home / NAME).unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
