@@ -1,7 +1,8 @@
 -- What the topics hold, row by row. Every key replaces, so a batch may be inserted any number of times.
+-- The sink lists the columns of each insert: EPHEMERAL ones (times in Unix ms) are read from the line and not stored.
 
 -- Accepted events. The same event stands once: the earliest position wins.
-CREATE TABLE pilot_events
+CREATE TABLE IF NOT EXISTS pilot_events
 (
     epoch UInt16,
     partition UInt16,
@@ -25,34 +26,47 @@ CREATE TABLE pilot_events
     duration_ms Nullable(UInt32),
     amount_fen Nullable(Int64),
     rating Nullable(UInt8),
-    attributes String,
+    attributes String DEFAULT '{}',
     delivery_id String,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
-    precedence UInt64 MATERIALIZED bitNot(bitOr(bitOr(bitShiftLeft(toUInt64(epoch), 57), bitShiftLeft(toUInt64(partition), 47)), bitOr(bitShiftLeft(offset, 9), toUInt64(line))))
+    -- Higher is earlier: epoch, partition, offset and line, 16 + 16 + 64 + 16 bits, turned round.
+    precedence UInt128 MATERIALIZED bitNot(bitOr(
+        bitOr(bitShiftLeft(toUInt128(epoch), 96), bitShiftLeft(toUInt128(partition), 80)),
+        bitOr(bitShiftLeft(toUInt128(offset), 16), toUInt128(line))
+    )),
+    INDEX received received_at TYPE minmax
 )
 ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMM(occurred_at)
 ORDER BY (trial_id, toStartOfHour(occurred_at), account_id, event_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- Which blocks got events, and when last: tells settlement where to look. A maximum, so repeats do no harm.
-CREATE TABLE touched_blocks
+-- Which blocks got rows, how many and when last: tells settlement where to look. `rows` grows with every insert, a
+-- repeated one too: a block whose `rows` is not what its settlement saw is settled again, which at worst is needless.
+CREATE TABLE IF NOT EXISTS touched_blocks
 (
     product_id LowCardinality(String),
     block DateTime('UTC'),
-    touched_at SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+    rows SimpleAggregateFunction(sum, UInt64),
+    touched_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+    INDEX touched touched_at TYPE minmax
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(block)
-ORDER BY (product_id, block);
+ORDER BY (product_id, block)
+SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE MATERIALIZED VIEW touched_blocks_from_events TO touched_blocks AS
-SELECT product_id, toStartOfFiveMinutes(toDateTime(occurred_at, 'UTC')) AS block, max(inserted_at) AS touched_at
+CREATE MATERIALIZED VIEW IF NOT EXISTS touched_blocks_from_events TO touched_blocks AS
+SELECT
+    product_id,
+    toStartOfFiveMinutes(toDateTime(occurred_at, 'UTC')) AS block,
+    count() AS rows,
+    max(inserted_at) AS touched_at
 FROM pilot_events
 GROUP BY product_id, block;
 
 -- Kept rejects: a redelivered one is kept once, its first receipt wins.
-CREATE TABLE pilot_rejects
+CREATE TABLE IF NOT EXISTS pilot_rejects
 (
     reject_id String,
     account_id LowCardinality(String),
@@ -66,7 +80,7 @@ CREATE TABLE pilot_rejects
     received_ms Int64 EPHEMERAL,
     received_at DateTime64(3, 'UTC') DEFAULT fromUnixTimestamp64Milli(received_ms, 'UTC'),
     delivery_id String,
-    index UInt32,
+    `index` UInt32,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
     precedence UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Milli(received_at)))
 )
@@ -74,7 +88,7 @@ ENGINE = ReplacingMergeTree(precedence)
 ORDER BY (account_id, reason, reject_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE reject_replays
+CREATE TABLE IF NOT EXISTS reject_replays
 (
     reject_id String,
     replayed_at DateTime64(3, 'UTC'),
@@ -86,7 +100,7 @@ ENGINE = ReplacingMergeTree(replayed_at)
 ORDER BY reject_id;
 
 -- What was answered to each request.
-CREATE TABLE pilot_deliveries
+CREATE TABLE IF NOT EXISTS pilot_deliveries
 (
     delivery_id String,
     account_id LowCardinality(String),
@@ -112,7 +126,7 @@ ORDER BY (account_id, delivery_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- How many lines each record held, by account: the log's side of the sums.
-CREATE TABLE log_records
+CREATE TABLE IF NOT EXISTS log_records
 (
     topic LowCardinality(String),
     epoch UInt16,
@@ -125,10 +139,25 @@ CREATE TABLE log_records
 )
 ENGINE = ReplacingMergeTree(inserted_at)
 PARTITION BY toYYYYMM(stamped_at)
-ORDER BY (topic, epoch, partition, offset, account_id);
+ORDER BY (topic, epoch, partition, offset, account_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- How far the sink has come in each partition: everything before `next_offset` stands in its table. An idle partition
+-- was read to its end at `read_to_end_at`, which lets settlement go on without new records.
+CREATE TABLE IF NOT EXISTS sink_sources
+(
+    topic LowCardinality(String),
+    epoch UInt16,
+    partition UInt16,
+    next_offset SimpleAggregateFunction(max, UInt64),
+    watermark_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+    read_to_end_at SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (topic, epoch, partition);
 
 -- The registry as the topic holds it.
-CREATE TABLE registry_entries
+CREATE TABLE IF NOT EXISTS registry_entries
 (
     sort LowCardinality(String),
     id String,

@@ -1,6 +1,6 @@
 -- Metric cells: live versions from the worker, settled ones recomputed from stored events.
 
-CREATE TABLE cells_live
+CREATE TABLE IF NOT EXISTS cells_live
 (
     product_id LowCardinality(String),
     trial_id LowCardinality(String),
@@ -32,10 +32,11 @@ CREATE TABLE cells_live
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(minute)
-ORDER BY (product_id, minute, trial_id, platform, placement_id, arm, kind, epoch, partition);
+ORDER BY (product_id, minute, trial_id, platform, placement_id, arm, kind, epoch, partition)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 -- What a worker made of the lines of each account and minute of receipt.
-CREATE TABLE worker_progress
+CREATE TABLE IF NOT EXISTS worker_progress
 (
     epoch UInt16,
     partition UInt16,
@@ -52,10 +53,11 @@ CREATE TABLE worker_progress
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(received_minute)
-ORDER BY (epoch, partition, received_minute, account_id);
+ORDER BY (epoch, partition, received_minute, account_id)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 -- How far a worker has come in each source; every cell touched before next_offset stands in cells_live.
-CREATE TABLE worker_sources
+CREATE TABLE IF NOT EXISTS worker_sources
 (
     epoch UInt16,
     partition UInt16,
@@ -67,7 +69,9 @@ CREATE TABLE worker_sources
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (epoch, partition);
 
-CREATE TABLE cells_settled
+-- Cells recomputed from stored events; the highest run of a cell holds. A cell that a settlement no longer finds is
+-- written with zero events, so that it hides its earlier run and its live versions.
+CREATE TABLE IF NOT EXISTS cells_settled
 (
     product_id LowCardinality(String),
     block DateTime('UTC'),
@@ -94,17 +98,19 @@ CREATE TABLE cells_settled
     first_ms Int64,
     last_ms Int64
 )
-ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(block)
-ORDER BY (product_id, block, run, trial_id, platform, placement_id, arm, kind, minute);
+ENGINE = ReplacingMergeTree(run)
+PARTITION BY toYYYYMM(minute)
+ORDER BY (product_id, minute, trial_id, platform, placement_id, arm, kind);
 
--- One row per settlement of a block; the highest run holds. Written after its cells, so a block switches whole.
-CREATE TABLE settled_blocks
+-- One row per settlement of a block; the highest run holds. Written after its cells: a block without its row here is
+-- settled again. `rows` is what touched_blocks said before the recomputation.
+CREATE TABLE IF NOT EXISTS settled_blocks
 (
     product_id LowCardinality(String),
     block DateTime('UTC'),
     run UInt64,
     settled_at DateTime64(3, 'UTC'),
+    rows UInt64,
     touched_at DateTime64(3, 'UTC'),
     cause LowCardinality(String),
     cells UInt32,
@@ -114,12 +120,12 @@ CREATE TABLE settled_blocks
     explained UInt32,
     unexplained UInt32
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(run)
 PARTITION BY toYYYYMM(block)
-ORDER BY (product_id, block, run);
+ORDER BY (product_id, block);
 
 -- Where live cells and the recomputation differed, and what explains it.
-CREATE TABLE settlement_differences
+CREATE TABLE IF NOT EXISTS settlement_differences
 (
     product_id LowCardinality(String),
     block DateTime('UTC'),
@@ -139,8 +145,9 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(block)
 ORDER BY (product_id, block, run, trial_id, platform, placement_id, arm, kind, minute);
 
--- Settled minutes summed by the hour and by the day (Asia/Shanghai); the highest run of a period holds, whole.
-CREATE TABLE cells_hourly
+-- Settled minutes summed by the hour (a day of Asia/Shanghai is 24 of them); the highest run of a cell holds, zero
+-- events hide an earlier run.
+CREATE TABLE IF NOT EXISTS cells_hourly
 (
     product_id LowCardinality(String),
     hour DateTime('UTC'),
@@ -166,17 +173,18 @@ CREATE TABLE cells_hourly
     first_ms Int64,
     last_ms Int64
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(run)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (product_id, hour, run, trial_id, platform, placement_id, arm, kind);
+ORDER BY (product_id, hour, trial_id, platform, placement_id, arm, kind);
 
-CREATE TABLE rolled_hours
+-- Hours whose blocks were all settled when they were summed.
+CREATE TABLE IF NOT EXISTS rolled_hours
 (
     product_id LowCardinality(String),
     hour DateTime('UTC'),
     run UInt64,
     rolled_at DateTime64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(run)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (product_id, hour, run);
+ORDER BY (product_id, hour);
