@@ -1,0 +1,161 @@
+"""The hash keys on `hash-keys.v1`: one random key per account and trial, wrapped with the master key.
+
+Wrapping is AES key wrap (RFC 3394), which needs no nonce and notices a wrong master key. A tombstone destroys a key
+within the topic's compaction lag; what was hashed with it is anonymous from then on.
+"""
+
+import secrets
+from collections.abc import Iterable
+
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from registry.log import CompactedLog, standing
+from registry.master_key import KEY_BYTES, load_master_key
+from registry.pseudonyms import first_step
+from registry.tail import TopicTail
+from runtime.errors import ConfigurationError
+from runtime.kafka import LogRecord
+from runtime.logging import get_logger
+from runtime.settings import Settings
+from schemas.registry import Registry
+from schemas.topics import Topic
+
+log = get_logger(__name__)
+
+ACCOUNT_PREFIX = "account:"
+TRIAL_PREFIX = "trial:"
+
+
+class WrappedKey(BaseModel):
+    """The value of a record: the wrapped key in hex, and which master key wrapped it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wrapped: str
+    master: str
+    """Eight hex digits that name the master key and say nothing else about it."""
+
+
+class KeyWrap:
+    """Wraps and unwraps hash keys with one master key."""
+
+    def __init__(self, master_key: bytes) -> None:
+        self._master_key = master_key
+        self.master = first_step(master_key, "the name of this master key")[:8]
+
+    def wrap(self, key: bytes) -> bytes:
+        """Return the record's value for *key*."""
+        wrapped = WrappedKey(wrapped=aes_key_wrap(self._master_key, key).hex(), master=self.master)
+        return wrapped.model_dump_json().encode()
+
+    def unwrap(self, value: bytes) -> bytes:
+        """Return the key in a record's *value*.
+
+        Raises `ConfigurationError` where another master key wrapped it, `ValueError` where it cannot be read.
+        """
+        try:
+            entry = WrappedKey.model_validate_json(value)
+            wrapped = bytes.fromhex(entry.wrapped)
+        except (ValidationError, ValueError):
+            raise ValueError("not a wrapped hash key") from None
+        if entry.master != self.master:
+            raise ConfigurationError(
+                f"the hash keys are wrapped with master key {entry.master}, but AVENUE_MASTER_KEY_FILE holds "
+                f"{self.master}; use the file that the stack was started with"
+            )
+        try:
+            return aes_key_unwrap(self._master_key, wrapped)
+        except InvalidUnwrap as error:
+            raise ValueError("the wrapped hash key is damaged") from error
+
+
+def ensure_hash_keys(settings: Settings, registry: Registry, *, prefix: str = "") -> int:
+    """Make a hash key for each account and trial of *registry* that has none; return how many were made.
+
+    Safe where two processes do it at once: one key stands for both. Raises `ConfigurationError` where the master key
+    is missing or is not the one that the present keys are wrapped with, `UnavailableError` where no broker answers.
+    """
+    key_wrap = KeyWrap(load_master_key(settings))
+    wanted = [ACCOUNT_PREFIX + account.id for account in registry.accounts]
+    wanted += [TRIAL_PREFIX + trial.id for trial in registry.trials]
+    with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
+        present = standing(topic.read())
+        _check_master(key_wrap, present.values())
+        missing = {name: key_wrap.wrap(secrets.token_bytes(KEY_BYTES)) for name in wanted if name not in present}
+        topic.claim(missing)
+    return len(missing)
+
+
+def destroy_hash_keys(settings: Settings, names: Iterable[str], *, prefix: str = "") -> None:
+    """Destroy the keys *names* (`account:<id>`, `trial:<id>`): their pseudonyms can never be made again."""
+    with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
+        topic.write(dict.fromkeys(names))
+
+
+def _check_master(key_wrap: KeyWrap, values: Iterable[bytes]) -> None:
+    for value in values:
+        try:
+            key_wrap.unwrap(value)
+        except ValueError as error:
+            log.warning("a hash key cannot be read", cause=str(error))
+
+
+class _Keys:
+    """The fold: of a name the first key stands, until a tombstone (see `CompactedLog.claim`)."""
+
+    def __init__(self, key_wrap: KeyWrap) -> None:
+        self.published: dict[str, bytes] = {}
+        self.problem: str | None = None
+        self._key_wrap = key_wrap
+        self.reset()
+
+    def reset(self) -> None:
+        self._keys: dict[str, bytes] = {}
+
+    def apply(self, record: LogRecord) -> None:
+        name = (record.key or b"").decode()
+        if not record.value:
+            self._keys.pop(name, None)
+            return
+        if name in self._keys:
+            return
+        try:
+            self._keys[name] = self._key_wrap.unwrap(record.value)
+        except ConfigurationError as error:
+            self.problem = str(error)
+            raise ValueError(str(error)) from error
+
+    def publish(self) -> None:
+        self.published = dict(self._keys)
+
+
+class HashKeyFollower:
+    """A thread that keeps the hash keys at hand, and forgets those that are destroyed.
+
+    Raises `ConfigurationError` where the master key is missing or not private.
+    """
+
+    def __init__(self, settings: Settings, *, prefix: str = "") -> None:
+        self._keys = _Keys(KeyWrap(load_master_key(settings)))
+        self._tail = TopicTail(settings.kafka, prefix + Topic.HASH_KEYS, self._keys)
+
+    def account_key(self, account_id: str) -> bytes | None:
+        """Return the account's key, or None where there is none (yet, or any more)."""
+        return self._keys.published.get(ACCOUNT_PREFIX + account_id)
+
+    def trial_key(self, trial_id: str) -> bytes | None:
+        """Return the trial's key, or None where there is none (yet, or any more)."""
+        return self._keys.published.get(TRIAL_PREFIX + trial_id)
+
+    def start(self, timeout_s: float) -> None:
+        """Read the topic to its end, then go on in the background. Raises `UnavailableError` after *timeout_s*."""
+        self._tail.start(timeout_s)
+
+    def stop(self) -> None:
+        """End the thread; the keys stay at hand."""
+        self._tail.stop()
+
+    def problem(self) -> str | None:
+        """Return what keeps keys from being at hand, or None: a check for `Health`."""
+        return self._keys.problem or self._tail.problem()

@@ -1,0 +1,89 @@
+"""Pseudonyms: a subject or session becomes a keyed hash in two steps, so that no two trials can be joined.
+
+First step with the account's key, at the gateway's door; second step with the trial's key, over the first. A kept
+reject holds the first step only, so that a replay can take the second.
+
+Both are BLAKE2b (RFC 7693) in its keyed mode with 128 bits of digest: hash(key, text) as 32 hex digits. A base state
+has the key block mixed in already and is copied for each text: 0.6 µs on a 2.6 GHz core, against 1.0 µs for making
+the state anew and 2.2 µs for HMAC-SHA-256. The two steps differ in BLAKE2b's `person` field, so that a hash of the
+one can never be taken for one of the other, even were their keys alike.
+"""
+
+import hashlib
+from typing import Protocol
+
+from runtime.errors import UnavailableError
+
+DIGEST_BYTES = 16
+_FIRST = b"avenue subject 1"
+_SECOND = b"avenue trial 1"
+# One state is about 360 bytes; an avenue of 200 metres has tens of accounts and trials.
+MAX_STATES = 4096
+
+
+class HashKeys(Protocol):
+    """Where the keys come from: `HashKeyFollower`, or a dictionary's worth in tests."""
+
+    def account_key(self, account_id: str) -> bytes | None:
+        """Return the account's key, or None where there is none (yet, or any more)."""
+        ...
+
+    def trial_key(self, trial_id: str) -> bytes | None:
+        """Return the trial's key, or None where there is none (yet, or any more)."""
+        ...
+
+
+def first_step(account_key: bytes, subject: str) -> str:
+    """Return the 32 hex digits that stand for *subject* within the account."""
+    return _digest(_base(account_key, _FIRST), subject)
+
+
+def second_step(trial_key: bytes, first_hex: str) -> str:
+    """Return the 32 hex digits that stand for the first step's *first_hex* within the trial."""
+    return _digest(_base(trial_key, _SECOND), first_hex)
+
+
+class Pseudonyms:
+    """The two steps by account and trial id, with base states kept for at most *max_states* of them.
+
+    A destroyed or replaced key is no longer used from the next call on. Use it in one thread, or under one lock.
+    """
+
+    def __init__(self, keys: HashKeys, *, max_states: int = MAX_STATES) -> None:
+        self._keys = keys
+        self._max_states = max_states
+        self._states: dict[tuple[bytes, str], tuple[bytes, hashlib.blake2b]] = {}
+
+    def first_step(self, account_id: str, subject: str) -> str:
+        """Return what stands for *subject* within the account. Raises `UnavailableError` where its key is not here."""
+        return _digest(self._state(_FIRST, account_id, self._keys.account_key(account_id)), subject)
+
+    def second_step(self, trial_id: str, first_hex: str) -> str:
+        """Return what stands for *first_hex* within the trial. Raises `UnavailableError` where its key is not here."""
+        return _digest(self._state(_SECOND, trial_id, self._keys.trial_key(trial_id)), first_hex)
+
+    def _state(self, step: bytes, owner: str, key: bytes | None) -> hashlib.blake2b:
+        kept = self._states.get((step, owner))
+        if kept is not None and kept[0] is key:
+            return kept[1]
+        self._states.pop((step, owner), None)
+        if key is None:
+            sort = "account" if step is _FIRST else "trial"
+            raise UnavailableError(f"{sort} {owner} has no hash key; `avenue registry apply` makes the missing ones")
+        if len(self._states) >= self._max_states:
+            # The oldest; making it again costs a microsecond.
+            del self._states[next(iter(self._states))]
+        state = _base(key, step)
+        self._states[step, owner] = (key, state)
+        return state
+
+
+def _base(key: bytes, person: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(key=key, digest_size=DIGEST_BYTES, person=person)
+
+
+def _digest(base: hashlib.blake2b, text: str) -> str:
+    state = base.copy()
+    # A lone surrogate cannot be encoded otherwise, and JSON from a partner may hold one.
+    state.update(text.encode("utf-8", "surrogatepass"))
+    return state.hexdigest()

@@ -1,0 +1,136 @@
+"""Resolves the registry's references to partners' secrets: `env:NAME`, `file:PATH`, `plain:…`."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigurationError
+from runtime.logging import get_logger
+from schemas.registry import Account, Registry
+
+log = get_logger(__name__)
+
+# A file is looked at again after this; the promise is 5 s.
+FILE_AGE_MS = 2_000
+# A PEM key is below 4 KiB; a reference to something else must not be read whole.
+MAX_SECRET_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class _File:
+    value: bytes | None
+    checked_ms: int
+    stamp: tuple[int, int, int] | None
+    problem: str | None
+
+
+class SecretResolver:
+    """Resolves references at each use. Values are never logged and never part of a message.
+
+    *environ* is read once, when this is made. A `file:` is looked at again every 2 s; where it vanishes, its last value
+    stays and `problem` says so. An empty value is no secret: anybody could sign with it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], clock: Clock | None = None) -> None:
+        self._environ = dict(environ)
+        self._clock = clock or SystemClock()
+        self._files: dict[str, _File] = {}
+        self._problems: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def secrets_for(self, account: Account, flow: str) -> tuple[bytes, ...]:
+        """Return the secrets that *account* has for *flow* now, in the file's order: newest first.
+
+        `waimai-<kind>` takes those of `waimai`. Empty where the account has none for it (`has_flow` tells), or none
+        can be resolved; `problem` then names account and flow.
+        """
+        name = secret_name(flow)
+        found: list[bytes] = []
+        faults: list[str] = []
+        for reference in account.secrets.get(name, ()):
+            value, fault = self._resolve(reference)
+            if value is not None:
+                found.append(value)
+            if fault is not None:
+                faults.append(fault)
+        self._note(account.id, name, faults)
+        return tuple(found)
+
+    def check(self, registry: Registry) -> tuple[str, ...]:
+        """Resolve every secret of *registry*; return what is wrong, naming account and flow."""
+        with self._lock:
+            self._problems.clear()
+        for account in registry.accounts:
+            for flow in account.secrets:
+                self.secrets_for(account, flow)
+        with self._lock:
+            return tuple(self._problems[key] for key in sorted(self._problems))
+
+    def problem(self) -> str | None:
+        """Return what the last look at each secret found wrong, or None: a check for `Health`."""
+        with self._lock:
+            return "; ".join(self._problems[key] for key in sorted(self._problems)) or None
+
+    def _note(self, account_id: str, flow: str, faults: list[str]) -> None:
+        key = (account_id, flow)
+        with self._lock:
+            before = self._problems.pop(key, None)
+            if not faults:
+                return
+            self._problems[key] = f"account {account_id}, flow {flow}: {'; '.join(faults)}"
+            if before != self._problems[key]:
+                log.warning("a secret cannot be resolved", account=account_id, flow=flow, faults=faults)
+
+    def _resolve(self, reference: str) -> tuple[bytes | None, str | None]:
+        sort, _, rest = reference.partition(":")
+        if sort == "plain":
+            return rest.encode(), None
+        if sort == "env":
+            value = self._environ.get(rest, "").encode()
+            return (value, None) if value else (None, f"the environment variable {rest} is not set or empty")
+        return self._resolve_file(rest)
+
+    def _resolve_file(self, path: str) -> tuple[bytes | None, str | None]:
+        now = self._clock.now_ms()
+        with self._lock:
+            kept = self._files.get(path)
+            if kept is None or not 0 <= now - kept.checked_ms < FILE_AGE_MS:
+                kept = self._files[path] = _look(path, kept, now)
+            return kept.value, kept.problem
+
+
+def secret_name(flow: str) -> str:
+    """Return the name under which the secrets of *flow* stand in the registry."""
+    return "waimai" if flow.startswith("waimai-") else flow
+
+
+def has_flow(account: Account, flow: str) -> bool:
+    """Tell whether *account* has secrets for *flow*: without them the flow does not exist."""
+    return secret_name(flow) in account.secrets
+
+
+def _look(path: str, kept: _File | None, now_ms: int) -> _File:
+    try:
+        status = Path(path).stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if kept is not None and kept.stamp == stamp:
+            return _File(kept.value, now_ms, stamp, None)
+        value = _read(path)
+    except (OSError, ConfigurationError) as error:
+        cause = error.strerror if isinstance(error, OSError) else str(error)
+        last = None if kept is None else kept.value
+        note = "" if last is None else "; its last value stays in force"
+        return _File(last, now_ms, None, f"the file {path} cannot be used ({cause}){note}")
+    return _File(value, now_ms, stamp, None)
+
+
+def _read(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        value = file.read(MAX_SECRET_BYTES + 1).rstrip(b"\r\n")
+    if not value:
+        raise ConfigurationError("it is empty")
+    if len(value) > MAX_SECRET_BYTES:
+        raise ConfigurationError(f"it is larger than {MAX_SECRET_BYTES} bytes")
+    return value
