@@ -50,6 +50,12 @@ class Mapped:
     """Placement keys to look up, tried in order; the first that matches a placement decides."""
     payload: Mapping[str, Any]
     """What may be kept of the message should it be rejected: allow-listed fields only."""
+    alias: str = ""
+    """An unsigned id of the platform's: joins redeliveries whose bytes differ.
+
+    A message is a duplicate where an *accepted* event of the same account bore its alias. A duplicate leaves no alias
+    behind: a replay under another alias must not shadow a message yet to come.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +96,51 @@ class Read:
 Reading = Refused | Handshake | Read
 
 
-class Adapter(Protocol):
-    """One platform's flow.
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message's meaning depends on besides itself."""
 
-    `positive` is answered when every message has its outcome safe, whatever it is; `negative` when Kafka could not
-    take it in time, so that the platform retries.
-    """
-
-    platform: str
+    account: Account
     flow: str
-    """As in the registry's `secrets`."""
-    fast: bool
-    """The platform hangs up after 2 s."""
-    positive: Answer
-    negative: Answer
+    """The URL's flow."""
+    received_ms: int
+    """Of the first receipt, also in a replay."""
+
+
+class Adapter(Protocol):
+    """One platform's flow. Read-only members, so that an implementation may be frozen."""
+
+    @property
+    def platform(self) -> str:
+        """As in the registry."""
+        ...
+
+    @property
+    def flow(self) -> str:
+        """As in the registry's `secrets`."""
+        ...
+
+    @property
+    def fast(self) -> bool:
+        """Whether the platform hangs up after 2 s."""
+        ...
+
+    @property
+    def positive(self) -> Answer:
+        """What is answered when every message has its outcome safe, whatever it is."""
+        ...
+
+    @property
+    def negative(self) -> Answer:
+        """What is answered when Kafka could not take it in time, so that the platform retries."""
+        ...
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document*, a message or the payload kept of one, by today's rules: so a reject is replayed. Total.
+
+        `document["subject"]` is passed on as it is: in a kept payload it is a hash already.
+        """
+        ...
 
     def read(self, push: Push) -> Reading:
         """Verify *push* and take it apart. Total: any bytes give a Reading, never an exception."""
@@ -111,9 +148,10 @@ class Adapter(Protocol):
 
 
 def bounded_event_id(prefix: str, rest: str) -> str:
-    """Return `prefix + rest` as an event id; one too long or with other characters becomes prefix + 32 hex digits of its SHA-256.
+    """Return `prefix + rest` as an event id.
 
-    The digest is of the whole id, so that the same message gives the same id.
+    One too long or with other characters becomes prefix + 32 hex digits of its SHA-256. The digest is of the whole
+    id, so that the same message gives the same id.
     """
     whole = prefix + rest
     if len(whole) <= MAX_EVENT_ID and all(c.isascii() and (c.isalnum() or c in "._:-") for c in whole):
