@@ -1,0 +1,92 @@
+"""Douyin life-service SPI: Douyin calls the partner synchronously; paid orders become events.
+
+`x-life-sign` is hex SHA256 over secret, sorted query and body; the time in the query is signed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from producers.adapters.base import (
+    Answer,
+    Context,
+    Message,
+    Push,
+    Reading,
+    Refused,
+    bounded_event_id,
+)
+from producers.adapters.douyin_webhook import ORDER_PREFIX
+from producers.adapters.forms import Pair, parse_pairs, single
+from producers.adapters.masking import Allowed, Shape
+from producers.adapters.reading import Draft, Fields, read_object, understand
+from producers.adapters.signing import from_hex, holds, plain_hash
+from producers.adapters.times import is_fresh, unix_ms
+
+SIGNATURE = "x-life-sign"
+POSITIVE = Answer(200, b'{"data":{"error_code":0,"description":"success"}}')
+NEGATIVE = Answer(200, b'{"data":{"error_code":100,"description":"try again"}}')
+ALLOWED: Allowed = {
+    "query": {"client_key": Shape.ID, "timestamp": Shape.TIME},
+    "body": {
+        "order_id": Shape.ID,
+        "order_out_id": Shape.ID,
+        "account_id": Shape.ID,
+        "pay_amount": Shape.NUMBER,
+        "original_amount": Shape.NUMBER,
+        "pay_time_unix": Shape.TIME,
+        "create_time_unix": Shape.TIME,
+        "status": Shape.WORD,
+        "order_status": Shape.WORD,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DouyinLifeSpi:
+    """The flow `life-spi`. The platform reads the body's error code, not the status: 100 makes it call again."""
+
+    platform: str = "douyin"
+    flow: str = "life-spi"
+    fast: bool = True
+    positive: Answer = POSITIVE
+    negative: Answer = NEGATIVE
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total."""
+        query = parse_pairs(push.query)
+        signed = _signed_tail(query, push)
+        presented = from_hex(push.headers.get(SIGNATURE))
+        if not holds(presented, push.secrets, lambda secret: (plain_hash("sha256", secret, signed),)):
+            return Refused(f"{SIGNATURE} is missing or does not match; check the app secret")
+        sent_ms = unix_ms(single(query, b"timestamp"))
+        if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
+            return Refused("the query's timestamp is missing or too far from the server's time")
+        head = {name: single(query, name.encode()) for name in ("client_key", "timestamp")}
+        context = Context(push.account, push.flow, push.received_ms)
+        return read_object(push.body, lambda body: self.interpret({"query": head, "body": body}, context))
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document* by today's rules. Total."""
+        del context
+        return understand(document, ALLOWED, _order_paid)
+
+
+def _signed_tail(query: list[Pair], push: Push) -> bytes:
+    """Return what follows the secret in the signed text; the body's pair is last whatever the names."""
+    pairs = sorted(pair for pair in query if pair[0] != b"sign")
+    parts = [b"%b=%b" % pair for pair in pairs]
+    if push.method.upper() == "POST":
+        parts.append(b"http_body=" + push.body)
+    return b"".join(b"&" + part for part in parts)
+
+
+def _order_paid(document: Fields) -> Draft:
+    body = Fields(document.child("body").tree)
+    found = {
+        "event_id": bounded_event_id(ORDER_PREFIX, body.identifier("order_id")),
+        "kind": "order.paid",
+        "occurred_at": body.moment("pay_time_unix"),
+        "amount_fen": body.fen("pay_amount"),
+    }
+    return Draft(found, ({"account_id": body.identifier("account_id")},))

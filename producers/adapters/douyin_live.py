@@ -1,0 +1,158 @@
+"""Douyin live interactive play: comments, gifts and likes of a room, several messages a push.
+
+`x-signature` is base64 MD5 over four headers, the body and the secret; the time among them is signed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from producers.adapters.base import (
+    Answer,
+    Context,
+    Handshake,
+    Message,
+    Push,
+    Read,
+    Reading,
+    Refused,
+    bounded_event_id,
+    unreadable,
+)
+from producers.adapters.masking import Allowed, Shape
+from producers.adapters.reading import (
+    Draft,
+    Fields,
+    LackingError,
+    malformed,
+    no_message,
+    subject_of,
+    understand,
+    with_subject,
+)
+from producers.adapters.signing import from_base64, header_bytes, holds, plain_hash
+from producers.adapters.strict_json import UnreadableError, read_json
+from producers.adapters.times import is_fresh, unix_ms
+from schemas.outcomes import RejectReason
+
+SIGNATURE = "x-signature"
+MAX_MESSAGES = 10_000
+"""Of one push; the platform sends a few dozen at most, and each becomes an outcome."""
+COMMON = ("x-msg-type", "x-nonce-str", "x-timestamp")
+# Rooms of live play, else apps of mini-games: one of the two is signed, and only a signed one is believed.
+SCOPES = ("x-roomid", "x-appid")
+ACTIONS = {"live_comment": "comment", "live_gift": "gift", "live_like": "like"}
+CHALLENGE = "verify_request"
+POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')
+NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again"}')
+ALLOWED: Allowed = {
+    "headers": {"x-msg-type": Shape.WORD, "x-roomid": Shape.ID, "x-appid": Shape.ID, "x-timestamp": Shape.TIME},
+    "message": {
+        "msg_id": Shape.ID,
+        "timestamp": Shape.TIME,
+        "sec_gift_id": Shape.ID,
+        "gift_num": Shape.NUMBER,
+        "gift_value": Shape.NUMBER,
+        "like_num": Shape.NUMBER,
+    },
+    "subject": Shape.SUBJECT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DouyinLive:
+    """The flow `live`."""
+
+    platform: str = "douyin"
+    flow: str = "live"
+    fast: bool = True
+    positive: Answer = POSITIVE
+    negative: Answer = NEGATIVE
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total."""
+        head = _signed_headers(push)
+        if head is None:
+            return Refused(f"{SIGNATURE} is missing or does not match; check the secret and the x- headers it covers")
+        sent_ms = unix_ms(head["x-timestamp"])
+        if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
+            return Refused("x-timestamp is no time, or too far from the server's")
+        if head["x-msg-type"] == CHALLENGE:
+            return Handshake(self.positive)
+        try:
+            value = read_json(push.body)
+        except UnreadableError as error:
+            return malformed(push.body, error)
+        context = Context(push.account, push.flow, push.received_ms)
+        return _take(push.body, value, lambda element: self.interpret(_document(head, element), context))
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document* by today's rules. Total."""
+        del context
+        return understand(document, ALLOWED, _interaction, _event_id(document))
+
+
+def _signed_headers(push: Push) -> dict[str, str] | None:
+    """Return the headers that the signature covers, None where it covers none of the possible sets."""
+    presented = from_base64(push.headers.get(SIGNATURE))
+    found = None
+    for names in _header_sets(push.headers):
+        head = {name: push.headers[name] for name in names}
+        text = b"&".join(b"%b=%b" % (name.encode(), header_bytes(head[name])) for name in sorted(head))
+        if holds(presented, push.secrets, partial(_signature, text + push.body)):
+            found = found or head
+    return found
+
+
+def _signature(signed: bytes, secret: bytes) -> tuple[bytes]:
+    return (plain_hash("md5", signed, secret),)
+
+
+def _header_sets(headers: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    if all(name in headers for name in COMMON):
+        yield from ((*COMMON, scope) for scope in SCOPES if scope in headers)
+
+
+def _take(body: bytes, value: Any, interpret: Callable[[Any], Message]) -> Read:
+    elements = [value] if isinstance(value, dict) else value
+    if not isinstance(elements, list) or not elements:
+        return no_message(body, "the push holds no message")
+    if len(elements) > MAX_MESSAGES:
+        return Read((unreadable(body, RejectReason.TOO_LARGE, f"more than {MAX_MESSAGES} messages in one push"),))
+    return Read(tuple(interpret(element) for element in elements))
+
+
+def _document(head: Mapping[str, str], element: Any) -> dict[str, Any]:
+    if not isinstance(element, dict):
+        return {"headers": dict(head), "message": element}
+    message = {name: value for name, value in element.items() if name != "sec_openid"}
+    return with_subject({"headers": dict(head), "message": message}, element.get("sec_openid"))
+
+
+def _event_id(document: Mapping[str, Any]) -> str:
+    message = document.get("message")
+    try:
+        return _message_id(Fields(message)) if isinstance(message, Mapping) else ""
+    except LackingError:
+        return ""
+
+
+def _message_id(message: Fields) -> str:
+    return bounded_event_id("dy-live:", message.identifier("msg_id"))
+
+
+def _interaction(document: Fields) -> Draft:
+    headers = Fields(document.child("headers").tree)
+    action = ACTIONS.get(headers.identifier("x-msg-type"))
+    if action is None:
+        raise headers.lacking("x-msg-type", "is of a sort that has no mapping")
+    message = Fields(document.child("message").tree)
+    found = {
+        "event_id": _message_id(message),
+        "kind": "interaction",
+        "occurred_at": message.moment("timestamp"),
+        **subject_of(document, "sec_openid"),
+        "attributes": {"action": action},
+    }
+    return Draft(found, ({"room_id": headers.identifier("x-roomid")},))

@@ -1,0 +1,119 @@
+"""Meituan's tech-service centre: what a message means is agreed per contract, in the account's `message_types`.
+
+`sign` is hex SHA1 over the signKey and name and value of every non-empty parameter, sorted, without separators.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from producers.adapters.base import (
+    Answer,
+    Context,
+    Message,
+    Push,
+    Read,
+    Reading,
+    Refused,
+    bounded_event_id,
+)
+from producers.adapters.forms import Pair, as_text, parse_pairs, single
+from producers.adapters.masking import Allowed, Shape
+from producers.adapters.reading import Draft, Fields, malformed, read_inner, understand
+from producers.adapters.signing import from_hex, holds, plain_hash
+from producers.adapters.strict_json import UnreadableError
+from producers.adapters.times import is_fresh, unix_ms
+from schemas.event import CONSENT_KINDS
+
+# What these kinds need beyond an amount stands in no agreed field of `message`.
+BEYOND_MAPPING: Mapping[str, str] = MappingProxyType(
+    {"use.completed": "outcome", "rating.given": "rating"} | dict.fromkeys(CONSENT_KINDS, "subject")
+)
+POSITIVE = Answer(200, b'{"code":0,"message":"success"}')
+NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
+ALLOWED: Allowed = {
+    "form": {
+        "developerId": Shape.ID,
+        "businessId": Shape.ID,
+        "ePoiId": Shape.ID,
+        "opBizCode": Shape.ID,
+        "msgType": Shape.ID,
+        "msgId": Shape.ID,
+        "timestamp": Shape.TIME,
+        "message": {"orderId": Shape.ID, "amount": Shape.NUMBER, "status": Shape.WORD},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MeituanService:
+    """The flow `service`."""
+
+    platform: str = "meituan"
+    flow: str = "service"
+    fast: bool = False
+    positive: Answer = POSITIVE
+    negative: Answer = NEGATIVE
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total."""
+        received = parse_pairs(push.body)
+        signed = [pair for pair in received if pair[0] != b"sign" and pair[1]]
+        presented = from_hex(single(received, b"sign"))
+        if not holds(presented, push.secrets, lambda secret: (plain_hash("sha1", secret, _glued(signed)),)):
+            return Refused("sign is missing or does not match; check the signKey")
+        sent_ms = unix_ms(single(signed, b"timestamp"))
+        if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
+            return Refused("timestamp is missing or too far from the server's time")
+        try:
+            form = read_inner(as_text(signed), "message")
+        except UnreadableError as error:
+            return malformed(push.body, error)
+        return Read((self.interpret({"form": form}, Context(push.account, push.flow, push.received_ms)),))
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document* by today's rules. Total."""
+        return understand(document, ALLOWED, lambda fields: _draft(fields, context), _event_id(document))
+
+
+def _glued(pairs: list[Pair]) -> bytes:
+    return b"".join(name + value for name, value in sorted(pairs))
+
+
+def _event_id(document: Mapping[str, Any]) -> str:
+    form = document.get("form")
+    message_id = form.get("msgId") if isinstance(form, Mapping) else None
+    return bounded_event_id("mt-s:", message_id) if isinstance(message_id, str) and message_id else ""
+
+
+def _draft(document: Fields, context: Context) -> Draft:
+    form = Fields(document.child("form").tree)
+    kind = context.account.message_types.get(form.identifier("msgType"))
+    if kind is None:
+        raise form.lacking("msgType", "is not in the account's message_types")
+    if kind in BEYOND_MAPPING:
+        raise form.lacking("message", f"has no agreed field for {BEYOND_MAPPING[kind]}, which {kind} needs")
+    found: dict[str, Any] = {
+        "event_id": bounded_event_id("mt-s:", form.identifier("msgId")),
+        "kind": kind,
+        "occurred_at": form.moment("timestamp"),
+        **_amount(form, needed=kind.startswith("order.")),
+    }
+    return Draft(found, _match(form))
+
+
+def _amount(form: Fields, *, needed: bool) -> dict[str, int]:
+    if not needed and not isinstance(form.tree.get("message"), Mapping):
+        return {}
+    message = form.child("message")
+    return {"amount_fen": message.fen("amount")} if needed or message.has("amount") else {}
+
+
+def _match(form: Fields) -> tuple[Mapping[str, str], ...]:
+    """Return the keys in the order they are tried; the second look-up also finds a placement that names both."""
+    keys = {name: form.identifier(name) for name in ("opBizCode", "ePoiId") if form.has(name)}
+    if not keys:
+        raise form.lacking("opBizCode", "and ePoiId are missing: nothing names the place")
+    first = next(iter(keys))
+    return ({first: keys[first]}, keys) if len(keys) > 1 else (keys,)

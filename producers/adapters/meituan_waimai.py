@@ -1,0 +1,195 @@
+"""Meituan waimai and shangou pushes: one URL per kind of notice, forms by POST and queries by GET.
+
+`sig` is hex MD5 over the address as configured in the console, the sorted parameters and the secret. Values arrive
+percent-encoded twice, and the signature covers the fully decoded text; public code disagrees on the details.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from producers.adapters.base import (
+    Answer,
+    Context,
+    Handshake,
+    Message,
+    Push,
+    Read,
+    Reading,
+    Refused,
+    bounded_event_id,
+)
+from producers.adapters.forms import Pair, as_text, decode, join, parse_pairs, single
+from producers.adapters.masking import Allowed, Shape
+from producers.adapters.reading import Draft, Fields, LackingError, malformed, understand
+from producers.adapters.signing import from_hex, holds, plain_hash
+from producers.adapters.strict_json import UnreadableError
+from producers.adapters.times import is_fresh, unix_ms
+
+FLOW_PREFIX = "waimai-"
+# `sig` is the signature itself; `img_data` is left out by the platform, so it is not believed either.
+UNSIGNED = frozenset({b"sig", b"img_data"})
+# The fields that the platform is known to encode twice.
+ENCODED_TWICE = frozenset(
+    {
+        b"detail",
+        b"recipient_name",
+        b"recipient_address",
+        b"caution",
+        b"wm_poi_name",
+        b"extras",
+        b"poi_receive_detail",
+        b"invoice_title",
+        b"backup_recipient_phone",
+    }
+)
+AGREED = "agree"
+POSITIVE = Answer(200, b'{"data":"ok"}')
+NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
+ALLOWED: Allowed = {
+    "form": {
+        "app_id": Shape.ID,
+        "app_poi_code": Shape.ID,
+        "order_id": Shape.ID,
+        "wm_order_id_view": Shape.ID,
+        "status": Shape.WORD,
+        "notify_type": Shape.WORD,
+        "reason_code": Shape.WORD,
+        "timestamp": Shape.TIME,
+        "ctime": Shape.TIME,
+        "utime": Shape.TIME,
+        "delivery_time": Shape.TIME,
+        "total": Shape.NUMBER,
+        "original_price": Shape.NUMBER,
+        "shipping_fee": Shape.NUMBER,
+        "money": Shape.NUMBER,
+        "day_seq": Shape.NUMBER,
+    },
+    "digest": Shape.ID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MeituanWaimai:
+    """The flows `waimai-<kind>`, one secret for all."""
+
+    platform: str = "meituan"
+    flow: str = "waimai"
+    fast: bool = False
+    positive: Answer = POSITIVE
+    negative: Answer = NEGATIVE
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total."""
+        wire = push.body if push.method.upper() == "POST" and push.body else push.query
+        if not wire and not push.body:
+            return Handshake(self.positive)
+        if push.account.public_url is None:
+            return Refused("the account has no public_url, which the signature covers")
+        received = parse_pairs(wire)
+        address = (push.account.public_url.rstrip("/") + push.path).encode("utf-8", "surrogatepass")
+        signed = _signed_pairs(received, address, push.secrets)
+        if signed is None:
+            return Refused("sig is missing or does not match; check the secret, public_url and the console's address")
+        sent_ms = unix_ms(single(signed, b"timestamp"))
+        if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
+            return Refused("timestamp is missing or too far from the server's time")
+        try:
+            document = {"form": as_text(signed), "digest": _digest(signed)}
+        except UnreadableError as error:
+            return malformed(wire, error)
+        return Read((self.interpret(document, Context(push.account, push.flow, push.received_ms)),))
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document* by today's rules. Total."""
+        kind = context.flow.removeprefix(FLOW_PREFIX)
+        return understand(document, ALLOWED, lambda fields: _draft(fields, kind), _event_id_or_blank(document, kind))
+
+
+def _signed_pairs(received: Sequence[Pair], address: bytes, secrets: Sequence[bytes]) -> list[Pair] | None:
+    """Return the parameters in the spelling that the signature covers, None where it covers none."""
+    presented = from_hex(single(received, b"sig"))
+    found = None
+    for pairs in _candidates([pair for pair in received if pair[0] not in UNSIGNED]):
+        text = b"%b?%b" % (address, join(pairs))
+        if holds(presented, secrets, partial(_signature, text)):
+            found = found or pairs
+    return found
+
+
+def _signature(signed: bytes, secret: bytes) -> tuple[bytes]:
+    return (plain_hash("md5", signed, secret),)
+
+
+def _candidates(pairs: list[Pair]) -> Iterator[list[Pair]]:
+    """Yield the spellings in which public code signs, in the order of how well each is attested."""
+    everything = [(name, decode(value)) for name, value in pairs]
+    yield [(name, decode(value) if name in ENCODED_TWICE else value) for name, value in pairs]
+    yield everything
+    yield pairs
+    yield [pair for pair in everything if pair[1]]
+
+
+def _digest(signed: Sequence[Pair]) -> str:
+    """Return what tells two notices of one order apart when no `utime` does; a retry may renew the timestamp."""
+    return hashlib.sha256(join(pair for pair in signed if pair[0] != b"timestamp")).hexdigest()[:16]
+
+
+def _draft(document: Fields, kind: str) -> Draft:
+    line = LINES.get(kind)
+    if line is None:
+        raise LackingError("", f"notices of kind {kind} have no mapping")
+    form = Fields(document.child("form").tree)
+    found = {"event_id": _event_id(document, kind), **line(form)}
+    return Draft(found, ({"app_poi_code": form.identifier("app_poi_code")},))
+
+
+def _event_id(document: Fields, kind: str) -> str:
+    form = Fields(document.child("form").tree)
+    state = form.optional("status") or form.optional("notify_type")
+    last = form.optional("utime") or document.identifier("digest")
+    return bounded_event_id(
+        "mt:", ":".join((form.identifier("app_id"), kind, form.identifier("order_id"), state, last))
+    )
+
+
+def _event_id_or_blank(document: Mapping[str, Any], kind: str) -> str:
+    try:
+        return _event_id(Fields(document), kind)
+    except LackingError:
+        return ""
+
+
+def _paid(form: Fields) -> dict[str, Any]:
+    return {"kind": "order.paid", "occurred_at": form.moment("utime"), "amount_fen": form.yuan("total")}
+
+
+def _completed(form: Fields) -> dict[str, Any]:
+    return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "ok"}
+
+
+def _cancelled(form: Fields) -> dict[str, Any]:
+    return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "abandoned"}
+
+
+def _refunded(form: Fields) -> dict[str, Any]:
+    if form.identifier("notify_type") != AGREED:
+        raise form.lacking("notify_type", f"is not {AGREED}: only an agreed refund moves money")
+    return {"kind": "order.refunded", "occurred_at": _updated(form), "amount_fen": form.yuan("money")}
+
+
+def _updated(form: Fields) -> int:
+    return form.moment_or("utime", lambda: form.moment("timestamp"))
+
+
+LINES: Mapping[str, Callable[[Fields], dict[str, Any]]] = MappingProxyType(
+    {
+        "order-paid": _paid,
+        "order-completed": _completed,
+        "order-cancelled": _cancelled,
+        "order-refunded": _refunded,
+    }
+)

@@ -1,0 +1,161 @@
+"""Sunmi's cloud callbacks: devices that go online and offline, and what they report of themselves.
+
+`Sunmi-Sign` covers body, Appid, Timestamp, Nonce and NotifyType, joined without separators: hex HMAC-SHA256, or base64
+RSA-SHA256 where the secret is Sunmi's public key.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused, bounded_event_id
+from producers.adapters.masking import Allowed, Shape, is_leaf, keep
+from producers.adapters.reading import Draft, Fields, LackingError, read_object, understand
+from producers.adapters.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
+from producers.adapters.times import is_fresh, unix_ms
+
+SIGNATURE = "sunmi-sign"
+TIMESTAMP, NONCE, NOTIFY_TYPE = "sunmi-timestamp", "sunmi-nonce", "sunmi-notifytype"
+# What is signed has no separators, so a digit moved from one header to the next keeps the signature and would make
+# another event id: the lengths are held to what the platform documents.
+_FORMS = {TIMESTAMP: re.compile(r"[0-9]{10}\Z"), NONCE: re.compile(r"[0-9]{6}\Z"), NOTIFY_TYPE: re.compile(r".+\Z")}
+ONLINE = 4
+ACTIONS = {1: "device.online", 2: "device.offline"}
+_W, _N = Shape.WORD, Shape.NUMBER
+# Totals since the device was made, signal strengths, model and versions; never an identity, a place or a password.
+REPORTED: Mapping[str, Shape] = {
+    "model": _W,
+    "app_version": _W,
+    "hardware_version": _W,
+    "boot_loader_version": _W,
+    "firmware_version": _W,
+    "font_library_version": _W,
+    "tts_version": _W,
+    "tts_language": _W,
+    "lack_paper_count": _N,
+    "hit_knife_count": _N,
+    "failed_cutting_count": _N,
+    "clip_knife_count": _N,
+    "open_count": _N,
+    "paper_blocking_count": _N,
+    "not_take_paper_count": _N,
+    "paper_will_end_count": _N,
+    "print_head_broken_count": _N,
+    "open_money_box_count": _N,
+    "printed_kilometre": _N,
+    "wifi_strength": _N,
+    "gprs_strength": _N,
+    "network_type": _N,
+    "play_time": _N,
+    "volume_level": _N,
+}
+# Any of them may stand in any of these objects: one official sample has base fields under the timing object.
+PARTS = ("device_base_data", "device_status_data", "device_timing_data")
+POSITIVE = Answer(200, b"SUCCESS", "text/plain")
+NEGATIVE = Answer(500, b"FAIL", "text/plain")
+ALLOWED: Allowed = {
+    "headers": {TIMESTAMP: Shape.TIME, NONCE: Shape.ID, NOTIFY_TYPE: _W},
+    "body": {
+        "sn": Shape.ID,
+        "report_type": _N,
+        "device_online_data": {"action": _N, "update_at": Shape.TIME},
+        **dict.fromkeys(PARTS, REPORTED),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SunmiCallback:
+    """The flow `callback`. Anything but the text SUCCESS makes the platform send again."""
+
+    platform: str = "sunmi"
+    flow: str = "callback"
+    fast: bool = False
+    positive: Answer = POSITIVE
+    negative: Answer = NEGATIVE
+
+    def read(self, push: Push) -> Reading:
+        """Verify *push* and take it apart. Total."""
+        if not _holds(push):
+            return Refused(f"{SIGNATURE} is missing or does not match; check the Appkey, and that NotifyType is signed")
+        head = {name: push.headers.get(name, "") for name in _FORMS}
+        for name, form in _FORMS.items():
+            if not form.match(head[name]):
+                return Refused(f"{name} is missing or not of its form")
+        sent_ms = unix_ms(head[TIMESTAMP])
+        if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
+            return Refused(f"{TIMESTAMP} is too far from the server's time")
+        context = Context(push.account, push.flow, push.received_ms)
+        return read_object(push.body, lambda body: self.interpret({"headers": head, "body": body}, context))
+
+    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+        """Map *document* by today's rules. Total."""
+        del context
+        return understand(document, ALLOWED, _draft, _event_id_or_blank(document))
+
+
+def _holds(push: Push) -> bool:
+    names = ("sunmi-appid", TIMESTAMP, NONCE, NOTIFY_TYPE)
+    signed = push.body + b"".join(header_bytes(push.headers.get(name, "")) for name in names)
+    presented = push.headers.get(SIGNATURE)
+    by_key = holds(from_hex(presented), push.secrets, lambda secret: (hmac.digest(secret, signed, "sha256"),))
+    return by_key or rsa_holds(from_base64(presented), signed, push.secrets)
+
+
+def _event_id(document: Fields) -> str:
+    headers = Fields(document.child("headers").tree)
+    body = Fields(document.child("body").tree)
+    notify_type = re.sub(r"\s", "", headers.identifier(NOTIFY_TYPE))
+    parts = (body.identifier("sn"), notify_type, headers.identifier(TIMESTAMP), headers.identifier(NONCE))
+    return bounded_event_id("sm:", ":".join(parts))
+
+
+def _event_id_or_blank(document: Mapping[str, Any]) -> str:
+    try:
+        return _event_id(Fields(document))
+    except LackingError:
+        return ""
+
+
+def _draft(document: Fields) -> Draft:
+    body = Fields(document.child("body").tree)
+    report_type = body.number("report_type")
+    if report_type == ONLINE:
+        found = _went(body)
+    elif report_type in {1, 2, 3}:
+        headers = Fields(document.child("headers").tree)
+        found = {"kind": "device.reported", "occurred_at": headers.moment(TIMESTAMP), **_reported(body)}
+    else:
+        raise body.lacking("report_type", "is none of 1 to 4")
+    return Draft({"event_id": _event_id(document), **found}, ({"sn": body.identifier("sn")},))
+
+
+def _went(body: Fields) -> dict[str, Any]:
+    online = body.child("device_online_data")
+    kind = ACTIONS.get(online.number("action"))
+    if kind is None:
+        raise online.lacking("action", "is neither 1 nor 2")
+    return {"kind": kind, "occurred_at": online.moment("update_at")}
+
+
+def _reported(body: Fields) -> dict[str, Any]:
+    """Return the listed fields as attributes: what has another form than its field should have stays a masked leaf."""
+    attributes: dict[str, Any] = {}
+    for part in PARTS:
+        values = body.tree.get(part)
+        kept = keep(values, REPORTED) if isinstance(values, Mapping) else {}
+        attributes |= {name: _attribute(kept[name], REPORTED[name]) for name in REPORTED if _is_kept(kept, name)}
+    return {"attributes": attributes} if attributes else {}
+
+
+def _is_kept(kept: Mapping[str, Any], name: str) -> bool:
+    return name in kept and not is_leaf(kept[name])
+
+
+def _attribute(value: Any, shape: Shape) -> Any:
+    """Return a counter as a number, also where it was sent as text."""
+    if shape is not Shape.NUMBER or not isinstance(value, str):
+        return value
+    return float(value) if "." in value else int(value)
