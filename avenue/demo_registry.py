@@ -1,0 +1,235 @@
+"""The demo's registry file: one avenue, two products on trial in both arms, every platform, dates around today."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+# Events may be 30 days old: the trials began before, so that a demo has weeks to show.
+BEGAN_DAYS_AGO = 35
+LASTS_DAYS = 98
+
+_HEAD = """\
+# The demo's avenue. Its secrets are no secrets: `demo = true` allows them, a production profile refuses them.
+demo = true
+
+[avenue]
+id = "brain-inspired-avenue"
+name = { zh = "脑智大道", en = "Brain-Inspired Avenue" }
+length_m = 200
+timezone = "Asia/Shanghai"
+hours = { opens = "08:00", closes = "22:00" }
+
+[[startups]]
+id = "calmwave"
+name = { zh = "静波科技", en = "CalmWave" }
+[[startups]]
+id = "limbus"
+name = { zh = "灵臂机器人", en = "Limbus Robotics" }
+
+[[products]]
+id = "neuro-band"
+startup = "calmwave"
+name = { zh = "专注力头环", en = "Focus headband" }
+[[products]]
+id = "emg-arm"
+startup = "limbus"
+name = { zh = "肌电咖啡机械臂", en = "EMG coffee arm" }
+"""
+
+_TRIALS = """
+[[trials]]
+id = "neuro-band-demo"
+product = "neuro-band"
+starts = {starts}
+ends = {ends}
+arms = ["baseline", "pilot"]
+unit = "placement-day"
+hypothesis = {{ zh = "佩戴头环的顾客更常完成体验", en = "Visitors who wear the band complete the session more often" }}
+primary_metric = "success_rate"
+guardrails = ["duration_p95", "refund_rate"]
+planned_units = 400
+smallest_effect = 0.05
+[[trials]]
+id = "emg-arm-demo"
+product = "emg-arm"
+starts = {starts}
+ends = {ends}
+arms = ["baseline", "pilot"]
+unit = "placement-day"
+hypothesis = {{ zh = "机械臂出杯不慢于店员", en = "The arm serves no slower than a barista" }}
+primary_metric = "duration_p50"
+guardrails = ["success_rate", "refund_rate"]
+planned_units = 400
+smallest_effect = 2000
+"""
+
+_ACCOUNTS = """
+[[accounts]]
+id = "douyin-main"
+platform = "douyin"
+public_url = "{public_url}"
+[accounts.secrets]
+webhook = ["plain:dy_demo_secret"]
+life-spi = ["plain:dy_demo_secret"]
+live = ["plain:dy_demo_live_secret"]{trade}
+[[accounts]]
+id = "bilibili-main"
+platform = "bilibili"
+public_url = "{public_url}"
+secrets = {{ webhook = ["plain:bili_demo_secret"] }}
+[[accounts]]
+id = "meituan-main"
+platform = "meituan"
+public_url = "{public_url}"
+secrets = {{ waimai = ["plain:mt_demo_secret"], service = ["plain:mt_demo_sign_key"] }}
+message_types = {{ "580001" = "order.paid" }}
+[[accounts]]
+id = "aihuishou-main"
+platform = "aihuishou"
+public_url = "{public_url}"
+secrets = {{ webhook = ["plain:whsec_ZGVtby1vbmx5LWRlbW8tb25seS1kZW1vLW9ubHk="] }}
+[[accounts]]
+id = "sunmi-main"
+platform = "sunmi"
+public_url = "{public_url}"
+secrets = {{ callback = ["plain:sunmi_demo_key"], receipt = ["plain:sunmi_demo_key"] }}
+[[accounts]]
+id = "push-demo"
+platform = "sunmi"
+secrets = {{ push = ["plain:whsec_cHVzaC1kZW1vLXB1c2gtZGVtby1wdXNoLWRlbW8="] }}
+products = ["neuro-band", "emg-arm"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """A placement: which product in which arm, how far along, by which account and keys it is known."""
+
+    metre: int
+    zone: str
+    product: str
+    arm: str
+    account: str = ""
+    match: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def platform(self) -> str:
+        return self.account.removesuffix("-main").removesuffix("-demo")
+
+
+# One place has one product in one arm; several accounts may report it, each with its own key.
+_PLACES = (
+    (5, "gate", "neuro-band", "pilot"),
+    (17, "café", "neuro-band", "pilot"),
+    (24, "café", "neuro-band", "baseline"),
+    (40, "kiosk", "emg-arm", "pilot"),
+    (52, "kiosk", "emg-arm", "baseline"),
+    (60, "kitchen", "emg-arm", "pilot"),
+    (71, "kitchen", "emg-arm", "baseline"),
+    (88, "studio", "neuro-band", "pilot"),
+    (97, "studio", "neuro-band", "baseline"),
+    (120, "trade-in", "neuro-band", "pilot"),
+    (133, "trade-in", "neuro-band", "baseline"),
+    (150, "lawn", "emg-arm", "pilot"),
+    (166, "lawn", "emg-arm", "baseline"),
+    (184, "lookout", "neuro-band", "baseline"),
+)
+
+_KEYS: tuple[tuple[int, str, str, str], ...] = (
+    (5, "sunmi-main", "sn", "N301DEMO0005"),
+    (17, "sunmi-main", "sn", "N301DEMO0017"),
+    (24, "sunmi-main", "sn", "N301DEMO0024"),
+    (40, "sunmi-main", "shop_id", "29240"),
+    (52, "sunmi-main", "shop_id", "29252"),
+    (40, "douyin-main", "account_id", "7000040"),
+    (52, "douyin-main", "account_id", "7000052"),
+    (60, "douyin-main", "room_id", "7300000000060"),
+    (71, "douyin-main", "room_id", "7300000000071"),
+    (88, "douyin-main", "client_key", "aw_demo_0088"),
+    (97, "douyin-main", "client_key", "aw_demo_0097"),
+    (88, "bilibili-main", "client_id", "c-demo-0088"),
+    (97, "bilibili-main", "client_id", "c-demo-0097"),
+    (150, "bilibili-main", "room_id", "22000150"),
+    (60, "meituan-main", "app_poi_code", "S-DEMO-060"),
+    (71, "meituan-main", "app_poi_code", "S-DEMO-071"),
+    (150, "meituan-main", "opBizCode", "op-demo-150"),
+    (166, "meituan-main", "ePoiId", "poi-demo-166"),
+    (120, "aihuishou-main", "store_id", "store-120"),
+    (133, "aihuishou-main", "store_id", "store-133"),
+)
+
+
+def demo_registry(today: date, *, public_url: str = "https://gw.example.com", trade_key: Path | None = None) -> str:
+    """Return the file's text: trials that began five weeks before *today* and go on for nine more.
+
+    *public_url* is the address that the platforms' consoles would hold; Meituan's signature covers it. *trade_key* is
+    the PEM of the public key that mini-program trade callbacks are verified with; without one there is no such flow.
+    """
+    starts = today - timedelta(days=BEGAN_DAYS_AGO)
+    span = {
+        "starts": f"{starts.isoformat()}T00:00:00+08:00",
+        "ends": f"{(starts + timedelta(days=LASTS_DAYS)).isoformat()}T00:00:00+08:00",
+    }
+    trade = f'\ntrade = ["file:{trade_key}"]' if trade_key else ""
+    placements = (_placement(stand, span) for stand in _stands())
+    return "".join(
+        [_HEAD, _TRIALS.format(**span), _ACCOUNTS.format(public_url=public_url, trade=trade), "\n", *placements]
+    )
+
+
+def _stands() -> Iterator[_Stand]:
+    keys: dict[int, list[tuple[str, str, str]]] = {}
+    for metre, account, name, value in _KEYS:
+        keys.setdefault(metre, []).append((account, name, value))
+    for metre, zone, product, arm in _PLACES:
+        for account, name, value in keys.get(metre, []):
+            yield _Stand(metre, zone, product, arm, account, ((name, value),))
+        yield _Stand(metre, zone, product, arm, "push-demo")
+
+
+def _placement(stand: _Stand, span: dict[str, str]) -> str:
+    match = ", ".join(f'{name} = "{value}"' for name, value in stand.match)
+    lines = [
+        "[[placements]]",
+        f'id = "p-{stand.metre:03d}-{stand.platform}"',
+        f'trial = "{stand.product}-demo"',
+        f'arm = "{stand.arm}"',
+        f'account = "{stand.account}"',
+        f"match = {{ {match} }}" if match else "",
+        f'place = "m{stand.metre:03d}"',
+        f"metre = {stand.metre}",
+        f'side = "{"north" if stand.metre % 2 else "south"}"',
+        f'zone = "{stand.zone}"',
+        f"from = {span['starts']}",
+        f"until = {span['ends']}",
+        "heartbeat_s = 3600" if stand.platform in {"sunmi", "push"} else "",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def write_demo_registry(path: Path, *, today: date, public_url: str = "https://gw.example.com") -> Path:
+    """Write the demo's registry to *path*, and beside it a key pair for Douyin's trade callbacks.
+
+    Return the private key's file, for `SimulateOptions.private_keys["douyin-main/trade"]`. A pair already there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private, public = path.with_suffix(".trade-key.pem"), path.with_suffix(".trade-key.pub.pem")
+    if not (private.exists() and public.exists()):
+        _write_key_pair(private, public)
+    path.write_text(demo_registry(today, public_url=public_url, trade_key=public.resolve()))
+    return private
+
+
+def _write_key_pair(private: Path, public: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    private.touch(mode=0o600)
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )

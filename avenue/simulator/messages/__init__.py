@@ -1,0 +1,1 @@
+"""What each platform says, message by message, in its own form."""
