@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.errors import ConfigurationError
+from runtime.files import write_private
 
 NAME = "run.json"
 
@@ -28,11 +29,7 @@ class RunFile(BaseModel):
     def write(self) -> Path:
         """Write it into its home folder as a whole, 0600; return the path."""
         path = self.home / NAME
-        partial = path.with_name(NAME + ".partial")
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(self.model_dump_json(indent=2))
-        partial.replace(path)
+        write_private(path, self.model_dump_json(indent=2).encode())
         return path
 
 

@@ -1,9 +1,8 @@
-"""The home folder of an embedded stack: one owner at a time, its folders, its master key, its children on record."""
+"""The home folder of an embedded stack: one owner at a time, its folders, its children on record."""
 
 import fcntl
 import json
 import os
-import secrets
 import signal
 import time
 from collections.abc import Mapping
@@ -12,9 +11,9 @@ from typing import TextIO
 
 from avenue.embedded.process import alive, wait_until_gone
 from runtime.errors import ConfigurationError
+from runtime.files import write_private
 
 FOLDERS = ("logs", "reports")
-MASTER_KEY_BYTES = 32
 # The kernel ends orphans at once; a large process needs a moment to give its memory back.
 ORPHAN_WAIT_S = 10.0
 
@@ -60,20 +59,10 @@ class Home:
         """Return the log file of child *name*."""
         return self.path / "logs" / f"{name}.log"
 
-    def master_key(self) -> Path:
-        """Return the file with the key that wraps the hash keys, made once (0600).
-
-        Without it the pseudonyms of this folder can never be made again.
-        """
-        path = self.path / "master.key"
-        if not path.exists():
-            write_private(path, secrets.token_hex(MASTER_KEY_BYTES) + "\n")
-        return path
-
     def note_children(self, pids: Mapping[str, int]) -> None:
         """Write down the children, for `end_orphans` of the next start."""
         noted = [{"name": name, "pid": pid, "started": started(pid)} for name, pid in pids.items()]
-        write_private(self.path / "children.json", json.dumps(noted))
+        write_private(self.path / "children.json", json.dumps(noted).encode())
 
     def end_orphans(self) -> list[str]:
         """Wait until the children of a killed predecessor are gone, and end those that stay; return their names.
@@ -97,17 +86,6 @@ class Home:
             wait_until_gone(pid, timeout_s=ORPHAN_WAIT_S)
             ended.append(str(child["name"]))
         return ended
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write *text* to *path* as a whole, readable by its owner only."""
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def started(pid: int) -> int | None:

@@ -236,7 +236,7 @@ class Supervisor:
 
 
 def backoff(failures: int, *, limits: StackSettings, jitter: float) -> float:
-    """Return the seconds to wait after so many *failures* in a row: doubling, bounded, less up to a fifth by *jitter*."""
+    """Return the seconds to wait after so many *failures* in a row: doubling, bounded, less a fifth of *jitter*."""
     full = min(limits.backoff_s * 2.0 ** (failures - 1), limits.backoff_max_s)
     return full * (1 - 0.2 * jitter)
 

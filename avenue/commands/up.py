@@ -1,0 +1,54 @@
+"""`avenue up`: the embedded stack in the foreground."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = """
+Example:
+
+    avenue up --registry examples/registry.toml
+
+Prints one line `ready http://… ops http://…` when everything answers. Ctrl-C drains, a second one hurries.
+"""
+
+
+def up(
+    registry: Annotated[Path | None, typer.Option(help="Apply this registry file first.", dir_okay=False)] = None,
+    home: Annotated[Path | None, typer.Option(help="The home folder (default .avenue).", file_okay=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Gateway, pages and API (default 9480).", min=0, max=65535)] = None,
+    ops_port: Annotated[int | None, typer.Option(help="Metrics and health (default 9400).", min=0, max=65535)] = None,
+) -> None:
+    """Start the whole road on this machine, and stay until Ctrl-C."""
+    from avenue.embedded.prepare import prepare_cluster
+    from avenue.embedded.progress import Progress
+    from avenue.embedded.stack import EmbeddedStack, Ports, Wiring
+    from runtime.errors import ConfigurationError, PipelineError
+    from runtime.settings import load_settings
+
+    asked = {name: value for name, value in (("port", port), ("ops_port", ops_port)) if value is not None}
+    progress = Progress()
+    try:
+        settings = load_settings(home=home, http=asked or None)
+        wiring = Wiring(
+            prepare=lambda ready: prepare_cluster(ready, registry_file=registry), say=progress.say, announce=_announce
+        )
+        ports = Ports("--port" if port else None, "--ops-port" if ops_port else None)
+        code = EmbeddedStack(settings, wiring, ports).run()
+    except ConfigurationError as error:
+        progress.fail(str(error))
+        raise typer.Exit(2) from error
+    except PipelineError as error:
+        progress.fail(str(error))
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
+def _announce(line: str) -> None:
+    print(line, flush=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command(epilog=EXAMPLE)(up)

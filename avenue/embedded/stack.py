@@ -1,0 +1,222 @@
+"""The embedded stack from an empty folder to `ready`, and back: home, broker, topics, registry, worker, server."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import avenue
+from avenue.embedded.broker import Broker
+from avenue.embedded.home import Home
+from avenue.embedded.parts import BrokerPart, RolePart
+from avenue.embedded.ports import choose_port, free_port
+from avenue.embedded.process import ChildProcess
+from avenue.embedded.stop import StopAsked, StopSignal
+from avenue.embedded.supervisor import TICK_S, Say, Supervisor
+from avenue.run_file import RunFile, remove_run_file
+from runtime.errors import UnavailableError
+from runtime.settings import Settings
+
+TELL_EVERY_S = 10.0
+WORKER, SERVER = "worker", "server"
+
+Prepare = Callable[[Settings], str]
+"""Makes the cluster usable (topics, epoch, registry) and returns an operator's key."""
+
+
+def role_commands() -> dict[str, list[str]]:
+    """Return the command of each role, run by this interpreter from this installation."""
+    start = [sys.executable, "-P", "-m", "avenue"]
+    return {WORKER: [*start, "worker"], SERVER: [*start, "serve"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a stack is made of besides its settings."""
+
+    prepare: Prepare
+    say: Say
+    announce: Say
+    """Takes the one line that says where the stack answers."""
+    commands: Mapping[str, list[str]] = field(default_factory=role_commands)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which flags asked for a port; a settings' variable may have as well."""
+
+    port_flag: str | None = None
+    ops_port_flag: str | None = None
+
+
+class EmbeddedStack:
+    """One stack on one home folder. `run` once, in the main thread."""
+
+    def __init__(self, settings: Settings, wiring: Wiring, ports: Ports) -> None:
+        self._asked = settings
+        self._wiring = wiring
+        self._ports = ports
+        self._say = wiring.say
+        self._stop = StopSignal()
+        self._home = Home(settings.home)
+        self._supervisor = Supervisor(settings.stack, self._say)
+        self._parts: list[BrokerPart | RolePart] = []
+        self._noted: dict[str, int] = {}
+
+    def run(self) -> int:
+        """Bring everything up, keep it up until TERM or INT, drain; return the exit code.
+
+        Raises `ConfigurationError` for what a person must mend, `UnavailableError` and `ChildFailedError` where a
+        part does not come up or stays down. Whatever happens, no child is left.
+        """
+        self._home.open()
+        with self._stop.installed():
+            try:
+                self._bring_up()
+                self._watch()
+            except StopAsked:
+                self._say("asked to stop")
+            except BaseException:
+                self._supervisor.kill_all()
+                raise
+            finally:
+                remove_run_file(self._home.path)
+            killed = self._supervisor.drain(lambda: self._stop.hurry)
+        self._home.close()
+        if killed:
+            self._say(f"ended without draining: {', '.join(killed)}")
+        return 1 if killed else 0
+
+    def _bring_up(self) -> None:
+        for name in self._home.end_orphans():
+            self._say(f"ended the {name} that a killed `avenue up` had left")
+        settings = self._with_broker(self._with_ports())
+        with self._stop.breaking_in():
+            self._say("preparing topics and registry")
+            operator_key = self._wiring.prepare(settings)
+        worker_ops_url = self._add_roles(settings)
+        self._wait_ready()
+        ops_url = _address(settings.http.ops_host, settings.http.ops_port)
+        run = RunFile(
+            pid=os.getpid(),
+            url=_address(settings.http.host, settings.http.port),
+            ops_url=ops_url,
+            worker_ops_url=worker_ops_url,
+            kafka_bootstrap=settings.kafka.bootstrap or "",
+            home=self._home.path,
+            operator_key=operator_key,
+            started_at=datetime.now(UTC),
+        )
+        run.write()
+        self._wiring.announce(f"ready {run.url} ops {run.ops_url}")
+
+    def _with_ports(self) -> Settings:
+        http = self._asked.http
+        port = self._port(http.port, http.host, self._ports.port_flag or _variable(self._asked, "http", "port"))
+        flag = self._ports.ops_port_flag or _variable(self._asked, "http", "ops_port")
+        ops_port = self._port(http.ops_port, http.ops_host, flag)
+        return self._asked.model_copy(
+            update={
+                "home": self._home.path,
+                "http": http.model_copy(update={"port": port, "ops_port": ops_port}),
+            }
+        )
+
+    def _port(self, wanted: int, host: str, asked_by: str | None) -> int:
+        port = choose_port(wanted, host=host, asked_by=asked_by)
+        if port != wanted and wanted:
+            self._say(f"port {wanted} is taken, using {port}")
+        return port
+
+    def _with_broker(self, settings: Settings) -> Settings:
+        kafka = settings.kafka
+        if kafka.bootstrap:
+            self._say(f"using the Kafka cluster at {kafka.bootstrap}")
+            return settings
+        broker = Broker(
+            self._home.path / "kafka",
+            port=kafka.port,
+            heap_mb=kafka.heap_mb,
+            asked_by=_variable(self._asked, "kafka", "port"),
+        )
+        with self._stop.breaking_in():
+            broker.prepare(self._say)
+        self._say(f"starting Kafka on {broker.bootstrap}")
+        self._add(BrokerPart(broker))
+        self._wait_ready()
+        return settings.model_copy(update={"kafka": kafka.model_copy(update={"bootstrap": broker.bootstrap})})
+
+    def _add_roles(self, settings: Settings) -> str:
+        worker_port = free_port()
+        worker_url = _address("127.0.0.1", worker_port)
+        environ = _environ(settings)
+        self._say("starting the worker and the server")
+        own_ops = {"AVENUE_HTTP__OPS_PORT": str(worker_port), "AVENUE_HTTP__OPS_HOST": "127.0.0.1"}
+        self._add(self._role(WORKER, environ | own_ops, worker_url))
+        self._add(self._role(SERVER, environ, _address(settings.http.ops_host, settings.http.ops_port)))
+        return worker_url
+
+    def _role(self, name: str, environ: Mapping[str, str], ops_url: str) -> RolePart:
+        child = ChildProcess(name, self._wiring.commands[name], log=self._home.log(name))
+        return RolePart(child, environ=environ, ops_url=ops_url, log_mb=self._asked.stack.log_mb)
+
+    def _add(self, part: BrokerPart | RolePart) -> None:
+        self._parts.append(part)
+        self._supervisor.add(part)
+        self._note_children()
+
+    def _wait_ready(self) -> None:
+        began = told = time.monotonic()
+        while not self._supervisor.all_ready:
+            self._stop.check()
+            self._tick()
+            now = time.monotonic()
+            waiting = ", ".join(self._supervisor.waiting_for())
+            if now - began > self._asked.stack.ready_s:
+                raise UnavailableError(f"not ready after {now - began:.0f} s: {waiting}")
+            if now - told > TELL_EVERY_S:
+                told = now
+                self._say(f"waiting for {waiting}")
+
+    def _watch(self) -> None:
+        while not self._stop.asked:
+            self._tick()
+
+    def _tick(self) -> None:
+        time.sleep(TICK_S)
+        self._supervisor.tick()
+        self._note_children()
+
+    def _note_children(self) -> None:
+        pids = {part.name: part.pid for part in self._parts if part.pid is not None}
+        if pids != self._noted:
+            self._noted = pids
+            self._home.note_children(pids)
+
+
+def _variable(settings: Settings, group: str, name: str) -> str | None:
+    """Return the setting's name where a person has set it, None where its default stands."""
+    is_set = group in settings.model_fields_set and name in getattr(settings, group).model_fields_set
+    return f"AVENUE_{group}__{name}".upper() if is_set else None
+
+
+def _address(host: str, port: int) -> str:
+    """Return the address by which this machine reaches what listens on *host*."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"http://{f'[{here}]' if ':' in here and not here.startswith('[') else here}:{port}"
+
+
+def _environ(settings: Settings) -> dict[str, str]:
+    """Return the environment of a role: ours, with what was decided here."""
+    root = str(Path(avenue.__file__).parents[1])
+    python_path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    return dict(os.environ) | {
+        "PYTHONPATH": python_path,
+        "AVENUE_HOME": str(settings.home),
+        "AVENUE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
+        "AVENUE_HTTP__PORT": str(settings.http.port),
+        "AVENUE_HTTP__OPS_PORT": str(settings.http.ops_port),
+    }
