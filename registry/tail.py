@@ -140,7 +140,7 @@ class TopicTail:
             self._fold.apply(record)
         except ValueError as error:
             REGISTRY_BAD_RECORDS.labels(self._topic).inc()
-            log.warning("record skipped", topic=self._topic, offset=record.offset, cause=type(error).__name__)
+            log.warning("record skipped", topic=self._topic, offset=record.offset, cause=str(error))
 
     def _begin_anew(self) -> None:
         log.warning("topic was made anew and is read from its beginning", topic=self._topic)
