@@ -183,8 +183,6 @@ class Presence:
     due_ms: int
     up_ms: int | None
     """None: it never said that it is online or offline, so nobody knows."""
-    known_ms: int
-    """Due time since its first word about itself: what uptime is a share of."""
     due_hours: int
     covered_hours: int
 

@@ -1,0 +1,99 @@
+"""The street now: every placement along it, and what each reports; another startup's place is only occupied."""
+
+from reports.queries.model import AvenueMap, Interval, MapPlace, QueryContext
+from reports.queries.presence import placements_of, split_of
+from reports.queries.sql import moment, rows
+from reports.scope import Reader, trial_seen
+from reports.spans import due_spans
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+
+DEFAULT_SILENCE_MS = HOUR_MS
+"""A placement without `heartbeat_s` counts as silent after this much due time without an event."""
+
+_SQL = """
+SELECT placement_id, sum(events), max(last_ms)
+FROM (
+    SELECT placement_id, events, last_ms
+    FROM cells_settled FINAL
+    WHERE product_id IN {products:Array(String)} AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
+    UNION ALL
+    SELECT placement_id, events, last_ms
+    FROM cells_live FINAL
+    WHERE product_id IN {products:Array(String)} AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
+      AND (product_id, toStartOfFiveMinutes(minute)) NOT IN (
+          SELECT product_id, toStartOfFiveMinutes(minute)
+          FROM cells_settled
+          WHERE product_id IN {products:Array(String)}
+            AND minute >= toStartOfFiveMinutes({from:DateTime('UTC')}) AND minute < {to:DateTime('UTC')}
+      )
+) AS cells
+WHERE placement_id != '' AND events > 0
+GROUP BY placement_id
+"""
+
+
+def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
+    """Return what stands along the street now, by metre; *reader*'s own with their events of the last 24 hours."""
+    registry = context.directory.registry
+    interval = Interval(context.now_ms - DAY_MS, context.now_ms + 5 * MINUTE_MS)
+    if registry is None:
+        return AvenueMap(length_m=0, places=(), interval=interval)
+    seen = {t for t in context.directory.trials if trial_seen(reader, context.directory, t)}
+    counts = _counts(context, sorted({context.span(t).product_id for t in seen}), interval)
+    standing = (p for p in context.directory.placed.values() if p.covers(context.now_ms))
+    places = (_place(context, p.placement_id, counts, shown=p.trial_id in seen) for p in standing)
+    return AvenueMap(
+        length_m=registry.avenue.length_m,
+        places=tuple(sorted(places, key=lambda p: (p.metre, p.side, p.placement_id))),
+        interval=interval,
+    )
+
+
+def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int, int]], *, shown: bool) -> MapPlace:
+    placement, placed = context.directory.placements[placement_id], context.directory.placed[placement_id]
+    if not shown:
+        # The spot can be seen from the street; what stands there, and how it does, is another startup's.
+        return MapPlace(metre=placement.metre, side=placement.side, zone=placement.zone, state="occupied")
+    events, last_ms = counts.get(placement_id, (0, None))
+    return MapPlace(
+        metre=placement.metre,
+        side=placement.side,
+        zone=placement.zone,
+        state=_state(context, placement_id, last_ms),
+        place_id=placed.place_id,
+        placement_id=placement_id,
+        trial_id=placed.trial_id,
+        product_id=placed.product_id,
+        platform=split_of(context.directory, placement_id, "platform"),
+        arm=placed.arm,
+        events=events,
+        last_ms=last_ms,
+    )
+
+
+def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> str:
+    """Closed out of hours; waiting before its first event of the day; silent after too long without one."""
+    instant = Interval(context.now_ms, context.now_ms + 1)
+    if not due_spans(context.directory, placement_id, instant):
+        return "closed"
+    heartbeat_s = context.directory.placements[placement_id].heartbeat_s
+    silence_ms = DEFAULT_SILENCE_MS if heartbeat_s is None else heartbeat_s * 1000
+    if last_ms is not None:
+        return "reporting" if context.now_ms - last_ms <= silence_ms else "silent"
+    recently = due_spans(context.directory, placement_id, Interval(context.now_ms - silence_ms, context.now_ms))
+    return "silent" if recently and recently[0][0] <= context.now_ms - silence_ms else "waiting"
+
+
+def _counts(context: QueryContext, products: list[str], interval: Interval) -> dict[str, tuple[int, int]]:
+    parameters = {"products": products, "from": moment(interval.from_ms), "to": moment(interval.to_ms)}
+    return {
+        str(placement): (int(events), int(last)) for placement, events, last in rows(context.client, _SQL, parameters)
+    }
+
+
+def reporting(context: QueryContext, trial_id: str, places: AvenueMap) -> tuple[int, int]:
+    """Return how many of the trial's placements that are due now report, and how many are due."""
+    own = set(placements_of(context.directory, trial_id))
+    states = [place.state for place in places.places if place.placement_id in own]
+    due = [state for state in states if state in {"reporting", "silent", "waiting"}]
+    return due.count("reporting"), len(due)

@@ -1,0 +1,120 @@
+"""How far to trust an answer: up to when the store is complete for a trial, what was refused, what may still change."""
+
+from typing import Any
+
+from registry.directory import Directory
+from reports.queries.model import FlaggedBlock, Freshness, Interval, QueryContext
+from reports.queries.sql import moment, rows
+from schemas.timing import block_of, minute_of
+from schemas.topics import Topic, partition_of
+
+LISTED = 100
+"""Flagged blocks named in an answer; all are counted."""
+
+# The sink has stored what it has read; what it has read to the end of is complete up to then.
+_STORED_SQL = """
+SELECT
+    max(next_offset),
+    toUnixTimestamp64Milli(greatest(max(watermark_at), max(read_to_end_at)))
+FROM sink_sources
+WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partition:UInt16}
+HAVING count() > 0
+"""
+_COUNTED_SQL = """
+SELECT max(next_offset), argMax(watermark_ms, version)
+FROM worker_sources
+WHERE epoch = {epoch:UInt16} AND partition = {partition:UInt16}
+HAVING count() > 0
+"""
+# A reject that names another trial's product or placement is not this one's; what names nothing is the account's.
+_REJECTED_SQL = """
+SELECT count()
+FROM pilot_rejects FINAL
+WHERE account_id IN {accounts:Array(String)}
+  AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
+  AND JSONExtractString(payload, 'product_id') NOT IN {other_products:Array(String)}
+  AND JSONExtractString(payload, 'placement_id') NOT IN {other_placements:Array(String)}
+"""
+_FLAGGED_SQL = """
+SELECT toUnixTimestamp(block) * 1000, unexplained > 0
+FROM (
+    SELECT block, argMax(settled_blocks.rows, run) AS seen, argMax(settled_blocks.unexplained, run) AS unexplained
+    FROM settled_blocks
+    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
+    GROUP BY block
+) AS settled
+LEFT JOIN (
+    SELECT block, sum(touched_blocks.rows) AS touched
+    FROM touched_blocks
+    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
+    GROUP BY block
+) AS touches USING (block)
+WHERE unexplained > 0 OR touched != seen
+ORDER BY block
+"""
+
+
+def freshness(context: QueryContext, trial_id: str, interval: Interval) -> Freshness:
+    """Return how fresh the trial's numbers are; rejects and flagged blocks are those of *interval*."""
+    as_of_ms = complete_until(context, context.span(trial_id).product_id)
+    flagged = _flagged(context, trial_id, interval)
+    return Freshness(
+        as_of_ms=as_of_ms,
+        lag_s=None if as_of_ms is None else max(0.0, (context.now_ms - as_of_ms) / 1000),
+        rejected=_rejected(context, trial_id, interval),
+        flagged_windows=len(flagged),
+        flagged=flagged[:LISTED],
+    )
+
+
+def complete_until(context: QueryContext, product_id: str) -> int | None:
+    """Return up to when every event of the product that was acknowledged is stored and counted; None before any.
+
+    A product lives in one source: the partition of its id in the newest epoch. Where the worker has counted all that
+    is stored, its cells are as complete as the rows are, however long ago the last event was.
+    """
+    epoch = context.directory.epoch
+    if epoch is None:
+        return None
+    source = {"epoch": epoch.number, "partition": partition_of(product_id, epoch.partitions)}
+    stored = rows(context.client, _STORED_SQL, {**source, "topic": Topic.EVENTS.value})
+    if not stored:
+        return None
+    ((stored_offset, stored_ms),) = stored
+    counted = rows(context.client, _COUNTED_SQL, source)
+    counted_offset, counted_ms = counted[0] if counted else (0, 0)
+    if counted_offset >= stored_offset:
+        return int(stored_ms)
+    return min(int(stored_ms), int(counted_ms)) or None
+
+
+def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
+    parameters = {
+        "product": context.span(trial_id).product_id,
+        "from": moment(block_of(interval.from_ms)),
+        "to": moment(minute_of(interval.to_ms)),
+    }
+    return tuple(
+        FlaggedBlock(int(start_ms), "unexplained" if unexplained else "waiting")
+        for start_ms, unexplained in rows(context.client, _FLAGGED_SQL, parameters)
+    )
+
+
+def _rejected(context: QueryContext, trial_id: str, interval: Interval) -> int:
+    parameters: dict[str, Any] = {
+        "accounts": list(accounts_of(context.directory, trial_id)),
+        "from": moment(interval.from_ms),
+        "to": moment(max(interval.to_ms, interval.from_ms)),
+        "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
+        "other_placements": [p.placement_id for p in context.directory.placed.values() if p.trial_id != trial_id],
+    }
+    ((rejected,),) = rows(context.client, _REJECTED_SQL, parameters)
+    return int(rejected)
+
+
+def accounts_of(directory: Directory, trial_id: str) -> tuple[str, ...]:
+    """Return the accounts that may send for the trial: those of its placements, and those that may name its product."""
+    product_id = directory.trial_spans[trial_id].product_id
+    placed = {p.account_id for p in directory.placed.values() if p.trial_id == trial_id and p.account_id}
+    naming = {account for account in directory.accounts if product_id in directory.products_of(account)}
+    return tuple(sorted(placed | naming))

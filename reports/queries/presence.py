@@ -1,0 +1,239 @@
+"""Who was to report, and did: uptime, coverage, and the ledger of placements by the hour. Silent is not unused."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from registry.directory import Directory
+from reports.queries import cells
+from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
+from reports.queries.sql import fill, moment, rows
+from reports.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+
+Share = Literal["uptime", "coverage"]
+
+MAX_SILENCE_MS = 7 * DAY_MS
+"""How far back the last sign of life is looked for, whatever `heartbeat_s` says: it bounds what is read."""
+
+_SIGNS_SQL = """
+SELECT placement_id, min(first_ms), max(last_ms)
+FROM (#source#) AS cells
+WHERE placement_id != '' AND events > 0
+GROUP BY placement_id, at
+ORDER BY placement_id, at
+"""
+_SWITCHES_SQL = """
+SELECT placement_id, toUnixTimestamp64Milli(occurred_at), kind = 'device.online'
+FROM pilot_events FINAL
+WHERE trial_id = {trial:String}
+  AND occurred_at < {to:DateTime64(3, 'UTC')}
+  AND kind IN ('device.online', 'device.offline')
+ORDER BY placement_id, occurred_at, kind
+"""
+_HOURS_SQL = """
+#with#
+SELECT placement_id, toUnixTimestamp(toStartOfHour(at)) * 1000 AS hour, sum(events) AS events
+FROM (#source#) AS cells
+WHERE placement_id != ''
+GROUP BY placement_id, hour
+HAVING events > 0
+ORDER BY placement_id, hour
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementShare:
+    """When one placement was to report and when it did; for coverage in whole hours, for uptime in milliseconds."""
+
+    placement_id: str
+    due: Spans
+    met: Spans
+    share: Share
+
+
+def shares(context: QueryContext, trial_id: str, interval: Interval, share: Share) -> tuple[PlacementShare, ...]:
+    """Return the due and the met time of each of the trial's placements, up to now."""
+    until = Interval(interval.from_ms, min(interval.to_ms, context.now_ms))
+    if until.empty:
+        return ()
+    return _uptimes(context, trial_id, until) if share == "uptime" else _coverages(context, trial_id, until)
+
+
+def presences(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Presence, ...]:
+    """Return what each placement of the trial was to report in *interval*, and did."""
+    up = {found.placement_id: found for found in shares(context, trial_id, interval, "uptime")}
+    covered = {found.placement_id: found for found in shares(context, trial_id, interval, "coverage")}
+    until = Interval(interval.from_ms, min(interval.to_ms, context.now_ms))
+    return tuple(
+        Presence(
+            placement_id=placement_id,
+            due_ms=total_ms(due_spans(context.directory, placement_id, until)),
+            up_ms=total_ms(up[placement_id].met) if placement_id in up else None,
+            due_hours=total_ms(covered[placement_id].due) // HOUR_MS if placement_id in covered else 0,
+            covered_hours=total_ms(covered[placement_id].met) // HOUR_MS if placement_id in covered else 0,
+        )
+        for placement_id in placements_of(context.directory, trial_id)
+    )
+
+
+def ledger(context: QueryContext, trial_id: str, interval: Interval) -> tuple[CoverageHour, ...]:
+    """Return every due placement-hour that is over, with the number of its events: 0 is a silence."""
+    events = _events_by_hour(context, trial_id, interval)
+    return tuple(
+        CoverageHour(placement_id=found.placement_id, hour_ms=hour, events=events.get((found.placement_id, hour), 0))
+        for found in shares(context, trial_id, interval, "coverage")
+        for start, end in found.due
+        for hour in range(start, end, HOUR_MS)
+    )
+
+
+def placements_of(directory: Directory, trial_id: str) -> tuple[str, ...]:
+    """Return the ids of the trial's placements, in order."""
+    return tuple(sorted(p.placement_id for p in directory.placed.values() if p.trial_id == trial_id))
+
+
+def split_of(directory: Directory, placement_id: str, by: Dimension | None) -> str:
+    """Return which value of the split a placement belongs to."""
+    placed = directory.placed[placement_id]
+    match by:
+        case "placement":
+            return placement_id
+        case "arm":
+            return placed.arm
+        case "platform":
+            account = directory.accounts.get(placed.account_id)
+            return account.platform if account else ""
+        case _:
+            return ""
+
+
+def lines(
+    directory: Directory, found: Iterable[PlacementShare], by: Dimension | None, step: Step
+) -> dict[str, tuple[Point, ...]]:
+    """Return due and met time as points of *step*, by the values of the split."""
+    due: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    met: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    unit = MINUTE_MS
+    for one in found:
+        split = split_of(directory, one.placement_id, by)
+        unit = _unit_ms(one.share, step)
+        for bucket, ms in by_step(one.due, step):
+            due[split][bucket] += ms
+        for bucket, ms in by_step(one.met, step):
+            met[split][bucket] += ms
+    return {
+        split: tuple(Point(start, met[split][start] / ms, ms // unit) for start, ms in sorted(buckets.items()))
+        for split, buckets in sorted(due.items())
+    }
+
+
+def whole(
+    directory: Directory, found: Iterable[PlacementShare], by: tuple[Dimension, ...]
+) -> dict[tuple[str, ...], Point]:
+    """Return due and met time over the whole interval, by the values of the splits; a point's start is 0."""
+    sums: dict[tuple[str, ...], tuple[int, int]] = {}
+    unit = MINUTE_MS
+    for one in found:
+        key = tuple(split_of(directory, one.placement_id, dimension) for dimension in by)
+        due_ms, met_ms = sums.get(key, (0, 0))
+        sums[key] = (due_ms + total_ms(one.due), met_ms + total_ms(one.met))
+        unit = _unit_ms(one.share, "day")
+    return {key: Point(0, met_ms / due_ms, due_ms // unit) for key, (due_ms, met_ms) in sorted(sums.items()) if due_ms}
+
+
+def _unit_ms(share: Share, step: Step) -> int:
+    """What n counts: minutes of uptime, placement-hours of coverage (placement-minutes where the step is a minute)."""
+    return HOUR_MS if share == "coverage" and step != "minute" else MINUTE_MS
+
+
+def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
+    over = Interval(step_start(until.from_ms, "hour"), step_start(until.to_ms, "hour"))
+    events = _events_by_hour(context, trial_id, over)
+    found = []
+    for placement_id in placements_of(context.directory, trial_id):
+        hours = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
+        found.append(
+            PlacementShare(
+                placement_id=placement_id,
+                due=merged((hour, hour + HOUR_MS) for hour in hours),
+                met=merged((hour, hour + HOUR_MS) for hour in hours if (placement_id, hour) in events),
+                share="coverage",
+            )
+        )
+    return tuple(one for one in found if one.due)
+
+
+def _events_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> dict[tuple[str, int], int]:
+    whole_hours = Interval(step_start(interval.from_ms, "hour"), interval.to_ms)
+    if whole_hours.empty:
+        return {}
+    sql = fill(_HOURS_SQL, **{"with": cells.WITH_HOURS}, source=cells.HOURS)
+    answer = rows(context.client, sql, cells.parameters(context.span(trial_id), whole_hours))
+    return {(str(placement), int(hour)): int(events) for placement, hour, events in answer}
+
+
+def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
+    switches = _switches(context, trial_id, until)
+    if not switches:
+        return ()
+    signs = _signs(context, trial_id, until)
+    found = []
+    for placement_id in placements_of(context.directory, trial_id):
+        due = due_spans(context.directory, placement_id, until)
+        if placement_id not in switches or not due:
+            continue
+        on = on_spans(switches[placement_id], until.to_ms)
+        heartbeat_s = context.directory.placements[placement_id].heartbeat_s
+        if heartbeat_s is not None:
+            on = overlap(on, alive_spans(signs.get(placement_id, []), heartbeat_s * 1000, until.to_ms))
+        found.append(PlacementShare(placement_id=placement_id, due=due, met=overlap(on, due), share="uptime"))
+    return tuple(found)
+
+
+def on_spans(switches: Iterable[tuple[int, bool]], until_ms: int) -> Spans:
+    """Return the spans between each switch on and the next switch off, from (time, is it on) in order of time."""
+    spans: list[tuple[int, int]] = []
+    since: int | None = None
+    for at_ms, on in switches:
+        if on and since is None:
+            since = at_ms
+        elif not on and since is not None:
+            spans.append((since, at_ms))
+            since = None
+    if since is not None:
+        spans.append((since, until_ms))
+    return merged(spans)
+
+
+def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int) -> Spans:
+    """Return the time that lies in no silence longer than *silence_ms*, from (first, last) signs in order of time."""
+    spans: list[tuple[int, int]] = []
+    for first_ms, last_ms in signs:
+        if spans and first_ms - spans[-1][1] <= silence_ms:
+            spans[-1] = (spans[-1][0], max(last_ms, spans[-1][1]))
+        else:
+            spans.append((first_ms, last_ms))
+    if spans and until_ms - spans[-1][1] <= silence_ms:
+        spans[-1] = (spans[-1][0], until_ms)
+    return merged(spans)
+
+
+def _switches(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, bool]]]:
+    found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    parameters = {"trial": trial_id, "to": moment(until.to_ms)}
+    for placement_id, at_ms, on in rows(context.client, _SWITCHES_SQL, parameters):
+        found[str(placement_id)].append((int(at_ms), bool(on)))
+    return found
+
+
+def _signs(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, int]]]:
+    placements = (context.directory.placements[p] for p in placements_of(context.directory, trial_id))
+    silence_ms = max((p.heartbeat_s or 0 for p in placements), default=0) * 1000
+    back = Interval(until.from_ms - min(silence_ms, MAX_SILENCE_MS), until.to_ms)
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    sql = fill(_SIGNS_SQL, source=cells.MINUTES)
+    for placement_id, first_ms, last_ms in rows(context.client, sql, cells.parameters(context.span(trial_id), back)):
+        found[str(placement_id)].append((int(first_ms), int(last_ms)))
+    return found

@@ -1,0 +1,124 @@
+"""A metric over time: how much, how many, how well, by minute, hour or Shanghai day."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from reports.metrics import METRICS, Amount, Distinct, Reported
+from reports.queries import cells, presence
+from reports.queries.model import (
+    Dimension,
+    Interval,
+    Line,
+    MetricLines,
+    Point,
+    QueryContext,
+    SeriesQuestion,
+    Step,
+    TooManyPointsError,
+)
+from reports.queries.sql import fill, rows
+from reports.queries.sums import columns_of, named, selected, value_of
+from reports.spans import starts
+from schemas.registry import MetricId
+
+_BUCKET: dict[Step, str] = {
+    "minute": "toUnixTimestamp(at) * 1000",
+    "hour": "toUnixTimestamp(toStartOfHour(at)) * 1000",
+    "day": "toUnixTimestamp(toStartOfDay(at, 'Asia/Shanghai')) * 1000",
+}
+
+_SQL = """
+#with#
+SELECT bucket, split #derived#
+FROM (
+    SELECT #bucket# AS bucket, #split# AS split #sums#
+    FROM (#source#) AS cells
+    GROUP BY bucket, split
+) AS buckets
+ORDER BY split, bucket
+LIMIT {limit:UInt64}
+"""
+
+
+def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines, ...]:
+    """Return one `MetricLines` per metric asked for, in that order; lines by the value of the split.
+
+    Raises `TooManyPointsError` beyond the context's limit, counting all metrics.
+    """
+    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, Reported))
+    lines: dict[MetricId, tuple[Line, ...]] = _from_cells(context, question, counted) if counted else {}
+    for metric in question.metrics:
+        if metric not in lines:
+            lines[metric] = _reported(context, question, metric)
+    if sum(len(line.points) for found in lines.values() for line in found) > context.max_points:
+        raise TooManyPointsError(context.max_points)
+    return tuple(
+        MetricLines(metric=m, unit=METRICS[m].unit, step=question.step, lines=lines[m]) for m in question.metrics
+    )
+
+
+def _from_cells(
+    context: QueryContext, question: SeriesQuestion, metrics: tuple[MetricId, ...]
+) -> dict[MetricId, tuple[Line, ...]]:
+    if question.interval.empty:
+        return dict.fromkeys(metrics, ())
+    found: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    columns = columns_of(metrics, "cells")
+    by_minute = question.step == "minute"
+    sql = fill(
+        _SQL,
+        **{"with": cells.WITH_MINUTES if by_minute else cells.WITH_HOURS},
+        source=cells.MINUTES if by_minute else cells.HOURS,
+        bucket=_BUCKET[question.step],
+        split=cells.COLUMN[question.by] if question.by else "''",
+        sums=selected(columns.sums),
+        derived=selected(columns.derived),
+    )
+    parameters = cells.parameters(context.span(question.trial_id), question.interval)
+    limit = context.max_points // len(metrics) + 1
+    answer = rows(context.client, sql, {**parameters, "limit": limit})
+    if len(answer) == limit:
+        raise TooManyPointsError(context.max_points)
+    for row in answer:
+        values = named(("bucket", "split"), columns, row)
+        found[str(values["split"])].append((int(values["bucket"]), values))
+    return {metric: _lines(context, question, metric, found) for metric in metrics}
+
+
+def _lines(
+    context: QueryContext,
+    question: SeriesQuestion,
+    metric: MetricId,
+    found: Mapping[str, list[tuple[int, Mapping[str, Any]]]],
+) -> tuple[Line, ...]:
+    lines = []
+    for split, buckets in found.items():
+        points = tuple(Point(start, *value_of(metric, values, "cells")) for start, values in buckets)
+        if any(point.n for point in points):
+            shown = _dense(points, metric, question, context) if question.dense else tuple(p for p in points if p.n)
+            lines.append(Line(by=by_of(question.by, split), points=shown))
+    return tuple(lines)
+
+
+def by_of(dimension: Dimension | None, split: str) -> dict[str, str]:
+    """Return what a line is about."""
+    return {dimension: split} if dimension else {}
+
+
+def _dense(
+    points: tuple[Point, ...], metric: MetricId, question: SeriesQuestion, context: QueryContext
+) -> tuple[Point, ...]:
+    nothing = 0 if isinstance(METRICS[metric].rule, Amount | Distinct) else None
+    until = Interval(question.interval.from_ms, min(question.interval.to_ms, context.now_ms))
+    known = {point.start_ms: point for point in points}
+    return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, question.step))
+
+
+def _reported(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[Line, ...]:
+    rule = METRICS[metric].rule
+    if not isinstance(rule, Reported):
+        raise TypeError(f"{metric} comes from cells")
+    found = presence.shares(context, question.trial_id, question.interval, rule.share)
+    lines = presence.lines(context.directory, found, question.by, question.step)
+    return tuple(Line(by=by_of(question.by, split), points=points) for split, points in lines.items() if points)

@@ -1,0 +1,107 @@
+"""From metrics to the columns of one SELECT, and from its rows to values: the arithmetic of every one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported
+from reports.queries.model import Number
+from reports.sketches import bin_middle_ms, estimate
+from schemas.registry import MetricId
+
+Layer = Literal["cells", "events"]
+
+_REGISTERS = "maxMap(arrayMap(r -> bitShiftRight(r, 6), {0}), arrayMap(r -> bitAnd(r, 63), {0}))"
+"""Registers are packed as index << 6 | rank (`schemas.cells`); the maximum of each index merges them."""
+_BINS = "sumMapIf(duration_bins, duration_counts, kind = 'use.completed')"
+_DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.completed' AND isNotNull(duration_ms)))"
+_EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What to select, by name: sums made while grouping, and what is derived from them row by row."""
+
+    sums: Mapping[str, str]
+    derived: Mapping[str, str]
+
+
+def columns_of(metrics: Iterable[MetricId], layer: Layer) -> Columns:
+    """Return the columns that *metrics* need, each once."""
+    sums: dict[str, str] = {}
+    derived: dict[str, str] = {}
+    for metric in metrics:
+        match METRICS[metric].rule:
+            case Amount(first, second) | Ratio(first, second):
+                for measure in (first, second):
+                    sums[f"m_{measure}"] = getattr(MEASURES[measure], layer)
+            case Distinct(column):
+                sums["m_events"] = getattr(MEASURES["events"], layer)
+                _distinct(column, layer, sums, derived)
+            case Quantile(percent):
+                sums["m_timed_uses"] = getattr(MEASURES["timed_uses"], layer)
+                _quantile(percent, layer, sums, derived)
+            case Reported():
+                pass
+    derived = {**{name: name for name in sums if name.startswith("m_")}, **derived}
+    return Columns(sums, derived)
+
+
+def _distinct(column: str, layer: Layer, sums: dict[str, str], derived: dict[str, str]) -> None:
+    if layer == "events":
+        name = _EXACT_COLUMN[column]
+        sums[f"d_{column}"] = f"uniqExactIf({name}, {name} != '')"
+        derived[f"d_{column}"] = f"d_{column}"
+        return
+    sums[f"r_{column}"] = _REGISTERS.format(column)
+    derived[f"seen_{column}"] = f"length(tupleElement(r_{column}, 1))"
+    derived[f"power_{column}"] = f"arraySum(rank -> exp2(-toFloat64(rank)), tupleElement(r_{column}, 2))"
+
+
+def _quantile(percent: int, layer: Layer, sums: dict[str, str], derived: dict[str, str]) -> None:
+    rank = f"intDiv(m_timed_uses * {percent} + 99, 100)"
+    if layer == "events":
+        sums["durations"] = _DURATIONS
+        derived[f"q_{percent}"] = f"if(m_timed_uses = 0, 0, durations[{rank}])"
+        return
+    sums["bins"] = _BINS
+    derived[f"q_{percent}"] = (
+        "if(m_timed_uses = 0, 0, tupleElement(bins, 1)["
+        f"arrayFirstIndex(reached -> reached >= {rank}, arrayCumSum(tupleElement(bins, 2)))])"
+    )
+
+
+def value_of(metric: MetricId, row: Mapping[str, Any], layer: Layer) -> tuple[Number | None, int]:
+    """Return the value and n of *metric* from *row*, which holds what `columns_of` asked for."""
+    match METRICS[metric].rule:
+        case Amount(measure, of):
+            return int(row[f"m_{measure}"]), int(row[f"m_{of}"])
+        case Ratio(top, bottom):
+            n = int(row[f"m_{bottom}"])
+            return (row[f"m_{top}"] / n if n else None), n
+        case Distinct(column):
+            return _people(column, row, layer), int(row["m_events"])
+        case Quantile(percent):
+            n = int(row["m_timed_uses"])
+            if not n:
+                return None, 0
+            found = int(row[f"q_{percent}"])
+            return (bin_middle_ms(found) if layer == "cells" else found), n
+        case Reported():
+            raise KeyError(f"{metric} is not computed from events")
+
+
+def _people(column: str, row: Mapping[str, Any], layer: Layer) -> int:
+    if layer == "events":
+        return int(row[f"d_{column}"])
+    return estimate(int(row[f"seen_{column}"]), float(row[f"power_{column}"]))
+
+
+def selected(columns: Mapping[str, str]) -> str:
+    """Return the SELECT list of *columns*."""
+    return "".join(f", {expression} AS {name}" for name, expression in columns.items())
+
+
+def named(keys: Sequence[str], columns: Columns, row: Sequence[Any]) -> dict[str, Any]:
+    """Return *row* by the names of *keys* and then of the derived columns."""
+    return dict(zip((*keys, *columns.derived), row, strict=True))

@@ -1,0 +1,102 @@
+"""A metric over one whole interval, split by arm, platform, placement or kind: from cells, or exactly from events."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.metrics import METRICS, Reported
+from reports.queries import cells, presence
+from reports.queries.model import QueryContext, Total, TotalsQuestion
+from reports.queries.sql import fill, moment, rows
+from reports.queries.sums import Layer, columns_of, named, selected, value_of
+from schemas.registry import MetricId
+
+_SQL = """
+#with#
+SELECT #keys# #derived#
+FROM (
+    SELECT #keys# #sums#
+    FROM (#source#) AS source
+    #group#
+) AS grouped
+#order#
+"""
+
+EVENTS = """
+    SELECT platform, placement_id, arm, kind, outcome, occurred_at, subject, session_id, duration_ms, amount_fen, rating
+    FROM events
+    WHERE trial_id = {trial:String}
+      AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}"""
+"""The stored events of a trial and interval, each once, as a subquery."""
+
+
+def totals(context: QueryContext, question: TotalsQuestion) -> tuple[Total, ...]:
+    """Return every metric asked for, for each value of the split that has something to say, in the order asked.
+
+    Without a split there is one total for each metric, 0 or None where nothing came.
+    """
+    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, Reported))
+    found = _from_rows(context, question, counted) if counted and not question.interval.empty else {}
+    answer: list[Total] = []
+    for metric in question.metrics:
+        rule = METRICS[metric].rule
+        answer += _reported(context, question, metric) if isinstance(rule, Reported) else found.get(metric, [])
+    return tuple(answer)
+
+
+def _from_rows(
+    context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
+) -> dict[MetricId, list[Total]]:
+    layer: Layer = "events" if question.exact else "cells"
+    columns = columns_of(metrics, layer)
+    # A constant key where nothing is split, so that the SELECT lists never begin with a comma.
+    keys = ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
+    sql = fill(
+        _SQL,
+        **{"with": "" if question.exact else cells.WITH_HOURS},
+        source=EVENTS if question.exact else cells.HOURS,
+        keys=keys,
+        sums=selected(columns.sums),
+        derived=selected(columns.derived),
+        group=f"GROUP BY {keys}" if question.by else "",
+        order=f"ORDER BY {keys}" if question.by else "",
+    )
+    names = question.by or ("whole",)
+    answer = [named(names, columns, row) for row in rows(context.client, sql, _parameters(context, question))]
+    return {metric: _totals(metric, question, answer, layer) for metric in metrics}
+
+
+def _parameters(context: QueryContext, question: TotalsQuestion) -> dict[str, Any]:
+    if not question.exact:
+        return cells.parameters(context.span(question.trial_id), question.interval)
+    return {
+        "trial": question.trial_id,
+        "from": moment(question.interval.from_ms),
+        "to": moment(question.interval.to_ms),
+    }
+
+
+def _totals(metric: MetricId, question: TotalsQuestion, answer: list[dict[str, Any]], layer: Layer) -> list[Total]:
+    found = []
+    for values in answer:
+        value, n = value_of(metric, values, layer)
+        if n or not question.by:
+            found.append(Total(metric=metric, by=_by(question, values), value=value, n=n))
+    return found
+
+
+def _by(question: TotalsQuestion, values: Mapping[str, Any]) -> dict[str, str]:
+    return {dimension: str(values[dimension]) for dimension in question.by}
+
+
+def _reported(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[Total]:
+    rule = METRICS[metric].rule
+    if not isinstance(rule, Reported):
+        raise TypeError(f"{metric} comes from cells")
+    found = presence.shares(context, question.trial_id, question.interval, rule.share)
+    points = presence.whole(context.directory, found, question.by)
+    if not points and not question.by:
+        return [Total(metric=metric, by={}, value=None, n=0)]
+    return [
+        Total(metric=metric, by=dict(zip(question.by, key, strict=True)), value=point.value, n=point.n)
+        for key, point in points.items()
+    ]

@@ -1,0 +1,138 @@
+"""What a trial is judged on: places by the day. A unit holds what one place gave in one arm on one Shanghai day."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio
+from reports.queries import presence
+from reports.queries.model import Interval, Number, QueryContext
+from reports.queries.sql import fill, moment, rows
+from reports.queries.sums import columns_of, named, selected
+from reports.queries.totals import EVENTS
+from reports.spans import by_step, due_spans
+from schemas.registry import MetricId
+
+_SQL = """
+SELECT arm, place, day #derived#
+FROM (
+    SELECT
+        arm,
+        transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
+        toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day
+        #sums#
+    FROM (#source#) AS source
+    WHERE arm != ''
+    GROUP BY arm, place, day
+) AS units
+ORDER BY arm, place, day
+"""
+_AT_MOST_SQL = """
+SELECT
+    arm,
+    transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
+    toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day,
+    countIf(duration_ms <= {limit:UInt32}),
+    count()
+FROM (#source#) AS source
+WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+GROUP BY arm, place, day
+ORDER BY place, day
+"""
+_RANKED_SQL = """
+SELECT arraySort(groupArray(assumeNotNull(duration_ms)))[{rank:UInt64}]
+FROM (#source#) AS source
+WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKey:
+    """Which unit: an arm, a place ('' where the event named none), the start of a Shanghai day."""
+
+    arm: str
+    place: str
+    day_ms: int
+
+
+Parts = tuple[Number, Number]
+"""The numerator and the denominator that a unit adds to a metric; the denominator of a count is 1, the unit itself."""
+
+
+def parts_by_metric(
+    context: QueryContext, trial_id: str, interval: Interval, metrics: Iterable[MetricId]
+) -> Mapping[MetricId, Mapping[UnitKey, Parts]]:
+    """Return what each unit that sent an event adds to each of *metrics*, exactly, from stored events.
+
+    A unit without events is absent: silent is not unused. Quantiles have no parts; uptime and coverage have due time.
+    """
+    wanted = tuple(metrics)
+    columns = columns_of(("events", *(m for m in wanted if not isinstance(METRICS[m].rule, Quantile))), "events")
+    sql = fill(_SQL, source=EVENTS, sums=selected(columns.sums), derived=selected(columns.derived))
+    found: dict[MetricId, dict[UnitKey, Parts]] = {metric: {} for metric in wanted}
+    for row in rows(context.client, sql, _parameters(context, trial_id, interval)):
+        values = named(("arm", "place", "day"), columns, row)
+        key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
+        for metric in wanted:
+            match METRICS[metric].rule:
+                case Amount(measure):
+                    found[metric][key] = (int(values[f"m_{measure}"]), 1)
+                case Ratio(top, bottom):
+                    found[metric][key] = (int(values[f"m_{top}"]), int(values[f"m_{bottom}"]))
+                case Distinct(column):
+                    found[metric][key] = (int(values[f"d_{column}"]), 1)
+                case _:
+                    pass
+    for metric in wanted:
+        if metric in {"uptime", "coverage"}:
+            found[metric] = _reported(context, trial_id, interval, metric)
+    return found
+
+
+def due_units(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
+    """Return the units of which the registry says that they were to report."""
+    return frozenset(
+        UnitKey(context.directory.placed[placement_id].arm, context.directory.placed[placement_id].place_id, day)
+        for placement_id in presence.placements_of(context.directory, trial_id)
+        for day, _ in by_step(due_spans(context.directory, placement_id, interval), "day")
+    )
+
+
+def shares_at_most(
+    context: QueryContext, trial_id: str, interval: Interval, *, arm: str, limit_ms: int
+) -> Mapping[UnitKey, Parts]:
+    """Return for each unit of *arm* how many timed uses took at most *limit_ms*, and how many there were."""
+    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "limit": limit_ms}
+    answer = rows(context.client, fill(_AT_MOST_SQL, source=EVENTS), parameters)
+    return {UnitKey(str(a), str(place), int(day)): (int(top), int(bottom)) for a, place, day, top, bottom in answer}
+
+
+def ranked_duration(context: QueryContext, trial_id: str, interval: Interval, *, arm: str, rank: int) -> int:
+    """Return the duration of *rank*, from 1, among the timed uses of *arm*."""
+    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "rank": rank}
+    ((found,),) = rows(context.client, fill(_RANKED_SQL, source=EVENTS), parameters)
+    return int(found)
+
+
+def _parameters(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, object]:
+    placed = [context.directory.placed[p] for p in presence.placements_of(context.directory, trial_id)]
+    return {
+        "trial": trial_id,
+        "from": moment(interval.from_ms),
+        "to": moment(max(interval.to_ms, interval.from_ms)),
+        "placements": [p.placement_id for p in placed],
+        "places": [p.place_id for p in placed],
+    }
+
+
+def _reported(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId) -> dict[UnitKey, Parts]:
+    top: dict[UnitKey, int] = defaultdict(int)
+    bottom: dict[UnitKey, int] = defaultdict(int)
+    share: presence.Share = "uptime" if metric == "uptime" else "coverage"
+    for found in presence.shares(context, trial_id, interval, share):
+        placed = context.directory.placed[found.placement_id]
+        for day, ms in by_step(found.due, "day"):
+            bottom[UnitKey(placed.arm, placed.place_id, day)] += ms
+        for day, ms in by_step(found.met, "day"):
+            top[UnitKey(placed.arm, placed.place_id, day)] += ms
+    return {key: (top[key], ms) for key, ms in bottom.items()}
