@@ -1,6 +1,6 @@
 """The street now: every placement along it, and what each reports; another startup's place is only occupied."""
 
-from reports.queries.model import AvenueMap, Interval, MapPlace, QueryContext
+from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState, QueryContext
 from reports.queries.presence import placements_of, split_of
 from reports.queries.sql import moment, rows
 from reports.scope import Reader, trial_seen
@@ -71,7 +71,7 @@ def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int
     )
 
 
-def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> str:
+def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> PlaceState:
     """Closed out of hours; waiting before its first event of the day; silent after too long without one."""
     instant = Interval(context.now_ms, context.now_ms + 1)
     if not due_spans(context.directory, placement_id, instant):
@@ -86,9 +86,8 @@ def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> str
 
 def _counts(context: QueryContext, products: list[str], interval: Interval) -> dict[str, tuple[int, int]]:
     parameters = {"products": products, "from": moment(interval.from_ms), "to": moment(interval.to_ms)}
-    return {
-        str(placement): (int(events), int(last)) for placement, events, last in rows(context.client, _SQL, parameters)
-    }
+    answer = rows(context.client, _SQL, parameters)
+    return {str(placement): (int(events), int(last_ms)) for placement, events, last_ms in answer}
 
 
 def reporting(context: QueryContext, trial_id: str, places: AvenueMap) -> tuple[int, int]:

@@ -38,14 +38,15 @@ _PARQUET_ROWS = 5_000_000
 """The engine in this process writes a Parquet file whole before its first byte: about 0.3 GB at this many rows."""
 
 _WHERE = """
-FROM events
-WHERE trial_id = {trial:String}
-  AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}
+FROM events AS stored
+WHERE stored.trial_id = {trial:String}
+  AND stored.occurred_at >= {from:DateTime64(3, 'UTC')} AND stored.occurred_at < {to:DateTime64(3, 'UTC')}
 """
-_SELECT = "SELECT #columns#" + _WHERE + "ORDER BY toStartOfHour(occurred_at), account_id, event_id"
+_SELECT = "SELECT #columns#" + _WHERE + "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id"
 _COUNT = "SELECT count()" + _WHERE
-# Text times with their offset, as the API has them; Parquet has a type of its own for that.
-_TEXT_TIME = "concat(formatDateTime(#name#, '%Y-%m-%dT%H:%i:%S', 'UTC'), '.', leftPad(toString(toUnixTimestamp64Milli(#name#) % 1000), 3, '0'), 'Z') AS #name#_text"
+# Text times say their offset; Parquet has a type of its own for times.
+_TEXT_TIME = "formatDateTime(stored.#name#, '%Y-%m-%dT%H:%i:%S.%fZ') AS #name#"
+_TIMES = frozenset({"occurred_at", "received_at"})
 
 
 class TooManyRowsError(PipelineError):
@@ -94,7 +95,9 @@ def export(context: QueryContext, question: ExportQuestion) -> Iterator[bytes]:
 
 
 def _columns(form: ExportFormat) -> str:
-    return ", ".join(COLUMNS)
+    if form == "parquet":
+        return ", ".join(COLUMNS)
+    return ", ".join(fill(_TEXT_TIME, name=name) if name in _TIMES else name for name in COLUMNS)
 
 
 def _parameters(question: ExportQuestion) -> dict[str, Any]:

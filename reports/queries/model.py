@@ -196,6 +196,9 @@ class CoverageHour:
     events: int
 
 
+PlaceState = Literal["reporting", "silent", "closed", "waiting", "occupied"]
+
+
 @dataclass(frozen=True, slots=True)
 class MapPlace:
     """One placement along the street; another startup's is `occupied` and nothing else is told."""
@@ -203,7 +206,7 @@ class MapPlace:
     metre: float
     side: str
     zone: str
-    state: Literal["reporting", "silent", "closed", "waiting", "occupied"]
+    state: PlaceState
     place_id: str = ""
     placement_id: str = ""
     trial_id: str = ""
