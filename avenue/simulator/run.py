@@ -71,13 +71,17 @@ class _Driver:
         self._ledger = ledger
         self._progress = progress
         self._open: dict[int, asyncio.Event] = {}
+        self._silent = 0
 
     async def run(self, plan: Plan, stop: asyncio.Event) -> None:
-        """Send every unit of *plan*; a few wait ready, so that pacing does not starve the senders."""
+        """Send every unit of *plan*; a few wait ready, so that pacing does not starve the senders.
+
+        Ends early, as if stopped, when as many requests in a row as may be under way got no answer at all.
+        """
         queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=self._options.concurrency)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._options.concurrency):
-                group.create_task(self._sender(queue))
+                group.create_task(self._sender(queue, stop))
             await self._feed(plan, queue, stop)
             for _ in range(self._options.concurrency):
                 await queue.put(None)
@@ -95,7 +99,7 @@ class _Driver:
             self._open[unit.serial] = asyncio.Event()
             await queue.put(unit)
 
-    async def _sender(self, queue: "asyncio.Queue[Unit | None]") -> None:
+    async def _sender(self, queue: "asyncio.Queue[Unit | None]", stop: asyncio.Event) -> None:
         while (unit := await queue.get()) is not None:
             # Units are taken in order, so what this one waits for is already with another sender.
             for serial in unit.after:
@@ -109,6 +113,9 @@ class _Driver:
                 self._ledger.enter(unit.message, reply)
                 self._open.pop(unit.serial).set()
             self._progress(len(unit.message.events))
+            self._silent = self._silent + 1 if reply.status == 0 else 0
+            if self._silent >= self._options.concurrency:
+                stop.set()
 
     async def _send(self, message: Message) -> Reply:
         request, clock = message.request, self._options.clock

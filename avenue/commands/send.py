@@ -1,0 +1,171 @@
+"""`avenue send`: a partner's client for batch pushes."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from avenue.sending.client import Failed, Item, Sending, SendOptions
+    from avenue.sending.lines import Batch
+
+EXAMPLE = """
+Example:
+
+    avenue send events.ndjson --url https://gateway.example.com --key "$AVENUE_KEY"
+
+Exit 0: everything is in; 1: something was rejected or got no answer; 2: used wrongly, a refused key among it.
+"""
+# Rows kept for --json; more are counted only, so that a wrong file of any size fits in memory.
+MAX_LISTED = 10_000
+
+
+def send(  # noqa: PLR0913 - the options of a command are its parameters
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE.ndjson", help="One event a line; `-` is standard input.")],
+    url: Annotated[str, typer.Option(help="The gateway's address.")],
+    key: Annotated[str, typer.Option(help="An access key of scope account:ID.")] = "",
+    secret: Annotated[str, typer.Option(help="Sign with this whsec_… instead of a key.")] = "",
+    account: Annotated[str, typer.Option(help="Whose secret it is.")] = "",
+    batch: Annotated[int, typer.Option(help="Events of one request.", min=1, max=10_000)] = 1000,
+    compress: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Pack the bodies.")] = True,
+    give_up: Annotated[float, typer.Option(help="Seconds to keep trying one request.", min=0)] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Push a file of events: batches, signs, retries, and prints what was not accepted."""
+    from avenue.sending.client import SendOptions
+    from avenue.simulator.signers.standard import secret_bytes
+    from runtime.errors import ConfigurationError
+
+    try:
+        _check(url, key, secret, account)
+        signing = secret_bytes(secret) if secret else b""
+        options = SendOptions(url, key, account, signing, compress=compress, give_up_s=give_up)
+        printer = _Printer(as_json=as_json)
+        with _opened(file) as stream:
+            sending = _run(stream, options, printer, batch)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from error
+    printer.close(sending)
+    raise typer.Exit(sending.exit_code)
+
+
+def _check(url: str, key: str, secret: str, account: str) -> None:
+    from runtime.errors import ConfigurationError
+
+    if bool(key) == bool(secret) or bool(secret) != bool(account):
+        raise ConfigurationError("give either --key, or --secret with --account")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--url is the gateway's address, like http://127.0.0.1:9480; got {url!r}")
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    from runtime.errors import ConfigurationError
+
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(file).open("rb")  # noqa: SIM115 - closed below, after only the opening's errors were caught
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+    with stream:
+        yield stream
+
+
+def _run(stream: IO[bytes], options: "SendOptions", printer: "_Printer", max_events: int) -> "Sending":
+    from avenue.sending.client import Report, send
+    from avenue.sending.lines import batches, numbered
+
+    with _bar(printer.console, show=sys.stderr.isatty()) as bar:
+        task = bar.add_task("sent", total=_size(stream))
+
+        def progress(batch: "Batch") -> None:
+            bar.advance(task, len(batch.body))
+
+        report = Report(printer.not_accepted, printer.failed, progress)
+        return asyncio.run(send(batches(numbered(stream), max_events=max_events), options, report))
+
+
+def _bar(console: "Console", *, show: bool) -> "Progress":
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    # Lines go above the bar on a terminal; piped, they must stay on standard output.
+    return Progress(*columns, console=console, disable=not show, redirect_stdout=sys.stdout.isatty())
+
+
+def _size(stream: IO[bytes]) -> int | None:
+    """Return the size of a file, None for a pipe: the bar then only counts."""
+    size = os.fstat(stream.fileno()).st_size
+    return size or None
+
+
+class _Printer:
+    """Prints each event that was not accepted as it becomes known, or keeps them for --json."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True)
+        self._as_json = as_json
+        self._listed: list[dict[str, Any]] = []
+        self._failed: list[dict[str, Any]] = []
+
+    def not_accepted(self, line: int, item: "Item") -> None:
+        """Take a duplicate or a reject of *line*."""
+        if not self._as_json:
+            self._say(line, item)
+        elif len(self._listed) < MAX_LISTED:
+            self._listed.append(
+                {
+                    "line": line,
+                    "event_id": item.event_id,
+                    "verdict": item.verdict,
+                    "reason": item.reason,
+                    "field": item.field,
+                    "message": item.message,
+                    "help": item.help,
+                }
+            )
+
+    def _say(self, line: int, item: "Item") -> None:
+        why = " ".join(part for part in (item.reason, f"({item.field})" if item.field else "") if part)
+        told = f": {item.message}" if item.message else ""
+        print(f"line {line} {item.event_id or '(no id)'} {item.verdict} {why}".rstrip() + told)
+
+    def failed(self, failed: "Failed") -> None:
+        """Take a batch without verdicts."""
+        if self._as_json:
+            self._failed.append(asdict(failed))
+        else:
+            span = f"line {failed.first}" if failed.first == failed.last else f"lines {failed.first} to {failed.last}"
+            print(f"{span} not taken ({failed.events} events): {failed.message}", file=sys.stderr)
+
+    def close(self, sending: "Sending") -> None:
+        """Print the sums."""
+        sums = sending.as_json()
+        if self._as_json:
+            print(json.dumps({**sums, "not_accepted": self._listed, "failed": self._failed}, ensure_ascii=False))
+            return
+        counts = ", ".join(f"{sums[name]} {name}" for name in ("accepted", "duplicate", "rejected", "unsent"))
+        print(f"{counts}; {sums['requests']} requests, {sums['retries']} retries")
+        if sending.stopped_after is not None:
+            print(f"stopped after line {sending.stopped_after}; sending the file again is harmless", file=sys.stderr)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command(epilog=EXAMPLE)(send)
