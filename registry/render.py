@@ -1,0 +1,62 @@
+"""Writes a registry as the file it could have been read from: `check_registry(render(r)).registry == r`."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from registry.draft import SORTS
+from schemas.registry import Entry, Registry
+
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+def render(registry: Registry) -> str:
+    """Return *registry* as TOML; fields with their default are left out."""
+    lines = ["demo = true", ""] if registry.demo else []
+    lines += ["[avenue]", *_pairs(registry.avenue)]
+    for sort in SORTS:
+        for entry in getattr(registry, sort):
+            lines += ["", f"[[{sort}]]", *_pairs(entry)]
+    return "\n".join(lines) + "\n"
+
+
+def _pairs(entry: Entry) -> Iterator[str]:
+    for name, info in type(entry).model_fields.items():
+        value = getattr(entry, name)
+        if value != info.get_default(call_default_factory=True):
+            yield f"{info.alias or name} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    match value:
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case BaseModel():
+            return _table((info.alias or n, getattr(value, n)) for n, info in type(value).model_fields.items())
+        case dict():
+            return _table(value.items())
+        case _:
+            return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case bool() | str():
+            # A JSON string is a TOML basic string, but for DEL.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case _:
+            return repr(value)
+
+
+def _table(items: Any) -> str:
+    pairs = ", ".join(f"{_key(name)} = {_value(value)}" for name, value in items)
+    return f"{{ {pairs} }}" if pairs else "{}"
+
+
+def _key(name: str) -> str:
+    return name if name and set(name) <= _BARE else _value(name)
