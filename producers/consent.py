@@ -33,7 +33,7 @@ class ConsentLedger:
         self._lock = threading.Lock()
 
     def allows(self, key: str, occurred_ms: int) -> bool:
-        """Tell whether an event of subject *key* at *occurred_ms* may be taken: by the latest change at or before it."""
+        """Tell whether an event of *key* at *occurred_ms* may be taken: by the latest change at or before it."""
         changes = self._changes.get(key)
         if not changes:
             return True

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 
 from runtime.metrics import GATEWAY_DUPLICATE_WINDOW
 
+AccountEvent = tuple[str, str]
+"""Account id and event id: the identity of an event."""
 Ids = dict[str, set[str]]
 
 
 class DuplicateWindow:
     """Remembers accepted ids in two generations: the older one is forgotten as a whole when the newer is full or old.
 
-    So an id is remembered for at least *keep_ms* unless more than *max_ids* came since, and for at most twice that.
-    An id on its way to the broker is *pending*: the same id meanwhile waits for its outcome.
+    So an id is remembered for at least *keep_ms* unless more than half of *max_ids* came since, and for at most twice
+    that. An id on its way to the broker is *pending*: the same id meanwhile waits for its outcome.
     Used from one event loop only.
     """
 
@@ -22,8 +24,9 @@ class DuplicateWindow:
         self._newer: Ids = {}
         self._older: Ids = {}
         self._newer_count = 0
+        self._older_count = 0
         self._began_ms = 0
-        self._pending: dict[tuple[str, str], asyncio.Future[bool]] = {}
+        self._pending: dict[AccountEvent, asyncio.Future[bool]] = {}
 
     def holds(self, account_id: str, event_id: str) -> bool:
         """Tell whether the broker has acknowledged this id within the window."""
@@ -35,28 +38,27 @@ class DuplicateWindow:
 
     def pending(self, account_id: str, event_id: str) -> asyncio.Future[bool] | None:
         """Return what the id's publish will come to (True: acknowledged), or None where it is not on its way."""
-        return self._pending.get((account_id, event_id))
+        return self._pending.get((account_id, event_id)) if self._pending else None
 
-    def claim(self, account_id: str, event_ids: Iterable[str], published: asyncio.Future[bool]) -> None:
-        """Note that *event_ids* are on their way."""
-        for event_id in event_ids:
-            self._pending[account_id, event_id] = published
+    def claim(self, identity: AccountEvent, published: asyncio.Future[bool]) -> None:
+        """Note that the event is on its way."""
+        self._pending[identity] = published
 
-    def settle(self, account_id: str, event_ids: Iterable[str], *, acknowledged: bool, now_ms: int) -> None:
-        """Note what became of claimed ids; those acknowledged are remembered from now on."""
-        if acknowledged:
-            self._rotate(now_ms)
-            ids = self._newer.setdefault(account_id, set())
-            before = len(ids)
-        for event_id in event_ids:
-            self._pending.pop((account_id, event_id), None)
+    def settle(self, identities: Iterable[AccountEvent], *, acknowledged: bool, now_ms: int) -> None:
+        """Note what became of claimed events; those acknowledged are remembered from now on."""
+        self._rotate(now_ms)
+        for identity in identities:
+            self._pending.pop(identity, None)
             if acknowledged:
+                account_id, event_id = identity
+                ids = self._newer.get(account_id)
+                if ids is None:
+                    ids = self._newer[account_id] = set()
                 ids.add(event_id)
-        if acknowledged:
-            self._newer_count += len(ids) - before
-            GATEWAY_DUPLICATE_WINDOW.set(self._newer_count + sum(map(len, self._older.values())))
+                self._newer_count += 1
+        GATEWAY_DUPLICATE_WINDOW.set(self._newer_count + self._older_count)
 
     def _rotate(self, now_ms: int) -> None:
         if self._newer_count >= self._generation_ids or now_ms - self._began_ms >= self._keep_ms:
-            self._older, self._newer = self._newer, {}
-            self._newer_count, self._began_ms = 0, now_ms
+            self._older, self._older_count = self._newer, self._newer_count
+            self._newer, self._newer_count, self._began_ms = {}, 0, now_ms

@@ -52,6 +52,8 @@ class Accepted:
     event_id: str
     partition: int
     line: bytes
+    alias: str = ""
+    """An id by which redeliveries with other bytes are known; remembered with the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,10 @@ class Intake:
         if isinstance(decoded, Fault):
             return self._reject(decoded, index, body, kept)
         known = self._known(decoded.event.event_id)
+        if known is None and message.alias:
+            known = self._known(alias_id(message.alias))
         if known is not None:
-            return known
+            return replace(known, event_id=decoded.event.event_id)
         candidates = next(
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
@@ -155,7 +159,7 @@ class Intake:
         outcome = self._judge(decoded, 0, located)
         if isinstance(outcome, Fault):
             return self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
-        return outcome
+        return replace(outcome, alias=alias_id(message.alias)) if message.alias else outcome
 
     def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
         """Return the reject of a signed message that becomes no event."""
@@ -290,6 +294,13 @@ class Intake:
 
 
 BATCH_FLOW = "events"
+
+
+def alias_id(alias: str) -> str:
+    """Return *alias* in a form that no event id can have."""
+    return f"alias {alias}"
+
+
 _NOT_YOURS = "this account may not report this product; ask the avenue to add it"
 _PERSONAL = (
     "holds personal data (a phone, identity or card number, or an e-mail address); send it as subject, or leave it out"

@@ -19,7 +19,43 @@ _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _CARD = re.compile(r"(?:62|4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|34|37|35)[0-9]*")
 # Provinces, GB/T 2260.
 _REGIONS = frozenset(
-    ["11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82", "83"]
+    [
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "21",
+        "22",
+        "23",
+        "31",
+        "32",
+        "33",
+        "34",
+        "35",
+        "36",
+        "37",
+        "41",
+        "42",
+        "43",
+        "44",
+        "45",
+        "46",
+        "50",
+        "51",
+        "52",
+        "53",
+        "54",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "71",
+        "81",
+        "82",
+        "83",
+    ]
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -59,13 +95,17 @@ def find_personal_attribute(attributes: Mapping[str, object]) -> str | None:
     for index, (key, value) in enumerate(attributes.items()):
         if find_personal(key) is not None:
             return f"attributes[{index}]"
-        if isinstance(value, bool):
-            continue
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, (str, int)) and find_personal(value if isinstance(value, str) else str(abs(value))):
+        if not isinstance(value, bool) and find_personal(_as_text(value)) is not None:
             return f"attributes.{key}"
     return None
+
+
+def _as_text(value: object) -> str:
+    """Return *value* as a reader would see it; a whole float is the number it spells."""
+    if isinstance(value, str):
+        return value
+    whole = isinstance(value, float) and value.is_integer()
+    return str(abs(int(value)) if whole or isinstance(value, int) else value)  # type: ignore[call-overload]  # a number
 
 
 def _sort_of(run: str) -> str | None:

@@ -64,11 +64,8 @@ def _outside_window(occurred_ms: int, window: TimeWindow) -> Fault:
             "occurred_at",
             f"{_span_text(occurred_ms - window.now_ms)} ahead of the server; check the device's clock",
         )
-    return Fault(
-        RejectReason.OCCURRED_AT_TOO_OLD,
-        "occurred_at",
-        f"{_span_text(window.now_ms - occurred_ms)} old; at most {_span_text(window.now_ms - window.oldest_ms)} is taken",
-    )
+    age, limit = _span_text(window.now_ms - occurred_ms), _span_text(window.now_ms - window.oldest_ms)
+    return Fault(RejectReason.OCCURRED_AT_TOO_OLD, "occurred_at", f"{age} old; at most {limit} is taken")
 
 
 def _span_text(ms: int) -> str:

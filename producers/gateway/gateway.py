@@ -1,0 +1,82 @@
+"""The gateway put together: what `avenue gateway` and the embedded server start and stop."""
+
+import asyncio
+import os
+
+from producers.consent import ConsentLedger
+from producers.consent_log import ConsentLog
+from producers.duplicates import DuplicateWindow
+from producers.gateway.door import Door, DoorParts
+from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.publisher import Publisher
+from registry.follower import RegistryFollower
+from registry.hash_keys import HashKeyFollower
+from registry.pseudonyms import Pseudonyms
+from registry.secrets import SecretResolver
+from runtime.clock import Clock, SystemClock
+from runtime.health import Health
+from runtime.logging import get_logger
+from runtime.settings import Settings
+
+log = get_logger(__name__)
+
+_START_TIMEOUT_S = 30.0
+_HOUR_MS = 3_600_000
+
+
+class Gateway:
+    """The gateway's parts and their lives."""
+
+    def __init__(self, settings: Settings, follower: RegistryFollower, *, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        limits = settings.gateway
+        self._follower = follower
+        self._hash_keys = HashKeyFollower(settings)
+        self._consent = ConsentLedger(max_subjects=limits.consent_subjects)
+        self._consent_log = ConsentLog(settings.kafka, self._consent)
+        self._secrets = SecretResolver(os.environ, clock)
+        duplicates = DuplicateWindow(
+            keep_ms=limits.duplicate_window_hours * _HOUR_MS, max_ids=limits.duplicate_window_ids
+        )
+        self._publisher = Publisher(settings.kafka, limits, finished=settle_with(duplicates, clock))
+        take_in = TakeIn(
+            TakeInParts(
+                limits=limits,
+                directory=lambda: follower.directory,
+                duplicates=duplicates,
+                consent=self._consent,
+                pseudonyms=Pseudonyms(self._hash_keys),
+                publisher=self._publisher,
+                clock=clock,
+            )
+        )
+        self.door = Door(
+            DoorParts(
+                limits=limits,
+                directory=lambda: follower.directory,
+                secrets_for=self._secrets.secrets_for,
+                take_in=take_in,
+                clock=clock,
+            )
+        )
+        self._started = False
+
+    async def start(self) -> None:
+        """Read hash keys and consent, connect to the broker. Raises `PipelineError` where that fails."""
+        await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
+        await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
+        await self._publisher.start()
+        self._started = True
+
+    async def stop(self) -> None:
+        """Finish what was taken in, then let go."""
+        await self._publisher.stop()
+        await asyncio.to_thread(self._consent_log.stop)
+        await asyncio.to_thread(self._hash_keys.stop)
+
+    def watch(self, health: Health) -> None:
+        """Register the gateway's dependencies."""
+        health.watch("gateway-kafka", lambda: None if self._started else "not connected to the broker yet")
+        health.watch("gateway-hash-keys", self._hash_keys.problem)
+        health.watch("gateway-consent", self._consent_log.problem)
+        health.watch("gateway-secrets", self._secrets.problem)

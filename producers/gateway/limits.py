@@ -1,0 +1,65 @@
+"""How much one account may ask at a time, and answers remembered for a retry."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from producers.gateway.answers import HttpAnswer
+
+
+class RateLimit:
+    """Requests per second and account; a second's worth may come at once (generic cell rate algorithm, ITU-T I.371)."""
+
+    def __init__(self, per_s: int) -> None:
+        self._gap_s = 1 / per_s
+        self._due_s: dict[str, float] = {}
+
+    def wait_s(self, account_id: str, now_s: float) -> float:
+        """Count a request and return 0, or return how long to wait and count nothing."""
+        due = max(self._due_s.get(account_id, 0.0), now_s)
+        if due - now_s > 1.0:
+            return due - now_s - 1.0 + self._gap_s
+        self._due_s[account_id] = due + self._gap_s
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    digest: bytes
+    answer: "asyncio.Future[HttpAnswer | None]"
+    until_s: float
+
+
+class IdempotencyKeys:
+    """First answers by account and `Idempotency-Key`, bounded in number and time.
+
+    A retry that comes while the first is under way waits for it. An answer that is not a 200 is not kept.
+    """
+
+    def __init__(self, *, max_keys: int, keep_s: float) -> None:
+        self._max_keys = max_keys
+        self._keep_s = keep_s
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    def find(self, account_id: str, key: str, now_s: float) -> _Kept | None:
+        """Return what is kept under *key*, or None where it is free."""
+        while self._kept and next(iter(self._kept.values())).until_s <= now_s:
+            self._kept.popitem(last=False)
+        return self._kept.get((account_id, key))
+
+    def begin(self, account_id: str, key: str, digest: bytes, now_s: float) -> None:
+        """Note that the request with body *digest* is under way."""
+        if len(self._kept) >= self._max_keys:
+            self._kept.popitem(last=False)
+        future = asyncio.get_running_loop().create_future()
+        self._kept[account_id, key] = _Kept(digest, future, now_s + self._keep_s)
+
+    def end(self, account_id: str, key: str, answer: HttpAnswer | None) -> None:
+        """Keep *answer*; None frees the key for another try."""
+        kept = self._kept.get((account_id, key))
+        if kept is None:
+            return
+        if answer is None:
+            del self._kept[account_id, key]
+        if not kept.answer.done():
+            kept.answer.set_result(answer)

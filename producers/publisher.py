@@ -1,0 +1,224 @@
+"""Lines to Kafka: coalesced into micro-batches of one partition, acknowledged by all in-sync replicas, within a budget.
+
+Everything here runs on one event loop but for the producer's own thread, which only reports back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from producers.duplicates import AccountEvent
+from runtime.errors import RetryableError
+from runtime.kafka import KafkaError, make_producer
+from runtime.logging import get_logger
+from runtime.metrics import GATEWAY_INFLIGHT_BYTES, GATEWAY_PUBLISH_ERRORS, GATEWAY_RECORDS
+from runtime.settings import GatewaySettings, KafkaSettings
+from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, encode_record
+from schemas.topics import Topic
+
+log = get_logger(__name__)
+
+Finished = Callable[[list[AccountEvent], bool], None]
+"""Told the events of each record and whether the broker acknowledged it."""
+
+# What a record weighs beyond its lines: position placeholders and Kafka's own framing.
+_LINE_OVERHEAD_BYTES = 24
+
+
+class Line(NamedTuple):
+    """One line to publish: whose it is, when it was received (Unix ms), and its ids where it is an event."""
+
+    account_id: str
+    received_ms: int
+    value: bytes
+    ids: tuple[str, ...] = ()
+
+
+class OpenRecord:
+    """A record being filled; `acknowledged` resolves to True when the broker has it, False when it may not."""
+
+    __slots__ = ("accounts", "acknowledged", "events", "lines", "newest_ms", "partition", "size", "topic")
+
+    def __init__(self, topic: Topic, partition: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.lines: list[bytes] = []
+        self.accounts: dict[str, int] = {}
+        self.events: list[AccountEvent] = []
+        self.size = 0
+        self.newest_ms = 0
+        self.acknowledged: asyncio.Future[bool] = loop.create_future()
+
+    def add(self, line: Line) -> None:
+        """Take *line* in."""
+        self.lines.append(line.value)
+        self.accounts[line.account_id] = self.accounts.get(line.account_id, 0) + 1
+        for event_id in line.ids:
+            self.events.append((line.account_id, event_id))
+        self.size += len(line.value) + _LINE_OVERHEAD_BYTES
+        self.newest_ms = max(self.newest_ms, line.received_ms)
+
+
+class Publisher:
+    """The gateway's way into Kafka.
+
+    `acknowledged` futures never raise: True means that all in-sync replicas have the record, False that it may or may
+    not be stored. Raises `RetryableError` from `reserve` where the budget of bytes in flight is used up.
+    """
+
+    def __init__(self, kafka: KafkaSettings, limits: GatewaySettings, *, finished: Finished) -> None:
+        self._kafka = kafka
+        self._limits = limits
+        self._finished = finished
+        self._open: dict[tuple[Topic, int], OpenRecord] = {}
+        self._reported: deque[tuple[OpenRecord, Exception | None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._inflight_bytes = 0
+        self._inflight: set[asyncio.Future[bool]] = set()
+        self._producer: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Connect and learn where the partitions are, so that no send has to wait for it.
+
+        Raises `UnavailableError` where no broker answers, `RetryableError` where a topic is missing.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._producer = await asyncio.to_thread(make_producer, self._kafka, client_id="avenue-gateway")
+        for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT):
+            if not await asyncio.to_thread(self._partitions, topic):
+                raise RetryableError(f"topic {topic} is not there yet")
+
+    def _partitions(self, topic: Topic) -> set[int]:
+        try:
+            return self._producer.partitions_for(topic) or set()
+        except KafkaError:
+            return set()
+
+    async def stop(self) -> None:
+        """Send what is open, wait for what is in flight (no longer than the delivery time-out), and disconnect."""
+        if self._producer is None:
+            return
+        self._send_all()
+        if self._inflight:
+            _, given_up = await asyncio.wait(self._inflight, timeout=self._kafka.delivery_timeout_s)
+            if given_up:
+                log.warning("records in flight given up at stop", records=len(given_up))
+        await asyncio.to_thread(self._producer.close, timeout=2)
+
+    @property
+    def inflight_bytes(self) -> int:
+        """Bytes taken in and not yet acknowledged."""
+        return self._inflight_bytes
+
+    def reserve(self, size: int) -> None:
+        """Refuse a request of *size* bytes that would break the budget, before anything of it is stored."""
+        if self._inflight_bytes + size > self._limits.inflight_bytes:
+            raise RetryableError(
+                "too much is waiting for the broker; nothing of this request was stored", retry_after_s=2
+            )
+
+    def publish(self, topic: Topic, partition: int, lines: Iterable[Line]) -> set[asyncio.Future[bool]]:
+        """Take *lines* in, in order, and return what their records will come to."""
+        pending: set[asyncio.Future[bool]] = set()
+        for line in lines:
+            pending.add(self.add(topic, partition, line))
+        return pending
+
+    def add(self, topic: Topic, partition: int, line: Line) -> asyncio.Future[bool]:
+        """Take one line in and return what its record will come to."""
+        record = self._open.get((topic, partition))
+        if record is not None and record.size + len(line.value) > self._limits.record_bytes:
+            self._send(record)
+            record = None
+        if record is None:
+            record = self._open[topic, partition] = OpenRecord(topic, partition, self._running_loop())
+            if self._timer is None:
+                self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
+        record.add(line)
+        self._inflight_bytes += len(line.value)
+        if len(record.lines) >= self._limits.record_events:
+            self._send(record)
+        return record.acknowledged
+
+    async def publish_keyed(self, topic: Topic, key: str, value: bytes) -> bool:
+        """Publish one record to a compacted *topic* and tell whether the broker acknowledged it."""
+        done = self._running_loop().create_future()
+        loop = self._running_loop()
+
+        def report(acknowledged: bool) -> None:  # noqa: FBT001 - a callback's only word
+            loop.call_soon_threadsafe(_resolve, done, acknowledged)
+
+        try:
+            sent = self._producer.send(topic, key=key.encode(), value=value)
+        except KafkaError as error:
+            self._note_error(topic, error)
+            return False
+        sent.add_callback(lambda _: report(True))
+        sent.add_errback(lambda _: report(False))
+        return bool(await done)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RetryableError("the publisher is not connected yet")
+        return self._loop
+
+    def _send_all(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for record in list(self._open.values()):
+            self._send(record)
+
+    def _send(self, record: OpenRecord) -> None:
+        del self._open[record.topic, record.partition]
+        self._inflight.add(record.acknowledged)
+        value = encode_record(record.lines) if record.topic is Topic.EVENTS else b"\n".join(record.lines)
+        headers = [(HEADER_SCHEMA, SCHEMA_VERSION), (HEADER_ACCOUNTS, msgspec.json.encode(record.accounts))]
+        try:
+            sent = self._producer.send(
+                record.topic, value, partition=record.partition, headers=headers, timestamp_ms=record.newest_ms
+            )
+        except (KafkaError, AssertionError) as error:
+            self._settle(record, error)
+            return
+        GATEWAY_RECORDS.labels(record.topic).inc()
+        GATEWAY_INFLIGHT_BYTES.set(self._inflight_bytes)
+        sent.add_callback(lambda _: self._report(record, None))
+        sent.add_errback(lambda error: self._report(record, error))
+
+    def _report(self, record: OpenRecord, error: Exception | None) -> None:
+        """Hand a result from the producer's thread to the loop, one wake-up for many."""
+        self._reported.append((record, error))
+        if len(self._reported) == 1:
+            self._running_loop().call_soon_threadsafe(self._settle_reported)
+
+    def _settle_reported(self) -> None:
+        while self._reported:
+            # Taken out last, so that the thread wakes the loop again only when this has seen everything.
+            record, error = self._reported[0]
+            self._settle(record, error)
+            self._reported.popleft()
+
+    def _settle(self, record: OpenRecord, error: Exception | None) -> None:
+        self._inflight.discard(record.acknowledged)
+        self._inflight_bytes -= sum(map(len, record.lines))
+        GATEWAY_INFLIGHT_BYTES.set(self._inflight_bytes)
+        if error is not None:
+            self._note_error(record.topic, error)
+        self._finished(record.events, error is None)
+        _resolve(record.acknowledged, error is None)
+
+    @staticmethod
+    def _note_error(topic: Topic, error: Exception) -> None:
+        cause = type(error).__name__
+        GATEWAY_PUBLISH_ERRORS.labels(topic, cause).inc()
+        log.warning("record was not acknowledged", topic=topic, cause=cause)
+
+
+def _resolve(future: "asyncio.Future[bool]", acknowledged: bool) -> None:  # noqa: FBT001 - a future's only word
+    if not future.done():
+        future.set_result(acknowledged)
