@@ -24,6 +24,7 @@ def up(
     from avenue.embedded.prepare import prepare_cluster
     from avenue.embedded.progress import Progress
     from avenue.embedded.stack import EmbeddedStack, Ports, Wiring
+    from registry.file import load_registry
     from runtime.errors import ConfigurationError, PipelineError
     from runtime.settings import load_settings
 
@@ -31,8 +32,10 @@ def up(
     progress = Progress()
     try:
         settings = load_settings(home=home, http=asked or None)
+        # Read first: a fault in it should not cost the start of a broker.
+        wanted = load_registry(registry, production=settings.profile == "production") if registry else None
         wiring = Wiring(
-            prepare=lambda ready: prepare_cluster(ready, registry_file=registry), say=progress.say, announce=_announce
+            prepare=lambda ready: prepare_cluster(ready, registry=wanted), say=progress.say, announce=_announce
         )
         ports = Ports("--port" if port else None, "--ops-port" if ops_port else None)
         code = EmbeddedStack(settings, wiring, ports).run()

@@ -1,8 +1,8 @@
 """What a cluster needs before the roles start: master key, topics, epoch, registry, a key for the local operator."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
+from registry.apply import apply_registry
 from registry.epochs import ensure_topics_and_epoch
 from registry.keys import issue_key
 from registry.master_key import load_master_key
@@ -10,20 +10,21 @@ from registry.state import KEY_PREFIX
 from registry.topic import RegistryWriter
 from runtime.files import write_private
 from runtime.settings import Settings
+from schemas.registry import Registry
 
 OPERATOR_KEY_ID = "operator-key-id"
 
 
-def prepare_cluster(settings: Settings, *, registry_file: Path | None) -> str:
+def prepare_cluster(settings: Settings, *, registry: Registry | None) -> str:
     """Make the cluster of *settings* ready for the roles; return a key for the operator on this machine.
 
     The key is new each time and takes the place of the one before it. Idempotent otherwise.
-    Raises `ConfigurationError` (a registry file with faults, among others) and `UnavailableError`.
+    Raises `ConfigurationError` and `UnavailableError`.
     """
     load_master_key(settings)
     ensure_topics_and_epoch(settings)
-    if registry_file is not None:
-        _apply(settings, registry_file)
+    if registry is not None:
+        apply_registry(settings, registry)
     return _operator_key(settings)
 
 
@@ -36,7 +37,3 @@ def _operator_key(settings: Settings) -> str:
             writer.remove(KEY_PREFIX + noted.read_text().strip())
     write_private(noted, issued.entry.id.encode())
     return issued.secret
-
-
-def _apply(settings: Settings, path: Path) -> None:
-    raise NotImplementedError

@@ -17,6 +17,8 @@ from runtime.settings import StackSettings
 TICK_S = 0.1
 HURRY_GRACE_S = 1.0
 USED_WRONGLY = 2
+# More would leave the range of a float; the bound is reached long before.
+_DOUBLINGS = 64
 
 Say = Callable[[str], None]
 
@@ -118,6 +120,7 @@ class Supervisor:
     say: Say
     now: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    sleep: Callable[[float], None] = time.sleep
     _watched: list[_Watched] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
@@ -183,7 +186,7 @@ class Supervisor:
         while part.running:
             if self.now() - began > (HURRY_GRACE_S if hurry() else self.limits.drain_s):
                 return False
-            time.sleep(TICK_S / 2)
+            self.sleep(TICK_S / 2)
         return True
 
     def _start(self, item: _Watched) -> None:
@@ -237,7 +240,7 @@ class Supervisor:
 
 def backoff(failures: int, *, limits: StackSettings, jitter: float) -> float:
     """Return the seconds to wait after so many *failures* in a row: doubling, bounded, less a fifth of *jitter*."""
-    full = min(limits.backoff_s * 2.0 ** (failures - 1), limits.backoff_max_s)
+    full = min(limits.backoff_s * 2.0 ** min(failures - 1, _DOUBLINGS), limits.backoff_max_s)
     return full * (1 - 0.2 * jitter)
 
 

@@ -1,0 +1,78 @@
+"""The home folder, a child's log and its health, without processes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from avenue.embedded.home import Home, started
+from avenue.embedded.parts import bound_log, report_of
+from avenue.embedded.supervisor import Condition
+from avenue.run_file import RunFile, read_run_file
+from runtime.errors import ConfigurationError
+
+
+def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    first, second = Home(tmp_path / "home"), Home(tmp_path / "home")
+    first.open()
+
+    with pytest.raises(ConfigurationError, match=rf"another `avenue up` \(pid {os.getpid()}\) runs on"):
+        second.open()
+
+    first.close()
+    second.open()
+    second.close()
+
+
+def test_a_process_that_took_the_number_of_a_former_child_is_left_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.note_children({"worker": os.getpid()})
+    noted = (tmp_path / "children.json").read_text()
+    (tmp_path / "children.json").write_text(noted.replace(str(started(os.getpid())), "1"))
+
+    assert home.end_orphans() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "condition"),
+    [
+        ({"ready": True, "dependencies": {}}, Condition.READY),
+        ({"ready": False, "dependencies": {"kafka": {"ok": False, "detail": "no answer"}}}, Condition.UNREADY),
+        ({"ready": False, "dependencies": {"progress": {"ok": False, "detail": "stuck: 40 s"}}}, Condition.STUCK),
+        ({"ready": False, "dependencies": {"progress": {"ok": True, "detail": "stuck"}}}, Condition.UNREADY),
+        ({}, Condition.UNREADY),
+    ],
+)
+def test_health_is_read_as_the_role_means_it(state: dict[str, object], condition: Condition) -> None:
+    assert report_of(state).condition is condition
+
+
+def test_a_long_log_is_kept_once_and_begun_again(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text("x" * 1000)
+
+    bound_log(log, 1001)
+    assert log.stat().st_size == 1000
+
+    bound_log(log, 1000)
+    assert log.stat().st_size == 0
+    assert (tmp_path / "worker.log.1").stat().st_size == 1000
+
+
+def test_the_run_file_of_a_process_that_is_gone_counts_as_none(tmp_path: Path) -> None:
+    run = RunFile.model_validate(
+        {
+            "pid": os.getpid(),
+            "url": "http://127.0.0.1:1",
+            "ops_url": "http://127.0.0.1:2",
+            "kafka_bootstrap": "127.0.0.1:3",
+            "home": tmp_path,
+            "operator_key": "k",
+            "started_at": "2026-11-22T10:00:00+08:00",
+        }
+    )
+    run.write()
+    assert read_run_file(tmp_path) == run
+
+    run.model_copy(update={"pid": 2**22 + 1}).write()
+    assert read_run_file(tmp_path) is None
