@@ -1,0 +1,133 @@
+"""The roles that answer or store, in one process: gateway, sink, reports; one of them, or all three on chDB."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, Literal
+
+from litestar import Litestar
+
+from avenue.http_server import HttpServer
+from producers.gateway.gateway import Gateway
+from producers.gateway.routes import gateway_routes
+from registry.follower import RegistryFollower
+from reports.reading import Reading
+from runtime.clickhouse import ClickHouse
+from runtime.clock import SystemClock
+from runtime.health import Health
+from runtime.logging import get_logger
+from runtime.ops_server import OpsServer
+from runtime.settings import Settings
+from sinks.sink import Sink
+
+log = get_logger(__name__)
+
+Role = Literal["gateway", "sink", "reports"]
+ALL_ROLES: frozenset[Role] = frozenset({"gateway", "sink", "reports"})
+_FOLLOW_TIMEOUT_S = 60.0
+SESSION_SECRET_FILE = "session.key"  # noqa: S105 - a file's name
+
+
+class ServerRoles:
+    """The asked-for roles of one process, from start to drain."""
+
+    def __init__(self, settings: Settings, roles: frozenset[Role]) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._health = Health()
+        self._ops = OpsServer(self._health, host=settings.http.ops_host, port=settings.http.ops_port)
+        self._follower = RegistryFollower(settings)
+        self._clickhouse = ClickHouse.of(settings)
+        self._gateway: Gateway | None = None
+        self._sink: Sink | None = None
+        self._reading: Reading | None = None
+        self._http: HttpServer | None = None
+
+    async def run(self) -> int:
+        """Serve until TERM or INT, then drain; return the exit code. Raises `PipelineError` where a part fails."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        self._ops.start()
+        try:
+            await self._start()
+            await stop.wait()
+        finally:
+            await self._drain()
+        return 0
+
+    async def _start(self) -> None:
+        await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
+        self._health.watch("registry", self._follower.problem)
+        routes: list[Any] = []
+        if "sink" in self._roles:
+            self._sink = Sink(self._settings, self._clickhouse, self._follower)
+            self._health.watch("sink", self._sink.problem)
+            self._sink.start()
+        if "gateway" in self._roles:
+            self._gateway = Gateway(self._settings, self._follower)
+            self._gateway.watch(self._health)
+            await self._gateway.start()
+            routes += gateway_routes(self._gateway.door)
+        if "reports" in self._roles:
+            routes += self._read_routes()
+        if routes:
+            self._listen(routes)
+
+    def _read_routes(self) -> list[Any]:
+        from avenue.read_side import read_side_routes
+
+        self._reading = Reading(
+            clickhouse=self._clickhouse,
+            directory=lambda: self._follower.directory,
+            settings=self._settings,
+            clock=SystemClock(),
+            session_secret=_session_secret(self._settings),
+        )
+        return read_side_routes(self._reading, embedded="sink" in self._roles)
+
+    def _listen(self, routes: list[Any]) -> None:
+        from avenue.read_side import application
+
+        app: Litestar = application(routes, self._settings, reading=self._reading)
+        self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
+        self._health.watch("http", self._http.problem)
+        self._http.start()
+
+    async def _drain(self) -> None:
+        """Stop in the order of the road: nothing new in, what is in goes through, then let go."""
+        if self._http is not None:
+            await self._http.stop()
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._sink is not None:
+            await asyncio.to_thread(self._sink.stop, drain=True)
+        if self._reading is not None:
+            await asyncio.to_thread(self._reading.close)
+        await asyncio.to_thread(self._follower.stop)
+        self._clickhouse.close()
+        self._ops.stop()
+
+
+def _session_secret(settings: Settings) -> bytes:
+    """Return the key that signs sessions: kept in the home folder, so that a restart signs nobody out."""
+    path = settings.home / SESSION_SECRET_FILE
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+    return path.read_bytes()
+
+
+def run_roles(settings: Settings, roles: frozenset[Role]) -> int:
+    """Run *roles* until TERM or INT and return the exit code. Raises `PipelineError` where a part fails."""
+    import uvloop
+
+    roles_of: Callable[[], ServerRoles] = lambda: ServerRoles(settings, roles)  # noqa: E731 - made inside the loop
+    return uvloop.run(_run(roles_of))
+
+
+async def _run(make: Callable[[], ServerRoles]) -> int:
+    return await make().run()
