@@ -26,6 +26,7 @@ from producers.adapters.reading import (
     Draft,
     Fields,
     malformed,
+    match_on,
     no_message,
     subject_of,
     understand,
@@ -33,6 +34,7 @@ from producers.adapters.reading import (
 )
 from producers.adapters.signing import from_hex, holds, plain_hash
 from producers.adapters.strict_json import UnreadableError, read_json
+from schemas.event import CONSENT_KINDS
 
 SIGNATURE = "x-bilibili-signature"
 CHALLENGE = "verify_webhooks"
@@ -120,13 +122,14 @@ def _draft(document: Fields) -> Draft:
     if line is None:
         raise body.lacking("event", "is of a sort that has no mapping")
     content = body.child("content")
+    consent = line["kind"] in CONSENT_KINDS
     found: dict[str, Any] = {
         "event_id": bounded_event_id("bili:", document.identifier("digest")),
         **line,
         "occurred_at": body.moment("timestamp"),
-        **subject_of(document, "content.openid", needed=line["kind"] != _VIDEO),
+        **subject_of(document, "content.openid", needed=consent),
     }
     resource = content.optional("resource_id") if line["kind"] == _VIDEO else ""
     if resource:
         found["attributes"] = {"resource_id": resource}
-    return Draft(found, ({"client_id": content.identifier("client_id")},))
+    return Draft(found, match_on(content, "client_id", consent=consent))

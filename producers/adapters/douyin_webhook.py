@@ -25,6 +25,7 @@ from producers.adapters.reading import (
     Draft,
     Fields,
     malformed,
+    match_on,
     no_message,
     read_inner,
     subject_of,
@@ -147,7 +148,7 @@ def _draft(fields: Fields, context: Context, alias: str) -> Draft:
         **subject_of(fields, "from_user_id", needed=line.consent),
         **({} if line.outcome is None else {"outcome": line.outcome}),
     }
-    return Draft(found, ({"client_key": body.identifier("client_key")},), alias)
+    return Draft(found, match_on(body, "client_key", consent=line.consent), alias)
 
 
 def _order_paid(body: Fields) -> Draft:

@@ -123,6 +123,14 @@ def subject_of(document: Fields, name: str, *, needed: bool = False) -> dict[str
     return {"subject": subject}
 
 
+def match_on(fields: Fields, name: str, *, consent: bool = False) -> tuple[Mapping[str, str], ...]:
+    """Return the placement key *name*.
+
+    Raises `LackingError` where it is absent, but for a change of consent: a person's word holds wherever it was given.
+    """
+    return () if consent and not fields.has(name) else ({name: fields.identifier(name)},)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event that a document became, before it is joined with what may be kept of it."""
