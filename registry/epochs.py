@@ -73,6 +73,17 @@ def create_missing_topics(settings: Settings, topics: Collection[Topic] = ALL_TO
         admin.close()
 
 
+def topic_exists(settings: Settings, topic: Topic, *, prefix: str = "") -> bool:
+    """Tell whether the cluster has *topic*. Raises `UnavailableError` where no broker answers."""
+    admin = make_admin(settings.kafka)
+    try:
+        return prefix + topic in admin.list_topics()
+    except KafkaError as error:
+        raise UnavailableError(f"the topics cannot be listed: {type(error).__name__}: {error}") from error
+    finally:
+        admin.close()
+
+
 def ensure_topics_and_epoch(settings: Settings, *, prefix: str = "") -> Epoch:
     """Create the topics that are missing; return the epoch of the present `pilot-events.v1`, beginning it if need be.
 

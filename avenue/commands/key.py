@@ -1,0 +1,128 @@
+"""`avenue key issue|list|revoke`: access keys. A key is shown once; only a hash of it is kept."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from avenue.cluster import cluster_settings, exit_codes
+
+if TYPE_CHECKING:
+    from schemas.registry import AccessKey
+
+group = typer.Typer(
+    name="key", help="Access keys of accounts, startups, operators and the programme.", no_args_is_help=True
+)
+
+Home = Annotated[Path | None, typer.Option(help="The home folder of the stack (default .avenue).", file_okay=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@group.command(epilog="Example:\n\n    avenue key issue --scope account:sunmi-main --expires 90d")
+def issue(
+    *,
+    scope: Annotated[str, typer.Option(help="account:ID, startup:ID, operator or programme.")],
+    expires: Annotated[
+        str | None, typer.Option(help="How long it is valid: 90d, 12h, 30m, 2w. Default: no end.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show it, this once, as the last line. It is valid everywhere within 5 s."""
+    from registry.keys import check_scope, issue_key, parse_expiry
+    from registry.topic import RegistryWriter
+
+    now = datetime.now(UTC)
+    with exit_codes():
+        expires_at = None if expires is None else parse_expiry(expires, now=now)
+        with RegistryWriter(cluster_settings(home)) as writer:
+            check_scope(scope, writer.read_all())
+            issued = issue_key(scope, now=now, expires_at=expires_at)
+            writer.publish_key(issued.entry)
+    entry = issued.entry
+    if as_json:
+        _print_json(
+            {"id": entry.id, "key": issued.secret, "scope": entry.scope, "expires_at": _moment(entry.expires_at)}
+        )
+        return
+    print(f"key {entry.id} for {entry.scope}, {_until(entry)}; keep it now, it is not shown again:")
+    print(issued.secret)
+
+
+@group.command(name="list", epilog="Example:\n\n    avenue key list --json")
+def list_keys(*, home: Home = None, as_json: AsJson = False) -> None:
+    """List the keys: id, scope, how it begins, when it was made and ends. Never a key itself."""
+    from registry.keys import state_of
+    from registry.topic import RegistryWriter
+
+    now = datetime.now(UTC)
+    with exit_codes(), RegistryWriter(cluster_settings(home)) as writer:
+        keys = sorted(writer.read_all().keys.values(), key=lambda key: key.created_at)
+    if as_json:
+        _print_json([_described(key, state_of(key, now=now)) for key in keys])
+        return
+    for key in keys:
+        print(f"{key.id}  {state_of(key, now=now):8}{key.scope:32}{key.prefix}…  {_until(key)}")
+    print(f"{len(keys)} key{'' if len(keys) == 1 else 's'}")
+
+
+@group.command(epilog="Example:\n\n    avenue key revoke k-0123456789")
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `avenue key list` shows it.")],
+    *,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a key. It is refused everywhere within 5 s; to revoke one twice is harmless."""
+    from registry.topic import RegistryWriter
+
+    with exit_codes(), RegistryWriter(cluster_settings(home)) as writer:
+        key = _find(list(writer.read_all().keys.values()), key_id)
+        if key.revoked_at is None:
+            key = key.model_copy(update={"revoked_at": datetime.now(UTC)})
+            writer.publish_key(key)
+    if as_json:
+        _print_json({"id": key.id, "scope": key.scope, "revoked_at": _moment(key.revoked_at)})
+    else:
+        print(f"key {key.id} of {key.scope} is revoked since {_moment(key.revoked_at)}")
+
+
+def _find(keys: "list[AccessKey]", key_id: str) -> "AccessKey":
+    from runtime.errors import ConfigurationError
+
+    for key in keys:
+        if key.id == key_id:
+            return key
+    # What was given may be a key itself, so it is not repeated.
+    raise ConfigurationError("there is no key of this id; `avenue key list` shows the ids")
+
+
+def _described(key: "AccessKey", state: str) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "scope": key.scope,
+        "state": state,
+        "prefix": key.prefix,
+        "created_at": _moment(key.created_at),
+        "expires_at": _moment(key.expires_at),
+        "revoked_at": _moment(key.revoked_at),
+    }
+
+
+def _until(key: "AccessKey") -> str:
+    return "without end" if key.expires_at is None else f"until {_moment(key.expires_at)}"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.add_typer(group)
