@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS pilot_events
     epoch UInt16,
     partition UInt16,
     offset UInt64,
-    line UInt16,
+    line UInt32,
     event_id String,
     account_id LowCardinality(String),
     platform LowCardinality(String),
@@ -29,10 +29,10 @@ CREATE TABLE IF NOT EXISTS pilot_events
     attributes String DEFAULT '{}',
     delivery_id String,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
-    -- Higher is earlier: epoch, partition, offset and line, 16 + 16 + 64 + 16 bits, turned round.
+    -- Higher is earlier: epoch, partition, offset and line, 16 + 16 + 64 + 32 bits, turned round.
     precedence UInt128 MATERIALIZED bitNot(bitOr(
-        bitOr(bitShiftLeft(toUInt128(epoch), 96), bitShiftLeft(toUInt128(partition), 80)),
-        bitOr(bitShiftLeft(toUInt128(offset), 16), toUInt128(line))
+        bitOr(bitShiftLeft(toUInt128(epoch), 112), bitShiftLeft(toUInt128(partition), 96)),
+        bitOr(bitShiftLeft(toUInt128(offset), 32), toUInt128(line))
     )),
     INDEX received received_at TYPE minmax
 )
@@ -134,7 +134,8 @@ CREATE TABLE IF NOT EXISTS log_records
     offset UInt64,
     account_id LowCardinality(String),
     lines UInt32,
-    stamped_at DateTime64(3, 'UTC'),
+    stamped_ms Int64 EPHEMERAL,
+    stamped_at DateTime64(3, 'UTC') DEFAULT fromUnixTimestamp64Milli(stamped_ms, 'UTC'),
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(inserted_at)
@@ -150,8 +151,8 @@ CREATE TABLE IF NOT EXISTS sink_sources
     epoch UInt16,
     partition UInt16,
     next_offset SimpleAggregateFunction(max, UInt64),
-    watermark_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
-    read_to_end_at SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+    watermark_ms SimpleAggregateFunction(max, Int64),
+    read_to_end_ms SimpleAggregateFunction(max, Int64)
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (topic, epoch, partition);

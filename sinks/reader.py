@@ -1,0 +1,125 @@
+"""One member of the sink's consumer group, in this project's words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runtime.kafka import (
+    KafkaError,
+    LogRecord,
+    TopicPartition,
+    commit_offsets,
+    log_record,
+    make_admin,
+    make_consumer,
+)
+from runtime.settings import Settings
+from schemas.topics import Group, Topic
+
+TOPICS = (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.METRICS, Topic.REGISTRY)
+POLL_RECORDS = 200
+CLOSE_MS = 3000
+TICK_TIMEOUT_MS = 3000
+
+Place = tuple[Topic, int]
+
+
+class TopicReader:
+    """Reads the sink's topics as a member of its group. *prefix* stands before every topic's and the group's name.
+
+    Raises `UnavailableError` where no broker answers; its methods raise `KafkaError`.
+    """
+
+    def __init__(self, settings: Settings, *, prefix: str = "") -> None:
+        self._settings = settings
+        self._prefix = prefix
+        config: dict[str, Any] = {
+            "session_timeout_ms": int(settings.sink.session_timeout_s * 1000),
+            "heartbeat_interval_ms": int(settings.sink.session_timeout_s * 1000 / 3),
+            "max_poll_records": POLL_RECORDS,
+        }
+        if settings.profile == "embedded":
+            # One sink, by a fixed name: started again after a crash, it takes its partitions back at once.
+            config["group_instance_id"] = "embedded"
+        self._consumer = make_consumer(settings.kafka, client_id="avenue-sink", group_id=prefix + Group.SINK, **config)
+        self._consumer.subscribe([prefix + topic for topic in TOPICS])
+        self._admin: Any = None
+
+    def poll(self, timeout_s: float) -> list[tuple[Topic, LogRecord]]:
+        """Return records, in order within a partition; waits up to *timeout_s* for the first."""
+        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        return [
+            (Topic(partition.topic.removeprefix(self._prefix)), log_record(record))
+            for partition, records in polled.items()
+            for record in records
+        ]
+
+    def assignment(self) -> frozenset[Place]:
+        """Return the partitions that are ours now."""
+        return frozenset(map(self._place, self._consumer.assignment()))
+
+    def positions(self) -> dict[Place, int]:
+        """Return the next offset to be read of each of our partitions."""
+        found = {}
+        for partition in self._consumer.assignment():
+            position = self._consumer.position(partition, timeout_ms=TICK_TIMEOUT_MS)
+            if position is not None:
+                found[self._place(partition)] = int(position)
+        return found
+
+    def ends(self) -> dict[Place, int]:
+        """Ask the broker for the end of each of our partitions."""
+        partitions = list(self._consumer.assignment())
+        if not partitions:
+            return {}
+        ends = self._consumer.end_offsets(partitions, timeout_ms=TICK_TIMEOUT_MS)
+        return {self._place(partition): int(end) for partition, end in ends.items()}
+
+    def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Commit the next offsets of those partitions that are still ours."""
+        ours = self.assignment()
+        marks = {self._partition(place): offset for place, offset in offsets.items() if place in ours}
+        if marks:
+            commit_offsets(self._consumer, marks, timeout_s=self._settings.kafka.request_timeout_s)
+
+    def pause(self) -> None:
+        """Fetch nothing more until `resume`; `poll` keeps the membership alive."""
+        self._consumer.pause(*self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self._consumer.resume(*self._consumer.paused())
+
+    def rewind(self, topic: Topic) -> None:
+        """Read our partitions of *topic* from their beginning."""
+        if places := [place for place in self._consumer.assignment() if self._place(place)[0] is topic]:
+            self._consumer.seek_to_beginning(*places)
+
+    def topic_id(self, topic: Topic) -> str | None:
+        """Ask the cluster for the id of *topic*, or None where it does not answer or has no such topic."""
+        try:
+            if self._admin is None:
+                self._admin = make_admin(self._settings.kafka, client_id="avenue-sink-admin")
+            described = self._admin.describe_topics([self._prefix + topic])
+        except KafkaError:
+            self._close_admin()
+            return None
+        for item in described:
+            if not item["error_code"] and item["topic_id"] is not None:
+                return str(item["topic_id"])
+        return None
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._close_admin()
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+
+    def _close_admin(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+
+    def _place(self, partition: TopicPartition) -> Place:
+        return Topic(partition.topic.removeprefix(self._prefix)), int(partition.partition)
+
+    def _partition(self, place: Place) -> TopicPartition:
+        return TopicPartition(self._prefix + place[0], place[1])

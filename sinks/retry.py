@@ -1,0 +1,64 @@
+"""What the store's answer to an insert means: the one table of server codes, and how long to wait."""
+
+import enum
+from collections.abc import Iterator
+
+from runtime.clickhouse import ClickHouseError
+
+# Error codes of ClickHouse (ErrorCodes.cpp) that speak of what is in the rows. The same bytes will never be taken:
+# the batch is split until the line is found. Every other code, and no code (no answer), may pass by itself or by a
+# person's hand (a full disk, a missing table, a password): the insert waits and is tried again.
+CONTENT_CODES = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        25,  # CANNOT_PARSE_ESCAPE_SEQUENCE
+        26,  # CANNOT_PARSE_QUOTED_STRING
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        33,  # CANNOT_READ_ALL_DATA
+        38,  # CANNOT_PARSE_DATE
+        41,  # CANNOT_PARSE_DATETIME
+        53,  # TYPE_MISMATCH
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        72,  # CANNOT_PARSE_NUMBER
+        117,  # INCORRECT_DATA
+        130,  # CANNOT_READ_ARRAY_FROM_TEXT
+        131,  # TOO_LARGE_STRING_SIZE
+        190,  # SIZES_OF_ARRAYS_DONT_MATCH
+        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+        407,  # DECIMAL_OVERFLOW
+        457,  # BAD_QUERY_PARAMETER
+        467,  # CANNOT_PARSE_BOOL
+        675,  # CANNOT_PARSE_IPV4
+        676,  # CANNOT_PARSE_IPV6
+    }
+)
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 5.0
+
+
+class Decision(enum.Enum):
+    """What to do after a failed insert."""
+
+    AGAIN = enum.auto()
+    SPLIT = enum.auto()
+
+
+def decide(error: ClickHouseError) -> Decision:
+    """Return what *error* asks for."""
+    return Decision.SPLIT if code_of(error) in CONTENT_CODES else Decision.AGAIN
+
+
+def code_of(error: BaseException) -> int:
+    """Return the server's code in *error*, 0 where there is none."""
+    code = getattr(error, "code", None)
+    return code if isinstance(code, int) else 0
+
+
+def waits() -> Iterator[float]:
+    """Yield the seconds to wait before each further try: doubling, bounded, without end."""
+    wait = FIRST_WAIT_S
+    while True:
+        yield wait
+        wait = min(wait * 2, LONGEST_WAIT_S)

@@ -1,0 +1,129 @@
+"""The sink: a thread that brings the topics into ClickHouse, and a settler beside it."""
+
+import threading
+import time
+from typing import Protocol
+
+from registry.directory import Directory
+from runtime.clickhouse import ClickHouse, ClickHouseError
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.kafka import KafkaError
+from runtime.logging import get_logger
+from runtime.settings import Settings
+from sinks.clickhouse.migrate import migrate
+from sinks.consume import Consumption, Surroundings
+from sinks.insert import Report, StoppedError
+from sinks.reader import TopicReader
+from sinks.write import ClickHouseRowWriter, first_line
+
+log = get_logger(__name__)
+
+AGAIN_AFTER_S = 1.0
+STOP_S = 10.0
+
+
+class Follower(Protocol):
+    """Who knows the registry in force: `registry.follower.RegistryFollower`."""
+
+    @property
+    def directory(self) -> Directory:
+        """The directory in force."""
+        ...
+
+
+class Sink:
+    """Topics to ClickHouse, at least once; replacing keys make it once for readers.
+
+    *prefix* stands before every topic's and the group's name; tests share one broker by it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clickhouse: ClickHouse,
+        follower: Follower,
+        clock: Clock | None = None,
+        *,
+        prefix: str = "",
+    ) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._follower = follower
+        self._clock = clock or SystemClock()
+        self._prefix = prefix
+        self._report = Report()
+        self._trouble: str | None = "starting"
+        self._enough = threading.Event()
+        self._stopping = threading.Event()
+        self._drained = False
+        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read, in a thread. The tables are made first; a store or cluster that is away is waited for."""
+        self._thread.start()
+
+    def stop(self, *, drain: bool) -> bool:
+        """End the threads; with *drain* only when all that the topics hold now is stored and committed.
+
+        Tell whether that was so. It takes `sink.drain_s` at most; what is left is read at the next start.
+        """
+        self._enough.set()
+        if not drain:
+            self._stopping.set()
+        self._thread.join(self._settings.sink.drain_s if drain else STOP_S)
+        self._stopping.set()
+        self._thread.join(STOP_S)
+        return self._drained
+
+    def problem(self) -> str | None:
+        """Return what keeps rows from the store, or None: a check for `Health`."""
+        if not self._thread.is_alive():
+            return "the sink's thread does not run"
+        if self._trouble is None and not self._report.epoch_known:
+            return "the registry has no epoch for the events' topic yet"
+        return self._trouble or self._report.outage
+
+    @property
+    def leader(self) -> bool:
+        """Whether this sink is the one that settles: it has partition 0 of the events."""
+        return self._report.leader
+
+    def _run(self) -> None:
+        while not self._enough.is_set():
+            try:
+                migrate(self._clickhouse)
+                self._consume()
+            except StoppedError:
+                log.warning("stopped while the store took nothing; what waits is read at the next start")
+            except (KafkaError, UnavailableError, ClickHouseError, ConfigurationError, OSError) as error:
+                self._tell(f"{type(error).__name__}: {first_line(error)}")
+            except Exception as error:
+                # Outermost loop of the thread: nothing was committed since the last insert, and a new consumer
+                # reads it again.
+                log.exception("the sink failed and begins again")
+                self._tell(type(error).__name__)
+            self._enough.wait(AGAIN_AFTER_S)
+
+    def _consume(self) -> None:
+        reader = TopicReader(self._settings, prefix=self._prefix)
+        writer = ClickHouseRowWriter(self._clickhouse, timeout_s=self._settings.sink.insert_timeout_s)
+        around = Surroundings(self._settings.sink, self._clock, self._report, self._epoch_of, self._stopping.is_set)
+        try:
+            consumption = Consumption(reader, writer, around)
+            self._trouble = None
+            consumption.run(self._enough.is_set)
+            if not self._stopping.is_set():
+                self._drained = consumption.drain(time.monotonic() + self._settings.sink.drain_s)
+        finally:
+            self._report.leader = False
+            reader.close()
+
+    def _epoch_of(self, topic_id: str) -> int | None:
+        epochs = self._follower.directory.epochs
+        return max((epoch.number for epoch in epochs if epoch.topic_id == topic_id), default=None)
+
+    def _tell(self, trouble: str) -> None:
+        if self._trouble != trouble:
+            log.warning("the sink cannot go on for now", trouble=trouble)
+        self._trouble = trouble
