@@ -1,10 +1,11 @@
 """The one place where Kafka clients are made, with the settings that were measured to matter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
 
 from runtime.errors import UnavailableError
 from runtime.settings import KafkaSettings
@@ -13,6 +14,7 @@ __all__ = [
     "KafkaError",
     "LogRecord",
     "TopicPartition",
+    "commit_offsets",
     "make_admin",
     "make_consumer",
     "make_producer",
@@ -140,3 +142,9 @@ def ensure_topics(admin: KafkaAdminClient, topics: Iterable[tuple[str, dict[str,
     except TopicAlreadyExistsError:
         # Another role was quicker, which is as good.
         return
+
+
+def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, int], *, timeout_s: float) -> None:
+    """Commit the next offset of each partition for *consumer*'s group. Raises `KafkaError` where that fails."""
+    marks = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+    consumer.commit(marks, timeout_ms=int(timeout_s * 1000))

@@ -130,9 +130,16 @@ class SinkSettings(Group):
     batch_rows: Positive = Field(50_000, description="an insert costs about 13 ms whatever is in it")
     batch_bytes: Positive = Field(33_554_432, description="memory of one insert")
     batch_wait_s: Seconds = Field(0.25, description="a reader sees a row this much later at most")
+    commit_s: Seconds = Field(
+        1.0, description="what no reader waits for is inserted, and offsets are committed, this often"
+    )
+    session_timeout_s: Seconds = Field(10.0, description="a dead sink's partitions move after this")
+    drain_s: Seconds = Field(30.0, description="a stopping sink reads on to the end for so long at most")
     insert_timeout_s: Seconds = Field(60.0, description="one insert")
     settle_every_s: Seconds = Field(5.0, description="closed or marked blocks are looked for this often")
     settle_blocks: Positive = Field(500, description="blocks of one settlement run")
+    resettle_s: Seconds = Field(20.0, description="a block that is touched again and again is settled again this often")
+    sums_every_s: Seconds = Field(60.0, description="the sums are taken so often, or rarer where that costs over 2 %")
 
 
 class ReportSettings(Group):
