@@ -26,12 +26,15 @@ def up(
     from avenue.embedded.stack import EmbeddedStack, Ports, Wiring
     from registry.file import load_registry
     from runtime.errors import ConfigurationError, PipelineError
-    from runtime.settings import load_settings
+    from runtime.logging import configure_logging
+    from runtime.settings import LogSettings, load_settings
 
     asked = {name: value for name, value in (("port", port), ("ops_port", ops_port)) if value is not None}
     progress = Progress()
     try:
         settings = load_settings(home=home, http=asked or None)
+        # What a person wants to know is said; standard output holds the one line that programs wait for.
+        configure_logging(LogSettings(level="WARNING", format="text"), role="up")
         # Read first: a fault in it should not cost the start of a broker.
         wanted = load_registry(registry, production=settings.profile == "production") if registry else None
         wiring = Wiring(
