@@ -1,0 +1,1 @@
+"""Which hop of the road is broken first, and what to do about it."""

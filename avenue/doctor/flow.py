@@ -1,0 +1,141 @@
+"""Checks of what flows: worker, server, gateway, sink, ClickHouse, settlement, pages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from avenue.doctor.examine import BrokenError, Patient, SkippedError
+from avenue.topic_state import read_group
+from runtime.clickhouse import ClickHouse, ClickHouseError
+from schemas.topics import Group, Topic
+
+TIMEOUT_S = 10.0
+# A reader who falls so far behind does not catch up while one waits: some 100 events a record.
+MAX_LAG = 5_000
+# Closed or marked blocks are taken 500 a run, every few seconds.
+MAX_PENDING_BLOCKS = 2_000
+LOGS = "look at logs/{name}.log in the home folder"
+
+
+def check_worker(patient: Patient) -> str:
+    """The worker takes in what is published."""
+    if patient.run and patient.run.worker_ops_url:
+        _refuse_unready("worker", patient.run.worker_ops_url)
+    return _keeps_up(patient, Group.WORKER, "worker")
+
+
+def check_server(patient: Patient) -> str:
+    """The server's own dependencies are well."""
+    if patient.run is None:
+        raise SkippedError("roles on other machines are seen by their own /health/ready")
+    _refuse_unready("server", patient.run.ops_url)
+    return patient.run.ops_url
+
+
+def check_gateway(patient: Patient) -> str:
+    """The gateway's door is there. Sends nothing in."""
+    url = _url(patient)
+    answer = _get(f"{url}/v1/events", "gateway")
+    if answer.status_code not in {401, 405}:
+        raise BrokenError(f"{url}/v1/events answers {answer.status_code}", LOGS.format(name="server"))
+    return f"{url}/v1/events"
+
+
+def check_sink(patient: Patient) -> str:
+    """The sink stores what is published."""
+    return _keeps_up(patient, Group.SINK, "server")
+
+
+def check_clickhouse(patient: Patient) -> str:
+    """The store answers a question."""
+    if patient.settings.clickhouse.dsn is not None:
+        return _ask_server(patient)
+    if patient.run is None:
+        raise SkippedError("no stack runs here")
+    trials = patient.directory.registry.trials if patient.directory.registry else []
+    if not trials:
+        raise SkippedError("no trial to ask about")
+    address = f"{patient.run.url}/v1/trials/{trials[0].id}/metrics?metric=events&step=day"
+    answer = _get(address, "server", key=patient.run.operator_key)
+    if answer.status_code != httpx.codes.OK:
+        raise BrokenError(f"{address} answers {answer.status_code}", LOGS.format(name="server"))
+    return f"as of {answer.json()['freshness']['as_of']}"
+
+
+def check_settlement(patient: Patient) -> str:
+    """Settlement keeps up, and what was counted live is what is stored."""
+    if patient.run is None:
+        raise SkippedError("see the metrics of the sink")
+    values = _metrics(patient.run.ops_url)
+    pending = sum(values("avenue_settle_pending_blocks"))
+    if pending > MAX_PENDING_BLOCKS:
+        raise BrokenError(f"{pending:.0f} blocks wait for settlement", LOGS.format(name="server"))
+    if difference := sum(values("avenue_reconcile_difference")):
+        raise BrokenError(f"{difference:.0f} cells differ from the stored events", "avenue reconcile")
+    if any(gap := [value for value in values("avenue_conservation_gap_lines") if value]):
+        raise BrokenError(f"a conservation sum does not close, by {gap[0]:.0f} lines", "avenue reconcile")
+    return f"{pending:.0f} blocks wait"
+
+
+def check_pages(patient: Patient) -> str:
+    """The dashboard answers."""
+    url = _url(patient)
+    answer = _get(f"{url}/", "server", follow_redirects=True)
+    if answer.status_code >= httpx.codes.BAD_REQUEST:
+        raise BrokenError(f"{url}/ answers {answer.status_code}", LOGS.format(name="server"))
+    return f"{url}/"
+
+
+def _keeps_up(patient: Patient, group: Group, log: str) -> str:
+    state = read_group(patient.settings, group, Topic.EVENTS)
+    if not state.members:
+        step = LOGS.format(name=log) if patient.run else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"
+        raise BrokenError(f"nobody is in the group {group}", step)
+    if state.lag is not None and state.lag > MAX_LAG:
+        raise BrokenError(f"{group} is {state.lag} records behind", f"wait, or add one more; {LOGS.format(name=log)}")
+    return "has not committed yet" if state.lag is None else f"{state.lag} records behind"
+
+
+def _ask_server(patient: Patient) -> str:
+    store = ClickHouse.of(patient.settings)
+    try:
+        return f"version {store.reader().command('SELECT version()')}"
+    except ClickHouseError as error:
+        problem = str(error).splitlines()[0][:200]
+        raise BrokenError(f"ClickHouse: {problem}", "check AVENUE_CLICKHOUSE__DSN and the server") from error
+    finally:
+        store.close()
+
+
+def _url(patient: Patient) -> str:
+    url = patient.run.url if patient.run else patient.settings.http.public_url
+    if url is None:
+        raise SkippedError("set AVENUE_HTTP__PUBLIC_URL to check it from here")
+    return url.rstrip("/")
+
+
+def _refuse_unready(role: str, ops_url: str) -> None:
+    state = _get(f"{ops_url}/health/ready", role).json()
+    bad = [f"{name}: {part['detail']}" for name, part in state["dependencies"].items() if not part["ok"]]
+    if not state["ready"]:
+        raise BrokenError(f"the {role} is not ready: {'; '.join(bad)}", LOGS.format(name=role))
+
+
+def _metrics(ops_url: str) -> Any:
+    text = _get(f"{ops_url}/metrics", "server").text
+    families = list(text_string_to_metric_families(text))
+
+    def values(name: str) -> Iterable[float]:
+        return [sample.value for family in families for sample in family.samples if sample.name == name]
+
+    return values
+
+
+def _get(url: str, role: str, *, key: str | None = None, follow_redirects: bool = False) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        return httpx.get(url, headers=headers, timeout=TIMEOUT_S, trust_env=False, follow_redirects=follow_redirects)
+    except httpx.HTTPError as error:
+        raise BrokenError(f"no answer from {url} ({type(error).__name__})", LOGS.format(name=role)) from error
