@@ -225,7 +225,7 @@ def test_an_idle_partition_is_noted_as_read_to_its_end(road: Road, sink: Sink) -
     road.send_events(stored_event("e-1"))
 
     road.await_rows(
-        "SELECT partition, max(next_offset), max(read_to_end_ms) > 0 FROM sink_sources "
+        "SELECT partition, max(next_offset), max(read_to_end_at) > '2020-01-01 00:00:00' FROM sink_sources "
         "WHERE topic = 'pilot-events.v1' GROUP BY partition ORDER BY partition",
         [(0, 1, 1), (1, 0, 1)],
     )

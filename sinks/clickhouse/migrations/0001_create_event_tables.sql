@@ -151,8 +151,10 @@ CREATE TABLE IF NOT EXISTS sink_sources
     epoch UInt16,
     partition UInt16,
     next_offset SimpleAggregateFunction(max, UInt64),
-    watermark_ms SimpleAggregateFunction(max, Int64),
-    read_to_end_ms SimpleAggregateFunction(max, Int64)
+    watermark_ms Int64 EPHEMERAL,
+    read_to_end_ms Int64 EPHEMERAL,
+    watermark_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) DEFAULT fromUnixTimestamp64Milli(watermark_ms, 'UTC'),
+    read_to_end_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) DEFAULT fromUnixTimestamp64Milli(read_to_end_ms, 'UTC')
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (topic, epoch, partition);
