@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 DAY_S = 86_400
 
@@ -94,6 +95,8 @@ SPECS: dict[Topic, TopicSpec] = {
 }
 
 
+# Products are few; the bound only keeps a mistake from filling memory.
+@lru_cache(maxsize=4096)
 def partition_of(product_id: str, partitions: int) -> int:
     """Return the partition of *product_id*: murmur2 mod *partitions*, as Kafka's own clients hash a key."""
     return (murmur2(product_id.encode()) & 0x7FFFFFFF) % partitions

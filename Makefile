@@ -1,0 +1,62 @@
+# One main job: `make demo`. One check of everything: `make test`. Both set up what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup
+CODE := schemas runtime registry producers streams sinks reports avenue
+PYTEST_ARGS ?=
+
+.PHONY: help setup assets demo test test-unit test-fault check format bench lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) assets ## the virtual environment in .venv, with .venv/bin/avenue
+
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 to 3.14 is needed and none was found on PATH; install one, or say make PYTHON=/path/to/python" >&2; exit 1; fi
+	@echo "setting up $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+assets: $(STAMP)
+	@$(BIN)/python -m reports.dashboard.build
+
+demo: setup ## run the whole road on this machine: Kafka, Faust, ClickHouse, five platforms, a report
+	@$(BIN)/avenue demo
+
+test: setup ## every test that needs no more than this machine
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+test-unit: setup ## only the quick ones
+	@$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
+
+check: setup ## formatting, lint, types, import contracts, spelling, locks
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(CODE) tests bench
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+	@$(BIN)/python -m reports.dashboard.build --check
+
+format: setup ## put formatting right
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## CPU-seconds per million events, by role
+	@$(BIN)/python bench/road.py
+
+lock: $(STAMP) ## resolve the dependencies anew, with hashes
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --group build --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/runtime.txt -o requirements/dev.txt
+
+clean: ## remove the virtual environment and caches; data in .avenue stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
