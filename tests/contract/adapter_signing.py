@@ -76,7 +76,7 @@ def life_spi(body: bytes, secret: bytes, at_ms: int = NOW_MS) -> Sent:
     return Sent(body, {"x-life-sign": hashlib.sha256(signed).hexdigest()}, query.encode() + b"&sign=legacy")
 
 
-def live(body: bytes, secret: bytes, at_ms: int = NOW_MS, **headers: str) -> Sent:
+def live(body: bytes, secret: bytes, at_ms: int = NOW_MS, /, **headers: str) -> Sent:
     head = {"x-nonce-str": "n1", "x-timestamp": str(at_ms), "x-roomid": "7300", "x-msg-type": "live_comment"}
     head |= {name.replace("_", "-"): value for name, value in headers.items()}
     text = "&".join(f"{name}={head[name]}" for name in sorted(head)).encode()
