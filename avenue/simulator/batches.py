@@ -57,9 +57,9 @@ class BatchMaker:
     def make(self, serial: int, left: int) -> tuple[Message, frozenset[int]]:
         """Return push number *serial*, of at most *left* events, and the pushes it must come after."""
         account = self._rng.choice(self._accounts)
-        wrong = self._options.shares.wrong_signature
-        # One event is refused with its whole request, so such a push holds only one.
-        if wrong and self._rng.random() < min(0.5, wrong * self._size):
+        # A refusal is of the whole request, so such a push holds one event: so many of them come to each sound one.
+        wrong = self._options.shares.wrong_signature * self._size
+        if wrong and self._rng.random() < wrong / (1 + wrong):
             return self._wrongly_signed(account, serial), frozenset()
         size = min(left, self._size)
         lines: list[Line] = []
