@@ -155,6 +155,9 @@ def _within(item: Item[Placement], of: Item[Trial]) -> Iterator[Fault]:
     if item.has("arm") and of.has("arms") and placement.arm not in trial.arms:
         hint = did_you_mean(placement.arm, trial.arms)
         yield Fault((*item.path, "arm"), f"`{placement.arm}` is no arm of trial `{trial.id}`{hint}")
+    if of.has("starts", "ends") and trial.starts >= trial.ends:
+        # That is the fault to mend; against such a trial every placement stands wrong.
+        return
     if item.has("from") and of.has("starts", "baseline_from") and placement.from_ < first_moment(trial):
         yield Fault(
             (*item.path, "from"),

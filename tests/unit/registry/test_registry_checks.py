@@ -1,0 +1,156 @@
+"""What a file must hold to beyond its form: each rule broken once in the example file."""
+
+from pathlib import Path
+
+import pytest
+
+from registry.file import Problem, check_registry
+
+EXAMPLE = (Path(__file__).parents[2] / "data" / "registry.toml").read_text()
+
+SECOND_TRIAL = """
+[[trials]]
+id = "{id}"
+product = "neuro-band"
+starts = {starts}
+ends = 2027-06-01T00:00:00+08:00
+arms = ["pilot"]
+hypothesis = {{ zh = "二", en = "two" }}
+primary_metric = "uptime"
+{more}
+"""
+SECOND_PLACEMENT = """
+[[placements]]
+id = "p-new"
+trial = "{trial}"
+arm = "{arm}"
+account = "sunmi-main"
+match = {{ sn = "{sn}" }}
+place = "{place}"
+metre = {metre}
+side = "north"
+from = {begins}
+until = 2027-01-01T00:00:00+08:00
+"""
+
+
+def problems_of(text: str, *, production: bool = False) -> list[Problem]:
+    """Return what is wrong with *text*."""
+    return list(check_registry(text.encode(), production=production).problems)
+
+
+def changed(old: str, new: str, *, at: int = 0) -> str:
+    """Return the example with its occurrence number *at* of *old* replaced."""
+    parts = EXAMPLE.split(old)
+    assert len(parts) > at + 1, f"the example holds no {old!r} number {at}"
+    return old.join(parts[: at + 1]) + new + old.join(parts[at + 1 :])
+
+
+CASES = {
+    "an id twice": ('id = "p-018"', 'id = "p-017"', "id", "id of entry 1"),
+    "an unknown startup": ('startup = "limbus"', 'startup = "limbu"', "startup", "did you mean `limbus`?"),
+    "an unknown trial": ('trial = "emg-arm-2026q4"', 'trial = "emg"', "trial", "there is no trial `emg`"),
+    "an unknown account": ('account = "meituan-main"', 'account = "meituan"', "account", "`meituan-main`"),
+    "an unknown product of an account": ('"emg-arm"]   #', '"emg-arn"]   #', "products.1", "`emg-arm`"),
+    "a product of an account twice": ('"emg-arm"]   #', '"neuro-band"]   #', "products.1", "twice"),
+    "an arm of no trial": ('arm = "baseline"', 'arm = "basis"', "arm", "did you mean `baseline`?"),
+    "an arm twice": ('arms = ["pilot"]', 'arms = ["pilot", "pilot"]', "arms.1", "twice"),
+    "a guardrail twice": ('["success_rate"]', '["uptime", "uptime"]', "guardrails.1", "twice"),
+    "the primary metric as guardrail": ('["success_rate"]', '["duration_p50"]', "guardrails.0", "primary metric already"),
+    "a trial that ends first": ("ends = 2027-01-01", "ends = 2026-01-01", "ends", "not after the trial starts"),
+    "a placement too early": ("from = 2026-10-01", "from = 2026-09-01", "from", "baseline_from"),
+    "a placement too late": ("until = 2027-01-01", "until = 2027-01-02", "until", "after trial"),
+    "a placement that ends first": ("until = 2027-01-01", "until = 2026-09-01", "until", "not after it begins"),
+    "a placement beyond the avenue": ("metre = 120", "metre = 201", "metre", "beyond the avenue's 200 m"),
+    "a metre that is no number": ("metre = 120", "metre = nan", "metre", "greater than or equal to 0"),
+    "a match key of another platform": ("{ client_id", "{ store_id", "match.store_id", "bilibili does not send"),
+    "match keys without account": ('account = "aihuishou-main"\n', "", "match", "add `account`"),
+    "a match that stands twice": ('sn = "N302TEST"', 'sn = "N301P00TEST01"', "match", "`p-017`"),
+    "a flow of another platform": ("secrets = { callback", "secrets = { webhook", "secrets.webhook", "no flow of sunmi"),
+    "waimai without address": (
+        'platform = "meituan"\npublic_url = "https://gw.example.com"\n',
+        'platform = "meituan"\n',
+        "public_url",
+        "waimai signs the address",
+    ),
+    "an address with a slash": ('gw.example.com"', 'gw.example.com/"', "public_url", "slash at the end"),
+    "an address without scheme": ('"https://gw', '"gw', "public_url", "https://gw.example.com"),
+    "a reference of no sort": ('["plain:bili', '["bili', "secrets.webhook.0", "env:NAME"),
+    "three secrets": ('["plain:mt_sign_key"]', '["env:A", "env:B", "env:C"]', "secrets.service", "at most 2"),
+    "an unknown kind": ('"order.paid"', '"order.payed"', "message_types.580001", "did you mean `order.paid`?"),
+    "hours that end first": (
+        'zone = "café"\n',
+        'zone = "café"\nhours = { opens = "20:00", closes = "02:00" }\n',
+        "hours",
+        "by 24:00",
+    ),
+    "hours of another form": ('zone = "café"\n', 'zone = "café"\nhours = { opens = "8" }\n', "hours.opens", "08:30"),
+    "a local date": ("from = 2026-10-01T00:00:00+08:00", "from = 2026-10-01", "from", "time with an offset"),
+    "a number in quotes": ("metre = 17", 'metre = "17"', "metre", "without quotes"),
+    "an event age of no form": ('platform = "sunmi"', 'platform = "sunmi"\nmax_event_age = 500', "max_event_age", "400"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "field", "hint"), CASES.values(), ids=CASES.keys())
+def test_a_broken_rule_is_one_problem_that_says_the_way_out(old: str, new: str, field: str, hint: str) -> None:
+    text = changed(old, new)
+
+    (problem,) = problems_of(text)
+
+    assert problem.where.endswith(field)
+    assert hint in problem.message
+
+
+@pytest.mark.parametrize(
+    ("starts", "more"),
+    [("2026-12-31T00:00:00+08:00", ""), ("2027-02-01T00:00:00+08:00", "baseline_from = 2026-12-01T00:00:00+08:00")],
+    ids=["the trials", "a baseline"],
+)
+def test_two_trials_of_a_product_do_not_overlap(starts: str, more: str) -> None:
+    (problem,) = problems_of(EXAMPLE + SECOND_TRIAL.format(id="two", starts=starts, more=more))
+
+    assert problem.where == 'trials "two", starts'
+    assert "`neuro-band-2026q4`" in problem.message
+
+
+def test_a_product_may_have_a_trial_after_a_trial() -> None:
+    assert problems_of(EXAMPLE + SECOND_TRIAL.format(id="two", starts="2027-01-01T00:00:00+08:00", more="")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"trial": "emg-arm-2026q4", "arm": "pilot"}, "trial"),
+        ({"arm": "baseline"}, "arm"),
+        ({"metre": 18}, "metre"),
+    ],
+    ids=["two trials", "two arms", "two spots"],
+)
+def test_a_place_is_one_spot_in_one_trial_and_arm_at_a_time(given: dict[str, str], field: str) -> None:
+    fields = {"trial": "neuro-band-2026q4", "arm": "pilot", "sn": "N9", "place": "p-017", "metre": 17} | given
+    (problem,) = problems_of(EXAMPLE + SECOND_PLACEMENT.format(begins="2026-11-01T00:00:00+08:00", **fields))
+
+    assert problem.where == f'placements "p-new", {field}'
+    assert "`p-017`" in problem.message
+
+
+def test_one_place_may_have_a_placement_for_each_platform_and_a_device_may_be_handed_over() -> None:
+    fields = {"trial": "neuro-band-2026q4", "arm": "pilot", "sn": "N301P00TEST01", "place": "p-017", "metre": 17}
+    handed_over = changed("until = 2027-01-01T00:00:00+08:00", "until = 2026-11-01T00:00:00+08:00")
+
+    assert problems_of(handed_over + SECOND_PLACEMENT.format(begins="2026-11-01T00:00:00+08:00", **fields)) == []
+
+
+def test_plain_secrets_want_a_demo() -> None:
+    found = problems_of(changed("demo = true", "demo = false"))
+
+    assert len(found) == EXAMPLE.count('["plain:')
+    assert all("demo = true" in problem.message for problem in found)
+
+
+def test_what_hangs_on_a_wrong_field_is_not_found_fault_with_on_top() -> None:
+    wrong_start = changed("starts = 2026-10-01T00:00:00+08:00", 'starts = "soon"')
+
+    (problem,) = problems_of(wrong_start)
+
+    assert problem.where == 'trials "neuro-band-2026q4", starts'

@@ -1,0 +1,116 @@
+"""The plan: what would change, field by field, and what of it may hurt."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from registry.directory import Directory
+from registry.file import check_registry, load_registry
+from registry.plan import Change, FieldChange, Plan, plan_of, render_plan
+from schemas.registry import AccessKey, Registry
+
+EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
+DURING = datetime(2026, 11, 1, tzinfo=UTC)
+BEFORE = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+def edited(*replacements: tuple[str, str]) -> Registry:
+    """Return the example with each pair's first text replaced, once."""
+    text = EXAMPLE.read_text()
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new, 1)
+    checked = check_registry(text.encode())
+    assert checked.registry is not None, checked.problems
+    return checked.registry
+
+
+def planned(new: Registry, *, now: datetime = DURING, keys: tuple[AccessKey, ...] = ()) -> Plan:
+    """Return the plan over the example, in force as version 7."""
+    directory = Directory(version=7, registry=load_registry(EXAMPLE), keys={key.sha256: key for key in keys})
+    return plan_of(directory, new, now=now)
+
+
+def without_placement(name: str) -> Registry:
+    """Return the example without one placement."""
+    example = load_registry(EXAMPLE)
+    return example.model_copy(update={"placements": [p for p in example.placements if p.id != name]})
+
+
+def test_the_same_registry_changes_nothing() -> None:
+    plan = planned(load_registry(EXAMPLE))
+
+    assert (plan.changes, plan.warnings) == ((), ())
+    assert list(render_plan(plan)) == ["nothing would change (version 7 is in force)"]
+
+
+def test_the_same_moment_with_another_offset_is_no_change() -> None:
+    assert planned(edited(("2026-10-01T00:00:00+08:00", "2026-09-30T16:00:00Z"))).changes == ()
+
+
+def test_the_first_registry_is_all_added_and_warns_of_nothing() -> None:
+    plan = plan_of(Directory(), load_registry(EXAMPLE), now=DURING)
+
+    assert {change.action for change in plan.changes} == {"added"}
+    assert len(plan.changes) == 1 + 2 + 2 + 2 + 5 + 8
+    assert plan.warnings == ()
+
+
+def test_a_changed_field_shows_old_and_new() -> None:
+    plan = planned(edited(('zone = "kiosk"', 'zone = "tea"')))
+
+    assert plan.changes == (Change("placements", "p-040-douyin", "changed", (FieldChange("zone", "kiosk", "tea"),)),)
+    assert '    zone: "kiosk" → "tea"' in list(render_plan(plan))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning"),
+    [
+        ('primary_metric = "success_rate"', 'primary_metric = "uptime"', "primary_metric would change"),
+        ("佩戴头环", "戴头环", "hypothesis would change"),
+        ('arms = ["pilot"]', 'arms = ["pilot", "b"]', "arms would change"),
+        ("metre = 17", "metre = 16", "placement p-017 stands since"),
+        ('["plain:mt_sign_key"]', '["plain:other"]', "flow service would have other secrets altogether"),
+        (', service = ["plain:mt_sign_key"]', "", "flow service would have no secret"),
+    ],
+)
+def test_what_may_hurt_is_warned_of(old: str, new: str, warning: str) -> None:
+    (found,) = planned(edited((old, new))).warnings
+
+    assert warning in found
+
+
+def test_before_its_start_a_trial_may_be_changed_without_a_warning() -> None:
+    assert planned(edited(('primary_metric = "success_rate"', 'primary_metric = "uptime"')), now=BEFORE).warnings == ()
+
+
+def test_rotating_a_secret_with_both_in_the_list_is_no_warning() -> None:
+    plan = planned(edited(('["plain:mt_sign_key"]', '["plain:other", "plain:mt_sign_key"]')))
+
+    assert [change.id for change in plan.changes] == ["meituan-main"]
+    assert plan.warnings == ()
+
+
+def test_removing_a_standing_placement_is_warned_of() -> None:
+    plan = planned(without_placement("p-018"))
+
+    assert plan.changes == (Change("placements", "p-018", "removed"),)
+    assert "unknown_placement" in plan.warnings[0]
+
+
+def test_keys_of_a_startup_that_goes_are_named() -> None:
+    key = AccessKey(id="k-1", scope="startup:gone", sha256="0" * 64, prefix="avk_sAAAA", created_at=BEFORE)
+
+    plan = planned(load_registry(EXAMPLE), keys=(key,))
+
+    assert "avenue key revoke k-1" in plan.warnings[0]
+
+
+def test_a_plan_never_shows_a_plain_secret() -> None:
+    plan = planned(edited(("plain:mt_sign_key", "plain:hunter2"), ("plain:sunmi_test_appkey", "plain:hunter3")))
+
+    shown = "\n".join(render_plan(plan)) + str(plan.as_json())
+
+    assert "hunter" not in shown
+    assert "mt_sign_key" not in shown
