@@ -50,9 +50,12 @@ class ServerRoles:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        # Parts report one after another: the first of them well does not make the whole ready.
+        self._health.set("start", "still starting")
         self._ops.start()
         try:
             await self._start()
+            self._health.set("start", None)
             await stop.wait()
         finally:
             await self._drain()
