@@ -32,10 +32,11 @@ def application(routes: list[Any], settings: Settings, *, reading: Reading | Non
     )
 
 
-def read_side_routes(reading: Reading, *, embedded: bool) -> list[Any]:
+def read_side_routes(reading: Reading) -> list[Any]:
     """Return the reading API, the pages, and the operators' internal routes."""
-    from avenue.internal_routes import internal_routes
     from reports.api.app import read_routes
+
+    from avenue.internal_routes import internal_routes
     from reports.dashboard.routes import page_routes
 
-    return [*read_routes(reading), *page_routes(reading), *internal_routes(reading, embedded=embedded)]
+    return [*read_routes(reading), *page_routes(reading), *internal_routes(reading)]

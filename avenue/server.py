@@ -89,7 +89,7 @@ class ServerRoles:
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
         )
-        return read_side_routes(self._reading, embedded="sink" in self._roles)
+        return read_side_routes(self._reading)
 
     def _listen(self, routes: list[Any]) -> None:
         from avenue.read_side import application

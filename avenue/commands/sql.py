@@ -1,0 +1,37 @@
+"""`avenue sql`: read-only SQL for operators."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+EXAMPLE = """
+Example:
+
+    avenue sql "SELECT reason, count() FROM rejects GROUP BY reason"
+
+One JSON object a line. The stable views are events, rejects and metrics_by_minute.
+"""
+
+
+def sql(query: Annotated[str, typer.Argument(help="One SELECT.")]) -> None:
+    """Run a read-only query and print its rows as NDJSON."""
+    from avenue.exits import exit_codes
+    from avenue.operations import QueryRefusedError, run_sql
+    from avenue.store_access import Server, store_of
+    from runtime.settings import load_settings
+
+    with exit_codes(), store_of(load_settings()) as store:
+        if isinstance(store, Server):
+            answer = store.post("/internal/sql", query.encode())
+            if answer.status_code != 200:
+                raise QueryRefusedError(answer.text)
+            sys.stdout.write(answer.text)
+        else:
+            for chunk in run_sql(store, query):
+                sys.stdout.write(chunk.decode())
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command(epilog=EXAMPLE)(sql)
