@@ -109,8 +109,10 @@ def _bar(console: "Console", *, show: bool) -> "Progress":
 
 def _size(stream: IO[bytes]) -> int | None:
     """Return the size of a file, None for a pipe: the bar then only counts."""
-    size = os.fstat(stream.fileno()).st_size
-    return size or None
+    try:
+        return os.fstat(stream.fileno()).st_size or None
+    except OSError:
+        return None
 
 
 class _Printer:
