@@ -1,0 +1,113 @@
+"""References to secrets: resolved, read again, and never a value in a message."""
+
+from pathlib import Path
+
+import pytest
+
+from registry.secrets import SecretResolver, has_flow
+from runtime.clock import ManualClock
+from schemas.registry import Account, Avenue, Name, Registry
+
+
+def account(**secrets: list[str]) -> Account:
+    """Return an account with *secrets* by flow."""
+    return Account(id="acct", platform="meituan", secrets=secrets)
+
+
+def resolver(clock: ManualClock | None = None, **environ: str) -> SecretResolver:
+    """Return a resolver with an environment of its own."""
+    return SecretResolver(environ, clock or ManualClock(0))
+
+
+def test_both_secrets_are_given_in_the_files_order() -> None:
+    found = resolver(OLD="old").secrets_for(account(service=["plain:new", "env:OLD"]), "service")
+
+    assert found == (b"new", b"old")
+
+
+@pytest.mark.parametrize("flow", ["waimai", "waimai-order-paid"])
+def test_every_waimai_flow_takes_the_secrets_of_waimai(flow: str) -> None:
+    assert has_flow(account(waimai=["plain:s"]), flow)
+    assert resolver().secrets_for(account(waimai=["plain:s"]), flow) == (b"s",)
+
+
+def test_a_flow_without_secrets_does_not_exist() -> None:
+    subject = resolver()
+
+    assert not has_flow(account(service=["plain:s"]), "push")
+    assert subject.secrets_for(account(service=["plain:s"]), "push") == ()
+    assert subject.problem() is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"NAME": ""}], ids=["unset", "empty"])
+def test_a_missing_variable_names_account_and_flow_and_the_other_secret_stays(environ: dict[str, str]) -> None:
+    subject = SecretResolver(environ, ManualClock(0))
+
+    assert subject.secrets_for(account(push=["env:NAME", "plain:hunter2"]), "push") == (b"hunter2",)
+
+    problem = subject.problem() or ""
+    assert "account acct, flow push" in problem
+    assert "NAME is not set" in problem
+    assert "hunter2" not in problem
+
+
+def test_the_environment_is_read_once() -> None:
+    environ = {"NAME": "first"}
+    subject = SecretResolver(environ, ManualClock(0))
+    environ["NAME"] = "second"
+
+    assert subject.secrets_for(account(push=["env:NAME"]), "push") == (b"first",)
+
+
+def test_a_file_is_read_again_within_five_seconds(tmp_path: Path) -> None:
+    path, clock = tmp_path / "secret", ManualClock(0)
+    path.write_bytes(b"first\r\n")
+    subject = resolver(clock)
+    assert subject.secrets_for(account(push=[f"file:{path}"]), "push") == (b"first",)
+
+    path.write_bytes(b"second line\nlast\n\n")
+    clock.advance(5_000)
+
+    assert subject.secrets_for(account(push=[f"file:{path}"]), "push") == (b"second line\nlast",)
+
+
+def test_a_file_that_vanishes_keeps_its_last_value_and_is_a_problem_until_it_is_back(tmp_path: Path) -> None:
+    path, clock, partner = tmp_path / "secret", ManualClock(0), account(push=[f"file:{tmp_path / 'secret'}"])
+    path.write_bytes(b"hunter2")
+    subject = resolver(clock)
+    subject.secrets_for(partner, "push")
+
+    path.unlink()
+    clock.advance(5_000)
+    assert subject.secrets_for(partner, "push") == (b"hunter2",)
+    assert "last value stays in force" in (subject.problem() or "")
+
+    path.write_bytes(b"hunter3")
+    clock.advance(5_000)
+    assert subject.secrets_for(partner, "push") == (b"hunter3",)
+    assert subject.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"), [(b"", "empty"), (b"\n", "empty"), (b"x" * 70_000, "larger"), (None, "No such file")]
+)
+def test_a_file_that_holds_no_secret_is_a_problem(tmp_path: Path, content: bytes | None, cause: str) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    subject = resolver()
+
+    assert subject.secrets_for(account(push=[f"file:{path}"]), "push") == ()
+    assert cause in (subject.problem() or "")
+
+
+def test_a_check_names_every_missing_secret_and_forgets_accounts_that_went() -> None:
+    subject = resolver()
+    avenue = Avenue(id="a", name=Name(zh="", en=""))
+    partner = account(push=["env:A"], service=["env:B", "plain:x"])
+
+    found = subject.check(Registry(avenue=avenue, accounts=[partner]))
+
+    assert [problem.partition(":")[0] for problem in found] == ["account acct, flow push", "account acct, flow service"]
+    assert subject.check(Registry(avenue=avenue)) == ()
+    assert subject.problem() is None
