@@ -1,0 +1,241 @@
+"""The readout: per metric and arm an estimate, an interval that may be read at any time, the lift over the baseline.
+
+Everything runs over stored events, exactly. Counts are means per placement-day, since arms differ in places; their
+totals stand beside. Where the data do not allow an interval there is none, with the reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile, percent_rank
+from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
+from reports.queries.totals import totals
+from reports.queries.units import Parts, UnitKey, due_units, parts_by_metric, ranked_duration, shares_at_most
+from reports.science.balance import Balance, balance
+from reports.science.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimate
+from schemas.registry import MetricId, Trial
+
+Role = Literal["primary", "guardrail", "other"]
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """An arm against the baseline arm; bounds are None where one of the two has no interval."""
+
+    absolute: float
+    relative: float | None
+    """None where the baseline is 0."""
+    absolute_low: float | None = None
+    absolute_high: float | None = None
+    relative_low: float | None = None
+    relative_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmReadout:
+    """One metric in one arm. `estimate` is per placement-day for counts, which have a `total` too."""
+
+    metric: MetricId
+    role: Role
+    arm: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    why: Why | None
+    """Why there is no interval."""
+    needed_units: int | None
+    n: int
+    units: int
+    total: Number | None
+    lift: Lift | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """A trial's numbers so far, the primary metric first."""
+
+    interval: Interval
+    baseline_arm: str | None
+    alpha: float
+    rows: tuple[ArmReadout, ...]
+    balance: Balance
+    silent_units: Mapping[str, int]
+    """Units that were due and sent nothing, by arm: they are in no mean, since silent is not unused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What all of a readout's figures share."""
+
+    context: QueryContext
+    trial: Trial
+    interval: Interval
+    baseline_arm: str | None
+    planned_units: int
+
+
+def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | None = None) -> Readout:
+    """Return the readout from the trial's start until now (or its end), of *metrics* (default: every one)."""
+    trial, span = context.directory.trials[trial_id], context.span(trial_id)
+    interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
+    frame = _Frame(
+        context=context,
+        trial=trial,
+        interval=interval,
+        baseline_arm=baseline_arm(trial),
+        planned_units=max(1, trial.planned_units // len(trial.arms)) if trial.planned_units else DEFAULT_PLAN,
+    )
+    wanted = tuple(sorted(metrics or get_args(MetricId), key=lambda metric: _order(trial, metric)))
+    parts = parts_by_metric(context, trial_id, interval, ("events", *wanted))
+    due = due_units(context, trial_id, interval)
+    seen = due & parts["events"].keys()
+    sums = _sums(frame, wanted)
+    rows = tuple(row for metric in wanted for row in _metric_rows(frame, METRICS[metric], parts[metric], sums))
+    return Readout(
+        interval=interval,
+        baseline_arm=frame.baseline_arm,
+        alpha=ALPHA,
+        rows=rows,
+        balance=balance(by_arm(trial, due), by_arm(trial, seen)),
+        silent_units=by_arm(trial, due - seen),
+    )
+
+
+def baseline_arm(trial: Trial) -> str | None:
+    """Return the arm that the others are compared with: the one called baseline, else the first; None with one arm."""
+    if len(trial.arms) < 2:
+        return None
+    return BASELINE if BASELINE in trial.arms else trial.arms[0]
+
+
+def by_arm(trial: Trial, units: Iterable[UnitKey]) -> dict[str, int]:
+    """Return how many of *units* each arm has."""
+    counts = dict.fromkeys(trial.arms, 0)
+    for unit in units:
+        counts[unit.arm] = counts.get(unit.arm, 0) + 1
+    return counts
+
+
+def role_of(trial: Trial, metric: MetricId) -> Role:
+    """Return what *metric* is to the trial."""
+    if metric == trial.primary_metric:
+        return "primary"
+    return "guardrail" if metric in trial.guardrails else "other"
+
+
+def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
+    return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
+
+
+def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], tuple[Number | None, int]]:
+    question = TotalsQuestion(frame.trial.id, metrics, frame.interval, by=("arm",), exact=True)
+    return {(total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)}
+
+
+def _metric_rows(
+    frame: _Frame,
+    metric: Metric,
+    parts: Mapping[UnitKey, Parts],
+    sums: Mapping[tuple[MetricId, str], tuple[Number | None, int]],
+) -> list[ArmReadout]:
+    estimates = {arm: _estimates(frame, metric, parts, arm) for arm in frame.trial.arms}
+    rows = []
+    for arm in frame.trial.arms:
+        value, n = sums.get((metric.id, arm), (None, 0))
+        estimate, halved = estimates[arm]
+        baseline = estimates.get(frame.baseline_arm or "") if arm != frame.baseline_arm else None
+        low, high = _bounded(metric, estimate)
+        rows.append(
+            ArmReadout(
+                metric=metric.id,
+                role=role_of(frame.trial, metric.id),
+                arm=arm,
+                estimate=estimate.value,
+                low=low,
+                high=high,
+                why=estimate.why,
+                needed_units=estimate.needed,
+                n=n,
+                units=estimate.units,
+                total=(value or 0) if _counts(metric) else None,
+                lift=_lift(metric, halved, baseline[1]) if baseline else None,
+            )
+        )
+    return rows
+
+
+def _counts(metric: Metric) -> bool:
+    return isinstance(metric.rule, Amount | Distinct)
+
+
+def _estimates(frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], arm: str) -> tuple[Estimate, Estimate]:
+    """Return what is shown of the arm, and the same with half the risk, of which lifts are made.
+
+    A lift's interval holds where both arms' do: each may go wrong half as often.
+    """
+    if isinstance(metric.rule, Quantile):
+        return _quantiles(frame, metric.rule.percent, arm)
+    own = [part for unit, part in parts.items() if unit.arm == arm]
+    shown, halved = (ratio_estimate(own, planned_units=frame.planned_units, alpha=a) for a in (ALPHA, ALPHA / 2))
+    return shown, halved
+
+
+def _quantiles(frame: _Frame, percent: int, arm: str) -> tuple[Estimate, Estimate]:
+    """A quantile's interval is that of the share of uses at or below it, read back as durations.
+
+    R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
+    """
+    asked = (frame.context, frame.trial.id, frame.interval)
+    n = sum(int(d) for _, d in shares_at_most(*asked, arm=arm, limit_ms=0).values())
+    if not n:
+        return ratio_estimate([]), ratio_estimate([])
+    value = ranked_duration(*asked, arm=arm, rank=percent_rank(n, percent))
+    parts = list(shares_at_most(*asked, arm=arm, limit_ms=value).values())
+
+    def between(alpha: float) -> Estimate:
+        share = ratio_estimate(parts, planned_units=frame.planned_units, alpha=alpha)
+        if share.low is None or share.high is None:
+            return Estimate(float(value), None, None, share.units, share.why, share.needed)
+        half = (share.high - share.low) / 2
+        low_rank, high_rank = int(n * (percent / 100 - half)), int(n * (percent / 100 + half)) + 1
+        if low_rank < 1 or high_rank > n:
+            # It would reach beyond the shortest or the longest use seen.
+            return Estimate(float(value), None, None, share.units, "too_few_blocks", share.units + 1)
+        low, high = (ranked_duration(*asked, arm=arm, rank=rank) for rank in (low_rank, high_rank))
+        return Estimate(float(value), float(low), float(high), share.units)
+
+    return between(ALPHA), between(ALPHA / 2)
+
+
+def _bounded(metric: Metric, estimate: Estimate) -> tuple[float | None, float | None]:
+    """Cut an interval at what the metric cannot exceed."""
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return None, None
+    if metric.id != "revenue_fen":
+        low = max(0.0, low)
+    if metric.unit == "share" and metric.id != "refund_rate":
+        high = min(1.0, high)
+    if metric.unit == "stars":
+        low, high = max(1.0, low), min(5.0, high)
+    return low, high
+
+
+def _lift(metric: Metric, arm: Estimate, baseline: Estimate) -> Lift | None:
+    if arm.value is None or baseline.value is None:
+        return None
+    low, high = _bounded(metric, arm)
+    base_low, base_high = _bounded(metric, baseline)
+    positive = baseline.value > 0
+    lift = Lift(
+        absolute=arm.value - baseline.value,
+        relative=arm.value / baseline.value - 1 if positive else None,
+    )
+    if low is None or high is None or base_low is None or base_high is None:
+        return lift
+    lift = replace(lift, absolute_low=low - base_high, absolute_high=high - base_low)
+    if base_low <= 0 or low < 0:
+        return lift
+    return replace(lift, relative_low=low / base_high - 1, relative_high=high / base_low - 1)
