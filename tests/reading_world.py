@@ -293,7 +293,11 @@ class World:
     def insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Store *rows*."""
         if rows:
-            self._insert(table, b"\n".join(json.dumps(row).encode() for row in rows), sorted({name for row in rows for name in row}))
+            self._insert(
+                table,
+                b"\n".join(json.dumps(row).encode() for row in rows),
+                sorted({name for row in rows for name in row}),
+            )
 
     def _insert(self, table: str, block: bytes, columns: list[str]) -> None:
         if block:
