@@ -1,0 +1,63 @@
+"""The pages that partners' answers link to: reject reasons and metric definitions. No sign-in is needed."""
+
+from typing import Any
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from reports.dashboard.language import Speech
+from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.signin import maybe_signed_in
+from reports.dashboard.words import REASONS
+from reports.metrics import METRICS
+
+
+def docs_routes(pages: Pages) -> list[HTTPRouteHandler]:
+    """Return the routes of both pages."""
+
+    @get("/docs/rejects", include_in_schema=False, sync_to_thread=False)
+    def rejects(request: PageRequest) -> Response[Any]:
+        words = pages.speech(request)
+        reasons = [
+            {
+                "id": reason.value,
+                "title": words.say(text.title),
+                "cause": words.say(text.cause),
+                "way_out": words.say(text.way_out),
+            }
+            for reason, text in REASONS.items()
+        ]
+        reader = maybe_signed_in(request, pages.reading)
+        return pages.answer(request, Page("docs_rejects.html", {"reasons": reasons}, reader=reader))
+
+    @get("/docs/metrics", include_in_schema=False, sync_to_thread=False)
+    def metrics(request: PageRequest) -> Response[Any]:
+        words = pages.speech(request)
+        values = {"metrics": list(METRICS.values()), "units": unit_names(words), "betters": better_names(words)}
+        reader = maybe_signed_in(request, pages.reading)
+        return pages.answer(request, Page("docs_metrics.html", values, reader=reader))
+
+    return [rejects, metrics]
+
+
+def unit_names(words: Speech) -> dict[str, str]:
+    """Return what the units are called."""
+    return {
+        "events": words.say("events"),
+        "people": words.say("people"),
+        "sessions": words.say("sessions"),
+        "share": words.say("share, shown as per cent"),
+        "ms": words.say("milliseconds"),
+        "fen": words.say("fen, shown as yuan"),
+        "stars": words.say("stars, 1 to 5"),
+    }
+
+
+def better_names(words: Speech) -> dict[str, str]:
+    """Return which way is better."""
+    return {
+        "higher": words.say("higher is better"),
+        "lower": words.say("lower is better"),
+        "neither": words.say("neither way is better"),
+    }

@@ -1,0 +1,139 @@
+"""Templates to answers: the environment, what every page is given, and the headers every page carries."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request
+from litestar.datastructures import Cookie
+from litestar.response import Response
+
+from reports.dashboard.assets import Assets
+from reports.dashboard.formats import Formats
+from reports.dashboard.language import LANGUAGE_COOKIE, LANGUAGES, Speech, asked_language, language_of, speech
+from reports.dashboard.words import SCRIPT_TEXTS
+from reports.reading import Reading
+from reports.scope import Reader
+
+PageRequest = Request[Any, Any, Any]
+TEMPLATES = Path(__file__).parent / "templates"
+YEAR_S = 365 * 86_400
+# Nothing inline and nothing from elsewhere: a text that slipped through escaping could still not run.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    # Another reader's numbers must not come out of a shared or back-button cache.
+    "cache-control": "private, no-store",
+    "vary": "cookie, accept-language",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page shows: a template with its values, for *reader* (None: nobody is signed in)."""
+
+    template: str
+    values: Mapping[str, Any]
+    reader: Reader | None = None
+    status: int = 200
+
+
+class Pages:
+    """Renders pages over one *reading* with the *assets* of the last build."""
+
+    def __init__(self, reading: Reading, assets: Assets) -> None:
+        self.reading = reading
+        self.assets = assets
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}
+
+    def speech(self, request: PageRequest) -> Speech:
+        """Return the language of *request*."""
+        return speech(language_of(request))
+
+    def answer(self, request: PageRequest, page: Page) -> Response[bytes]:
+        """Return *page* in the request's language; a click on the language switch is remembered for a year."""
+        html = self.html(request, page)
+        answer = Response(
+            html.encode(), media_type="text/html; charset=utf-8", status_code=page.status, headers=HEADERS
+        )
+        clicked = asked_language(request)
+        if clicked:
+            answer.set_cookie(
+                Cookie(key=LANGUAGE_COOKIE, value=clicked, max_age=YEAR_S, samesite="lax", path="/", httponly=True)
+            )
+        return answer
+
+    def html(self, request: PageRequest, page: Page) -> str:
+        """Return *page* as text."""
+        words = self.speech(request)
+        values = {
+            "_": words.say,
+            "count": words.count,
+            "pick": words.pick,
+            "speech": words,
+            "f": Formats(words),
+            "asset": self.assets.url,
+            "reader": page.reader,
+            "who": self._who(page.reader, words),
+            "path": request.url.path,
+            "avenue_name": self._avenue_name(words),
+            "switches": [(language, _switch_link(request, language)) for language in LANGUAGES],
+            "script": {"lang": words.language, "texts": {text: words.say(text) for text in SCRIPT_TEXTS}},
+            **page.values,
+        }
+        return self._environment.get_template(page.template).render(values)
+
+    def _avenue_name(self, words: Speech) -> str:
+        registry = self.reading.directory().registry
+        return words.pick(registry.avenue.name) if registry else words.say("Avenue")
+
+    def _who(self, reader: Reader | None, words: Speech) -> str:
+        if reader is None:
+            return ""
+        if reader.startup_id is None:
+            return words.say("Operator") if reader.scope == "operator" else words.say("Programme team")
+        registry = self.reading.directory().registry
+        startups = registry.startups if registry else []
+        return next((words.pick(s.name) for s in startups if s.id == reader.startup_id), reader.startup_id)
+
+
+def local_path(text: str) -> str:
+    """Return *text* where it is a path on this server, else the start page: a sign-in must not lead elsewhere."""
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if ours else "/trials"
+
+
+def _switch_link(request: PageRequest, language: str) -> str:
+    kept = [(name, value) for name, value in parse_qsl(request.url.query) if name != "lang"]
+    return f"?{urlencode([*kept, ('lang', language)])}"
+
+
+def as_json(value: object) -> str:
+    """Return *value* as compact JSON text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,57 @@
+"""The dashboard's routes: `page_routes(reading)` is all that a server needs to add."""
+
+from typing import Any
+
+from litestar import Router
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from reports.dashboard.assets import asset_route, load_assets
+from reports.dashboard.docs_pages import docs_routes
+from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
+from reports.dashboard.trial_routes import trial_routes
+from reports.reading import Reading, TooBusyError
+
+
+def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
+    """Return the pages over *reading* and their static files.
+
+    Raises `ConfigurationError` where the script is not built or a catalogue not compiled.
+    """
+    pages = Pages(reading, load_assets())
+    handlers = [*sign_in_routes(pages), *docs_routes(pages), *trial_routes(pages)]
+    router = Router(
+        path="/",
+        route_handlers=handlers,
+        exception_handlers={
+            SignInNeededError: lambda request, _: ask_to_sign_in(request, pages),
+            NotFoundException: lambda request, _: _error(request, pages, 404),
+            HTTPException: lambda request, error: _error(request, pages, error.status_code),
+            TooBusyError: lambda request, _: _error(request, pages, 503),
+        },
+    )
+    return [asset_route(pages.assets), router]
+
+
+def unknown_page(request: PageRequest, pages: Pages) -> Response[Any]:
+    """Return the page for an address that leads nowhere, the same as for somebody else's trial."""
+    return _error(request, pages, 404)
+
+
+def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:
+    words = pages.speech(request)
+    texts = {
+        404: (
+            words.say("Nothing is here"),
+            words.say("This address leads nowhere, or to something that your key does not open."),
+        ),
+        503: (words.say("Busy just now"), words.say("More readers ask than can be answered. Reload in a few seconds.")),
+    }
+    title, message = texts.get(
+        status, (words.say("This did not work"), words.say("Reload the page, or go back and try again."))
+    )
+    values = {"code": status, "title": title, "message": message}
+    page = Page("error.html", values, reader=maybe_signed_in(request, pages.reading), status=status)
+    return pages.answer(request, page)

@@ -1,0 +1,106 @@
+"""Everything that a trial's page shows, asked in one go in one query thread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from registry.directory import Directory
+from reports.dashboard.trend import TrendData, TrendPick, trend
+from reports.metrics import METRICS
+from reports.queries import freshness, funnel, health, now, presence, series, totals
+from reports.queries.model import (
+    CoverageHour,
+    Freshness,
+    Funnel,
+    HealthLine,
+    Interval,
+    MetricLines,
+    NowAnswer,
+    Presence,
+    QueryContext,
+    SeriesQuestion,
+    Total,
+    TotalsQuestion,
+)
+from reports.spans import step_start
+from schemas.registry import MetricId, Trial
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+
+NOW_MINUTES = 15
+SPARK_DAYS = 14
+LEDGER_HOURS = 48
+BY_PLATFORM: tuple[MetricId, ...] = (
+    "events",
+    "subjects",
+    "completions",
+    "success_rate",
+    "orders",
+    "revenue_fen",
+    "rating_mean",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialData:
+    """The answers, with the registry and the present that they stand on."""
+
+    directory: Directory
+    trial: Trial
+    now_ms: int
+    interval: Interval
+    """The trial so far, its baseline before the start left out."""
+    freshness: Freshness
+    health: tuple[HealthLine, ...]
+    now: NowAnswer
+    whole: Mapping[MetricId, Total]
+    by_arm: tuple[Total, ...]
+    by_platform: tuple[Total, ...]
+    sparks: Mapping[MetricId, MetricLines]
+    funnels: tuple[Funnel, ...]
+    presences: tuple[Presence, ...]
+    ledger: tuple[CoverageHour, ...]
+    ledger_interval: Interval
+    trend: TrendData
+
+
+def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialData:
+    """Return what the trial's page shows; the caller has checked that the reader may see it."""
+    span = context.span(trial_id)
+    until = min(context.now_ms + MINUTE_MS, span.ends_ms)
+    interval = Interval(span.starts_ms, max(span.starts_ms, until))
+    metrics = tuple(METRICS)
+    ledger_interval = _last_hours(interval)
+    return TrialData(
+        directory=context.directory,
+        trial=context.directory.trials[trial_id],
+        now_ms=context.now_ms,
+        interval=interval,
+        freshness=freshness.freshness(context, trial_id, interval),
+        health=health.health(context, trial_id),
+        now=now.now(context, trial_id, NOW_MINUTES),
+        whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},
+        by_arm=totals.totals(context, TotalsQuestion(trial_id, metrics, interval, by=("arm",))),
+        by_platform=totals.totals(context, TotalsQuestion(trial_id, BY_PLATFORM, interval, by=("platform",))),
+        sparks=_sparks(context, trial_id, interval, metrics),
+        funnels=funnel.funnel(context, trial_id, interval, "arm"),
+        presences=presence.presences(context, trial_id, interval),
+        ledger=presence.ledger(context, trial_id, ledger_interval),
+        ledger_interval=ledger_interval,
+        trend=trend(context, trial_id, pick),
+    )
+
+
+def _sparks(
+    context: QueryContext, trial_id: str, interval: Interval, metrics: tuple[MetricId, ...]
+) -> dict[MetricId, MetricLines]:
+    start = max(interval.from_ms, step_start(interval.to_ms - SPARK_DAYS * DAY_MS, "day"))
+    question = SeriesQuestion(
+        trial_id=trial_id, metrics=metrics, interval=Interval(start, interval.to_ms), step="day", dense=True
+    )
+    return {lines.metric: lines for lines in series.series(context, question)}
+
+
+def _last_hours(interval: Interval) -> Interval:
+    """Return the last hours of the trial that are over, in whole hours."""
+    end = step_start(interval.to_ms, "hour")
+    start = max(step_start(interval.from_ms, "hour"), end - LEDGER_HOURS * HOUR_MS)
+    return Interval(min(start, end), end)

@@ -1,0 +1,271 @@
+"""A trial's page: from answers to what the template shows, in one language."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reports.dashboard.drawing import bars, spark
+from reports.dashboard.formats import Formats
+from reports.dashboard.language import Speech
+from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
+from reports.dashboard.trend import TrendPage
+from reports.dashboard.trial_data import BY_PLATFORM, TrialData
+from reports.metrics import METRICS
+from reports.queries.model import Freshness, Presence, Total
+from reports.spans import iso
+from schemas.registry import MetricId, Trial, epoch_ms
+from schemas.timing import DAY_MS, HOUR_MS
+
+NOW_HEIGHT = 40
+
+
+def trial_state(trial: Trial, now_ms: int) -> str:
+    """Return planned, baseline, running or ended."""
+    starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
+    if now_ms >= ends:
+        return "ended"
+    if now_ms >= starts:
+        return "running"
+    return "baseline" if trial.baseline_from and now_ms >= epoch_ms(trial.baseline_from) else "planned"
+
+
+def state_name(state: str, words: Speech) -> str:
+    """Return what a trial's *state* is called."""
+    names = {
+        "planned": words.say("Planned"),
+        "baseline": words.say("Baseline period"),
+        "running": words.say("Running"),
+        "ended": words.say("Ended"),
+    }
+    return names[state]
+
+
+def freshness_values(freshness: Freshness, now_ms: int, words: Speech) -> dict[str, Any]:
+    """Return how far the numbers may be trusted, in words."""
+    formats = Formats(words)
+    as_of = freshness.as_of_ms
+    return {
+        "as_of": as_of,
+        "as_of_text": words.say("Complete up to %(time)s", time=formats.exact(as_of)) if as_of else "",
+        "ago": formats.ago(as_of, now_ms) if as_of else "",
+        "slow": freshness.lag_s is not None and freshness.lag_s > SLOW_S,
+        "rejected": freshness.rejected,
+        "rejected_text": words.count(
+            "%(n)s event rejected", "%(n)s events rejected", freshness.rejected, n=formats.whole(freshness.rejected)
+        ),
+        "flagged": freshness.flagged_windows,
+        "flagged_text": words.count(
+            "%(n)s window being recomputed",
+            "%(n)s windows being recomputed",
+            freshness.flagged_windows,
+            n=formats.whole(freshness.flagged_windows),
+        ),
+        "unexplained": any(flag.reason == "unexplained" for flag in freshness.flagged),
+    }
+
+
+SLOW_S = 900
+"""Older than this is said in another colour: two grace periods, a block and its settlement have long passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPage:
+    """One trial's answers in one language; `base_url` is the address that commands on the page use."""
+
+    data: TrialData
+    words: Speech
+    base_url: str
+
+    @property
+    def _formats(self) -> Formats:
+        return Formats(self.words)
+
+    def values(self) -> dict[str, Any]:
+        """Return what the template needs."""
+        data = self.data
+        return {
+            "trial": data.trial,
+            "head": self._head(),
+            "freshness": freshness_values(data.freshness, data.now_ms, self.words),
+            "health": [(line, self.words.pick(line)) for line in data.health],
+            "now": self._now(),
+            "waiting": self._waiting(),
+            "figures": self._figures(),
+            "platforms": self._platforms(),
+            "funnels": self._funnels(),
+            "places": self._places(),
+            "exports": self._exports(),
+            "trend": TrendPage(data.trend, data.freshness, data.directory, self.words).values(),
+        }
+
+    def _head(self) -> dict[str, Any]:
+        trial, formats = self.data.trial, self._formats
+        product = self.data.directory.products[trial.product]
+        starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
+        state = trial_state(trial, self.data.now_ms)
+        day = (min(self.data.now_ms, ends) - starts) // DAY_MS + 1
+        return {
+            "product": self.words.pick(product.name),
+            "hypothesis": self.words.pick(trial.hypothesis),
+            "state": state,
+            "state_name": state_name(state, self.words),
+            "dates": f"{formats.date(starts)} – {formats.date(ends - 1)}",
+            "day": self.words.say("day %(day)s of %(days)s", day=day, days=-(-(ends - starts) // DAY_MS))
+            if state in {"running", "ended"}
+            else "",
+            "primary": self.words.pick(METRICS[trial.primary_metric].name),
+            "guardrails": [(metric, self.words.pick(METRICS[metric].name)) for metric in trial.guardrails],
+        }
+
+    def _now(self) -> dict[str, Any]:
+        now, formats = self.data.now, self._formats
+        most = sorted(now.kinds, key=lambda kind: -kind.events)
+        return {
+            "events": formats.whole(now.events),
+            "subjects": formats.whole(now.subjects),
+            "last_ms": now.last_ms,
+            "last": formats.exact(now.last_ms) if now.last_ms else "–",
+            "bars": list(
+                zip(
+                    (f"{formats.clock(p.start_ms)}: {p.n}" for p in now.minutes),
+                    bars(now.minutes, NOW_HEIGHT),
+                    strict=True,
+                )
+            ),
+            "height": NOW_HEIGHT,
+            "kinds": [(kind_name(kind.kind, self.words), formats.whole(kind.events)) for kind in most],
+        }
+
+    def _waiting(self) -> dict[str, str] | None:
+        """Return the command that sends the first event, or None where one has come."""
+        if self.data.now.last_ms is not None:
+            return None
+        placed = next(
+            (p for _, p in sorted(self.data.directory.placed.items()) if p.trial_id == self.data.trial.id), None
+        )
+        target = {"placement_id": placed.placement_id} if placed else {"product_id": self.data.trial.product}
+        account = placed.account_id if placed and placed.account_id else "ACCOUNT"
+        ((name, value),) = target.items()
+        event = f'{{"event_id":"first-event","kind":"interaction","occurred_at":"{iso(self.data.now_ms // 1000 * 1000)}","{name}":"{value}"}}'
+        return {
+            "issue": f"avenue key issue --scope account:{account}",
+            "send": f"curl -sS {self.base_url}/v1/events \\\n"
+            "  -H 'Authorization: Bearer KEY' \\\n"
+            "  -H 'Content-Type: application/json' \\\n"
+            f"  -d '{event}'",
+        }
+
+    def _arms(self) -> list[str]:
+        """Return the trial's arms, and '' where some events belong to none."""
+        seen = {total.by["arm"] for total in self.data.by_arm}
+        return [*self.data.trial.arms, *sorted(seen - set(self.data.trial.arms), reverse=True)]
+
+    def _figures(self) -> dict[str, Any]:
+        """Return the results table: primary metric, guardrails, then everything else that has a value."""
+        trial = self.data.trial
+        first = [trial.primary_metric]
+        guards = [metric for metric in trial.guardrails if metric not in first]
+        rest = [metric for metric in METRICS if metric not in {*first, *guards} and self.data.whole[metric].n]
+        blocks = [
+            (self.words.say("Primary metric"), "primary", first),
+            (self.words.say("Guardrails"), "guardrails", guards),
+            (self.words.say("Everything else"), "rest", rest),
+        ]
+        return {
+            "arms": [arm_name(arm, self.words) for arm in self._arms()],
+            "blocks": [(title, sort, [self._figure(m) for m in metrics]) for title, sort, metrics in blocks if metrics],
+        }
+
+    def _figure(self, metric: MetricId) -> dict[str, Any]:
+        whole = self.data.whole[metric]
+        arms = {total.by["arm"]: total for total in self.data.by_arm if total.metric == metric}
+        lines = self.data.sparks[metric].lines
+        return {
+            "id": metric,
+            "name": self.words.pick(METRICS[metric].name),
+            "formula": self.words.pick(METRICS[metric].formula),
+            "whole": self._cell(whole),
+            "arms": [self._cell(arms.get(arm)) for arm in self._arms()],
+            "spark": spark(lines[0].points) if lines else None,
+        }
+
+    def _cell(self, total: Total | None) -> dict[str, str]:
+        if total is None:
+            return {"value": "–", "n": ""}
+        value = self._formats.metric(total.metric, total.value)
+        # A count stands on itself: its n would say the same number twice.
+        own = METRICS[total.metric].unit == "events"
+        return {"value": value, "n": "" if own or total.value is None else self._formats.whole(total.n)}
+
+    def _platforms(self) -> dict[str, Any]:
+        by: dict[str, dict[MetricId, Total]] = {}
+        for total in self.data.by_platform:
+            by.setdefault(total.by["platform"], {})[total.metric] = total
+        ranked = sorted(by.items(), key=lambda item: -(item[1]["events"].n if "events" in item[1] else 0))
+        return {
+            "metrics": [(metric, self.words.pick(METRICS[metric].name)) for metric in BY_PLATFORM],
+            "rows": [
+                (platform_name(platform, self.words), [self._cell(found.get(metric)) for metric in BY_PLATFORM])
+                for platform, found in ranked
+            ],
+        }
+
+    def _funnels(self) -> list[dict[str, Any]]:
+        shown = [funnel for funnel in self.data.funnels if any(step.subjects for step in funnel.steps)]
+        most = max((funnel.steps[0].subjects for funnel in shown), default=0)
+        return [
+            {
+                "name": arm_name(funnel.by.get("arm", ""), self.words),
+                "steps": [
+                    {
+                        "name": kind_name(step.kind, self.words),
+                        "people": self._formats.whole(step.subjects),
+                        "events": self._formats.whole(step.events),
+                        "share": self._formats.percent(step.share) if step.share is not None else "",
+                        "width": round(step.subjects / most * 200, 1) if most else 0,
+                    }
+                    for step in funnel.steps
+                ],
+            }
+            for funnel in shown
+        ]
+
+    def _places(self) -> dict[str, Any]:
+        heard = {(hour.placement_id, hour.hour_ms): hour.events for hour in self.data.ledger}
+        interval = self.data.ledger_interval
+        hours = list(range(interval.from_ms, interval.to_ms, HOUR_MS))
+        return {
+            "hours": len(hours),
+            "rows": [self._place(presence, heard, hours) for presence in self._along_the_street()],
+        }
+
+    def _along_the_street(self) -> Iterable[Presence]:
+        placements = self.data.directory.placements
+        return sorted(self.data.presences, key=lambda p: (placements[p.placement_id].metre, p.placement_id))
+
+    def _place(self, presence: Presence, heard: dict[tuple[str, int], int], hours: list[int]) -> dict[str, Any]:
+        placement = self.data.directory.placements[presence.placement_id]
+        account = self.data.directory.accounts.get(placement.account or "")
+        formats = self._formats
+        return {
+            "id": placement.id,
+            "name": placement_name(placement.id, self.data.directory, self.words),
+            "metre": self._formats.whole(placement.metre),
+            "side": self.words.say("North side") if placement.side == "north" else self.words.say("South side"),
+            "platform": platform_name(account.platform if account else "", self.words),
+            "arm": arm_name(placement.arm, self.words),
+            "coverage": formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else "–",
+            "due": formats.whole(presence.due_hours),
+            "uptime": formats.percent(presence.up_ms / presence.due_ms)
+            if presence.up_ms is not None and presence.due_ms
+            else "–",
+            "ledger": [
+                (index, "heard" if heard[placement.id, hour] else "silent")
+                for index, hour in enumerate(hours)
+                if (placement.id, hour) in heard
+            ],
+        }
+
+    def _exports(self) -> dict[str, str]:
+        trial_id, interval = self.data.trial.id, self.data.interval
+        return {"base": f"/v1/trials/{trial_id}", "from": iso(interval.from_ms), "to": iso(interval.to_ms)}

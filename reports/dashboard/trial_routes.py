@@ -1,0 +1,115 @@
+"""The signed-in pages: trials, one trial, its trend alone, the avenue."""
+
+from typing import Any
+
+from litestar import get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from reports.dashboard.avenue_page import AvenuePage
+from reports.dashboard.drawing import spark
+from reports.dashboard.formats import Formats
+from reports.dashboard.language import Speech
+from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.signin import signed_in
+from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
+from reports.dashboard.trial_data import SPARK_DAYS, trial_data
+from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
+from reports.metrics import METRICS
+from reports.queries import freshness, series, totals
+from reports.queries.avenue_map import avenue_map
+from reports.queries.model import Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.scope import Reader, trial_seen, trials_seen
+from reports.spans import step_start
+from schemas.registry import Trial, epoch_ms
+from schemas.timing import DAY_MS, MINUTE_MS
+
+
+def trial_routes(pages: Pages) -> list[HTTPRouteHandler]:
+    """Return the routes; each asks first who is signed in and whether the trial is theirs to see."""
+    reading = pages.reading
+
+    @get("/trials", include_in_schema=False)
+    async def trials(request: PageRequest) -> Response[Any]:
+        reader, words = signed_in(request, reading), pages.speech(request)
+        rows = await reading.ask(lambda context: _rows(context, reader, words))
+        return pages.answer(request, Page("trials.html", {"trials": rows}, reader=reader))
+
+    @get("/trials/{trial_id:str}", include_in_schema=False)
+    async def trial(request: PageRequest, trial_id: str) -> Response[Any]:
+        reader, words = signed_in(request, reading), pages.speech(request)
+        seen = _seen(pages, reader, trial_id)
+        pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
+        data = await reading.ask(lambda context: trial_data(context, seen.id, pick))
+        base_url = reading.settings.http.public_url or str(request.base_url).rstrip("/")
+        return pages.answer(request, Page("trial.html", TrialPage(data, words, base_url).values(), reader=reader))
+
+    @get("/trials/{trial_id:str}/trend", include_in_schema=False)
+    async def trend_alone(request: PageRequest, trial_id: str) -> Response[Any]:
+        reader, words = signed_in(request, reading), pages.speech(request)
+        seen = _seen(pages, reader, trial_id)
+        pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
+        values = await reading.ask(lambda context: _trend_values(context, seen, pick, words))
+        return pages.answer(request, Page("_trend_only.html", values, reader=reader))
+
+    @get("/avenue", include_in_schema=False)
+    async def avenue(request: PageRequest) -> Response[Any]:
+        reader, words = signed_in(request, reading), pages.speech(request)
+        found, directory = await reading.ask(lambda context: (avenue_map(context, reader), context.directory))
+        return pages.answer(
+            request, Page("avenue.html", {"map": AvenuePage(found, directory, words).values()}, reader=reader)
+        )
+
+    return [trials, trial, trend_alone, avenue]
+
+
+def _seen(pages: Pages, reader: Reader, trial_id: str) -> Trial:
+    found = trial_seen(reader, pages.reading.directory(), trial_id)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Speech) -> dict[str, Any]:
+    span = context.span(trial.id)
+    fresh = freshness.freshness(context, trial.id, trend_interval(pick, span, context.now_ms))
+    page = TrendPage(trend(context, trial.id, pick), fresh, context.directory, words)
+    return {
+        "trial": trial,
+        "trend": page.values(),
+        "freshness": freshness_values(fresh, context.now_ms, words),
+    }
+
+
+def _rows(context: QueryContext, reader: Reader, words: Speech) -> list[dict[str, Any]]:
+    return [_row(context, trial, reader, words) for trial in trials_seen(reader, context.directory)]
+
+
+def _row(context: QueryContext, trial: Trial, reader: Reader, words: Speech) -> dict[str, Any]:
+    starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
+    interval = Interval(starts, max(starts, min(context.now_ms + MINUTE_MS, ends)))
+    primary, events = totals.totals(context, TotalsQuestion(trial.id, (trial.primary_metric, "events"), interval))
+    days = Interval(max(starts, step_start(interval.to_ms - SPARK_DAYS * DAY_MS, "day")), interval.to_ms)
+    (by_day,) = series.series(context, SeriesQuestion(trial.id, ("events",), days, step="day", dense=True))
+    formats, product = Formats(words), context.directory.products[trial.product]
+    state = trial_state(trial, context.now_ms)
+    fresh = freshness.freshness(context, trial.id, interval)
+    return {
+        "id": trial.id,
+        "product": words.pick(product.name),
+        "startup": _startup_name(context, product.startup, words) if reader.startup_id is None else "",
+        "dates": f"{formats.date(starts)} – {formats.date(ends - 1)}",
+        "state": state,
+        "state_name": state_name(state, words),
+        "primary_name": words.pick(METRICS[trial.primary_metric].name),
+        "primary": {"value": formats.metric(trial.primary_metric, primary.value), "n": formats.whole(primary.n)},
+        "events": formats.whole(events.value or 0),
+        "spark": spark(by_day.lines[0].points) if by_day.lines else None,
+        "freshness": freshness_values(fresh, context.now_ms, words),
+    }
+
+
+def _startup_name(context: QueryContext, startup_id: str, words: Speech) -> str:
+    registry = context.directory.registry
+    return next((words.pick(s.name) for s in (registry.startups if registry else []) if s.id == startup_id), startup_id)

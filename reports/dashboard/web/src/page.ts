@@ -1,0 +1,14 @@
+// What the page does beyond HTML: each part is found by its data attribute, and absent where the page has none.
+import { copyButtons } from "./copy";
+import { live } from "./live";
+import { refresh } from "./refresh";
+import { signIn } from "./signin";
+import { trend } from "./trend";
+
+document.documentElement.classList.add("scripted");
+signIn();
+copyButtons();
+const section = document.querySelector<HTMLElement>("[data-trend]");
+const picked = section ? trend(section) : undefined;
+const renew = refresh(picked);
+live(renew);
