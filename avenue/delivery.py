@@ -3,7 +3,7 @@
 import asyncio
 import email.utils
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -12,7 +12,7 @@ from tenacity import (
     RetryCallState,
     RetryError,
     retry_if_result,
-    stop_after_delay,
+    stop_before_delay,
     wait_random_exponential,
 )
 
@@ -51,10 +51,11 @@ class Patience:
 
     give_up_s: float = 60.0
     is_passing: Callable[[Reply], bool] = lambda reply: reply.status in PASSING
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 async def deliver(client: httpx.AsyncClient, make: Callable[[], Wire], patience: Patience) -> Reply:
-    """Return the final answer, or the last one after `give_up_s`.
+    """Return the final answer, or the last one where the next try would come after `give_up_s`.
 
     429, 502, 503, 504 and connections that fail are tried again, with the same body: a retry of the same event ids is
     harmless. `Retry-After` is honoured, else the pause grows at random.
@@ -69,8 +70,8 @@ async def deliver(client: httpx.AsyncClient, make: Callable[[], Wire], patience:
     retrying = AsyncRetrying(
         retry=retry_if_result(lambda reply: reply.status == 0 or patience.is_passing(reply)),
         wait=_pause_s,
-        stop=stop_after_delay(patience.give_up_s),
-        sleep=asyncio.sleep,
+        stop=stop_before_delay(patience.give_up_s),
+        sleep=patience.sleep,
     )
     try:
         return await retrying(once)
