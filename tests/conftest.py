@@ -5,6 +5,7 @@
 """
 
 import importlib.util
+import logging
 import os
 import threading
 import time
@@ -148,6 +149,16 @@ def _leaves_nothing_behind() -> Iterator[None]:
     while (left := _left(threads, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left, f"the test left behind: {', '.join(left)}"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Undo what a command under test did to the logs of the process: its stream is closed by now."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _left(threads: set[threading.Thread], children: dict[int, str]) -> list[str]:

@@ -59,6 +59,10 @@ class Up:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        # A failed promise must not burden the tests that follow.
+        for pid in self.pids().values() if (self.home / "children.json").exists() else ():
+            if not wait_until_gone(pid, timeout_s=SOON_S):
+                os.kill(pid, signal.SIGKILL)
         if self.process.stdout:
             self.process.stdout.close()
 
