@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from avenue.exits import exit_codes
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -45,18 +47,14 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
     """Push a file of events: batches, signs, retries, and prints what was not accepted."""
     from avenue.sending.client import SendOptions
     from avenue.simulator.signers.standard import secret_bytes
-    from runtime.errors import ConfigurationError
 
-    try:
+    with exit_codes():
         _check(url, key, secret, account)
         signing = secret_bytes(secret) if secret else b""
         options = SendOptions(url, key, account, signing, compress=compress, give_up_s=give_up)
         printer = _Printer(as_json=as_json)
         with _opened(file) as stream:
             sending = _run(stream, options, printer, batch)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
     printer.close(sending)
     raise typer.Exit(sending.exit_code)
 

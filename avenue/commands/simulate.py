@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from avenue.exits import exit_codes
+
 if TYPE_CHECKING:
     from avenue.simulator.ledger import Summary
     from avenue.simulator.options import SimulateOptions
@@ -63,9 +65,8 @@ def simulate(  # noqa: PLR0913 - the options of a command are its parameters
 ) -> None:
     """Push the native and generic traffic of all accounts, as the platforms do."""
     from avenue.simulator.options import Shares, SimulateOptions
-    from runtime.errors import ConfigurationError
 
-    try:
+    with exit_codes():
         options = SimulateOptions(
             url=url,
             registry=registry,
@@ -84,9 +85,6 @@ def simulate(  # noqa: PLR0913 - the options of a command are its parameters
             give_up_s=give_up,
         )
         summary = asyncio.run(_run(options, show=sys.stderr.isatty() and not as_json))
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
     _print(summary, as_json=as_json)
     raise typer.Exit(0 if summary.ok else 1)
 
