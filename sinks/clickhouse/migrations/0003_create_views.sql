@@ -99,12 +99,12 @@ FROM
         arrayFilter(
             (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
             arraySort(groupUniqArrayArray(live.subjects)) AS seen_subjects,
-            arrayPushBack(arrayPopFront(seen_subjects), 0xFFFFFFFF)
+            arrayShiftLeft(CAST(seen_subjects, 'Array(UInt32)'), 1, 65536)
         ) AS subjects,
         arrayFilter(
             (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
             arraySort(groupUniqArrayArray(live.sessions)) AS seen_sessions,
-            arrayPushBack(arrayPopFront(seen_sessions), 0xFFFFFFFF)
+            arrayShiftLeft(CAST(seen_sessions, 'Array(UInt32)'), 1, 65536)
         ) AS sessions,
         min(live.first_ms) AS first_ms,
         max(live.last_ms) AS last_ms

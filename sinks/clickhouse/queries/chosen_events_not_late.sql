@@ -1,0 +1,1 @@
+#chosen_events# AND NOT (#is_late#)

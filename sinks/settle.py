@@ -1,0 +1,245 @@
+"""Settlement: blocks that are over, or were touched again, are computed anew from the stored events."""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.directory import Directory
+from runtime.clickhouse import ClickHouse, Client
+from runtime.clock import Clock
+from runtime.logging import get_logger
+from runtime.metrics import SETTLE_BLOCKS, SETTLE_DIFFERENCES, SETTLE_PENDING, SETTLE_SECONDS
+from runtime.settings import Settings
+from schemas.registry import Epoch
+from schemas.timing import Timing
+from sinks.blocks import BLOCK_S, HOUR_S, Block, Hour, Touch, block_parameters, lateness_parameters, moment
+from sinks.clickhouse.sql import query
+from sinks.compare import UNEXPLAINED, Difference, compare
+from sinks.sources import complete_until, read_marks
+
+log = get_logger(__name__)
+
+# An insert may become visible this long after its rows were stamped.
+LOOK_BACK_MS = 180_000
+# Everything is looked at again so often, should a touch have slipped by.
+FULL_LOOK_S = 3600.0
+RUN_BITS = 10
+"""A run is the settlement's Unix ms and these low bits: two settlers that overlap never share one."""
+
+SETTLED_COLUMNS = (
+    *("product_id", "block", "run", "settled_at", "rows", "touched_at", "cause"),
+    *("cells", "events", "live_events", "late_events", "explained", "unexplained"),
+)
+DIFFERENCE_COLUMNS = (
+    *("product_id", "block", "run", "trial_id", "platform", "placement_id", "arm", "kind", "minute"),
+    *("live_events", "recomputed_events", "explanation", "detail"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one call of `settle` did."""
+
+    blocks: tuple[Block, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    hours: tuple[Hour, ...] = ()
+    waiting: int = 0
+    """Blocks that are over, or were touched, and were left for the next call."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known between calls, so that no call looks at everything."""
+
+    touched: dict[Block, Touch] = field(default_factory=dict)
+    hours: dict[Hour, int] = field(default_factory=dict)
+    seen_ms: int = 0
+    looked_at: float | None = None
+
+
+class Settler:
+    """Settles blocks of the store. Only one should run at a time; two do each other's work twice, and no harm.
+
+    Belongs to one thread. *settings* give the bounds, the registry's newest epoch the tolerances.
+    """
+
+    def __init__(self, settings: Settings, clickhouse: ClickHouse, clock: Clock) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._clock = clock
+        self._memory = _Memory()
+
+    def settle(self, directory: Directory) -> Settled:
+        """Settle the blocks that are due, oldest first, up to a run's bound; sum the hours that follow from them.
+
+        Raises `ClickHouseError`; what was not finished is done at the next call.
+        """
+        epoch = directory.epoch
+        if epoch is None:
+            return Settled()
+        client = self._clickhouse.writer()
+        timing = Timing(grace_ms=epoch.grace_ms, lead_ms=epoch.lead_ms, slack_ms=epoch.slack_ms)
+        self._look(client)
+        due = self._due(client, epoch, timing)
+        chosen = due[: self._settings.sink.settle_blocks]
+        SETTLE_PENDING.set(len(due) - len(chosen))
+        differences: list[Difference] = []
+        if chosen:
+            differences = self._settle_blocks(client, chosen, directory.epochs, timing)
+        hours = self._roll_hours(client)
+        return Settled(tuple(chosen), tuple(differences), tuple(hours), len(due) - len(chosen))
+
+    # --- which
+
+    def _look(self, client: Client) -> None:
+        """Note blocks that were touched since the last look, or all of them at the first one."""
+        now = time.monotonic()
+        memory = self._memory
+        full = memory.looked_at is None or now - memory.looked_at >= FULL_LOOK_S
+        which = "everything" if full else "touched_since"
+        parameters = {} if full else {"since_ms": memory.seen_ms - LOOK_BACK_MS}
+        for product_id, start_s, *counts in client.query(
+            query("touched_blocks", which=which), parameters=parameters
+        ).result_rows:
+            touch = Touch(*(int(count) for count in counts))
+            memory.touched[Block(product_id, int(start_s))] = touch
+            memory.seen_ms = max(memory.seen_ms, touch.touched_ms)
+        if full:
+            memory.looked_at = now
+            for product_id, start_s, run in client.query(query("due_hours")).result_rows:
+                memory.hours[Hour(product_id, int(start_s))] = int(run)
+
+    def _due(self, client: Client, epoch: Epoch, timing: Timing) -> list[Block]:
+        """Return the touched blocks that are over, oldest first; one settled just now waits for company."""
+        timeout_ms = int(self._settings.kafka.delivery_timeout_s * 1000)
+        until_ms = complete_until(read_marks(client, epoch), timing, timeout_ms) - timing.grace_ms
+        again_before_ms = self._clock.now_ms() - int(self._settings.sink.resettle_s * 1000)
+        return sorted(
+            (
+                block
+                for block, touch in self._memory.touched.items()
+                if (block.start_s + BLOCK_S) * 1000 <= until_ms
+                and (not touch.settled_before or touch.settled_ms <= again_before_ms)
+            ),
+            key=lambda block: (block.start_s, block.product_id),
+        )
+
+    # --- settling
+
+    def _settle_blocks(
+        self, client: Client, blocks: Sequence[Block], epochs: Collection[Epoch], timing: Timing
+    ) -> list[Difference]:
+        began = time.perf_counter()
+        touches = {block: self._memory.touched[block] for block in blocks}
+        lateness = lateness_parameters(epochs, timing)
+        # Before anything is written: what live metrics said, against what came in.
+        differences = compare(client, blocks, lateness, timing)
+        run = self._next_run(touches)
+        chosen = block_parameters(blocks)
+        client.command(query("settle_cells", events="chosen_events"), parameters={**chosen, "run": run})
+        totals = {
+            Block(row[0], int(row[1])): [int(value) for value in row[2:]]
+            for row in client.query(query("block_totals"), parameters={**chosen, **lateness}).result_rows
+        }
+        _write_differences(client, differences, run)
+        # Last: a block without this row is settled again.
+        self._write_settled(client, touches, totals, differences, run)
+        self._forget(touches, run)
+        _count(touches, differences, time.perf_counter() - began)
+        return differences
+
+    def _next_run(self, touches: Mapping[Block, Touch]) -> int:
+        now = self._clock.now_ms() << RUN_BITS | (time.perf_counter_ns() & ((1 << RUN_BITS) - 1))
+        return max(now, 1 + max(touch.last_run for touch in touches.values()))
+
+    def _write_settled(
+        self,
+        client: Client,
+        touches: Mapping[Block, Touch],
+        totals: Mapping[Block, list[int]],
+        differences: Sequence[Difference],
+        run: int,
+    ) -> None:
+        unexplained = Counter(item.block for item in differences if item.explanation == UNEXPLAINED)
+        found = Counter(item.block for item in differences)
+        now = moment(self._clock.now_ms())
+        rows = []
+        for block, touch in touches.items():
+            wrong = unexplained[block]
+            rows.append(
+                [
+                    *(block.product_id, moment(block.start_s * 1000), run, now, touch.rows, moment(touch.touched_ms)),
+                    *(_cause(touch), *totals.get(block, [0, 0, 0, 0]), found[block] - wrong, wrong),
+                ]
+            )
+        _insert(client, "settled_blocks", SETTLED_COLUMNS, rows)
+
+    def _forget(self, touches: Mapping[Block, Touch], run: int) -> None:
+        for block, touch in touches.items():
+            if self._memory.touched.get(block) == touch:
+                del self._memory.touched[block]
+            self._memory.hours[Hour(block.product_id, block.hour_s)] = run
+
+    # --- hours
+
+    def _roll_hours(self, client: Client) -> list[Hour]:
+        """Sum the hours that were settled and hold no block that waits."""
+        waiting = {Hour(block.product_id, block.hour_s) for block in self._memory.touched}
+        now_s = self._clock.now_ms() // 1000
+        due = [hour for hour in self._memory.hours if hour not in waiting and hour.start_s + HOUR_S <= now_s]
+        due = sorted(due, key=lambda hour: hour.start_s)[: self._settings.sink.settle_blocks]
+        if not due:
+            return []
+        run = max(self._memory.hours[hour] for hour in due)
+        parameters = {
+            "products": [hour.product_id for hour in due],
+            "hours": [hour.start_s for hour in due],
+            "from_s": due[0].start_s,
+            "until_s": due[-1].start_s + HOUR_S,
+            "run": run,
+        }
+        client.command(query("roll_hours"), parameters=parameters)
+        now = moment(self._clock.now_ms())
+        rows = [[hour.product_id, moment(hour.start_s * 1000), run, now] for hour in due]
+        _insert(client, "rolled_hours", ("product_id", "hour", "run", "rolled_at"), rows)
+        for hour in due:
+            del self._memory.hours[hour]
+        return due
+
+
+def _cause(touch: Touch) -> str:
+    return "touched" if touch.settled_before else "closed"
+
+
+def _count(touches: Mapping[Block, Touch], differences: Sequence[Difference], seconds: float) -> None:
+    SETTLE_SECONDS.observe(seconds)
+    for touch in touches.values():
+        SETTLE_BLOCKS.labels(_cause(touch)).inc()
+    for item in differences:
+        SETTLE_DIFFERENCES.labels("unexplained" if item.explanation == UNEXPLAINED else "explained").inc()
+        if item.explanation == UNEXPLAINED:
+            log.error(
+                "a live cell differs from its events and nothing explains it",
+                cell=item.cell._asdict(),
+                live_events=item.live_events,
+                recomputed_events=item.recomputed_events,
+            )
+
+
+def _write_differences(client: Client, differences: Sequence[Difference], run: int) -> None:
+    rows = [
+        [
+            *(item.block.product_id, moment(item.block.start_s * 1000), run, *item.cell[1:-1]),
+            moment(item.cell.minute_s * 1000),
+            *(item.live_events, item.recomputed_events, item.explanation, item.detail),
+        ]
+        for item in differences
+    ]
+    _insert(client, "settlement_differences", DIFFERENCE_COLUMNS, rows)
+
+
+def _insert(client: Client, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        client.insert(table, rows, column_names=columns, settings={"async_insert": 0})

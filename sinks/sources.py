@@ -1,0 +1,53 @@
+"""How far the store is complete: rows and cells of every source, and so which blocks are over."""
+
+from dataclasses import dataclass
+
+from runtime.clickhouse import Client
+from schemas.registry import Epoch
+from schemas.timing import Timing
+from schemas.topics import Topic
+from sinks.clickhouse.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMark:
+    """What the sink has stored of a source, and what the worker's cells in the store go up to. Times are Unix ms."""
+
+    stored_next: int = 0
+    stored_ms: int = 0
+    idle_ms: int = 0
+    """When it was last read to its end; 0: never."""
+    counted_next: int = 0
+    counted_ms: int = 0
+
+    def rows_until(self, timing: Timing, delivery_timeout_ms: int) -> int:
+        """Return up to when every event received is stored.
+
+        The watermark less the slack; or, read to its end, then less the time-out within which a record that was
+        stamped before may still arrive.
+        """
+        idle = self.idle_ms - delivery_timeout_ms if self.idle_ms else 0
+        return max(0, max(self.stored_ms, idle) - timing.slack_ms)
+
+    def cells_until(self, timing: Timing, delivery_timeout_ms: int) -> int:
+        """Return up to when every event received is counted in a cell that is stored."""
+        rows = self.rows_until(timing, delivery_timeout_ms)
+        if self.counted_next >= self.stored_next:
+            return rows
+        return min(rows, max(0, self.counted_ms - timing.slack_ms))
+
+
+def read_marks(client: Client, epoch: Epoch) -> dict[int, SourceMark]:
+    """Return the mark of each partition of *epoch*; a partition the sink has not seen has an empty one."""
+    parameters = {"topic": Topic.EVENTS.value, "epoch": epoch.number}
+    rows = client.query(query("source_marks"), parameters=parameters).result_rows
+    found = {int(row[0]): SourceMark(*(int(value) for value in row[1:])) for row in rows}
+    return {partition: found.get(partition, SourceMark()) for partition in range(epoch.partitions)}
+
+
+def complete_until(marks: dict[int, SourceMark], timing: Timing, delivery_timeout_ms: int) -> int:
+    """Return up to when rows and cells of every source are complete, Unix ms; 0 where one was never read.
+
+    Sources of earlier epochs do not count: nothing can come from them any more.
+    """
+    return min((mark.cells_until(timing, delivery_timeout_ms) for mark in marks.values()), default=0)
