@@ -55,6 +55,9 @@ END_TO_END = Histogram(
 )
 END_TO_END_MAX = Gauge("avenue_end_to_end_max_seconds", "Longest of the last minute")
 SETTLE_BLOCKS = Counter("avenue_settle_blocks_total", "Blocks settled, by why", ["cause"])
+SETTLE_DIFFERENCES = Counter(
+    "avenue_settle_differences_total", "Live cells that were not what their events come to", ["explanation"]
+)
 SETTLE_SECONDS = Histogram("avenue_settle_run_seconds", "One settlement run", buckets=_LATENCY_S)
 SETTLE_PENDING = Gauge("avenue_settle_pending_blocks", "Closed or marked blocks that wait")
 RECONCILE_DIFFERENCE = Gauge(
