@@ -129,9 +129,11 @@ def _print(summary: "Summary", *, as_json: bool) -> None:
         print(json.dumps(summary.as_json(), ensure_ascii=False))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("platform/flow", *(columns := sorted(summary.totals)))
+    columns = sorted(summary.totals)
+    # Names are folded, not cut: a narrow terminal must still tell the flows apart.
+    table = Table(Column("platform/flow", overflow="fold"), *columns)
     for name, counts in sorted(summary.outcomes.items()):
         table.add_row(name, *(str(counts[column] or "") for column in columns))
     table.add_section()
