@@ -5,6 +5,7 @@ Pure but for what it is given: the registry in force, the duplicate window, the 
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from producers.kept import keep_event, keep_unreadable, payload_text
 from producers.personal import find_personal_attribute, is_personal_id
 from producers.placing import Place, TimeWindow, place
 from registry.directory import Directory
-from schemas.event import CONSENT_KINDS, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
+from schemas.event import CONSENT_KINDS, EVENT_ID_PATTERN, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.fast import FastEvent
 from schemas.lines import RejectLine, StoredEvent
 from schemas.outcomes import RejectReason
@@ -27,6 +28,7 @@ from schemas.registry import Account
 from schemas.topics import partition_of
 
 _encode = msgspec.json.Encoder().encode
+_EVENT_ID = re.compile(EVENT_ID_PATTERN)
 # A consent change is the subject's word, wherever the device stood that passed it on.
 _CONSENT_HOLDS_DESPITE = frozenset(
     {RejectReason.UNKNOWN_PRODUCT, RejectReason.UNKNOWN_PLACEMENT, RejectReason.OUTSIDE_TRIAL}
@@ -270,7 +272,7 @@ class Intake:
         return keep_event(fields, self._hash)
 
     def _reject(self, fault: Fault, index: int, raw: bytes, kept: Mapping[str, Any]) -> Rejected:
-        event_id = "" if is_personal_id(fault.event_id) else fault.event_id
+        event_id = _harmless_id(fault.event_id)
         identity = hashlib.sha256(
             b"\0".join((self._account_id.encode(), self._flow.encode(), fault.reason.encode(), raw))
         )
@@ -305,6 +307,11 @@ _NOT_YOURS = "this account may not report this product; ask the avenue to add it
 _PERSONAL = (
     "holds personal data (a phone, identity or card number, or an e-mail address); send it as subject, or leave it out"
 )
+
+
+def _harmless_id(text: str) -> str:
+    """Return *text* where it is an event id that names nobody, else ''."""
+    return text if _EVENT_ID.match(text) and is_personal_id(text) is None else ""
 
 
 def _too_large(event: Any, size: int) -> Fault | None:

@@ -1,0 +1,158 @@
+"""The pydantic model and the Struct derived from it give the same verdict on the same bytes, hostile ones too."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from producers.decode import Decoded, Fault, decode_event
+from schemas.event import KINDS, PilotEvent, missing_field, parse_time_ms
+from schemas.fast import FastEvent, decode_fast
+from schemas.outcomes import RejectReason
+
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SOUND = {"event_id": "e-1", "kind": "exposure", "occurred_at": "2026-11-22T10:15:30.123+08:00", "product_id": "band"}
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=-(2**70), max_value=2**70),
+    st.floats(),
+    st.text(max_size=300),
+    st.sampled_from([0, -1, 5, 6, 86_400_000, 86_400_001, 10**12, 10**12 + 1, 2**53 - 1, 2**53, 1e15, 5.0, "ok", "OK"]),
+)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=70), inner, max_size=3)
+)
+attributes = st.dictionaries(st.text(max_size=70), scalars, max_size=35)
+times = st.one_of(
+    st.datetimes().map(lambda d: d.isoformat() + "Z"),
+    st.from_regex(
+        r"[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,10})?(Z|z|[+-][0-9]{2}:?[0-9]{2})?",
+        fullmatch=True,
+    ),
+    st.text(max_size=40),
+)
+events = st.fixed_dictionaries(
+    {
+        "event_id": st.one_of(st.from_regex(r"[A-Za-z0-9._:\-]{1,64}", fullmatch=True), anything),
+        "kind": st.one_of(st.sampled_from(KINDS), anything),
+        "occurred_at": times,
+    },
+    optional={
+        **{name: anything for name in PilotEvent.model_fields if name not in {"event_id", "kind", "occurred_at"}},
+        "attributes": attributes,
+        "occured_at": anything,
+    },
+)
+
+
+def model_accepts(raw: bytes) -> bool:
+    try:
+        PilotEvent.model_validate_json(raw)
+    except ValidationError:
+        return False
+    return True
+
+
+def struct_accepts(raw: bytes) -> bool:
+    try:
+        event = decode_fast(raw)
+        parse_time_ms(event.occurred_at)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return missing_field(event) is None
+
+
+def dumped(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=True).encode("utf-8", "surrogatepass")
+
+
+@given(events.map(dumped))
+@example(dumped({**SOUND, "rating": 5.0}))
+@example(dumped({**SOUND, "rating": True}))
+@example(dumped({**SOUND, "attributes": {"n": 2**53}}))
+@example(dumped({**SOUND, "attributes": {"n": 1e300}}))
+@example(dumped({**SOUND, "attributes": {"n": -0.0}}))
+@example(dumped({**SOUND, "event_id": "e-1\n"}))
+@example(dumped({**SOUND, "subject": "\ud800"}))
+@example(b'{"event_id":"a","event_id":"b","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"p"}')
+@settings(max_examples=600, deadline=None)
+def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
+    assert model_accepts(raw) == struct_accepts(raw)
+
+
+@given(st.binary(max_size=200))
+@example(b"[" * 100_000)
+@example(b'{"attributes":' * 50_000)
+@example(b'{"event_id":1e999}')
+@example(b"")
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_get_one_verdict_and_never_an_exception(raw: bytes) -> None:
+    assert model_accepts(raw) == struct_accepts(raw)
+    assert isinstance(decode_event(raw), Decoded | Fault)
+
+
+@given(events.map(dumped))
+@settings(max_examples=300, deadline=None)
+def test_decoding_refuses_exactly_what_the_model_refuses(raw: bytes) -> None:
+    decoded = decode_event(raw)
+    assert isinstance(decoded, Decoded) == model_accepts(raw)
+    if isinstance(decoded, Fault):
+        assert decoded.reason is not RejectReason.INTERNAL_ERROR
+
+
+def test_the_struct_has_the_model_s_fields_and_defaults() -> None:
+    assert FastEvent.__struct_fields__ == tuple(PilotEvent.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "field", "hint"),
+    [
+        ({"kind": "exposur"}, RejectReason.INVALID_VALUE, "kind", "did you mean exposure"),
+        ({"colour": 1}, RejectReason.UNKNOWN_FIELD, "colour", "attributes"),
+        ({"subjet": "x"}, RejectReason.UNKNOWN_FIELD, "subjet", "did you mean subject"),
+        ({"event_id": ""}, RejectReason.INVALID_VALUE, "event_id", "1 to 64"),
+        ({"occurred_at": "2026-11-22 10:15"}, RejectReason.INVALID_VALUE, "occurred_at", "RFC 3339"),
+        ({"product_id": None}, RejectReason.MISSING_FIELD, "placement_id", "placement_id or product_id"),
+        ({"kind": "use.completed"}, RejectReason.MISSING_FIELD, "outcome", "use.completed"),
+        ({"kind": "order.paid"}, RejectReason.MISSING_FIELD, "amount_fen", "order.paid"),
+        ({"kind": "rating.given"}, RejectReason.MISSING_FIELD, "rating", "rating.given"),
+        ({"rating": "five"}, RejectReason.INVALID_VALUE, "rating", "integer"),
+        ({"subject": "x" * 129}, RejectReason.INVALID_VALUE, "subject", "128"),
+        ({"attributes": {"a": [1]}}, RejectReason.INVALID_VALUE, "attributes", "attributes"),
+        ({"attributes": {str(n): n for n in range(33)}}, RejectReason.INVALID_VALUE, "attributes", "32"),
+    ],
+)
+def test_a_fault_names_the_field_and_the_way_out(
+    change: dict[str, Any], reason: RejectReason, field: str, hint: str
+) -> None:
+    fault = decode_event(dumped({**SOUND, **change}))
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.field) == (reason, field)
+    assert hint in fault.message
+
+
+def test_the_first_reason_in_order_is_named_where_several_hold() -> None:
+    fault = decode_event(dumped({"kind": "nonsense", "occured_at": "x", "event_id": "e-1"}))
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.field, fault.event_id) == (RejectReason.MISSING_FIELD, "occurred_at", "e-1")
+
+
+def test_null_in_an_optional_field_is_its_absence() -> None:
+    with_nulls = decode_event(dumped({**SOUND, "subject": None, "rating": None, "attributes": None}))
+    without = decode_event(dumped(SOUND))
+    assert isinstance(with_nulls, Decoded)
+    assert isinstance(without, Decoded)
+    assert with_nulls.event == without.event
+
+
+@given(st.datetimes(timezones=st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))))
+def test_times_become_the_same_milliseconds_as_in_the_standard_library(aware: datetime) -> None:
+    assert parse_time_ms(aware.isoformat()) == (aware - UNIX_EPOCH) // timedelta(milliseconds=1)
