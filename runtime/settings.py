@@ -122,6 +122,7 @@ class WorkerSettings(Group):
     reject_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5, description="undecodable share of recent lines above which the worker stops and pages"
     )
+    stuck_s: Seconds = Field(60.0, description="records wait and none is taken in: the worker ends, to be started anew")
 
 
 class SinkSettings(Group):
@@ -149,6 +150,8 @@ class ReportSettings(Group):
     max_points: Positive = Field(100_000, description="points of one metrics answer")
     export_rows: Positive = Field(50_000_000, description="rows of one export")
     queries: Positive = Field(4, description="queries at once; one client a thread")
+    live_every_s: Seconds = Field(1.0, description="a trial that is watched is looked up this often, for all who watch")
+    live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
 
 
 class StackSettings(Group):

@@ -1,0 +1,43 @@
+"""Keeps the libraries' logs readable: in a broker outage each worker would log more than a thousand errors."""
+
+import logging
+import time
+
+LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+EVERY_S = 30.0
+MAX_KINDS = 1000
+
+
+class OncePerWhile(logging.Filter):
+    """Lets one line of a kind through per while and says how many like it were held back; ours always pass.
+
+    A kind is a logger and a message's template. The clock is monotonic.
+    """
+
+    def __init__(self, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether *record* is to be written."""
+        if record.name.split(".", 1)[0] not in LIBRARIES:
+            return True
+        if len(self._kinds) > MAX_KINDS:
+            self._kinds.clear()
+        kind, now = (record.name, str(record.msg)[:80]), time.monotonic()
+        since, held = self._kinds.get(kind, (float("-inf"), 0))
+        if now - since < self._every_s:
+            self._kinds[kind] = (since, held + 1)
+            return False
+        self._kinds[kind] = (now, 0)
+        if held:
+            record.msg = f"{record.msg} [and {held} like it before]"
+        return True
+
+
+def calm_libraries() -> None:
+    """Hold back repeated lines of the libraries, in every handler there is."""
+    once = OncePerWhile()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(once)

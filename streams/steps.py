@@ -1,0 +1,167 @@
+"""What a record does to a source's state, and which rows are to be sent: pure, total, and the hot path.
+
+Every line of a record gets exactly one outcome: counted, repeated, late, disordered or rejected. Nothing here raises
+on what a record holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from runtime.kafka import LogRecord
+from schemas.cells import CellRow, ProgressRow, SourceRow
+from schemas.codec import decode_counted_lines
+from schemas.foreign import position_reject, read_foreign, split_lines
+from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, RejectLine
+from schemas.timing import MINUTE_MS, minute_of
+from streams.state import Cell, Outcome, SourceState, Tally
+
+NOBODY = ""
+"""The account of a line that cannot be read."""
+
+
+def take_record(state: SourceState, record: LogRecord) -> tuple[RejectLine, ...]:
+    """Take *record*, the next of its source, into *state*; return the rejects of the lines that are no events."""
+    events, rejects = read_record(record, state.epoch)
+    offset = record.offset
+    state.advance(offset, record.timestamp_ms)
+    outcomes, account, counts = state.outcomes, None, state.outcomes
+    for event in events:
+        if event.account_id != account:
+            account = event.account_id
+            counts = _touched_tally(state, account, offset).counts
+        outcome = _take_event(state, event, offset)
+        counts[outcome] += 1
+        outcomes[outcome] += 1
+    if rejects:
+        _touched_tally(state, NOBODY, offset).counts["rejected"] += len(rejects)
+        outcomes["rejected"] += len(rejects)
+    return rejects
+
+
+def read_record(record: LogRecord, epoch: int) -> tuple[list[CountedEvent], tuple[RejectLine, ...]]:
+    """Return the events of *record* in order, and a reject for each line that is none.
+
+    A record of our gateway's is decoded at once; a foreign one, or one that does not decode, line by line.
+    """
+    if is_ours(record.headers):
+        try:
+            return decode_counted_lines(record.value), ()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # some line is damaged; below, each gets its own verdict
+    events: list[CountedEvent] = []
+    rejects: list[RejectLine] = []
+    place = (epoch, record.partition, record.offset)
+    for index, line in split_lines(record.value):
+        event = read_foreign(line)
+        if event is None:
+            rejects.append(position_reject(place, index, line, received_ms=max(0, record.timestamp_ms)))
+        else:
+            events.append(event)
+    return events, tuple(rejects)
+
+
+def is_ours(headers: Mapping[str, bytes]) -> bool:
+    """Tell whether a record with these *headers* was written by our gateway."""
+    return HEADER_ACCOUNTS in headers and headers.get(HEADER_SCHEMA) == SCHEMA_VERSION
+
+
+def _take_event(state: SourceState, event: CountedEvent, offset: int) -> Outcome:
+    occurred_ms = event.occurred_ms
+    minute_ms = occurred_ms - occurred_ms % MINUTE_MS
+    if minute_ms > state.ahead_ms:
+        # Further ahead than the gateway lets in. Its id is not noted either: a rebuild might not come to see it.
+        return "disordered"
+    mark, ids = state.watermark_ms, state.ids
+    key = f"{event.account_id}\n{event.event_id}"
+    sight_ms = ids.pop(key, None)
+    ids[key] = mark
+    if sight_ms is not None and mark - sight_ms <= state.span_ms:
+        return "repeated"
+    if event.received_ms > minute_ms + MINUTE_MS + state.timing.grace_ms:
+        return "late"
+    if minute_ms < state.closed_ms:
+        return "disordered"
+    if minute_ms >= state.floor_ms:
+        _touched_cell(state, event, minute_ms, offset).add(event)
+    return "counted"
+
+
+def _touched_cell(state: SourceState, event: CountedEvent, minute_ms: int, offset: int) -> Cell:
+    cells = state.cells.get(minute_ms)
+    if cells is None:
+        cells = state.cells[minute_ms] = {}
+    key = (event.product_id, event.trial_id, event.platform, event.placement_id, event.arm, event.kind)
+    cell = cells.get(key)
+    if cell is None:
+        cell = cells[key] = Cell(event, minute_ms, event.occurred_ms, event.occurred_ms)
+    cell.version = offset
+    if not cell.dirty:
+        cell.dirty = True
+        state.dirty_cells.append(cell)
+    return cell
+
+
+def _touched_tally(state: SourceState, account: str, offset: int) -> Tally:
+    # The minute of the watermark, not of the line: it never goes back, so a tally is touched by one run of offsets.
+    minute_ms = minute_of(state.watermark_ms)
+    tallies = state.tallies.setdefault(minute_ms, {})
+    tally = tallies.get(account)
+    if tally is None:
+        tally = tallies[account] = Tally(account, minute_ms)
+    tally.version = offset
+    if not tally.dirty:
+        tally.dirty = True
+        state.dirty_tallies.append(tally)
+    return tally
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What one flush sends for one source: everything touched since the last, and how far that goes."""
+
+    epoch: int
+    partition: int
+    cells: list[CellRow]
+    progress: list[ProgressRow]
+    source: SourceRow
+    closed_minutes: list[int] = field(default_factory=list)
+    closed_tallies: list[int] = field(default_factory=list)
+
+
+def cut_rows(state: SourceState) -> Cut | None:
+    """Return the rows that are due and mark them as cut; None where nothing has come since the last cut.
+
+    The rows do not change when the state moves on.
+    """
+    if state.told_offset == state.next_offset:
+        return None
+    cut = Cut(
+        epoch=state.epoch,
+        partition=state.partition,
+        cells=[cell.row(state.epoch, state.partition) for cell in state.dirty_cells],
+        progress=[tally.row(state.epoch, state.partition) for tally in state.dirty_tallies],
+        source=state.source_row(),
+        closed_minutes=[minute for minute in state.cells if minute < state.closed_ms],
+        closed_tallies=[minute for minute in state.tallies if minute < minute_of(state.watermark_ms)],
+    )
+    for cell in state.dirty_cells:
+        cell.dirty = False
+    for tally in state.dirty_tallies:
+        tally.dirty = False
+    state.dirty_cells.clear()
+    state.dirty_tallies.clear()
+    state.told_offset = state.next_offset
+    return cut
+
+
+def forget_closed(state: SourceState, cut: Cut) -> None:
+    """Forget what was closed when *cut* was made; to be called when the broker has confirmed all of its rows.
+
+    Nothing can have touched it since: a closed minute takes no event, a past minute of receipt no record.
+    """
+    for minute in cut.closed_minutes:
+        state.cells.pop(minute, None)
+    for minute in cut.closed_tallies:
+        state.tallies.pop(minute, None)
