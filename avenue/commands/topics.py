@@ -1,12 +1,13 @@
-"""`avenue topics list`: what is on the topics."""
+"""`avenue topics list|resize`: what is on the topics, and another number of partitions."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avenue.cluster import cluster_settings, exit_codes
+from avenue.cluster import cluster_settings, command_settings, exit_codes
 
 if TYPE_CHECKING:
     from avenue.topic_state import TopicState
@@ -32,6 +33,30 @@ def list_topics(*, home: Home = None, as_json: AsJson = False) -> None:
     print(f"{'topic':22}{'partitions':>11}{'records':>12}{'size':>12}  {'kept':12}epoch")
     for state in states:
         print(_line(state))
+
+
+@group.command(epilog="Example:\n\n    avenue topics resize 8\n\nStop `avenue up` (or all roles) first.")
+def resize(
+    partitions: Annotated[int, typer.Argument(help="Partitions of pilot-events.v1 from now on.", min=1, max=1024)],
+    *,
+    home: Home = None,
+    quiet: Annotated[float, typer.Option(help="Seconds in which nothing may be published.", min=0)] = 20.0,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a new epoch with another number of partitions, once nothing publishes and everything is read."""
+    from avenue.embedded.offline import offline_cluster
+    from avenue.resize import resize as begin
+
+    with exit_codes(), offline_cluster(command_settings(home), say=_say) as settings:
+        epoch = begin(settings, partitions, quiet_s=quiet, say=_say)
+    if as_json:
+        print(epoch.model_dump_json())
+    else:
+        print(f"epoch {epoch.number} begins with {epoch.partitions} partitions")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _line(state: "TopicState") -> str:

@@ -37,7 +37,9 @@ class StopSignal:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Take the signals over, and give them back at the end."""
-        before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        # A closed terminal asks to drain too, unless it was started so as to outlive it (nohup).
+        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        before = {number: signal.signal(number, self._take) for number in (*_SIGNALS, *hang_up)}
         try:
             yield
         finally:

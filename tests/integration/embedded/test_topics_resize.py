@@ -1,0 +1,92 @@
+"""`avenue topics resize` on a real broker: refused while anything is under way, else a new epoch."""
+
+import pytest
+
+from avenue.embedded.broker import Broker
+from avenue.resize import resize
+from avenue.topic_state import read_group, read_topics
+from registry.epochs import ensure_topics_and_epoch
+from runtime.errors import ConfigurationError
+from runtime.kafka import TopicPartition, commit_offsets, make_consumer, make_producer
+from runtime.settings import Settings
+from schemas.registry import Epoch
+from schemas.topics import Group, Topic
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def settings(private_broker: Broker) -> Settings:
+    settings = Settings(kafka=private_broker.settings())
+    ensure_topics_and_epoch(settings)
+    return settings
+
+
+def test_a_resize_is_refused_until_all_is_read(settings: Settings) -> None:
+    publish(settings, 3)
+    with pytest.raises(ConfigurationError, match="the worker has read nothing: start it again"):
+        resized(settings, 6)
+
+    read_all(settings, Group.WORKER)
+    with pytest.raises(ConfigurationError, match="the sink has read nothing"):
+        resized(settings, 6)
+
+    with pytest.raises(ConfigurationError, match="has 4 partitions already"):
+        resized(settings, 4)
+    assert partitions_of(settings)[Topic.EVENTS] == 4
+
+
+def test_a_publish_while_it_watches_makes_it_refuse(settings: Settings) -> None:
+    for group in (Group.WORKER, Group.SINK):
+        read_all(settings, group)
+
+    with pytest.raises(ConfigurationError, match="somebody still publishes"):
+        resize(settings, 6, quiet_s=0.01, say=lambda _line: publish(settings, 1))
+
+
+def test_a_new_epoch_begins_with_the_new_partitions_and_without_old_offsets(settings: Settings) -> None:
+    publish(settings, 3)
+    for group in (Group.WORKER, Group.SINK):
+        read_all(settings, group)
+
+    epoch = resized(settings, 6)
+
+    assert (epoch.number, epoch.partitions) == (2, 6)
+    assert partitions_of(settings) == {Topic.EVENTS: 6, Topic.METRICS: 6}
+    assert ensure_topics_and_epoch(settings) == epoch
+    # Else a reader would skip what comes first on the new topic.
+    publish(settings, 2)
+    assert read_group(settings, Group.SINK, Topic.EVENTS).lag is None
+
+
+def test_a_smaller_number_is_possible_since_the_topic_is_made_anew(settings: Settings) -> None:
+    for group in (Group.WORKER, Group.SINK):
+        read_all(settings, group)
+
+    assert resized(settings, 2).partitions == 2
+    assert partitions_of(settings) == {Topic.EVENTS: 2, Topic.METRICS: 4}
+
+
+def resized(settings: Settings, partitions: int) -> Epoch:
+    return resize(settings, partitions, quiet_s=0, say=lambda _line: None)
+
+
+def publish(settings: Settings, count: int) -> None:
+    producer = make_producer(settings.kafka, client_id="test")
+    for _ in range(count):
+        producer.send(Topic.EVENTS, b"{}", partition=0).get(timeout=10)
+    producer.close()
+
+
+def read_all(settings: Settings, group: Group) -> None:
+    """Commit the end of the events' topic for *group*, and leave it."""
+    consumer = make_consumer(settings.kafka, client_id="test", group_id=group)
+    parts = [TopicPartition(Topic.EVENTS, number) for number in range(4)]
+    consumer.assign(parts)
+    commit_offsets(consumer, consumer.end_offsets(parts), timeout_s=10)
+    consumer.close(autocommit=False)
+
+
+def partitions_of(settings: Settings) -> dict[Topic, int]:
+    found = {state.topic: state.partitions for state in read_topics(settings)}
+    return {topic: found[topic] for topic in (Topic.EVENTS, Topic.METRICS)}
