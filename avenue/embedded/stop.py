@@ -1,10 +1,13 @@
 """TERM and INT as a state that loops look at; while a step blocks, as an exception that ends it."""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+# `timeout`, `uv run` and others pass on what the terminal has already sent: one wish, two signals.
+SAME_S = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -15,19 +18,17 @@ class StopAsked(BaseException):
 class StopSignal:
     """Counts TERM and INT: one asks to drain, a second one to hurry."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.hurry = False
+        """Whether the end was asked for again."""
+        self._asked_at: float | None = None
+        self._now = now
         self._raise = False
 
     @property
     def asked(self) -> bool:
         """Whether the end was asked for."""
-        return self.count > 0
-
-    @property
-    def hurry(self) -> bool:
-        """Whether it was asked for again."""
-        return self.count > 1
+        return self._asked_at is not None
 
     def check(self) -> None:
         """Raise `StopAsked` if the end was asked for."""
@@ -39,7 +40,7 @@ class StopSignal:
         """Take the signals over, and give them back at the end."""
         # A closed terminal asks to drain too, unless it was started so as to outlive it (nohup).
         hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-        before = {number: signal.signal(number, self._take) for number in (*_SIGNALS, *hang_up)}
+        before = {number: signal.signal(number, self.take) for number in (*_SIGNALS, *hang_up)}
         try:
             yield
         finally:
@@ -56,8 +57,12 @@ class StopSignal:
         finally:
             self._raise = False
 
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
+    def take(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Note that a signal came."""
+        if self._asked_at is None:
+            self._asked_at = self._now()
+        elif self._now() - self._asked_at > SAME_S:
+            self.hurry = True
         if self._raise:
             self._raise = False
             raise StopAsked
