@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -24,7 +23,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
 from schemas.lines import StoredEvent
-from schemas.registry import AccessKey, Epoch
+from schemas.registry import AccessKey, Epoch, OpeningHours, Registry
 from schemas.timing import block_of
 from schemas.topics import Topic, partition_of
 from tests.reading_world import DAY, HOUR, PARTITIONS, World, at, cells_of
@@ -56,7 +55,7 @@ BY_HOUR = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 7, 10, 8, 6, 6, 7, 9, 11, 10, 7, 4, 
 
 def street() -> Directory:
     """Return the demo's registry with a key of every scope and one epoch."""
-    registry = load_registry(REGISTRY_FILE)
+    registry = _from_the_first(load_registry(REGISTRY_FILE))
     began = datetime.fromtimestamp(FIRST / 1000, UTC)
     keys = [
         AccessKey(
@@ -78,6 +77,20 @@ def street() -> Directory:
         began_at=began,
     )
     return Directory(version=1, registry=registry, keys={k.sha256: k for k in keys}, epochs=(epoch,))
+
+
+def _from_the_first(registry: Registry) -> Registry:
+    """Let trials and placements begin when life does: before it nothing was due."""
+    first = datetime.fromtimestamp(FIRST / 1000, UTC)
+    return registry.model_copy(
+        update={
+            "trials": [trial.model_copy(update={"starts": first, "planned_units": 90}) for trial in registry.trials],
+            "placements": [
+                placement.model_copy(update={"from_": first, "hours": OpeningHours(opens="08:00", closes="22:00")})
+                for placement in registry.placements
+            ],
+        }
+    )
 
 
 class Life:
@@ -104,7 +117,7 @@ class Life:
             occurred_ms=at_ms,
             received_ms=at_ms + 700,
             delivery_id="d-1",
-            attributes=msgspec.Raw(b"{}"),
+            attributes={},
             **fields,
         )
 
@@ -158,7 +171,9 @@ class Life:
             if rng.random() < 0.05:
                 found.append(self.event(placement_id, "order.refunded", done_ms + HOUR, amount_fen=amount, **who))
         if outcome == "ok" and rng.random() < 0.2:
-            found.append(self.event(placement_id, "rating.given", done_ms + 60_000, rating=rng.choice([3, 4, 5, 5]), **who))
+            found.append(
+                self.event(placement_id, "rating.given", done_ms + 60_000, rating=rng.choice([3, 4, 5, 5]), **who)
+            )
         return found
 
 
@@ -195,7 +210,9 @@ class Street(World):
         partitions = {partition_of(product, PARTITIONS) for product in self.directory.products}
         marks = {"watermark_ms": until_ms, "read_to_end_ms": until_ms, "next_offset": self.offset}
         place = {"topic": Topic.EVENTS.value, "epoch": 1}
-        writer.write(joined(Table.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}")
+        writer.write(
+            joined(Table.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}"
+        )
         source = {"epoch": 1, "version": self.offset, "next_offset": self.offset, "watermark_ms": until_ms}
         writer.write(joined(Table.SOURCES, [source | {"partition": p} for p in partitions]), token=f"s{until_ms}")
 

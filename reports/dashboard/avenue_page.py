@@ -1,4 +1,4 @@
-"""The street as a strip: where each placement stands, what it reports, laid out so that labels do not cover each other."""
+"""The street as a strip: where each placement stands and what it reports, laid out so that no label covers another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ class AvenuePage:
         ours = place.state != "occupied"
         formats = Formats(self.words)
         product = self.directory.products.get(place.product_id)
-        zone = f" · {place.zone}" if place.zone and ours else ""
+        zone = f" ({place.zone})" if place.zone and ours else ""
         return {
             "metre": formats.whole(place.metre),
             "side": self.words.say("North side") if place.side == "north" else self.words.say("South side"),

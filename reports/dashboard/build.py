@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reports.dashboard import catalogue
+from reports.dashboard.catalogue import compile_all
 from runtime.errors import ConfigurationError
 
 HERE = Path(__file__).parent
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="build even where nothing has changed")
     options = parser.parse_args(arguments)
     try:
-        catalogue.compile_all(force=options.force)
+        compile_all(force=options.force)
         built = build(force=options.force)
         if options.check:
             check()

@@ -1,10 +1,11 @@
-"""Keep the catalogues: one for templates, Python and TypeScript. `python -m reports.dashboard.catalogue` renews the .po files.
+"""Keep the catalogues, one for templates, Python and TypeScript: `python -m reports.dashboard.catalogue` renews them.
 
 The message in the source is the English text, so English is filled in here; Chinese is written by hand in its .po file.
 """
 
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -17,6 +18,19 @@ from reports.dashboard.language import DOMAIN, LANGUAGES, LOCALE_FOLDER, LOCALES
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None, "t": None}
+# Headers that change with each run or name nobody, and say nothing to a translator.
+_NOISE = tuple(
+    f'"{name}:'.encode()
+    for name in (
+        "Project-Id-Version",
+        "Report-Msgid-Bugs-To",
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Last-Translator",
+        "Language-Team",
+        "Generated-By",
+    )
+)
 _SORTS = (
     ("templates/*.html", "jinja2.ext:babel_extract"),
     ("*.py", "python"),
@@ -60,9 +74,10 @@ def renew() -> None:
                 message.string = message.id
         path = po_path(language)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            # No line numbers and no dates: they would change with every edit, and say nothing to a translator.
-            write_po(file, kept, width=110, include_lineno=False, sort_output=True, omit_header=False)
+        kept.header_comment = f"# The dashboard in {language}. Renewed by `python -m reports.dashboard.catalogue`."
+        buffer = BytesIO()
+        write_po(buffer, kept, width=110, include_lineno=False, sort_output=True)
+        path.write_bytes(b"".join(line for line in buffer.getvalue().splitlines(True) if not line.startswith(_NOISE)))
 
 
 def compile_all(*, force: bool = False) -> None:

@@ -55,7 +55,7 @@ class Speech:
     def say(self, message: str, /, **values: object) -> str:
         """Return *message*, English in the source, in this language, with *values* in its %(name)s places."""
         text = self.catalogue.gettext(message)
-        return text % values if values else text
+        return text % values
 
     def count(self, singular: str, plural: str, n: int, /, **values: object) -> str:
         """Return the form of a message that fits *n*, with *values* in its %(name)s places."""
@@ -73,7 +73,8 @@ def speech(language: Language) -> Speech:
         catalogue = gettext.translation(DOMAIN, LOCALE_FOLDER, [LOCALES[language]])
     except OSError as error:
         raise ConfigurationError(
-            f"the dashboard's {language} catalogue is not compiled; run `make setup`, or `python -m reports.dashboard.build`"
+            f"the dashboard's {language} catalogue is not compiled; "
+            "run `make setup`, or `python -m reports.dashboard.build`"
         ) from error
     return Speech(language, catalogue)
 

@@ -38,7 +38,7 @@ def placement_name(placement_id: str, directory: Directory, words: Speech) -> st
     placement = directory.placements.get(placement_id)
     if placement is None:
         return placement_id or words.say("No placement")
-    return f"{placement_id} · {placement.zone}" if placement.zone else placement_id
+    return f"{placement_id} ({placement.zone})" if placement.zone else placement_id
 
 
 def split_name(by: Mapping[str, str], directory: Directory, words: Speech) -> str:

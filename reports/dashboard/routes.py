@@ -1,5 +1,6 @@
 """The dashboard's routes: `page_routes(reading)` is all that a server needs to add."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Router
@@ -7,12 +8,16 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
+from reports.api.problems import not_found
+from reports.api.watching import WatchReads
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.render import Page, PageRequest, Pages
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
 from reports.reading import Reading, TooBusyError
+
+PROGRAMS = ("/v1/", "/in/")
 
 
 def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
@@ -25,6 +30,7 @@ def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
     router = Router(
         path="/",
         route_handlers=handlers,
+        middleware=[WatchReads()],
         exception_handlers={
             SignInNeededError: lambda request, _: ask_to_sign_in(request, pages),
             NotFoundException: lambda request, _: _error(request, pages, 404),
@@ -35,9 +41,20 @@ def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
     return [asset_route(pages.assets), router]
 
 
-def unknown_page(request: PageRequest, pages: Pages) -> Response[Any]:
-    """Return the page for an address that leads nowhere, the same as for somebody else's trial."""
-    return _error(request, pages, 404)
+def unknown_address(reading: Reading) -> Callable[[PageRequest, Exception], Response[Any]]:
+    """Return the application's handler of 404: a page for browsers, a problem for programs.
+
+    It is the same page as for somebody else's trial. Programs are who asks for JSON, or below `/v1` and `/in`.
+    """
+    pages = Pages(reading, load_assets())
+
+    def answer(request: PageRequest, error: Exception) -> Response[Any]:
+        browser = "text/html" in request.headers.get("accept", "")
+        if browser and not request.url.path.startswith(PROGRAMS):
+            return _error(request, pages, 404)
+        return not_found(request, error)
+
+    return answer
 
 
 def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:

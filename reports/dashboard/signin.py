@@ -1,7 +1,7 @@
 """Signing in with an access key, and out again."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from litestar import get, post
@@ -9,13 +9,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect, Response
 
 from reports.api.auth import SESSION_COOKIE, SendingKeyError, UnauthorizedError, reader_of, session_cookie
+from reports.api.watching import READER
 from reports.dashboard.render import HEADERS, Page, PageRequest, Pages, local_path
 from reports.reading import Reading
 from reports.scope import Reader, reader_of_key
 
 FORM_BYTES = 4096
 """A key and a path; anything longer is no sign-in."""
-SEE_OTHER = 303
+SEE_OTHER: Final = 303
 PAGE = "sign_in.html"
 
 
@@ -26,9 +27,12 @@ class SignInNeededError(Exception):
 def signed_in(request: PageRequest, reading: Reading) -> Reader:
     """Return who is signed in; the key is checked against the registry in force. Raises `SignInNeededError`."""
     try:
-        return reader_of(request, reading)
+        reader = reader_of(request, reading)
     except (UnauthorizedError, SendingKeyError) as error:
         raise SignInNeededError from error
+    # For the audit log: who read which page.
+    request.scope["state"][READER] = reader
+    return reader
 
 
 def maybe_signed_in(request: PageRequest, reading: Reading) -> Reader | None:

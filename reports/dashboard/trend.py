@@ -60,7 +60,7 @@ class TrendPick:
         """Return the pick that the address's *query* asks for."""
         metric = next((m for m in METRICS if m == query.get("metric")), primary)
         by = next((d for d in DIMENSIONS if d == query.get("by", "arm")), None)
-        length = next((r for r in RANGES if r == query.get("range")), "7d")
+        length: Range = next((r for r in RANGES if r == query.get("range")), "28d")
         allowed = _STEPS[length]
         step = next((s for s in STEPS if s == query.get("step") and s in allowed), allowed[0])
         return cls(metric=metric, by=by, range=length, step=step, compare=query.get("compare") == "1")

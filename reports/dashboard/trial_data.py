@@ -21,6 +21,7 @@ from reports.queries.model import (
     Total,
     TotalsQuestion,
 )
+from reports.science.readout import Readout, readout
 from reports.spans import step_start
 from schemas.registry import MetricId, Trial
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -51,6 +52,8 @@ class TrialData:
     freshness: Freshness
     health: tuple[HealthLine, ...]
     now: NowAnswer
+    readout: Readout
+    """Of the primary metric and the guardrails."""
     whole: Mapping[MetricId, Total]
     by_arm: tuple[Total, ...]
     by_platform: tuple[Total, ...]
@@ -77,6 +80,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         freshness=freshness.freshness(context, trial_id, interval),
         health=health.health(context, trial_id),
         now=now.now(context, trial_id, NOW_MINUTES),
+        readout=readout(context, trial_id, judged_by(context.directory.trials[trial_id])),
         whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},
         by_arm=totals.totals(context, TotalsQuestion(trial_id, metrics, interval, by=("arm",))),
         by_platform=totals.totals(context, TotalsQuestion(trial_id, BY_PLATFORM, interval, by=("platform",))),
@@ -87,6 +91,11 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         ledger_interval=ledger_interval,
         trend=trend(context, trial_id, pick),
     )
+
+
+def judged_by(trial: Trial) -> tuple[MetricId, ...]:
+    """Return the metrics that *trial* is judged by, which were fixed before its start."""
+    return tuple(dict.fromkeys([trial.primary_metric, *trial.guardrails]))
 
 
 def _sparks(

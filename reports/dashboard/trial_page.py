@@ -8,8 +8,11 @@ from reports.dashboard.drawing import bars, spark
 from reports.dashboard.formats import Formats
 from reports.dashboard.language import Speech
 from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
+from reports.dashboard.readout_page import ReadoutPage
+from reports.dashboard.render import as_json
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
+from reports.dashboard.words import KINDS
 from reports.metrics import METRICS
 from reports.queries.model import Freshness, Presence, Total
 from reports.spans import iso
@@ -17,6 +20,13 @@ from schemas.registry import MetricId, Trial, epoch_ms
 from schemas.timing import DAY_MS, HOUR_MS
 
 NOW_HEIGHT = 40
+# A funnel's completions are the ok ones, so its steps are called as the metrics are.
+_FUNNEL_NAMES: dict[str, MetricId] = {
+    "exposure": "exposures",
+    "use.started": "starts",
+    "use.completed": "completions",
+    "order.paid": "orders",
+}
 
 
 def trial_state(trial: Trial, now_ms: int) -> str:
@@ -90,6 +100,7 @@ class TrialPage:
             "health": [(line, self.words.pick(line)) for line in data.health],
             "now": self._now(),
             "waiting": self._waiting(),
+            "readout": ReadoutPage(data.readout, data.trial, data.directory, self.words).values(),
             "figures": self._figures(),
             "platforms": self._platforms(),
             "funnels": self._funnels(),
@@ -133,6 +144,7 @@ class TrialPage:
                 )
             ),
             "height": NOW_HEIGHT,
+            "names": as_json({kind: kind_name(kind, self.words) for kind in KINDS}),
             "kinds": [(kind_name(kind.kind, self.words), formats.whole(kind.events)) for kind in most],
         }
 
@@ -145,8 +157,14 @@ class TrialPage:
         )
         target = {"placement_id": placed.placement_id} if placed else {"product_id": self.data.trial.product}
         account = placed.account_id if placed and placed.account_id else "ACCOUNT"
-        ((name, value),) = target.items()
-        event = f'{{"event_id":"first-event","kind":"interaction","occurred_at":"{iso(self.data.now_ms // 1000 * 1000)}","{name}":"{value}"}}'
+        event = as_json(
+            {
+                "event_id": "first-event",
+                "kind": "interaction",
+                "occurred_at": iso(self.data.now_ms // 1000 * 1000),
+                **target,
+            }
+        )
         return {
             "issue": f"avenue key issue --scope account:{account}",
             "send": f"curl -sS {self.base_url}/v1/events \\\n"
@@ -218,7 +236,7 @@ class TrialPage:
                 "name": arm_name(funnel.by.get("arm", ""), self.words),
                 "steps": [
                     {
-                        "name": kind_name(step.kind, self.words),
+                        "name": self.words.pick(METRICS[_FUNNEL_NAMES[step.kind]].name),
                         "people": self._formats.whole(step.subjects),
                         "events": self._formats.whole(step.events),
                         "share": self._formats.percent(step.share) if step.share is not None else "",

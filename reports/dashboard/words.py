@@ -42,7 +42,6 @@ SCRIPT_TEXTS: tuple[str, ...] = (
     N_("Paused: the connection was lost. Reload the page to try again."),
     N_("n"),
     N_("may still change"),
-    N_("No value here: nothing came to compute it from."),
     N_("Loading…"),
     N_("This could not be loaded. The numbers in the table below still hold."),
     N_("Copied"),
@@ -102,7 +101,8 @@ REASONS: Mapping[RejectReason, ReasonText] = {
     RejectReason.OCCURRED_AT_IN_FUTURE: ReasonText(
         N_("The event lies in the future"),
         N_(
-            "occurred_at is more than 5 minutes ahead of the server: the clock of the device is wrong, or local time was sent as UTC."
+            "occurred_at is more than 5 minutes ahead of the server: the clock of the device is wrong, or local time "
+            "was sent as UTC."
         ),
         N_("Set the device's clock by NTP and send the real offset, +08:00 in Shanghai."),
     ),
@@ -115,14 +115,15 @@ REASONS: Mapping[RejectReason, ReasonText] = {
         N_("No such product"),
         N_("product_id is in no entry of the registry, often a test id or another spelling."),
         N_(
-            "Use the id from the registry. Once a missing product is registered, the operator can replay the kept rejects."
+            "Use the id from the registry. Once a missing product is registered, the operator can replay the kept "
+            "rejects."
         ),
     ),
     RejectReason.UNKNOWN_PLACEMENT: ReasonText(
         N_("No such placement"),
         N_(
-            "placement_id is not registered, or the device, shop or room that the platform names matches no placement of "
-            "this account."
+            "placement_id is not registered, or the device, shop or room that the platform names matches no placement "
+            "of this account."
         ),
         N_(
             "Register the placement, or correct its match keys; afterwards a replay turns the kept rejects into events."
@@ -131,10 +132,12 @@ REASONS: Mapping[RejectReason, ReasonText] = {
     RejectReason.OUTSIDE_TRIAL: ReasonText(
         N_("Outside the trial's time"),
         N_(
-            "Place and product are known, but at occurred_at neither the trial nor its baseline was running, or the placement was not there."
+            "Place and product are known, but at occurred_at neither the trial nor its baseline was running, or the "
+            "placement was not there."
         ),
         N_(
-            "Check the clock first. If the trial or placement was meant to run then, correct its times in the registry and replay."
+            "Check the clock first. If the trial or placement was meant to run then, correct its times in the registry "
+            "and replay."
         ),
     ),
     RejectReason.NOT_YOUR_PRODUCT: ReasonText(
@@ -167,8 +170,8 @@ REASONS: Mapping[RejectReason, ReasonText] = {
         N_("The platform's message has no counterpart here"),
         N_("The message was signed correctly, but its type is not one that the trial counts."),
         N_(
-            "Unsubscribe from the type in the platform's console, or ask the operator to map it with message_types; kept "
-            "rejects can then be replayed."
+            "Unsubscribe from the type in the platform's console, or ask the operator to map it with message_types; "
+            "kept rejects can then be replayed."
         ),
     ),
     RejectReason.INTERNAL_ERROR: ReasonText(

@@ -1,13 +1,18 @@
 // The live counter: server-sent events of the trial, drawn into what the server rendered.
 import { t, whole } from "./texts";
 
+/** The fields of an answer of /v1/trials/{id}/live that are shown. */
 interface LiveCounts {
   readonly events: number;
   readonly subjects: number;
   readonly kinds: Readonly<Record<string, number>>;
   readonly minutes: readonly (readonly [string, number])[];
+  /** When the latest event occurred, in Shanghai's time. */
   readonly last: string | null;
 }
+
+const HOUR_AND_MINUTE = [11, 16] as const;
+const TIME_OF_DAY = [11, 19] as const;
 
 /** Follows the trial named by data-live; *landed* is called whenever the counts have moved. */
 export function live(landed: () => void): void {
@@ -38,15 +43,14 @@ export function live(landed: () => void): void {
     }
     before = event.data;
   };
-  source.addEventListener("message", take);
-  source.addEventListener("counts", take as EventListener);
+  source.addEventListener("counts", take);
   addEventListener("pagehide", () => source.close());
 }
 
 function show(section: HTMLElement, counts: LiveCounts): void {
   set(section, "[data-live-events]", whole(counts.events));
   set(section, "[data-live-subjects]", whole(counts.subjects));
-  set(section, "[data-live-last]", counts.last ?? "–");
+  set(section, "[data-live-last]", counts.last?.slice(...TIME_OF_DAY) ?? "–");
   bars(section, counts);
   kinds(section, counts);
 }
@@ -62,7 +66,7 @@ function bars(section: HTMLElement, counts: LiveCounts): void {
     rect.setAttribute("height", tall.toFixed(1));
     rect.setAttribute("y", (height - tall).toFixed(1));
     const title = rect.querySelector("title");
-    if (title) title.textContent = `${when}: ${whole(events)}`;
+    if (title) title.textContent = `${when.slice(...HOUR_AND_MINUTE)}: ${whole(events)}`;
   });
 }
 
