@@ -59,7 +59,7 @@ def compare(client: Client, blocks: Collection[Block], lateness: Mapping[str, An
     """Return the cells of *blocks* whose live version differs from the events that are not late, each explained."""
     chosen = block_parameters(blocks)
     rows = client.query(
-        query("compare_cells", events="chosen_events_not_late", cells="chosen_cells"),
+        query("compare_cells"),
         parameters={**chosen, **lateness, "limit": LIMIT},
     ).result_rows
     found = [_difference(row) for row in rows]

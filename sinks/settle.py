@@ -138,7 +138,7 @@ class Settler:
         differences = compare(client, blocks, lateness, timing)
         run = self._next_run(touches)
         chosen = block_parameters(blocks)
-        client.command(query("settle_cells", events="chosen_events"), parameters={**chosen, "run": run})
+        client.command(query("settle_cells"), parameters={**chosen, "run": run})
         totals = {
             Block(row[0], int(row[1])): [int(value) for value in row[2:]]
             for row in client.query(query("block_totals"), parameters={**chosen, **lateness}).result_rows

@@ -15,6 +15,7 @@ from sinks.clickhouse.migrate import migrate
 from sinks.consume import Consumption, Surroundings
 from sinks.insert import Report, StoppedError
 from sinks.reader import TopicReader
+from sinks.settling import SettlingThread
 from sinks.write import ClickHouseRowWriter, first_line
 
 log = get_logger(__name__)
@@ -58,10 +59,18 @@ class Sink:
         self._stopping = threading.Event()
         self._drained = False
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+        self._settling = SettlingThread(
+            settings,
+            clickhouse,
+            self._clock,
+            directory=lambda: follower.directory,
+            leads=lambda: self._report.leader,
+        )
 
     def start(self) -> None:
         """Begin to read, in a thread. The tables are made first; a store or cluster that is away is waited for."""
         self._thread.start()
+        self._settling.start()
 
     def stop(self, *, drain: bool) -> bool:
         """End the threads; with *drain* only when all that the topics hold now is stored and committed.
@@ -74,6 +83,7 @@ class Sink:
         self._thread.join(self._settings.sink.drain_s if drain else STOP_S)
         self._stopping.set()
         self._thread.join(STOP_S)
+        self._settling.stop()
         return self._drained
 
     def problem(self) -> str | None:
@@ -82,12 +92,7 @@ class Sink:
             return "the sink's thread does not run"
         if self._trouble is None and not self._report.epoch_known:
             return "the registry has no epoch for the events' topic yet"
-        return self._trouble or self._report.outage
-
-    @property
-    def leader(self) -> bool:
-        """Whether this sink is the one that settles: it has partition 0 of the events."""
-        return self._report.leader
+        return self._trouble or self._report.outage or self._settling.problem()
 
     def _run(self) -> None:
         while not self._enough.is_set():

@@ -1,6 +1,9 @@
 """How far the store is complete: rows and cells of every source, and so which blocks are over."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from runtime.clickhouse import Client
 from schemas.registry import Epoch
@@ -51,3 +54,36 @@ def complete_until(marks: dict[int, SourceMark], timing: Timing, delivery_timeou
     Sources of earlier epochs do not count: nothing can come from them any more.
     """
     return min((mark.cells_until(timing, delivery_timeout_ms) for mark in marks.values()), default=0)
+
+
+def read_epochs(client: Client) -> list[Epoch]:
+    """Return the epochs that the store knows from the registry's topic."""
+    rows = client.query("SELECT body FROM registry_entries FINAL WHERE sort = 'epoch' AND NOT deleted").result_rows
+    epochs = []
+    for (body,) in rows:
+        try:
+            epochs.append(Epoch.model_validate_json(body))
+        except ValidationError:
+            # The follower has logged it; an epoch nobody can read was never in force.
+            continue
+    return epochs
+
+
+def timing_among(epochs: Iterable[Epoch]) -> Timing:
+    """Return the tolerances of the newest of *epochs*, the defaults where there is none."""
+    newest = max(epochs, key=lambda epoch: epoch.number, default=None)
+    if newest is None:
+        return Timing()
+    return Timing(grace_ms=newest.grace_ms, lead_ms=newest.lead_ms, slack_ms=newest.slack_ms)
+
+
+def stored_until(client: Client) -> int:
+    """Return the time, Unix ms, up to which every partition of the gateway's topics is stored; 0 where none is."""
+    ((until_ms,),) = client.query(query("stored_until")).result_rows
+    return int(until_ms)
+
+
+def arrived(client: Client, at_ms: int) -> bool:
+    """Tell whether all that was published before *at_ms* is stored, and counted in cells that are stored."""
+    ((missing,),) = client.query(query("not_arrived"), parameters={"at_ms": at_ms}).result_rows
+    return not missing

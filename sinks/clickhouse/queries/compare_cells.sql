@@ -7,10 +7,10 @@ SELECT
 FROM
 (
     SELECT 0 AS live, product_id, trial_id, platform, placement_id, arm, kind, minute, events, #digest# AS digest
-    FROM (#recompute#)
+    FROM (#recompute:events=chosen_events_not_late#)
     UNION ALL
     SELECT 1 AS live, product_id, trial_id, platform, placement_id, arm, kind, minute, events, #digest# AS digest
-    FROM (#live#)
+    FROM (#live:cells=chosen_cells#)
 )
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute
 HAVING sumIf(digest, live) != sumIf(digest, NOT live)

@@ -15,7 +15,7 @@ SELECT
     groupArrayArray(found.subjects), groupArrayArray(found.sessions), max(found.first_ms), max(found.last_ms)
 FROM
 (
-    SELECT * FROM (#recompute#)
+    SELECT * FROM (#recompute:events=chosen_events#)
     UNION ALL
     SELECT DISTINCT
         product_id, trial_id, platform, placement_id, arm, kind, minute, 0, 0, 0, 0, 0, [], [], 0, 0, 0, 0, [], [], 0, 0

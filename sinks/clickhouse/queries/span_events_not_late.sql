@@ -1,0 +1,1 @@
+#span_events# AND NOT (#is_late#)

@@ -1,0 +1,2 @@
+-- Kept rejects of requests, by account; lines that the gateway did not write stand apart.
+SELECT account_id, count() FROM pilot_rejects FINAL WHERE flow != {foreign:String} GROUP BY account_id

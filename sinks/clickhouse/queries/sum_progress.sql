@@ -1,0 +1,4 @@
+-- What workers made of the lines, by source and account.
+SELECT epoch, partition, account_id, sum(counted), sum(repeated), sum(late), sum(disordered), sum(rejected)
+FROM worker_progress FINAL
+GROUP BY epoch, partition, account_id

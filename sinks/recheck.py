@@ -1,0 +1,81 @@
+"""What readers see, against a full recomputation from the stored events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.clickhouse import ClickHouse, Client
+from schemas.timing import DAY_MS
+from sinks.blocks import lateness_parameters
+from sinks.clickhouse.sql import query
+from sinks.sources import read_epochs, timing_among
+
+# Days of one comparison are put together up to so many rows, so that it ends within a query's time.
+CHUNK_ROWS = 2_000_000
+DAY_S = DAY_MS // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CellDifference:
+    """A cell that a reader sees and that is not what the stored events come to."""
+
+    product_id: str
+    trial_id: str
+    platform: str
+    placement_id: str
+    arm: str
+    kind: str
+    minute_s: int
+    layer: str
+    """`settled` or `live`: which cell is shown; `at settlement`: a live cell that its settlement could not explain."""
+    shown_events: int
+    expected_events: int
+    waiting: bool = False
+    """Its block has rows that its settlement has not seen yet."""
+
+
+def differences(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDifference]:
+    """Return the cells that differ from a full recomputation from stored events, of *trial* or of all."""
+    client = clickhouse.reader()
+    epochs = read_epochs(client)
+    lateness = lateness_parameters(epochs, timing_among(epochs))
+    found: list[CellDifference] = []
+    for from_s, until_s in _chunks(client):
+        parameters = {**lateness, "from_s": from_s, "until_s": until_s, "trial": trial or ""}
+        for row in client.query(query("cells_that_differ"), parameters=parameters).result_rows:
+            layer = "settled" if row[7] else "live"
+            found.append(_difference([*row[:7], layer, *row[8:]]))
+    return found
+
+
+def standing(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDifference]:
+    """Return the live cells that the last day's settlements could not explain; the settled numbers are right."""
+    rows = clickhouse.reader().query(query("standing_differences"), parameters={"trial": trial or ""}).result_rows
+    return [_difference([*row[:7], "at settlement", *row[7:], False]) for row in rows]
+
+
+def _difference(row: Sequence[Any]) -> CellDifference:
+    product_id, trial_id, platform, placement_id, arm, kind, minute_s, layer, shown, expected, waiting = row
+    return CellDifference(
+        *(product_id, trial_id, platform, placement_id, arm, kind),
+        minute_s=int(minute_s),
+        layer=layer,
+        shown_events=int(shown),
+        expected_events=int(expected),
+        waiting=bool(waiting),
+    )
+
+
+def _chunks(client: Client) -> list[tuple[int, int]]:
+    """Return spans of whole days that hold events, each of a bounded number of rows where days allow it."""
+    chunks: list[tuple[int, int]] = []
+    held = 0
+    for day_s, rows in client.query(query("event_days")).result_rows:
+        start, count = int(day_s), int(rows)
+        if chunks and held + count <= CHUNK_ROWS:
+            chunks[-1] = (chunks[-1][0], start + DAY_S)
+            held += count
+        else:
+            chunks.append((start, start + DAY_S))
+            held = count
+    return chunks

@@ -1,0 +1,89 @@
+"""The thread that settles, and takes the sums, while this sink is the one that does."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from registry.directory import Directory
+from runtime.clickhouse import ClickHouse, ClickHouseError
+from runtime.clock import Clock
+from runtime.errors import ConfigurationError
+from runtime.logging import get_logger
+from runtime.settings import Settings
+from sinks.settle import Settler
+from sinks.sums import measure
+from sinks.write import first_line
+
+log = get_logger(__name__)
+
+STOP_S = 30.0
+# Taking the sums may use this share of a core.
+SHARE = 0.02
+
+
+class SettlingThread:
+    """Settles every few seconds while *leads* says so. Its failures are logged, and tried again at the next turn."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clickhouse: ClickHouse,
+        clock: Clock,
+        *,
+        directory: Callable[[], Directory],
+        leads: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._clock = clock
+        self._directory = directory
+        self._leads = leads
+        self._trouble: str | None = None
+        self._measure_at = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the run under way; a run cut short is done again."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_S)
+
+    def problem(self) -> str | None:
+        """Return why the last turn failed, or None."""
+        return self._trouble
+
+    def _run(self) -> None:
+        settler: Settler | None = None
+        while not self._stopping.wait(self._settings.sink.settle_every_s):
+            if not self._leads():
+                # Another sink settles; what we knew would be old by the time we take over.
+                settler = None
+                continue
+            settler = settler or Settler(self._settings, self._clickhouse, self._clock)
+            try:
+                self._turn(settler)
+                self._trouble = None
+            except (ClickHouseError, ConfigurationError, OSError) as error:
+                self._tell(f"settlement waits: {first_line(error)}")
+            except Exception as error:
+                # Outermost loop of the thread: nothing is lost, as a block is settled when its row says so.
+                log.exception("settlement failed and is tried again")
+                self._tell(f"settlement failed: {type(error).__name__}")
+                settler = None
+
+    def _turn(self, settler: Settler) -> None:
+        while settler.settle(self._directory()).waiting and not self._stopping.is_set():
+            continue
+        if time.monotonic() >= self._measure_at and not self._stopping.is_set():
+            seconds = measure(self._clickhouse)
+            self._measure_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
+
+    def _tell(self, trouble: str) -> None:
+        if self._trouble != trouble:
+            log.warning("settlement cannot go on for now", trouble=trouble)
+        self._trouble = trouble
