@@ -1,10 +1,12 @@
 """The one place where Kafka clients are made, with the settings that were measured to matter."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.net import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from runtime.errors import UnavailableError
@@ -60,9 +62,10 @@ def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0
 
     Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers.
     """
-    try:
+    with _made_whole(settings) as made:
         return KafkaProducer(
             **_common(settings, client_id),
+            **made,
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
@@ -74,8 +77,6 @@ def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0
             # A topic made by accident would have the broker's defaults instead of its TopicSpec.
             allow_auto_create_topics=False,
         )
-    except KafkaError as error:
-        raise unavailable(settings) from error
 
 
 def make_consumer(
@@ -96,24 +97,40 @@ def make_consumer(
         "exclude_internal_topics": True,
         "allow_auto_create_topics": False,
     }
-    try:
-        return KafkaConsumer(**_common(settings, client_id), **(options | config))
-    except KafkaError as error:
-        raise unavailable(settings) from error
+    with _made_whole(settings) as made:
+        return KafkaConsumer(**_common(settings, client_id), **made, **(options | config))
 
 
 def make_admin(settings: KafkaSettings, *, client_id: str = "avenue-admin") -> KafkaAdminClient:
     """Return an admin client. Raises `UnavailableError` where no broker answers."""
+    with _made_whole(settings) as made:
+        return KafkaAdminClient(**_common(settings, client_id), **made)
+
+
+@contextmanager
+def _made_whole(settings: KafkaSettings) -> Iterator[dict[str, Any]]:
+    """Yield options for one client; where its first connection fails, close what it leaves behind.
+
+    kafka-python's constructors end with a running thread and its sockets then, one for each try.
+    """
+    parts: list[KafkaNetClient] = []
+
+    def part(**config: Any) -> KafkaNetClient:
+        parts.append(KafkaNetClient(**config))
+        return parts[-1]
+
     try:
-        return KafkaAdminClient(**_common(settings, client_id))
+        yield {"kafka_client": part}
     except KafkaError as error:
-        raise unavailable(settings) from error
+        for made in parts:
+            made.close()
+        raise unavailable(settings, error) from error
 
 
-def unavailable(settings: KafkaSettings) -> UnavailableError:
-    """Return the error that names the cluster and the next step."""
+def unavailable(settings: KafkaSettings, error: KafkaError) -> UnavailableError:
+    """Return the error that names the cluster, the cause and the next step."""
     return UnavailableError(
-        f"no Kafka broker answers at {settings.bootstrap or EMBEDDED_BOOTSTRAP}; "
+        f"no Kafka broker answers at {settings.bootstrap or EMBEDDED_BOOTSTRAP} ({type(error).__name__}); "
         "start one with `avenue up`, or point AVENUE_KAFKA__BOOTSTRAP at yours"
     )
 
