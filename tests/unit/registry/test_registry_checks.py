@@ -77,7 +77,7 @@ CASES = {
     "an address without scheme": ('"https://gw', '"gw', "public_url", "https://gw.example.com"),
     "a reference of no sort": ('["plain:bili', '["bili', "secrets.webhook.0", "env:NAME"),
     "three secrets": ('["plain:mt_sign_key"]', '["env:A", "env:B", "env:C"]', "secrets.service", "at most 2"),
-    "an unknown kind": ('"order.paid"', '"order.payed"', "message_types.580001", "did you mean `order.paid`?"),
+    "an unknown kind": ('"order.paid"', '"order.pays"', "message_types.580001", "did you mean `order.paid`?"),
     "hours that end first": (
         'zone = "café"\n',
         'zone = "café"\nhours = { opens = "20:00", closes = "02:00" }\n',
