@@ -20,6 +20,9 @@ _SECOND = b"avenue trial 1"
 # One state is about 360 bytes; an avenue of 200 metres has tens of accounts and trials.
 MAX_STATES = 4096
 
+_State = tuple[bytes, hashlib.blake2b]
+"""A key and its base state."""
+
 
 class HashKeys(Protocol):
     """Where the keys come from: `HashKeyFollower`, or a dictionary's worth in tests."""
@@ -44,7 +47,7 @@ def second_step(trial_key: bytes, first_hex: str) -> str:
 
 
 class Pseudonyms:
-    """The two steps by account and trial id, with base states kept for at most *max_states* of them.
+    """The two steps by account and trial id, with base states kept for at most *max_states* of each.
 
     A destroyed or replaced key is no longer used from the next call on. Use it in one thread, or under one lock.
     """
@@ -52,30 +55,35 @@ class Pseudonyms:
     def __init__(self, keys: HashKeys, *, max_states: int = MAX_STATES) -> None:
         self._keys = keys
         self._max_states = max_states
-        self._states: dict[tuple[bytes, str], tuple[bytes, hashlib.blake2b]] = {}
+        self._accounts: dict[str, _State] = {}
+        self._trials: dict[str, _State] = {}
 
     def first_step(self, account_id: str, subject: str) -> str:
         """Return what stands for *subject* within the account. Raises `UnavailableError` where its key is not here."""
-        return _digest(self._state(_FIRST, account_id, self._keys.account_key(account_id)), subject)
+        key = self._keys.account_key(account_id)
+        state = self._accounts.get(account_id)
+        if state is None or state[0] is not key:
+            state = self._renew(self._accounts, ("account", account_id), key, _FIRST)
+        return _digest(state[1], subject)
 
     def second_step(self, trial_id: str, first_hex: str) -> str:
         """Return what stands for *first_hex* within the trial. Raises `UnavailableError` where its key is not here."""
-        return _digest(self._state(_SECOND, trial_id, self._keys.trial_key(trial_id)), first_hex)
+        key = self._keys.trial_key(trial_id)
+        state = self._trials.get(trial_id)
+        if state is None or state[0] is not key:
+            state = self._renew(self._trials, ("trial", trial_id), key, _SECOND)
+        return _digest(state[1], first_hex)
 
-    def _state(self, step: bytes, owner: str, key: bytes | None) -> hashlib.blake2b:
-        kept = self._states.get((step, owner))
-        if kept is not None and kept[0] is key:
-            return kept[1]
-        self._states.pop((step, owner), None)
+    def _renew(self, states: dict[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
+        sort, name = owner
+        states.pop(name, None)
         if key is None:
-            sort = "account" if step is _FIRST else "trial"
-            raise UnavailableError(f"{sort} {owner} has no hash key; `avenue registry apply` makes the missing ones")
-        if len(self._states) >= self._max_states:
+            raise UnavailableError(f"{sort} {name} has no hash key; `avenue registry apply` makes the missing ones")
+        if len(states) >= self._max_states:
             # The oldest; making it again costs a microsecond.
-            del self._states[next(iter(self._states))]
-        state = _base(key, step)
-        self._states[step, owner] = (key, state)
-        return state
+            del states[next(iter(states))]
+        states[name] = (key, _base(key, step))
+        return states[name]
 
 
 def _base(key: bytes, person: bytes) -> hashlib.blake2b:

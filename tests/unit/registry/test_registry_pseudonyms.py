@@ -81,4 +81,4 @@ def test_states_are_bounded_and_those_dropped_give_the_same_hash() -> None:
     twice = [[bounded.first_step(name, "s") for name in keys.keys] for _ in range(2)]
 
     assert twice[0] == twice[1] == [first_step(key, "s") for key in keys.keys.values()]
-    assert len(bounded._states) == 3
+    assert len(bounded._accounts) == 3
