@@ -4,6 +4,7 @@ It answers while the role's own loop is stuck, which is when it is needed most.
 """
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
@@ -66,7 +67,8 @@ class OpsServer:
         if path == "/health/live":
             return _json(start_response, "200 OK", {"live": True})
         if path == "/health/ready":
-            state = self._health.read()
+            # The pid tells whoever started this process that it is not another one's answer.
+            state = {**self._health.read(), "pid": os.getpid()}
             return _json(start_response, "200 OK" if state["ready"] else "503 Service Unavailable", state)
         return _json(start_response, "404 Not Found", {"paths": ["/metrics", "/health/live", "/health/ready"]})
 

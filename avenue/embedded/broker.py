@@ -85,15 +85,12 @@ class Broker:
     `prepare` once, then `start`, `wait_ready`, `stop`, again and again; a killed broker recovers at its next start.
     """
 
-    def __init__(
-        self, folder: Path, *, port: int = 0, heap_mb: int = 512, logs: Path | None = None, asked_by: str | None = None
-    ) -> None:
-        """*port* 0, or one that is taken while nobody (*asked_by*) insists on it, becomes a free one."""
+    def __init__(self, folder: Path, *, port: int = 0, heap_mb: int = 512, logs: Path | None = None) -> None:
+        """*port* 0, or one that is taken when `prepare` looks, becomes a free one."""
         self.folder = folder.absolute()
         self.logs = (logs or self.folder.parent / "logs").absolute()
         self.port = port
         self._heap_mb = heap_mb
-        self._asked_by = asked_by
         self._command: list[str | Path] = []
         self.child = ChildProcess("kafka", [], log=self.logs / "kafka.out.log")
 
@@ -124,7 +121,7 @@ class Broker:
     def prepare(self, progress: Progress = lambda _line: None) -> None:
         """Fetch the jars, choose ports, write the configuration, and format the folder if it never was.
 
-        Raises `ConfigurationError` where the jars or Java cannot be had, or the port is taken.
+        Raises `ConfigurationError` where the jars or Java cannot be had.
         """
         jars = locked_jars(progress=progress)
         self._command = [
@@ -137,7 +134,7 @@ class Broker:
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.port = choose_port(self.port, host=HOST, asked_by=self._asked_by)
+        self.port = choose_port(self.port, host=HOST)
         self._configure()
         if not self._formatted:
             progress("formatting the broker's folder (once)")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -130,7 +131,7 @@ class RolePart:
         self._environ = environ
         self._ops_url = ops_url
         self._log_bytes = log_mb * 1_048_576
-        self._prober = Prober(child.name, self._probe, every_s=ROLE_PROBE_S)
+        self._prober = Prober(child.name, self.probe, every_s=ROLE_PROBE_S)
 
     @property
     def running(self) -> bool:
@@ -172,13 +173,21 @@ class RolePart:
         """Return the end of its log."""
         return self.child.last_lines(LOG_LINES)
 
-    def _probe(self) -> Report:
+    def probe(self) -> Report:
+        """Ask it now."""
         bound_log(self.child.log, self._log_bytes)
         try:
             answer = httpx.get(f"{self._ops_url}/health/ready", timeout=PROBE_TIMEOUT_S, trust_env=False)
-            return report_of(answer.json())
+            return self._own(answer.json())
         except (httpx.HTTPError, ValueError) as error:
             return Report(Condition.SILENT, f"{self._ops_url}: {type(error).__name__}; log {self.child.log}")
+
+    def _own(self, state: Mapping[str, Any]) -> Report:
+        answered = state.get("pid")
+        # Elsewhere than on Linux the child stands behind a process in between (`child.py`).
+        if answered not in {None, self.child.pid} and sys.platform.startswith("linux"):
+            return Report(Condition.SILENT, f"{self._ops_url} is answered by another process (pid {answered})")
+        return report_of(state)
 
 
 def report_of(state: Mapping[str, Any]) -> Report:

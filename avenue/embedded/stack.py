@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import avenue
-from avenue.embedded.broker import Broker
+from avenue.embedded.broker import HOST, Broker
 from avenue.embedded.home import Home
+from avenue.embedded.jars import cache_folder
 from avenue.embedded.parts import BrokerPart, RolePart
-from avenue.embedded.ports import choose_port, free_port
+from avenue.embedded.ports import PortClaims, choose_port, free_port
 from avenue.embedded.process import ChildProcess
 from avenue.embedded.stop import StopAsked, StopSignal
 from avenue.embedded.supervisor import TICK_S, Say, Supervisor
@@ -62,6 +63,7 @@ class EmbeddedStack:
         self._say = wiring.say
         self._stop = StopSignal()
         self._home = Home(settings.home)
+        self._claims = PortClaims(cache_folder() / "ports")
         self._supervisor = Supervisor(settings.stack, self._say)
         self._parts: list[BrokerPart | RolePart] = []
         self._noted: dict[str, int] = {}
@@ -85,6 +87,7 @@ class EmbeddedStack:
             finally:
                 remove_run_file(self._home.path)
             killed = self._supervisor.drain(lambda: self._stop.hurry)
+        self._claims.release()
         self._home.close()
         if killed:
             self._say(f"ended without draining: {', '.join(killed)}")
@@ -126,7 +129,7 @@ class EmbeddedStack:
         )
 
     def _port(self, wanted: int, host: str, asked_by: str | None) -> int:
-        port = choose_port(wanted, host=host, asked_by=asked_by)
+        port = choose_port(wanted, claims=self._claims, host=host, asked_by=asked_by)
         if port != wanted and wanted:
             self._say(f"port {wanted} is taken, using {port}")
         return port
@@ -136,12 +139,8 @@ class EmbeddedStack:
         if kafka.bootstrap:
             self._say(f"using the Kafka cluster at {kafka.bootstrap}")
             return settings
-        broker = Broker(
-            self._home.path / "kafka",
-            port=kafka.port,
-            heap_mb=kafka.heap_mb,
-            asked_by=_variable(self._asked, "kafka", "port"),
-        )
+        port = self._port(kafka.port, HOST, _variable(self._asked, "kafka", "port"))
+        broker = Broker(self._home.path / "kafka", port=port, heap_mb=kafka.heap_mb)
         with self._stop.breaking_in():
             broker.prepare(self._say)
         self._say(f"starting Kafka on {broker.bootstrap}")

@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 
 from avenue.embedded.home import Home, started
-from avenue.embedded.parts import bound_log, report_of
+from avenue.embedded.parts import RolePart, bound_log, report_of
+from avenue.embedded.process import ChildProcess
 from avenue.embedded.supervisor import Condition
 from avenue.run_file import RunFile, read_run_file
 from runtime.errors import ConfigurationError
@@ -76,3 +78,15 @@ def test_the_run_file_of_a_process_that_is_gone_counts_as_none(tmp_path: Path) -
 
     run.model_copy(update={"pid": 2**22 + 1}).write()
     assert read_run_file(tmp_path) is None
+
+
+def test_an_answer_of_another_process_is_not_taken_for_the_child_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = ChildProcess("server", ["true"], log=Path("unused.log"))
+    part = RolePart(child, environ={}, ops_url="http://127.0.0.1:1", log_mb=1)
+    answer = httpx.Response(200, json={"ready": True, "dependencies": {}, "pid": 4711})
+    monkeypatch.setattr(httpx, "get", lambda *_args, **_options: answer)
+
+    report = part.probe()
+
+    assert report.condition is Condition.SILENT
+    assert "answered by another process (pid 4711)" in report.detail
