@@ -23,45 +23,57 @@ Example:
 Exit 0: every event was answered as it should be; 1: one was not, or not at all; 2: used wrongly.
 """
 
-Share = typer.Option(min=0.0, max=1.0, rich_help_panel="Shares")
+Url = Annotated[str, typer.Option(help="The gateway's address.")]
+File = Annotated[Path, typer.Option(help="The registry file that the gateway has.", exists=True, dir_okay=False)]
+Events = Annotated[int, typer.Option(help="Events in all, duplicates and garbage among them.", min=1)]
+Rate = Annotated[float | None, typer.Option(help="Events per second; absent: as fast as answers come.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same messages but for their times.")]
+LedgerFile = Annotated[Path | None, typer.Option(help="Write one NDJSON line per event here.", dir_okay=False)]
+Only = Annotated[
+    list[str] | None, typer.Option(help="PLATFORM/FLOW, with * and ?; batch pushes are the flow `events`. Repeatable.")
+]
+BatchSize = Annotated[int, typer.Option(help="Events of one batch push.", min=1, max=10_000)]
+Days = Annotated[
+    float, typer.Option(help="Spread over so many past days in a daily rhythm; 0: as it happens.", min=0, max=400)
+]
+NativeShare = Annotated[
+    float, typer.Option(help="Share of native pushes where there are batch pushes too.", min=0, max=1)
+]
+Keys = Annotated[
+    list[str] | None, typer.Option(help="ACCOUNT=KEY: that account pushes batches with this key. Repeatable.")
+]
+PrivateKeys = Annotated[
+    list[str] | None,
+    typer.Option(help="ACCOUNT/FLOW=FILE: an RSA key, where the account's secret is a public key. Repeatable."),
+]
+Share = Annotated[float, typer.Option(help="A share of the events.", min=0, max=1)]
+Concurrency = Annotated[int, typer.Option(help="Requests at once.", min=1, max=256)]
+GiveUp = Annotated[float, typer.Option(help="Seconds after which a request is unanswered.", min=0)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
 def simulate(  # noqa: PLR0913 - the options of a command are its parameters
     *,
-    url: Annotated[str, typer.Option(help="The gateway's address.")],
-    registry: Annotated[
-        Path, typer.Option(help="The registry file that the gateway has.", exists=True, dir_okay=False)
-    ],
-    events: Annotated[int, typer.Option(help="Events in all, duplicates and garbage among them.", min=1)] = 1000,
-    rate: Annotated[float | None, typer.Option(help="Events per second; absent: as fast as answers come.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same messages but for their times.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="Write one NDJSON line per event here.", dir_okay=False)] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="PLATFORM/FLOW, with * and ?; batch pushes are the flow `events`. Repeatable."),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Events of one batch push.", min=1, max=10_000)] = 100,
-    days: Annotated[
-        float, typer.Option(help="Spread over so many past days in a daily rhythm; 0: as it happens.", min=0, max=400)
-    ] = 0.0,
-    native_share: Annotated[
-        float, typer.Option(help="Share of native pushes where there are batch pushes too.", min=0, max=1)
-    ] = 0.2,
-    key: Annotated[
-        list[str] | None, typer.Option(help="ACCOUNT=KEY: that account pushes batches with this key. Repeatable.")
-    ] = None,
-    private_key: Annotated[
-        list[str] | None,
-        typer.Option(help="ACCOUNT/FLOW=FILE: an RSA key, where the account's secret is a public key. Repeatable."),
-    ] = None,
-    duplicates: Annotated[float, Share] = 0.02,
-    late: Annotated[float, Share] = 0.05,
-    rejects: Annotated[float, Share] = 0.01,
-    unknown_placement: Annotated[float, Share] = 0.005,
-    wrong_signature: Annotated[float, Share] = 0.002,
-    concurrency: Annotated[int, typer.Option(help="Requests at once.", min=1, max=256)] = 8,
-    give_up: Annotated[float, typer.Option(help="Seconds after which a request is unanswered.", min=0)] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    url: Url,
+    registry: File,
+    events: Events = 1000,
+    rate: Rate = None,
+    seed: Seed = None,
+    ledger: LedgerFile = None,
+    only: Only = None,
+    batch: BatchSize = 100,
+    days: Days = 0.0,
+    native_share: NativeShare = 0.2,
+    key: Keys = None,
+    private_key: PrivateKeys = None,
+    duplicates: Share = 0.02,
+    late: Share = 0.05,
+    rejects: Share = 0.01,
+    unknown_placement: Share = 0.005,
+    wrong_signature: Share = 0.002,
+    concurrency: Concurrency = 8,
+    give_up: GiveUp = 60.0,
+    as_json: AsJson = False,
 ) -> None:
     """Push the native and generic traffic of all accounts, as the platforms do."""
     from avenue.simulator.options import Shares, SimulateOptions
@@ -80,7 +92,7 @@ def simulate(  # noqa: PLR0913 - the options of a command are its parameters
             native_share=native_share,
             shares=Shares(duplicates, late, rejects, unknown_placement, wrong_signature),
             keys=_pairs(key, "--key", "ACCOUNT=KEY"),
-            private_keys={k: Path(v) for k, v in _pairs(private_key, "--private-key", "ACCOUNT/FLOW=FILE").items()},
+            private_keys=_paths(private_key),
             concurrency=concurrency,
             give_up_s=give_up,
         )
@@ -100,6 +112,11 @@ def _pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
             raise ConfigurationError(f"{option} takes {form}")
         pairs[name] = rest
     return pairs
+
+
+def _paths(values: list[str] | None) -> dict[str, Path]:
+    pairs = _pairs(values, "--private-key", "ACCOUNT/FLOW=FILE")
+    return {name: Path(path) for name, path in pairs.items()}
 
 
 async def _run(options: "SimulateOptions", *, show: bool) -> "Summary":

@@ -1,5 +1,6 @@
 """Sunmi's messages: what devices report (callbacks 1 to 4) and the receipts of data printers."""
 
+import zlib
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,10 +30,10 @@ def _acknowledged(status: int, body: bytes) -> bool:
 
 
 def _stamp(scene: Scene, sort: int) -> sign.CallbackStamp:
-    # The nonce counts up: with device and second it names the message, and random ones would meet.
-    return sign.CallbackStamp(
-        APP_ID, str(scene.now_ms // 1000), f"{scene.serial % 1_000_000:06d}", f"Cloud Printed_{sort}"
-    )
+    # The nonce counts up: with device and second it names the message, and random ones would meet. Each run counts
+    # from elsewhere, so that two of them at once do not.
+    nonce = (zlib.crc32(scene.run.encode()) + scene.serial) % 1_000_000
+    return sign.CallbackStamp(APP_ID, str(scene.now_ms // 1000), f"{nonce:06d}", f"Cloud Printed_{sort}")
 
 
 def _callback(signer: Signer, stamp: sign.CallbackStamp, body: bytes) -> Request:
