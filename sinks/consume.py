@@ -100,14 +100,15 @@ class Consumption:
         self._insert(PROMPT)
         self._insert(DEFERRED)
         progress = self._batch.progress
-        if progress:
-            rows = [
-                position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
-                for place, part in progress.items()
-            ]
-            self._store.write(noted(rows), "")
-        self._batch = Batch()
         self._committed_at = time.monotonic()
+        if not progress:
+            return
+        rows = [
+            position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
+            for place, part in progress.items()
+        ]
+        self._store.write(noted(rows), "")
+        self._batch = Batch()
         try:
             self._reader.commit({place: part.next_offset for place, part in progress.items()})
         except KafkaError as error:

@@ -13,7 +13,7 @@ from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.kafka import make_admin, make_consumer, make_producer
-from runtime.settings import KafkaSettings, Settings
+from runtime.settings import KafkaSettings, Settings, SinkSettings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import encode
 from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
@@ -109,7 +109,11 @@ def await_equal(read: Callable[[], Any], wanted: object) -> None:
 
 @pytest.fixture
 def road(kafka_settings: KafkaSettings, unique_name: str, clickhouse: ClickHouse, tmp_path: Path) -> Iterator[Road]:
-    settings = Settings(home=tmp_path, kafka=kafka_settings.model_copy(update={"partitions": 2}))
+    settings = Settings(
+        home=tmp_path,
+        kafka=kafka_settings.model_copy(update={"partitions": 2}),
+        sink=SinkSettings(settle_every_s=0.5),
+    )
     road = Road(settings, f"{unique_name}.", clickhouse)
     yield road
     road.close()
@@ -244,3 +248,13 @@ def test_a_store_that_takes_nothing_is_waited_for(road: Road, sink: Sink) -> Non
 
     road.await_rows("SELECT event_id FROM events ORDER BY event_id", [("e-1",), ("e-2",)])
     await_equal(sink.problem, None)
+
+
+def test_a_running_sink_settles_blocks_that_are_over(road: Road, sink: Sink) -> None:
+    an_hour_ago_ms = time.time_ns() // 1_000_000 - 3_600_000
+    road.send_events(stored_event("e-late", occurred_ms=an_hour_ago_ms))
+    source = SourceRow(epoch=1, partition=0, version=0, next_offset=1, watermark_ms=an_hour_ago_ms)
+    road.send(Topic.METRICS, encode(source), key=b"source:1:0")
+
+    road.await_rows("SELECT events, settled FROM metrics_by_minute", [(1, 1)])
+    road.await_rows("SELECT events, late_events, unexplained FROM settled_blocks FINAL", [(1, 1, 0)])
