@@ -20,7 +20,7 @@ FROM (
         #split# AS split,
         subject,
         if(subject = '', 0, windowFunnel({window:UInt64})(
-            toUnixTimestamp64Milli(occurred_at),
+            toUInt64(toUnixTimestamp64Milli(occurred_at)),
             kind = 'exposure',
             kind = 'use.started',
             kind = 'use.completed' AND outcome = 'ok',
