@@ -2,6 +2,8 @@
 
     series.series(context, SeriesQuestion) -> tuple[MetricLines, ...]      one per metric, in the order asked
     totals.totals(context, TotalsQuestion) -> tuple[Total, ...]
+    days.by_day(context, trial_id, interval, metric, by) -> MetricLines    exact, from stored events
+    arrivals.arrivals(context, trial_id, interval) -> Arrivals
     funnel.funnel(context, trial_id, interval, by=None) -> tuple[Funnel, ...]
     now.now(context, trial_id, minutes=15) -> NowAnswer
     freshness.freshness(context, trial_id, interval) -> Freshness

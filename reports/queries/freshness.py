@@ -28,12 +28,14 @@ HAVING count() > 0
 """
 # A reject that names another trial's product or placement is not this one's; what names nothing is the account's.
 _REJECTED_SQL = """
-SELECT count()
+SELECT reason, count()
 FROM pilot_rejects FINAL
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
   AND JSONExtractString(payload, 'product_id') NOT IN {other_products:Array(String)}
   AND JSONExtractString(payload, 'placement_id') NOT IN {other_placements:Array(String)}
+GROUP BY reason
+ORDER BY count() DESC, reason
 """
 _FLAGGED_SQL = """
 SELECT toUnixTimestamp(block) * 1000, unexplained > 0
@@ -61,7 +63,7 @@ def freshness(context: QueryContext, trial_id: str, interval: Interval) -> Fresh
     return Freshness(
         as_of_ms=as_of_ms,
         lag_s=None if as_of_ms is None else max(0.0, (context.now_ms - as_of_ms) / 1000),
-        rejected=_rejected(context, trial_id, interval),
+        rejected=sum(rejects_by_reason(context, trial_id, interval).values()),
         flagged_windows=len(flagged),
         flagged=flagged[:LISTED],
     )
@@ -100,7 +102,8 @@ def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[
     )
 
 
-def _rejected(context: QueryContext, trial_id: str, interval: Interval) -> int:
+def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, int]:
+    """Return how many kept rejects received in *interval* may concern the trial, by reason, the commonest first."""
     parameters: dict[str, Any] = {
         "accounts": list(accounts_of(context.directory, trial_id)),
         "from": moment(interval.from_ms),
@@ -108,8 +111,7 @@ def _rejected(context: QueryContext, trial_id: str, interval: Interval) -> int:
         "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
         "other_placements": [p.placement_id for p in context.directory.placed.values() if p.trial_id != trial_id],
     }
-    ((rejected,),) = rows(context.client, _REJECTED_SQL, parameters)
-    return int(rejected)
+    return {str(reason): int(count) for reason, count in rows(context.client, _REJECTED_SQL, parameters)}
 
 
 def accounts_of(directory: Directory, trial_id: str) -> tuple[str, ...]:

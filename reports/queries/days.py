@@ -1,0 +1,74 @@
+"""A metric by Shanghai day and split, exactly, from stored events: what a report draws and tabulates over time."""
+
+from collections import defaultdict
+from typing import Any
+
+from reports.metrics import METRICS, Reported
+from reports.queries import cells, presence
+from reports.queries.model import Dimension, Interval, Line, MetricLines, Point, QueryContext
+from reports.queries.sql import fill, moment, rows
+from reports.queries.sums import columns_of, named, selected, value_of
+from reports.queries.totals import EVENTS
+from schemas.registry import MetricId
+
+_SQL = """
+SELECT split, day #derived#
+FROM (
+    SELECT
+        #split# AS split,
+        toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day
+        #sums#
+    FROM (#source#) AS source
+    GROUP BY split, day
+) AS days
+ORDER BY split, day
+"""
+
+
+def by_day(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension) -> MetricLines:
+    """Return *metric* by Shanghai day, a line for each value of *by* that has something to say.
+
+    People, sessions and quantiles are exact. Days that a line has nothing to say about are absent from it.
+    """
+    lines = _reported(context, trial_id, interval, metric, by)
+    if lines is None:
+        lines = _from_events(context, trial_id, interval, metric, by)
+    return MetricLines(metric=metric, unit=METRICS[metric].unit, step="day", lines=lines)
+
+
+def _from_events(
+    context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension
+) -> tuple[Line, ...]:
+    if interval.empty:
+        return ()
+    columns = columns_of((metric,), "events")
+    sql = fill(
+        _SQL,
+        split=cells.COLUMN[by],
+        source=EVENTS,
+        sums=selected(columns.sums),
+        derived=selected(columns.derived),
+    )
+    parameters: dict[str, Any] = {
+        "trial": trial_id,
+        "from": moment(interval.from_ms),
+        "to": moment(interval.to_ms),
+    }
+    points: dict[str, list[Point]] = defaultdict(list)
+    for row in rows(context.client, sql, parameters):
+        values = named(("split", "day"), columns, row)
+        value, n = value_of(metric, values, "events")
+        if n:
+            points[str(values["split"])].append(Point(int(values["day"]), value, n))
+    return tuple(Line(by={by: split}, points=tuple(found)) for split, found in points.items())
+
+
+def _reported(
+    context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension
+) -> tuple[Line, ...] | None:
+    rule = METRICS[metric].rule
+    if not isinstance(rule, Reported):
+        return None
+    found = presence.shares(context, trial_id, interval, rule.share)
+    lines = presence.lines(context.directory, found, by, "day")
+    return tuple(Line(by={by: split}, points=points) for split, points in lines.items() if points)
