@@ -269,3 +269,11 @@ def _wait_for(address: str) -> None:
             continue
         return
     raise TimeoutError(f"nothing answers at {address}")
+
+
+def wake_threads(reading: Reading) -> None:
+    """Start the query threads now, so that no single test seems to have left them behind."""
+    count = reading.settings.report.queries
+    together = threading.Barrier(count)
+    for waiting in [reading.query_threads.submit(together.wait, 10) for _ in range(count)]:
+        waiting.result()

@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Request, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Response
 
 from runtime.errors import ConfigurationError
@@ -59,7 +60,7 @@ def asset_route(assets: Assets) -> HTTPRouteHandler:
     """Return the route that serves *assets* in the smallest form that the browser takes."""
 
     @get(f"{URL}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
-    def static_file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+    def static_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         asset = assets.files.get(name)
         if asset is None:
             raise NotFoundException

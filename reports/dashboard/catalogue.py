@@ -17,7 +17,8 @@ from reports.dashboard.language import DOMAIN, LANGUAGES, LOCALE_FOLDER, LOCALES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None, "t": None}
+KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None}
+SCRIPT_KEYWORDS = {"t": None}
 # Headers that change with each run or name nobody, and say nothing to a translator.
 _NOISE = tuple(
     f'"{name}:'.encode()
@@ -42,7 +43,8 @@ def extracted() -> Catalog:
     """Return every message of the dashboard's sources, with where it stands."""
     found = Catalog(domain=DOMAIN, project="avenue", fuzzy=False)
     for path, method in _sources():
-        for line, message, comments, context in extract_from_file(method, path, KEYWORDS, ("i18n:",)):
+        keywords = SCRIPT_KEYWORDS if path.suffix == ".ts" else KEYWORDS
+        for line, message, comments, context in extract_from_file(method, path, keywords, ("i18n:",)):
             found.add(message, locations=[(str(path.relative_to(ROOT)), line)], auto_comments=comments, context=context)
     return found
 

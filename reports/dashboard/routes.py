@@ -16,6 +16,10 @@ from reports.dashboard.render import Page, PageRequest, Pages
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
 from reports.reading import Reading, TooBusyError
+from runtime.clickhouse import ClickHouseError
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
 
 PROGRAMS = ("/v1/", "/in/")
 
@@ -36,6 +40,8 @@ def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
             NotFoundException: lambda request, _: _error(request, pages, 404),
             HTTPException: lambda request, error: _error(request, pages, error.status_code),
             TooBusyError: lambda request, _: _error(request, pages, 503),
+            ClickHouseError: lambda request, error: _failed(request, pages, error, 503),
+            Exception: lambda request, error: _failed(request, pages, error, 500),
         },
     )
     return [asset_route(pages.assets), router]
@@ -55,6 +61,13 @@ def unknown_address(reading: Reading) -> Callable[[PageRequest, Exception], Resp
         return not_found(request, error)
 
     return answer
+
+
+def _failed(request: PageRequest, pages: Pages, error: Exception, status: int) -> Response[Any]:
+    # The first line names the fault; what follows may hold the query.
+    detail = (str(error).splitlines() or [""])[0][:300]
+    log.error("a page failed", path=request.url.path, error=type(error).__name__, detail=detail)
+    return _error(request, pages, status)
 
 
 def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:

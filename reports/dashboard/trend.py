@@ -107,7 +107,7 @@ def _trend(context: QueryContext, trial_id: str, pick: TrendPick, interval: Inte
         trial_id=trial_id, metrics=(pick.metric,), interval=interval, step=pick.step, by=pick.by, dense=True
     )
     (now,) = series.series(context, question)
-    before_by_ms = _weeks(interval) if pick.compare else 0
+    before_by_ms = _weeks(pick, interval) if pick.compare else 0
     before = None
     if pick.compare:
         shifted = Interval(interval.from_ms - before_by_ms, interval.to_ms - before_by_ms)
@@ -117,10 +117,10 @@ def _trend(context: QueryContext, trial_id: str, pick: TrendPick, interval: Inte
     return TrendData(pick=pick, interval=interval, now=now, before=before, before_by_ms=before_by_ms)
 
 
-def _weeks(interval: Interval) -> int:
-    """Return the fewest whole weeks that lie between *interval* and one before it: weekdays then match."""
+def _weeks(pick: TrendPick, interval: Interval) -> int:
+    """Return the fewest whole weeks as long as the range that was picked, in milliseconds: weekdays then match."""
     week = 7 * DAY_MS
-    return -(-(interval.to_ms - interval.from_ms) // week) * week
+    return -(-_LENGTH_MS.get(pick.range, interval.to_ms - interval.from_ms) // week) * week
 
 
 @dataclass(frozen=True, slots=True)

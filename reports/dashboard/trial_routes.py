@@ -5,6 +5,7 @@ from typing import Any
 from litestar import get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Response
 
 from reports.dashboard.avenue_page import AvenuePage
@@ -37,7 +38,7 @@ def trial_routes(pages: Pages) -> list[HTTPRouteHandler]:
         return pages.answer(request, Page("trials.html", {"trials": rows}, reader=reader))
 
     @get("/trials/{trial_id:str}", include_in_schema=False)
-    async def trial(request: PageRequest, trial_id: str) -> Response[Any]:
+    async def trial(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
         reader, words = signed_in(request, reading), pages.speech(request)
         seen = _seen(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
@@ -46,7 +47,7 @@ def trial_routes(pages: Pages) -> list[HTTPRouteHandler]:
         return pages.answer(request, Page("trial.html", TrialPage(data, words, base_url).values(), reader=reader))
 
     @get("/trials/{trial_id:str}/trend", include_in_schema=False)
-    async def trend_alone(request: PageRequest, trial_id: str) -> Response[Any]:
+    async def trend_alone(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
         reader, words = signed_in(request, reading), pages.speech(request)
         seen = _seen(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)

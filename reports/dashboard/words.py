@@ -157,8 +157,8 @@ REASONS: Mapping[RejectReason, ReasonText] = {
             "is nothing but such a number. Only the name of the field is kept, never its value."
         ),
         N_(
-            "Remove it at the source. Whoever is meant belongs into subject, which is only ever stored as a keyed hash; "
-            "what was refused cannot be replayed, send the event again without it."
+            "Remove it at the source. Whoever is meant belongs into subject, which is only ever stored as a keyed "
+            "hash; what was refused cannot be replayed, send the event again without it."
         ),
     ),
     RejectReason.CONSENT_WITHDRAWN: ReasonText(

@@ -239,14 +239,16 @@ function tip(hovered: unknown, lines: readonly Line[], paint: Colours): HTMLElem
     return point ? [{ line, point, colour: colourOf(line, index, paint) }] : [];
   });
   const title = element("p", "", rows[0]?.point[4] ?? "");
-  if (rows.some((row) => row.point[5] === 1)) title.append(` · ${t("may still change")}`);
+  if (rows.some((row) => row.point[5] === 1)) title.append(", ", t("may still change"));
   const table = element("table", "");
   for (const row of rows) {
     const tr = element("tr", "");
     const name = element("td", "", row.line.name);
     const dot = element("td", "");
     dot.append(swatch(row.colour));
-    tr.append(dot, name, element("td", "num", row.point[3]), element("td", "num n", `${t("n")} ${whole(row.point[2])}`));
+    const count = element("td", "num n", t("n"));
+    count.append(` ${whole(row.point[2])}`);
+    tr.append(dot, name, element("td", "num", row.point[3]), count);
     table.append(tr);
   }
   box.append(title, table);
