@@ -34,7 +34,7 @@ def up(
     try:
         settings = load_settings(home=home, http=asked or None)
         # What a person wants to know is said; standard output holds the one line that programs wait for.
-        configure_logging(LogSettings(level="WARNING", format="text"), role="up")
+        configure_logging(LogSettings(level="ERROR", format="text"), role="up")
         # Read first: a fault in it should not cost the start of a broker.
         wanted = load_registry(registry, production=settings.profile == "production") if registry else None
         wiring = Wiring(

@@ -1,11 +1,13 @@
 """A real Apache Kafka broker (KRaft, one node) as a child process, in one folder."""
 
 import base64
+import contextlib
 import socket
 import subprocess
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from avenue.embedded.jars import Progress, locked_jars
 from avenue.embedded.ports import choose_port, free_port
@@ -156,12 +158,13 @@ class Broker:
         Raises `UnavailableError`, with the log's last lines, when the process ends or *timeout_s* passes first.
         """
         deadline = time.monotonic() + timeout_s
-        while not ready(self.settings()):
-            if not self.running:
-                raise UnavailableError(self._explain(f"the broker ended with code {self.child.exit_code}"))
-            if time.monotonic() > deadline:
-                raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
-            time.sleep(POLL_S)
+        with contextlib.closing(BrokerProbe(self.settings())) as probe:
+            while not probe.ready():
+                if not self.running:
+                    raise UnavailableError(self._explain(f"the broker ended with code {self.child.exit_code}"))
+                if time.monotonic() > deadline:
+                    raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
+                time.sleep(POLL_S)
 
     def stop(self, *, grace_s: float = 15.0) -> bool:
         """Let it close its files; kill it after *grace_s*. Return whether it ended by itself."""
@@ -223,21 +226,41 @@ def java() -> Path:
 
 def ready(settings: KafkaSettings) -> bool:
     """Return whether a broker answers there and groups can be coordinated. Blocks for at most a few seconds."""
-    # Knocked at first: a client that cannot connect costs two seconds and leaves sockets to the collector.
-    if not any(_listens(address) for address in (settings.bootstrap or "").split(",")):
-        return False
+    probe = BrokerProbe(settings)
     try:
-        admin = make_admin(settings, client_id="avenue-probe")
-    except UnavailableError:
-        return False
-    try:
-        # Asks for the coordinator, which is the last part of a fresh broker to come up.
-        admin.list_group_offsets({"avenue-probe": None})
-    except KafkaError:
-        return False
+        return probe.ready()
     finally:
-        admin.close()
-    return True
+        probe.close()
+
+
+class BrokerProbe:
+    """Asks a broker how it is, again and again, over one client. For one thread."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._admin: Any = None
+
+    def ready(self) -> bool:
+        """Return whether it answers and groups can be coordinated. Blocks for at most a few seconds."""
+        # Knocked at first: a client that cannot connect costs two seconds and leaves sockets to the collector.
+        if not any(_listens(address) for address in (self._settings.bootstrap or "").split(",")):
+            self.close()
+            return False
+        try:
+            if self._admin is None:
+                self._admin = make_admin(self._settings, client_id="avenue-probe")
+            # Asks for the coordinator, which is the last part of a fresh broker to come up.
+            self._admin.list_group_offsets({"avenue-probe": None})
+        except (KafkaError, UnavailableError):
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the client."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
 
 def _listens(address: str) -> bool:

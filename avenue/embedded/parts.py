@@ -11,15 +11,14 @@ from typing import Any
 
 import httpx
 
-from avenue.embedded.broker import Broker, ready
+from avenue.embedded.broker import Broker, BrokerProbe
 from avenue.embedded.process import ChildProcess, tail
 from avenue.embedded.supervisor import Condition, Report
 
 PROBE_TIMEOUT_S = 2.0
 PROBE_FAST_S = 0.2
 ROLE_PROBE_S = 2.0
-# A client is made for each: cheap, not free.
-BROKER_PROBE_S = 10.0
+BROKER_PROBE_S = 5.0
 LOG_LINES = 15
 STUCK = "stuck"
 
@@ -74,7 +73,8 @@ class BrokerPart:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self._prober = Prober(self.name, self._probe, every_s=BROKER_PROBE_S)
+        self._probe = BrokerProbe(broker.settings())
+        self._prober = Prober(self.name, self._ask, every_s=BROKER_PROBE_S)
 
     @property
     def running(self) -> bool:
@@ -111,13 +111,14 @@ class BrokerPart:
     def close(self) -> None:
         """Stop asking."""
         self._prober.close()
+        self._probe.close()
 
     def last_lines(self) -> list[str]:
         """Return the end of its log."""
         return tail(self.broker.log, LOG_LINES) or self.broker.child.last_lines(LOG_LINES)
 
-    def _probe(self) -> Report:
-        if ready(self.broker.settings()):
+    def _ask(self) -> Report:
+        if self._probe.ready():
             return Report(Condition.READY)
         return Report(Condition.SILENT, f"no answer at {self.broker.bootstrap}; log {self.broker.log}")
 

@@ -112,20 +112,9 @@ def test_ready_names_both_addresses_and_the_run_file_is_private(start_roles: Mak
     assert (up.home / "run.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_stop_ends_server_then_worker_then_broker_and_leaves_nothing(start_all: MakeUp, tmp_path: Path) -> None:
-    up = start_all()
-    up.ready()
-    pids = up.pids()
-
-    code = up.end()
-
-    assert code == 0
-    assert (tmp_path / "ends").read_text().split() == ["server", "worker"]
-    assert not any(alive(pid) for pid in pids.values())
-    assert read_run_file(up.home) is None
-
-
-def test_killed_outright_it_leaves_no_process_and_starts_again(start_all: MakeUp) -> None:
+def test_killed_outright_it_leaves_no_process_and_starts_again_and_a_stop_ends_all_in_order(
+    start_all: MakeUp, tmp_path: Path
+) -> None:
     up = start_all()
     up.ready()
     pids = up.pids()
@@ -133,7 +122,14 @@ def test_killed_outright_it_leaves_no_process_and_starts_again(start_all: MakeUp
     up.process.kill()
     assert all(wait_until_gone(pid, timeout_s=SOON_S) for pid in pids.values())
 
-    assert start_all().ready().startswith("ready http://")
+    again = start_all()
+    assert again.ready().startswith("ready http://")
+    pids = again.pids()
+
+    assert again.end() == 0
+    assert (tmp_path / "ends").read_text().split() == ["server", "worker"]
+    assert not any(alive(pid) for pid in pids.values())
+    assert read_run_file(again.home) is None
 
 
 def test_a_killed_child_is_started_again_and_the_others_stay(start_all: MakeUp) -> None:
