@@ -53,6 +53,8 @@ class ClickHouseRowWriter:
             # Repeats within a batch are rare, and readers remove them anyway.
             "optimize_on_insert": 0,
             "max_execution_time": int(timeout_s),
+            # Half the wall time on an idle machine, but a seventh more CPU, which the gateway beside us needs.
+            "input_format_parallel_parsing": 0,
             "input_format_skip_unknown_fields": 1,
         }
 
