@@ -1,7 +1,6 @@
 """The command line: `avenue …`. Each command is a module of `avenue.commands`, loaded when the line is read."""
 
 import importlib
-import sys
 
 import typer
 
@@ -15,7 +14,6 @@ COMMANDS = (
     "send",
     "simulate",
     "demo",
-    "report",
     "sql",
     "reconcile",
     "rejects",
@@ -45,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -45,7 +45,7 @@ class HttpServer:
         """Take no new requests, and finish those under way."""
         if self._task is None:
             return
-        self._server.signal_handler_interrupt()
+        self._server.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian's own
         await self._task
 
 

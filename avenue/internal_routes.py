@@ -1,70 +1,84 @@
 """What the command line asks of the running server: operators only, and no part of the public contract."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.params import FromPath, FromQuery
 
 from avenue.operations import QueryRefusedError, find_reject, list_rejects, run_sql
 from reports.api.auth import reader_of
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
+from sinks.sums import reconcile
 
-NDJSON = "application/x-ndjson"
+Answer = TypeVar("Answer")
+AnyRequest = Request[Any, Any, Any]
 MAX_WAIT_S = 120.0
 
 
 def internal_routes(reading: Reading) -> list[Any]:
     """Return the handlers under `/internal`; each asks for a key of scope operator."""
+    desk = _Desk(reading)
+    return [*desk.sql_routes(), *desk.reject_routes(), *desk.reconcile_routes()]
 
-    def allow(request: Request[Any, Any, Any]) -> None:
-        if reader_of(request, reading).scope != "operator":
+
+class _Desk:
+    """Where operators ask."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
+        if reader_of(request, self._reading).scope != "operator":
             raise PermissionDeniedException("a key of scope operator is needed")
+        return await self._reading.ask(lambda _context: question(self._reading.clickhouse))
 
-    def ask(question: Any) -> Any:
-        return reading.ask(lambda _context: question(reading.clickhouse))
+    def sql_routes(self) -> list[Any]:
+        @post("/internal/sql", include_in_schema=False, status_code=200)
+        async def sql(request: AnyRequest) -> Response[bytes]:
+            """Run read-only SQL."""
+            text = (await request.body()).decode("utf-8", "replace")
+            try:
+                rows = await self._ask(request, lambda clickhouse: b"".join(run_sql(clickhouse, text)))
+            except QueryRefusedError as error:
+                return Response(str(error).encode(), status_code=400, media_type="text/plain")
+            return Response(rows, media_type="application/x-ndjson")
 
-    @post("/internal/sql", include_in_schema=False, status_code=200)
-    async def sql(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Run read-only SQL."""
-        allow(request)
-        text = (await request.body()).decode("utf-8", "replace")
-        try:
-            rows = await ask(lambda clickhouse: b"".join(run_sql(clickhouse, text)))
-        except QueryRefusedError as error:
-            return Response(str(error).encode(), status_code=400, media_type="text/plain")
-        return Response(rows, media_type=NDJSON)
+        return [sql]
 
-    @get("/internal/rejects", include_in_schema=False)
-    async def rejects(
-        request: Request[Any, Any, Any], account: str = "", reason: str = "", limit: int = 100
-    ) -> Response[bytes]:
-        """List kept rejects."""
-        allow(request)
-        rows = await ask(lambda clickhouse: list_rejects(clickhouse, account=account, reason=reason, limit=limit))
-        return Response(msgspec.json.encode(rows), media_type="application/json")
+    def reject_routes(self) -> list[Any]:
+        @get("/internal/rejects", include_in_schema=False)
+        async def rejects(
+            request: AnyRequest, account: FromQuery[str] = "", reason: FromQuery[str] = "", limit: FromQuery[int] = 100
+        ) -> Response[bytes]:
+            """List kept rejects."""
+            return _json(
+                await self._ask(request, lambda c: list_rejects(c, account=account, reason=reason, limit=limit))
+            )
 
-    @get("/internal/rejects/{reject_id:str}", include_in_schema=False)
-    async def reject(request: Request[Any, Any, Any], reject_id: str) -> Response[bytes]:
-        """Show one."""
-        allow(request)
-        row = await ask(lambda clickhouse: find_reject(clickhouse, reject_id))
-        if row is None:
-            raise NotFoundException(f"no kept reject {reject_id}")
-        return Response(msgspec.json.encode(row), media_type="application/json")
+        @get("/internal/rejects/{reject_id:str}", include_in_schema=False)
+        async def reject(request: AnyRequest, reject_id: FromPath[str]) -> Response[bytes]:
+            """Show one."""
+            row = await self._ask(request, lambda clickhouse: find_reject(clickhouse, reject_id))
+            if row is None:
+                raise NotFoundException(f"no kept reject {reject_id}")
+            return _json(row)
 
-    @get("/internal/reconcile", include_in_schema=False)
-    async def reconcile(request: Request[Any, Any, Any], trial: str = "", wait_s: float = 60.0) -> Response[bytes]:
-        """Close the sums and compare every cell with its recomputation."""
-        allow(request)
-        rows = await ask(lambda clickhouse: _reconcile(clickhouse, trial, min(wait_s, MAX_WAIT_S)))
-        return Response(rows, media_type="application/json")
+        return [rejects, reject]
 
-    return [sql, rejects, reject, reconcile]
+    def reconcile_routes(self) -> list[Any]:
+        @get("/internal/reconcile", include_in_schema=False)
+        async def reconciliation(
+            request: AnyRequest, trial: FromQuery[str] = "", wait_s: FromQuery[float] = 60.0
+        ) -> Response[bytes]:
+            """Close the sums and compare every cell with its recomputation."""
+            return _json(await self._ask(request, lambda c: reconcile(c, trial or None, min(wait_s, MAX_WAIT_S))))
+
+        return [reconciliation]
 
 
-def _reconcile(clickhouse: ClickHouse, trial: str, wait_s: float) -> bytes:
-    from sinks.sums import reconcile
-
-    return msgspec.json.encode(reconcile(clickhouse, trial or None, wait_s))
+def _json(found: object) -> Response[bytes]:
+    return Response(msgspec.json.encode(found), media_type="application/json")

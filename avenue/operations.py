@@ -9,11 +9,16 @@ from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import PipelineError
 
 MAX_REJECTS = 1000
-_REJECT_COLUMNS = (
-    "reject_id, account_id, platform, flow, reason, field, message, payload, "
-    "formatDateTime(received_at, '%Y-%m-%dT%H:%i:%S.%fZ') AS received_at, "
-    "if(isNull(replayed_at), NULL, formatDateTime(replayed_at, '%Y-%m-%dT%H:%i:%S.%fZ')) AS replayed_at"
-)
+_SELECT = """
+SELECT reject_id, account_id, platform, flow, reason, field, message, payload,
+       formatDateTime(received_at, '%Y-%m-%dT%H:%i:%S.%fZ') AS received_at,
+       if(isNull(replayed_at), NULL, formatDateTime(replayed_at, '%Y-%m-%dT%H:%i:%S.%fZ')) AS replayed_at
+FROM rejects
+"""
+_WHERE_LISTED = """
+WHERE ({account:String} = '' OR account_id = {account:String}) AND ({reason:String} = '' OR reason = {reason:String})
+ORDER BY rejects.received_at DESC LIMIT {limit:UInt32}
+"""
 
 
 class QueryRefusedError(PipelineError):
@@ -32,10 +37,7 @@ def list_rejects(
     clickhouse: ClickHouse, *, account: str = "", reason: str = "", limit: int = 100
 ) -> list[dict[str, Any]]:
     """Return kept rejects, newest first, without their payload; at most 1,000."""
-    sql = (
-        f"SELECT {_REJECT_COLUMNS} FROM rejects WHERE ({{account:String}} = '' OR account_id = {{account:String}}) "
-        "AND ({reason:String} = '' OR reason = {reason:String}) ORDER BY rejects.received_at DESC LIMIT {limit:UInt32}"
-    )
+    sql = f"{_SELECT} {_WHERE_LISTED}"
     parameters = {"account": account, "reason": reason, "limit": min(limit, MAX_REJECTS)}
     rows = _rows(clickhouse, sql, parameters)
     for row in rows:
@@ -45,8 +47,7 @@ def list_rejects(
 
 def find_reject(clickhouse: ClickHouse, reject_id: str) -> dict[str, Any] | None:
     """Return one kept reject with its payload, or None."""
-    sql = f"SELECT {_REJECT_COLUMNS} FROM rejects WHERE reject_id = {{id:String}} LIMIT 1"
-    return next(iter(_rows(clickhouse, sql, {"id": reject_id})), None)
+    return next(iter(_rows(clickhouse, f"{_SELECT} WHERE reject_id = {{id:String}} LIMIT 1", {"id": reject_id})), None)
 
 
 def _rows(clickhouse: ClickHouse, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

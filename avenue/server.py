@@ -6,8 +6,6 @@ import signal
 from collections.abc import Callable
 from typing import Any, Literal
 
-from litestar import Litestar
-
 from avenue.http_server import HttpServer
 from producers.gateway.gateway import Gateway
 from producers.gateway.routes import gateway_routes
@@ -94,7 +92,7 @@ class ServerRoles:
     def _listen(self, routes: list[Any]) -> None:
         from avenue.read_side import application
 
-        app: Litestar = application(routes, self._settings, reading=self._reading)
+        app = application(routes, self._settings, reading=self._reading)
         self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
         self._health.watch("http", self._http.problem)
         self._http.start()

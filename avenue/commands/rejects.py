@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_kept(
+    *,
     account: Annotated[str, typer.Option(help="Only of this account.")] = "",
     reason: Annotated[str, typer.Option(help="Only for this reason.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 100,

@@ -194,11 +194,13 @@ class Door:
         if self._rates.wait_s(account.id, time.monotonic()) > 0:
             return _answer(adapter.negative)
         limits = self._parts.limits
+        # A GET push says everything in its query; the bytes are what tells one kept reject from another.
+        said = request.body or request.query
         job = Job(
             account=account,
             flow=flow,
-            judges=[functools.partial(_judge_message, message, request.body) for message in reading.messages],
-            size=len(request.body),
+            judges=[functools.partial(_judge_message, message, said) for message in reading.messages],
+            size=len(said),
             received_ms=received_ms,
             timeout_s=limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s,
         )

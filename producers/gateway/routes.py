@@ -3,11 +3,10 @@
 from typing import Any
 
 from litestar import Request, Response, post, route
+from litestar.params import FromPath
 
 from producers.gateway import door
 from producers.gateway.answers import HttpAnswer
-
-_OPEN = {"opt": {"public": True}}
 
 
 def gateway_routes(gate: door.Door) -> list[Any]:
@@ -33,7 +32,9 @@ def gateway_routes(gate: door.Door) -> list[Any]:
         tags=["push"],
         operation_id="pushNative",
     )
-    async def push_native(request: Request[Any, Any, Any], account: str, flow: str) -> Response[bytes]:
+    async def push_native(
+        request: Request[Any, Any, Any], account: FromPath[str], flow: FromPath[str]
+    ) -> Response[bytes]:
         """Take a platform's push in."""
         return _respond(await gate.push_native(account, flow, await _request(request)))
 
