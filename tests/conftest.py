@@ -31,6 +31,7 @@ LOOPBACK = ["127.0.0.1", "::1"]
 GRACE_S = 5.0
 
 MakeTopic = Callable[..., str]
+StartBroker = Callable[[Path], Broker]
 
 
 def missing_service(reason: str) -> None:
@@ -70,11 +71,23 @@ def kafka_settings(kafka_bootstrap: str) -> KafkaSettings:
 
 
 @pytest.fixture
-def private_broker(kafka_jars: list[Path], tmp_path: Path) -> Iterator[Broker]:
+def start_broker(kafka_jars: list[Path]) -> Iterator[StartBroker]:
+    """Return `start(home) -> Broker`, for brokers that only this test sees; they end with it."""
+    started: list[Broker] = []
+
+    def start(home: Path) -> Broker:
+        started.append(started_broker(home))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.kill()
+
+
+@pytest.fixture
+def private_broker(start_broker: StartBroker, tmp_path: Path) -> Broker:
     """Return a started broker with an empty cluster that only this test sees (about 6 s)."""
-    broker = started_broker(tmp_path / "private-broker")
-    yield broker
-    broker.kill()
+    return start_broker(tmp_path / "private-broker")
 
 
 def started_broker(home: Path) -> Broker:

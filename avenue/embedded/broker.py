@@ -2,8 +2,10 @@
 
 import base64
 import contextlib
+import os
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -23,6 +25,7 @@ CONNECT_TIMEOUT_S = 2.0
 FORMAT_TIMEOUT_S = 60
 LOG_FILE_MB = 10
 LOG_FILES = 3
+ASCII_END = 0x80
 
 _JVM = (
     "-XX:+UseSerialGC",  # one small heap: fewer threads, less memory than G1
@@ -150,7 +153,7 @@ class Broker:
         self.child = ChildProcess(
             "kafka", [*self._command, "kafka.Kafka", self._properties], log=self.logs / "kafka.out.log"
         )
-        self.child.start()
+        self.child.start(_java_environ())
 
     def wait_ready(self, timeout_s: float) -> None:
         """Return when the listener answers and the group coordinator is there.
@@ -201,7 +204,12 @@ class Broker:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool: list[str | Path] = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
         done = subprocess.run(
-            [*self._command, *tool], capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
+            [*self._command, *tool],
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+            env=_java_environ(),
         )
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip().splitlines()[-3:]
@@ -273,5 +281,13 @@ def _listens(address: str) -> bool:
 
 
 def _escape(value: str) -> str:
-    """Return *value* for a Java properties file."""
-    return value.replace("\\", "\\\\")
+    """Return *value* for a Java properties file, which is read as Latin-1."""
+    escaped = value.replace("\\", "\\\\")
+    units = escaped.encode("utf-16-be")
+    codes = (int.from_bytes(units[place : place + 2]) for place in range(0, len(units), 2))
+    return "".join(chr(code) if code < ASCII_END else f"\\u{code:04x}" for code in codes)
+
+
+def _java_environ() -> dict[str, str]:
+    # Java takes the names of files by the locale: without one, a folder such as /数据 cannot be opened.
+    return dict(os.environ) | ({"LC_ALL": "C.UTF-8"} if sys.platform.startswith("linux") else {})

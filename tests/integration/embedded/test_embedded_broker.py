@@ -1,5 +1,8 @@
 """The embedded broker on a real folder: started, stopped, killed."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from avenue.embedded.broker import Broker
@@ -47,9 +50,18 @@ def _read(broker: Broker, count: int) -> list[bytes]:
     return found
 
 
-def test_logs_go_to_a_file_in_the_home_folder(private_broker: Broker) -> None:
-    assert "Kafka Server started" in private_broker.log.read_text()
-    assert private_broker.log == private_broker.folder.parent / "logs" / "kafka.log"
+def test_a_home_may_have_any_name_and_gets_the_logs(
+    start_broker: Callable[[Path], Broker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    home = tmp_path / "数据 $home 💡"
+
+    broker = start_broker(home)
+    broker.stop()
+
+    assert (home / "kafka" / "data" / "meta.properties").exists()
+    assert "Kafka Server started" in (home / "logs" / "kafka.log").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == [home.name]
 
 
 def test_asking_for_an_unknown_topic_does_not_make_it(kafka_settings: KafkaSettings, unique_name: str) -> None:
