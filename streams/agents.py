@@ -27,7 +27,7 @@ from runtime.settings import WorkerSettings
 from schemas.registry import Epoch
 from schemas.timing import Timing
 from streams.outbox import Message, reject_messages, row_messages, source_messages
-from streams.rebuild import Log, Source, is_far_behind, read_gap, rebuild
+from streams.rebuild import Log, Source, read_gap, rebuild
 from streams.state import SourceState
 from streams.steps import Cut, cut_rows, forget_closed, take_record
 
@@ -43,7 +43,8 @@ Ack = Callable[[], object]
 MAX_UNACKED = 1000
 """Records taken in and not acknowledged: their bytes stay in memory. Beyond it, taking in waits for the flush."""
 AWAY_S = 60.0
-"""The state of a source that went to another worker is kept this long: most rebalances bring it back at once."""
+"""The state of a source that went to another worker is kept this long: most rebalances bring it back at once, and
+then this bounds the gap that has to be read."""
 SHARE_MIN_LINES = 1000
 """A reject share says something from so many lines on; one foreign record on a quiet topic does not stop the worker."""
 
@@ -171,9 +172,6 @@ class MetricsWorker:
     async def _brought_up(self, record: LogRecord) -> SourceState:
         """Return the state of *record*'s source just before it, read from the log. Flushing waits meanwhile."""
         state = self._states.get(record.partition)
-        if state is not None and is_far_behind(state, record):
-            await self._flush()
-            state = None
         cause, began = ("gap" if state else "start"), time.monotonic()
         loop = asyncio.get_running_loop()
         state = await loop.run_in_executor(self._means.reader, self._read_back, state, record)

@@ -26,6 +26,10 @@ class KafkaLog:
 
     def since(self, partition: int, stamp_ms: int, before: int) -> Iterator[LogRecord]:
         """Yield the records from the first one stamped *stamp_ms* or later up to offset *before* (excluded)."""
+        if stamp_ms <= 0:
+            # Everything; a log that begins later sends the reader to its beginning.
+            yield from self.between(partition, 0, before)
+            return
         place = TopicPartition(self._topic, partition)
         try:
             found = self._client().offsets_for_times({place: stamp_ms}, timeout_ms=int(SILENCE_S * 1000))[place]

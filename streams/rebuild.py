@@ -58,7 +58,7 @@ def rebuild(source: Source, record: LogRecord, log: Log, *, step: Step = _no_ste
     """
     timing = source.timing
     from_ms = max(0, record.timestamp_ms - lookback_ms(timing))
-    whole_from_ms = from_ms + timing.span_ms if from_ms else 0
+    whole_from_ms = _whole_from_ms(from_ms, timing)
     state = SourceState(source.epoch, source.partition, timing, next_offset=record.offset)
     # A minute counts from the lead before its start: one whose lead began earlier would come out short.
     state.floor_ms = whole_from_ms + timing.lead_ms if from_ms else 0
@@ -83,9 +83,9 @@ def read_gap(state: SourceState, record: LogRecord, log: Log, *, step: Step = _n
     state.outcomes.update(before)
 
 
-def is_far_behind(state: SourceState, record: LogRecord) -> bool:
-    """Tell whether a rebuild reads less than the gap: the state ends before what a rebuild would look at."""
-    return state.watermark_ms < record.timestamp_ms - lookback_ms(state.timing)
+def _whole_from_ms(from_ms: int, timing: Timing) -> int:
+    """Return the watermark from which on it is known what is a repeat, for a log read from *from_ms*."""
+    return from_ms + timing.span_ms if from_ms else 0
 
 
 def _drop_partial_tallies(state: SourceState, whole_from_ms: int) -> None:

@@ -166,7 +166,7 @@ class SourceState:
     floor_ms: int = 0
     closed_ms: int = 0
     """Minutes that start before this are closed; kept beside the watermark, for the loop over events."""
-    ahead_ms: int = 0
+    ahead_ms: int = -1
     """Minutes that start after this are not open yet."""
     span_ms: int = 0
     ids: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,237 @@
+"""What a record does to a source's state: every line one outcome, every row a function of the log's prefix."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA
+from schemas.timing import MINUTE_MS, minute_of
+from streams.rebuild import lookback_ms, read_gap, rebuild
+from streams.state import SourceState
+from streams.steps import cut_rows, forget_closed, take_record
+from tests.counting_world import (
+    EPOCH,
+    OUR_HEADERS,
+    PARTITION,
+    SOURCE,
+    START_MS,
+    TIMING,
+    MemoryLog,
+    Truth,
+    Written,
+    logs,
+    make_event,
+    make_record,
+    raw_record,
+    rows_of,
+    state_after,
+)
+
+MINUTE = minute_of(START_MS)
+
+
+@given(logs())
+@settings(max_examples=200)
+def test_every_row_is_what_a_plain_recomputation_of_the_prefix_gives(written: Written) -> None:
+    truth = Truth(written)
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    for (record, _), cells, progress in zip(written, truth.cells, truth.progress, strict=True):
+        take_record(state, record)
+        assert rows_of(state) == (cells, progress)
+
+
+@given(logs(), st.data())
+@settings(max_examples=300)
+def test_a_state_rebuilt_at_any_offset_gives_the_rows_of_one_that_was_never_lost(
+    written: Written, data: st.DataObject
+) -> None:
+    truth, log = Truth(written), MemoryLog([record for record, _ in written])
+    offset = data.draw(st.integers(0, len(written) - 1))
+    state = rebuild(SOURCE, log.records[offset], log)
+
+    cells, progress = rows_of(state)
+    standing = truth.standing(offset - 1)
+    assert {name: standing[name] for name in cells} == cells
+    for (minute, account), row in progress.items():
+        assert truth.progress[row.version][minute, account] == row
+    for record in log.records[offset:]:
+        take_record(state, record)
+        assert rows_of(state) == (truth.cells[record.offset], truth.progress[record.offset])
+
+
+@given(logs(), st.data())
+@settings(max_examples=200)
+def test_a_rebuild_sends_every_cell_that_is_still_open(written: Written, data: st.DataObject) -> None:
+    truth, log = Truth(written), MemoryLog([record for record, _ in written])
+    record = log.records[data.draw(st.integers(0, len(written) - 1))]
+    watermark = max(past.timestamp_ms for past in log.records[: record.offset + 1])
+
+    cells, _ = rows_of(rebuild(SOURCE, record, log))
+
+    standing = truth.standing(record.offset - 1)
+    assert {name for name, row in standing.items() if not TIMING.is_closed(row.minute_ms, watermark)} <= cells.keys()
+
+
+@given(logs(), st.data())
+def test_a_gap_read_from_the_log_leaves_the_state_as_if_it_had_been_taken_in(
+    written: Written, data: st.DataObject
+) -> None:
+    log = MemoryLog([record for record, _ in written])
+    first, last = sorted((data.draw(st.integers(0, len(written) - 1)), len(written) - 1))
+    state = state_after(log.records[:first])
+
+    read_gap(state, log.records[last], log)
+
+    assert rows_of(state) == rows_of(state_after(log.records[:last]))
+    assert state.next_offset == last
+
+
+@given(logs())
+def test_what_a_flush_forgets_is_never_touched_again(written: Written) -> None:
+    truth = Truth(written)
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    for record, _ in written:
+        take_record(state, record)
+        cut = cut_rows(state)
+        assert cut is not None
+        forget_closed(state, cut)
+        assert {row.version for row in cut.cells} <= {record.offset}
+        assert len(cut.cells) == len(truth.cells[record.offset])
+
+
+@given(st.binary(max_size=400), st.sampled_from([OUR_HEADERS, {}]))
+@settings(max_examples=300)
+def test_any_bytes_get_one_outcome_a_line_and_never_an_exception(value: bytes, headers: dict[str, bytes]) -> None:
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    rejects = take_record(state, raw_record(0, value, headers=headers))
+
+    assert sum(state.outcomes.values()) == sum(1 for line in value.split(b"\n") if line.strip())
+    assert len(rejects) == state.outcomes["rejected"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a":' * 100_000,
+        b"[" * 100_000,
+        b'{"event_id":"\xff\xfe"}',
+        b'{"occurred_ms":1e400}',
+        b'{"occurred_ms":' + b"9" * 5000 + b"}",
+        b"\x00",
+        b"null",
+    ],
+)
+def test_a_hostile_line_is_a_reject_and_its_neighbours_count(line: bytes) -> None:
+    good = make_record(0, [make_event("e-1"), make_event("e-2")]).value.split(b"\n")
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    rejects = take_record(state, raw_record(7, b"\n".join([good[0], line, good[1]]), headers=OUR_HEADERS))
+
+    assert [reject.reject_id for reject in rejects] == [f"pos-{EPOCH}-{PARTITION}-7-1"]
+    assert (state.outcomes["counted"], state.outcomes["rejected"]) == (2, 1)
+
+
+def test_a_reject_keeps_length_and_digest_and_nothing_of_the_line() -> None:
+    (reject,) = take_record(SourceState(EPOCH, PARTITION, TIMING), raw_record(0, b"call 13800000000"))
+
+    assert reject.reason == "malformed"
+    assert "138" not in reject.payload.split('"sha256"')[0]
+    assert '"bytes":16' in reject.payload.replace(" ", "")
+
+
+@pytest.mark.parametrize("header", [HEADER_SCHEMA, HEADER_ACCOUNTS])
+def test_a_foreign_record_counts_its_storable_lines_and_rejects_the_others(header: str) -> None:
+    good, nameless = make_event("e-1"), make_event("e-2", product_id="")
+    headers = {name: value for name, value in OUR_HEADERS.items() if name != header}
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    take_record(state, raw_record(0, make_record(0, [good, nameless]).value, headers=headers))
+
+    assert (state.outcomes["counted"], state.outcomes["rejected"]) == (1, 1)
+
+
+def test_a_repeat_counts_once_and_extends_the_sight_of_its_id() -> None:
+    step = TIMING.span_ms - 1
+    sights = [make_record(n, [make_event("e-1", occurred_ms=START_MS + n * step)]) for n in range(3)]
+
+    assert state_after(sights).outcomes == {"counted": 1, "repeated": 2, "late": 0, "disordered": 0, "rejected": 0}
+
+
+def test_an_id_seen_longer_ago_than_the_span_is_new_and_forgotten_ids_take_no_memory() -> None:
+    later = START_MS + TIMING.span_ms + 1
+    state = state_after(
+        [
+            make_record(0, [make_event(f"e-{n}") for n in range(100)]),
+            make_record(1, [make_event("e-1", occurred_ms=later)]),
+        ]
+    )
+
+    assert state.outcomes["counted"] == 101
+    assert len(state.ids) == 1
+
+
+def test_an_event_received_past_the_grace_is_late_whatever_the_watermark() -> None:
+    end = MINUTE + MINUTE_MS + TIMING.grace_ms
+    events = [
+        make_event("in-time", occurred_ms=MINUTE, received_ms=end),
+        make_event("late", occurred_ms=MINUTE, received_ms=end + 1),
+    ]
+
+    assert state_after([make_record(0, events)]).outcomes["late"] == 1
+
+
+def test_an_event_in_time_whose_minute_is_closed_is_disordered() -> None:
+    closing = MINUTE + MINUTE_MS + TIMING.grace_ms + TIMING.slack_ms
+    in_time = [make_event(name, occurred_ms=MINUTE) for name in ("before", "after")]
+
+    state = state_after(
+        [
+            make_record(0, [make_event("x", occurred_ms=closing)]),
+            make_record(1, in_time[:1]),
+            make_record(2, [make_event("y", occurred_ms=closing + 1)]),
+            make_record(3, in_time[1:]),
+        ]
+    )
+
+    assert (state.outcomes["counted"], state.outcomes["disordered"]) == (3, 1)
+
+
+def test_an_event_further_ahead_than_the_lead_is_kept_out_of_the_live_cells() -> None:
+    ahead = START_MS + TIMING.lead_ms
+    events = [make_event("near", occurred_ms=ahead), make_event("far", occurred_ms=ahead + 2 * MINUTE_MS)]
+
+    state = state_after([make_record(0, events, stamp_ms=START_MS)])
+
+    assert (state.outcomes["counted"], state.outcomes["disordered"]) == (1, 1)
+
+
+def test_the_bounds_kept_beside_the_watermark_say_what_the_timing_says() -> None:
+    state = state_after([make_record(0, [make_event()])])
+
+    for minute in range(MINUTE - 10 * MINUTE_MS, MINUTE + MINUTE_MS, 1000):
+        assert (minute < state.closed_ms) == TIMING.is_closed(minute, state.watermark_ms)
+
+
+def test_a_redelivered_cut_holds_nothing_until_something_new_comes() -> None:
+    state = state_after([make_record(0, [make_event()])])
+
+    assert cut_rows(state) is not None
+    assert cut_rows(state) is None
+
+
+def test_rows_that_were_cut_stay_as_they_were_when_the_state_moves_on() -> None:
+    state = state_after([make_record(0, [make_event("e-1", subject="ann", duration_ms=5)])])
+    cut = cut_rows(state)
+    assert cut is not None
+    before = str(cut)
+
+    take_record(state, make_record(1, [make_event("e-2", subject="bo", duration_ms=500)]))
+
+    assert str(cut) == before
+
+
+def test_a_rebuild_reads_two_spans_and_two_slacks() -> None:
+    assert lookback_ms(TIMING) == 20 * MINUTE_MS
