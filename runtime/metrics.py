@@ -1,4 +1,7 @@
-"""Every metric of every role, defined once. Names are `avenue_<role>_<noun>_<unit or total>`; labels come from closed sets."""
+"""Every metric of every role, defined once.
+
+Names are `avenue_<role>_<noun>_<unit or total>`; labels come from closed sets.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -40,7 +40,8 @@ class OpsServer:
             self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_QuietHandler)
         except OSError as error:
             raise ConfigurationError(
-                f"the ops port {host}:{port} cannot be opened ({error.strerror}); choose another with --ops-port or AVENUE_HTTP__OPS_PORT"
+                f"the ops port {host}:{port} cannot be opened ({error.strerror}); "
+                "choose another with --ops-port or AVENUE_HTTP__OPS_PORT"
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="ops", daemon=True)
 

@@ -93,9 +93,9 @@ def bin_bounds_ms(index: int) -> tuple[int, int]:
 
 
 def register_of(hash_hex: str) -> int:
-    """Return the packed HyperLogLog register of a subject's hash: index = low bits, rank = trailing zeros of the rest + 1.
+    """Return the packed HyperLogLog register of a subject's hash.
 
-    The 64 bits are the first 16 hex digits, big-endian.
+    Index = low bits, rank = trailing zeros of the rest + 1. The 64 bits are the first 16 hex digits, big-endian.
     """
     bits = int(hash_hex[:16], 16)
     rest = bits >> HLL_BITS

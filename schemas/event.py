@@ -123,7 +123,7 @@ class PilotEvent(BaseModel):
 
 
 def missing_field(event: "PilotEvent | object") -> str | None:
-    """Return the field that *event*'s kind requires and it lacks, or None. Takes any object with an event's attributes."""
+    """Return the field that *event*'s kind requires and it lacks, or None; any object with its attributes will do."""
     kind = getattr(event, "kind", "")
     if getattr(event, "placement_id", None) is None and getattr(event, "product_id", None) is None:
         return "placement_id"

@@ -82,6 +82,7 @@ class EmbeddedStack:
             except StopAsked:
                 self._say("asked to stop")
             except BaseException:
+                # Whatever it was, no child may outlive us; it goes on to whoever called.
                 self._supervisor.kill_all()
                 raise
             finally:
