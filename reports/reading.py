@@ -43,6 +43,8 @@ class Reading:
     clock: Clock
     session_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     """Signs the dashboard's cookies; where several processes serve one address, all must be given the same."""
+    exports_running: list[int] = field(default_factory=lambda: [0], repr=False)
+    """One number, of exports running or waiting; touched in the event loop only."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
 
     @cached_property

@@ -16,11 +16,11 @@ SESSION_COOKIE = "avenue_session"
 HOUR_S = 3600
 
 
-class UnauthorizedError(Exception):
+class UnauthorizedError(PermissionError):
     """No key, or one that is unknown, expired or revoked."""
 
 
-class SendingKeyError(Exception):
+class SendingKeyError(PermissionError):
     """The key is valid, but for sending only."""
 
 

@@ -1,6 +1,6 @@
 """A trial's stored events as CSV, NDJSON or Parquet, streamed as ClickHouse writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import IO, Any, Literal, cast
 
@@ -80,7 +80,7 @@ def check(context: QueryContext, question: ExportQuestion) -> int:
     return int(found)
 
 
-def export(context: QueryContext, question: ExportQuestion) -> Iterator[bytes]:
+def export(context: QueryContext, question: ExportQuestion) -> Generator[bytes, None, None]:
     """Give the bytes of the export, in order of hour, account and event id; memory stays flat but for Parquet.
 
     To be consumed, or closed, in the thread that asked: the client streams nothing else meanwhile.

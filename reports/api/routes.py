@@ -1,0 +1,332 @@
+"""The paths of the reading API. Each asks the scope first: what a reader may not see is not there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+import msgspec
+from litestar import Request, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter, QueryParameter
+from litestar.response import Response, Stream
+
+from reports.api.answers import (
+    avenue_answer,
+    definitions,
+    freshness_json,
+    me_json,
+    metric_answer,
+    product_json,
+    readout_answer,
+    together,
+    trial_json,
+    whole_trial,
+)
+from reports.api.auth import reader_of
+from reports.api.live import Board
+from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
+from reports.api.problems import NotSeenError
+from reports.api.shapes import (
+    AvenueAnswer,
+    DefinitionsAnswer,
+    MeJson,
+    MetricAnswer,
+    MetricsAnswer,
+    ProductsAnswer,
+    ReadoutAnswer,
+    TrialJson,
+    TrialsAnswer,
+)
+from reports.api.streaming import ExportStream
+from reports.queries.avenue_map import avenue_map
+from reports.queries.events_export import ExportQuestion, check, export
+from reports.queries.freshness import freshness
+from reports.queries.health import health
+from reports.queries.model import DIMENSIONS, STEPS, Interval, QueryContext, SeriesQuestion
+from reports.queries.series import series
+from reports.reading import Reading
+from reports.science.readout import readout
+from reports.scope import Reader, products_seen, trial_seen, trials_seen
+from schemas.registry import MetricId, Trial
+
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+Language = Literal["zh", "en"]
+ReportFormat = Literal["html", "pdf", "json", "xlsx"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """Which report, in which language and form."""
+
+    trial_id: str
+    lang: Language
+    form: ReportFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report as a file."""
+
+    content: bytes
+    media_type: str
+    """Without a charset: text goes out as UTF-8, and says so."""
+    filename: str
+
+
+ReportMaker: TypeAlias = Callable[[QueryContext, ReportRequest], ReportFile]
+"""Makes a trial report; called in a query thread, with that thread's client."""
+
+TrialId = Annotated[str, PathParameter(description="a trial's id")]
+Metrics = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="metric",
+        description="may be repeated; default: the trial's primary metric",
+        schema_extra={"items": {"type": "string", "enum": list(get_args(MetricId))}},
+    ),
+]
+From = Annotated[
+    str | None,
+    QueryParameter(
+        name="from", description="RFC 3339 with an offset, or a date of Shanghai; default: the trial's start"
+    ),
+]
+To = Annotated[str | None, QueryParameter(name="to", description="excluded; default: now")]
+StepText = Annotated[
+    str, QueryParameter(name="step", description="days are those of Shanghai", schema_extra={"enum": list(STEPS)})
+]
+ByText = Annotated[
+    str | None, QueryParameter(name="by", description="one line for each", schema_extra={"enum": list(DIMENSIONS)})
+]
+Dense = Annotated[bool, QueryParameter(name="dense", description="a point for every step, where nothing came too")]
+ExportText = Annotated[str | None, QueryParameter(name="format", description="csv, ndjson or parquet; else by Accept")]
+LanguageText = Annotated[str, QueryParameter(name="lang", schema_extra={"enum": list(get_args(Language))})]
+FormText = Annotated[str, QueryParameter(name="format", schema_extra={"enum": list(get_args(ReportFormat))})]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and what there is to read."""
+
+    reader: Reader
+    reading: Reading
+
+    def trial(self, trial_id: str) -> Trial:
+        """Return the trial. Raises `NotSeenError` where there is none for this reader."""
+        trial = trial_seen(self.reader, self.reading.directory(), trial_id)
+        if trial is None:
+            raise NotSeenError
+        return trial
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The interval as asked for, unread."""
+
+    from_: str | None
+    to: str | None
+
+    def interval(self, context: QueryContext, trial_id: str) -> Interval:
+        """Return it. Raises `ParameterError`."""
+        return interval_of(self.from_, self.to, context.span(trial_id), context.now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Step and split as asked for, unread."""
+
+    step: str
+    by: str | None
+    dense: bool
+
+
+def provide_times(from_: From = None, to: To = None) -> Times:
+    """Take the interval from the address."""
+    return Times(from_, to)
+
+
+def provide_shape(step: StepText = "hour", by: ByText = None, *, dense: Dense = False) -> Shape:
+    """Take step and split from the address."""
+    return Shape(step, by, dense)
+
+
+TIMES = {"times": Provide(provide_times, sync_to_thread=False)}
+SHAPE = {"shape": Provide(provide_shape, sync_to_thread=False)}
+
+
+@get("/v1/metrics", summary="Metric definitions", operation_id="metrics")
+async def get_definitions() -> DefinitionsAnswer:
+    """Every metric with its formula, unit and exclusions, in Chinese and English. No key is needed."""
+    return definitions()
+
+
+@get("/v1/me", summary="This key", operation_id="me")
+async def get_me(asker: NamedDependency[Asker]) -> MeJson:
+    """What this key is and may see."""
+    return me_json(asker.reader, asker.reading.directory())
+
+
+@get("/v1/products", summary="Products", operation_id="products")
+async def get_products(asker: NamedDependency[Asker]) -> ProductsAnswer:
+    """The products that this key may see."""
+    directory = asker.reading.directory()
+    return ProductsAnswer([product_json(product, directory) for product in products_seen(asker.reader, directory)])
+
+
+@get("/v1/trials", summary="Trials", operation_id="trials")
+async def get_trials(asker: NamedDependency[Asker]) -> TrialsAnswer:
+    """The trials that this key may see, newest first."""
+    directory = asker.reading.directory()
+    return TrialsAnswer([trial_json(trial, directory) for trial in trials_seen(asker.reader, directory)])
+
+
+@get("/v1/trials/{trial_id:str}", summary="A trial", operation_id="trial")
+async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialJson:
+    """One trial with its arms, times and placements."""
+    return trial_json(asker.trial(trial_id), asker.reading.directory())
+
+
+@get(
+    "/v1/trials/{trial_id:str}/metrics",
+    summary="Metrics over time",
+    operation_id="trialMetrics",
+    dependencies=TIMES | SHAPE,
+)
+async def get_metrics(
+    asker: NamedDependency[Asker],
+    trial_id: TrialId,
+    times: NamedDependency[Times],
+    shape: NamedDependency[Shape],
+    metric: Metrics = None,
+) -> MetricAnswer | MetricsAnswer:
+    """A metric over time; a point is start, value, n. With several metrics the answer is a list of the same."""
+    primary = asker.trial(trial_id).primary_metric
+
+    def ask(context: QueryContext) -> MetricAnswer | MetricsAnswer:
+        metrics = metrics_of(metric or [], primary)
+        interval = times.interval(context, trial_id)
+        question = SeriesQuestion(
+            trial_id=trial_id,
+            metrics=metrics,
+            interval=interval,
+            step=step_of(shape.step),
+            by=by_of(shape.by, metrics),
+            dense=shape.dense,
+        )
+        return metric_answer(series(context, question), freshness(context, trial_id, interval))
+
+    return await asker.reading.ask(ask)
+
+
+@get("/v1/trials/{trial_id:str}/readout", summary="The trial so far", operation_id="readout")
+async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> ReadoutAnswer:
+    """Per metric and arm: estimate, an interval that may be read at any time, n, lift over the baseline, health."""
+    asker.trial(trial_id)
+
+    def ask(context: QueryContext) -> ReadoutAnswer:
+        interval = whole_trial(context.directory, trial_id, context.now_ms)
+        fresh = freshness(context, trial_id, interval)
+        return readout_answer(trial_id, readout(context, trial_id), health(context, trial_id), fresh)
+
+    return await asker.reading.ask(ask)
+
+
+@get(
+    "/v1/trials/{trial_id:str}/events",
+    summary="Raw events",
+    operation_id="events",
+    media_type="text/csv",
+    dependencies=TIMES,
+)
+async def get_events(
+    request: AnyRequest,
+    asker: NamedDependency[Asker],
+    trial_id: TrialId,
+    times: NamedDependency[Times],
+    form: ExportText = None,
+) -> Stream:
+    """The trial's events, each once, streamed as CSV (UTF-8 with BOM), NDJSON or Parquet."""
+    asker.trial(trial_id)
+    reading = asker.reading
+
+    def prepare(context: QueryContext) -> tuple[ExportQuestion, str]:
+        question = ExportQuestion(
+            trial_id=trial_id,
+            interval=times.interval(context, trial_id),
+            form=format_of(form, request.headers.get("accept", "")),
+            max_rows=reading.settings.report.export_rows,
+            embedded=reading.clickhouse.embedded,
+        )
+        check(context, question)
+        fresh = freshness_json(freshness(context, trial_id, question.interval))
+        return question, msgspec.json.encode(fresh).decode()
+
+    question, fresh = await reading.ask(prepare)
+    chunks = await ExportStream(reading, lambda: export(reading.context(), question)).start()
+    return Stream(
+        chunks,
+        media_type=MEDIA_TYPE[question.form],
+        headers={
+            "content-disposition": f'attachment; filename="{trial_id}.{question.form}"',
+            "x-avenue-freshness": fresh,
+        },
+    )
+
+
+@get(
+    "/v1/trials/{trial_id:str}/report",
+    summary="The trial report",
+    operation_id="report",
+    media_type="text/html",
+)
+async def get_report(
+    asker: NamedDependency[Asker],
+    report: NamedDependency[ReportMaker],
+    trial_id: TrialId,
+    lang: LanguageText = "zh",
+    form: FormText = "html",
+) -> Response[bytes]:
+    """The trial report of now, in Chinese or English."""
+    asker.trial(trial_id)
+    language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
+    file = await asker.reading.ask(lambda context: report(context, ReportRequest(trial_id, language, kind)))
+    disposition = "inline" if file.media_type.startswith(("text/html", "application/pdf")) else "attachment"
+    headers = {"content-disposition": f'{disposition}; filename="{file.filename}"'}
+    return Response(file.content, media_type=file.media_type, headers=headers)
+
+
+@get(
+    "/v1/trials/{trial_id:str}/live",
+    summary="New counts as they land",
+    operation_id="live",
+    media_type="text/event-stream",
+)
+async def get_live(
+    request: AnyRequest, asker: NamedDependency[Asker], board: NamedDependency[Board], trial_id: TrialId
+) -> Stream:
+    """Server-sent events named `counts`: what came in the last 15 minutes, whenever it changes."""
+    asker.trial(trial_id)
+
+    def still_reader() -> bool:
+        try:
+            reader = reader_of(request, asker.reading)
+        except PermissionError:
+            return False
+        return trial_seen(reader, asker.reading.directory(), trial_id) is not None
+
+    board.admit()
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return Stream(board.events(trial_id, still_reader), media_type="text/event-stream", headers=headers)
+
+
+@get("/v1/avenue", summary="The street now", operation_id="avenue")
+async def get_avenue(asker: NamedDependency[Asker]) -> AvenueAnswer:
+    """The placements along the street and what each reports; another startup's place is `occupied`."""
+
+    def ask(context: QueryContext) -> AvenueAnswer:
+        found = avenue_map(context, asker.reader)
+        trials = sorted({place.trial_id for place in found.places if place.trial_id})
+        fresh = together(freshness(context, trial, found.interval) for trial in trials)
+        return avenue_answer(found, context.directory, fresh)
+
+    return await asker.reading.ask(ask)

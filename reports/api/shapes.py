@@ -1,0 +1,258 @@
+"""What the reading API answers, as structs: its JSON, and the OpenAPI document that is made of them."""
+
+from typing import Literal
+
+import msgspec
+
+from reports.queries.model import HealthState, PlaceState, Step
+from reports.science.intervals import Why
+from reports.science.readout import Role
+from schemas.registry import MetricId
+
+
+class Names(msgspec.Struct, frozen=True):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class FlaggedJson(msgspec.Struct, frozen=True):
+    """A five-minute window: its numbers may still change, or its layers differed unexplained."""
+
+    start: str
+    reason: Literal["unexplained", "waiting"]
+
+
+class FreshnessJson(msgspec.Struct, frozen=True):
+    """`as_of`: everything acknowledged by then is in the numbers; the rest is of the interval asked for."""
+
+    as_of: str | None
+    lag_s: float | None
+    rejected: int
+    flagged_windows: int
+    flagged: list[FlaggedJson] = []
+
+
+class SeriesJson(msgspec.Struct, frozen=True):
+    """A line: what it is about, and its points: start, value, n."""
+
+    by: dict[str, str]
+    points: list[tuple[str, float | int | None, int]]
+
+
+class MetricJson(msgspec.Struct, frozen=True):
+    """One metric over time."""
+
+    metric: MetricId
+    unit: str
+    step: Step
+    series: list[SeriesJson]
+
+
+class MetricAnswer(msgspec.Struct, frozen=True):
+    """One metric over time, as asked for."""
+
+    metric: MetricId
+    unit: str
+    step: Step
+    series: list[SeriesJson]
+    freshness: FreshnessJson
+
+
+class MetricsAnswer(msgspec.Struct, frozen=True):
+    """Several metrics over time, in the order asked."""
+
+    metrics: list[MetricJson]
+    freshness: FreshnessJson
+
+
+class MeJson(msgspec.Struct, frozen=True):
+    """Whose key this is, and what it shows."""
+
+    key_id: str
+    scope: str
+    startup: str | None
+    products: list[str]
+    trials: list[str]
+
+
+class ProductJson(msgspec.Struct, frozen=True):
+    """A product."""
+
+    id: str
+    startup: str
+    name: Names
+    trials: list[str]
+
+
+class ProductsAnswer(msgspec.Struct, frozen=True):
+    """Products that this key may see."""
+
+    products: list[ProductJson]
+
+
+class PlacementJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """Where a trial's product stands."""
+
+    id: str
+    place: str
+    arm: str
+    account: str | None
+    platform: str
+    metre: float
+    side: str
+    zone: str
+    from_: str
+    until: str
+    heartbeat_s: int | None
+
+
+class TrialJson(msgspec.Struct, frozen=True):
+    """A trial."""
+
+    id: str
+    product: str
+    startup: str
+    starts: str
+    ends: str
+    baseline_from: str | None
+    arms: list[str]
+    unit: str
+    hypothesis: Names
+    primary_metric: MetricId
+    guardrails: list[MetricId]
+    planned_units: int | None
+    smallest_effect: float | None
+    placements: list[PlacementJson]
+
+
+class TrialsAnswer(msgspec.Struct, frozen=True):
+    """Trials that this key may see, newest first."""
+
+    trials: list[TrialJson]
+
+
+class LiftJson(msgspec.Struct, frozen=True):
+    """Against the baseline arm. Intervals hold where both arms' do, together with at least 95 %."""
+
+    absolute: float
+    absolute_interval: tuple[float, float] | None
+    relative: float | None
+    relative_interval: tuple[float, float] | None
+
+
+class ArmJson(msgspec.Struct, frozen=True):
+    """One metric in one arm."""
+
+    arm: str
+    estimate: float | None
+    interval: tuple[float, float] | None
+    reason: Why | None
+    reason_text: Names | None
+    needed_units: int | None
+    n: int
+    units: int
+    total: float | int | None
+    lift: LiftJson | None
+
+
+class ReadoutMetricJson(msgspec.Struct, frozen=True):
+    """One metric in every arm; `per` says that the estimate is a mean per placement-day."""
+
+    metric: MetricId
+    role: Role
+    unit: str
+    per: Literal["placement-day"] | None
+    better: str
+    arms: list[ArmJson]
+
+
+class HealthJson(msgspec.Struct, frozen=True):
+    """One line of the health list."""
+
+    check: str
+    state: HealthState
+    text: Names
+    numbers: dict[str, float | int | None]
+
+
+class BalanceJson(msgspec.Struct, frozen=True):
+    """Placement-days that were due and that came, by arm; a p-value that may be read at any time."""
+
+    due: dict[str, int]
+    seen: dict[str, int]
+    silent: dict[str, int]
+    p_value: float | None
+
+
+class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """The trial so far."""
+
+    trial: str
+    from_: str
+    to: str
+    baseline_arm: str | None
+    confidence: float
+    metrics: list[ReadoutMetricJson]
+    balance: BalanceJson
+    health: list[HealthJson]
+    freshness: FreshnessJson
+
+
+class PlaceJson(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place on the street; an occupied one is another startup's."""
+
+    metre: float
+    side: str
+    zone: str
+    state: PlaceState
+    place: str = ""
+    placement: str = ""
+    trial: str = ""
+    product: str = ""
+    platform: str = ""
+    arm: str = ""
+    events: int | None = None
+    last: str | None = None
+
+
+class AvenueAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """The street now; events are those of the interval."""
+
+    id: str
+    name: Names
+    length_m: int
+    from_: str
+    to: str
+    places: list[PlaceJson]
+    freshness: FreshnessJson
+
+
+class DefinitionJson(msgspec.Struct, frozen=True):
+    """A metric's definition."""
+
+    id: MetricId
+    name: Names
+    formula: Names
+    exclusions: Names
+    unit: str
+    better: str
+
+
+class DefinitionsAnswer(msgspec.Struct, frozen=True):
+    """Every metric's definition."""
+
+    metrics: list[DefinitionJson]
+
+
+class LiveJson(msgspec.Struct, frozen=True):
+    """What came in the last minutes."""
+
+    trial: str
+    events: int
+    subjects: int
+    kinds: dict[str, int]
+    minutes: list[tuple[str, int]]
+    last: str | None
+    freshness: FreshnessJson
