@@ -31,7 +31,10 @@ _FITTING: Mapping[str, frozenset[str]] = {
 
 
 class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One event sent. `event_id` is null where only the server knows it, `occurred_at` where the receipt decides."""
+    """One event sent. `event_id` is null where only the server knows it, `occurred_at` where the receipt decides.
+
+    `event` is the event itself where a batch held it and it must be taken: enough to count everything anew.
+    """
 
     event_id: str | None
     account: str
@@ -49,6 +52,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     as_expected: bool
     delivery_id: str | None = None
+    event: msgspec.Raw | None = None
 
 
 class _Item(msgspec.Struct):
@@ -170,6 +174,7 @@ class Ledger:
                 status=reply.status,
                 as_expected=is_as_expected(sent, verdict, reason),
                 delivery_id=delivery_id,
+                event=msgspec.Raw(sent.event) if sent.event else None,
             )
             for sent, (verdict, reason) in zip(message.events, verdicts, strict=True)
         ]
@@ -195,7 +200,8 @@ class Ledger:
             else:
                 summary.unexpected += 1
             if len(summary.samples) < SAMPLES:
-                summary.samples.append(msgspec.to_builtins(line) | {"error": reply.error or _detail(reply)})
+                told = msgspec.to_builtins(msgspec.structs.replace(line, event=None))
+                summary.samples.append(told | {"error": reply.error or _detail(reply)})
 
 
 def is_as_expected(sent: Sent, verdict: Answered, reason: str | None) -> bool:

@@ -30,6 +30,8 @@ class Sent:
     reason: RejectReason | None = None
     fault: str = ""
     """What is wrong with it on purpose: `repeat`, `late`, the name of a flaw; '' for nothing."""
+    event: bytes = b""
+    """The event itself as JSON, where it was pushed in our own format and must be taken; else nothing."""
 
 
 @dataclass(frozen=True, slots=True)

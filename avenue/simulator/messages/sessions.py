@@ -47,7 +47,8 @@ def rfc3339(at_ms: int) -> str:
 
 def line_of(fields: Fields, at_ms: int, *, fault: str = "") -> Line:
     """Return *fields* as a line that must be accepted."""
-    return Line(encode(fields), Sent(fields["event_id"], fields["kind"], at_ms, fault=fault))
+    wire = encode(fields)
+    return Line(wire, Sent(fields["event_id"], fields["kind"], at_ms, fault=fault, event=wire))
 
 
 class Sessions:

@@ -14,7 +14,7 @@ from schemas.outcomes import RejectReason
 
 NAMES = {
     "event_id", "account", "platform", "flow", "kind", "occurred_at", "sent_at", "attempt", "expected",
-    "expected_reason", "fault", "verdict", "reason", "status", "as_expected", "delivery_id",
+    "expected_reason", "fault", "verdict", "reason", "status", "as_expected", "delivery_id", "event",
 }  # fmt: skip
 
 
@@ -102,6 +102,15 @@ def test_a_line_says_everything_about_one_event(tmp_path: Path) -> None:
     assert (lines[0]["verdict"], lines[0]["attempt"], lines[0]["status"]) == ("accepted", 3, 200)
     assert lines[0]["occurred_at"] == "2026-11-23T05:00:00.000+08:00"
     assert lines[1]["event_id"] is None
+
+
+def test_an_event_of_a_batch_stands_in_its_line_as_it_was_sent(tmp_path: Path) -> None:
+    told = Sent("e-1", "interaction", 1, event=b'{"event_id":"e-1"}')
+    with Ledger(tmp_path / "sent.ndjson", Summary(seed=1)) as ledger:
+        ledger.enter(message(told, sent("e-2")), Reply(200, answer(2, 0, 0, [])))
+    lines = [json.loads(line) for line in (tmp_path / "sent.ndjson").read_text().splitlines()]
+
+    assert [line["event"] for line in lines] == [{"event_id": "e-1"}, None]
 
 
 def test_the_summary_adds_up_and_names_what_was_not_expected() -> None:
