@@ -94,8 +94,10 @@ def test_a_repeat_stored_later_changes_no_number(world: World) -> None:
     assert world.rows(SEEN) == [(1, 1)]
 
 
-def test_a_cell_that_vanishes_hides_what_was_there(world: World) -> None:
-    world.send(event("e-1"), event("e-2", placement_id="p-2"))
+@pytest.mark.parametrize("after_ms", [500, 5 * MINUTE_MS])
+def test_a_cell_that_vanishes_hides_what_was_there_live_or_settled(world: World, after_ms: int) -> None:
+    world.send(event("e-1"))
+    world.send(event("e-2", placement_id="p-2", after_ms=after_ms))
     world.later(9)
     world.settle()
     # A correction of the registry places the event elsewhere.
