@@ -133,7 +133,7 @@ class BatchMaker:
             secret=b"" if account.source.key else _WRONG_SECRET,
         )
         message = self._message(source, [line], f"b-{self._run}-{serial}")
-        return Message(message.request, (replace(line.sent, expected="refused", fault="wrong_signature", event=b""),))
+        return Message(message.request, (replace(line.sent, expected="refused", fault="wrong_signature"),))
 
     def _message(self, source: BatchSource, lines: list[Line], message_id: str) -> Message:
         body, content_type = self._body(lines)

@@ -33,7 +33,7 @@ _FITTING: Mapping[str, frozenset[str]] = {
 class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     """One event sent. `event_id` is null where only the server knows it, `occurred_at` where the receipt decides.
 
-    `event` is the event itself where a batch held it and it must be taken: enough to count everything anew.
+    `event` is the event where a batch held it, as text where it is spoilt: enough to count everything anew.
     """
 
     event_id: str | None
@@ -52,7 +52,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     as_expected: bool
     delivery_id: str | None = None
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw | str | None = None
 
 
 class _Item(msgspec.Struct):
@@ -174,7 +174,7 @@ class Ledger:
                 status=reply.status,
                 as_expected=is_as_expected(sent, verdict, reason),
                 delivery_id=delivery_id,
-                event=msgspec.Raw(sent.event) if sent.event else None,
+                event=_event(sent),
             )
             for sent, (verdict, reason) in zip(message.events, verdicts, strict=True)
         ]
@@ -202,6 +202,12 @@ class Ledger:
             if len(summary.samples) < SAMPLES:
                 told = msgspec.to_builtins(msgspec.structs.replace(line, event=None))
                 summary.samples.append(told | {"error": reply.error or _detail(reply)})
+
+
+def _event(sent: Sent) -> msgspec.Raw | str | None:
+    if not sent.event:
+        return None
+    return sent.event.decode("utf-8", "replace") if sent.expected == "rejected" else msgspec.Raw(sent.event)
 
 
 def is_as_expected(sent: Sent, verdict: Answered, reason: str | None) -> bool:

@@ -31,7 +31,7 @@ class Sent:
     fault: str = ""
     """What is wrong with it on purpose: `repeat`, `late`, the name of a flaw; '' for nothing."""
     event: bytes = b""
-    """The event itself as JSON, where it was pushed in our own format and must be taken; else nothing."""
+    """The event itself as it was sent, where it was pushed in our own format; else nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,19 +39,20 @@ class Blank:
 
 def _spoilt(blank: Blank, fields: Fields, reason: RejectReason, at_ms: int | None = None) -> list[Line]:
     when = blank.at_ms if at_ms is None else at_ms
-    sent = Sent(str(fields.get("event_id", "")), str(fields.get("kind", "")), when, "rejected", reason, reason.value)
-    return [Line(encode(fields), sent)]
+    wire = encode(fields)
+    event_id, kind = str(fields.get("event_id", "")), str(fields.get("kind", ""))
+    return [Line(wire, Sent(event_id, kind, when, "rejected", reason, reason.value, wire))]
 
 
 def _malformed(blank: Blank) -> list[Line]:
     wire = encode(blank.fields())
     cut = wire[: blank.rng.randint(2, len(wire) - 1)]
-    return [Line(cut, Sent("", "", None, "rejected", RejectReason.MALFORMED, "malformed"))]
+    return [Line(cut, Sent("", "", None, "rejected", RejectReason.MALFORMED, "malformed", cut))]
 
 
 def _not_an_object(blank: Blank) -> list[Line]:
     wire = blank.rng.choice((b'"use.completed"', b"42", b"true"))
-    return [Line(wire, Sent("", "", None, "rejected", RejectReason.NOT_AN_OBJECT, "not_an_object"))]
+    return [Line(wire, Sent("", "", None, "rejected", RejectReason.NOT_AN_OBJECT, "not_an_object", wire))]
 
 
 def _missing_field(blank: Blank) -> list[Line]:

@@ -106,11 +106,12 @@ def test_a_line_says_everything_about_one_event(tmp_path: Path) -> None:
 
 def test_an_event_of_a_batch_stands_in_its_line_as_it_was_sent(tmp_path: Path) -> None:
     told = Sent("e-1", "interaction", 1, event=b'{"event_id":"e-1"}')
+    cut = Sent("", "", None, "rejected", RejectReason.MALFORMED, event=b'{"even')
     with Ledger(tmp_path / "sent.ndjson", Summary(seed=1)) as ledger:
-        ledger.enter(message(told, sent("e-2")), Reply(200, answer(2, 0, 0, [])))
+        ledger.enter(message(told, cut, sent("e-2")), Reply(200, answer(3, 0, 0, [])))
     lines = [json.loads(line) for line in (tmp_path / "sent.ndjson").read_text().splitlines()]
 
-    assert [line["event"] for line in lines] == [{"event_id": "e-1"}, None]
+    assert [line["event"] for line in lines] == [{"event_id": "e-1"}, '{"even', None]
 
 
 def test_the_summary_adds_up_and_names_what_was_not_expected() -> None:
