@@ -56,13 +56,15 @@ class ClickHouse:
         """Return this thread's read-only client, with limits on time and memory of each query."""
         client = getattr(self._local, "reader", None)
         if client is None:
-            client = self._local.reader = self._connect(
-                {
-                    "max_execution_time": self._settings.query_timeout_s,
-                    "max_memory_usage": self._settings.max_memory_mb * 1_048_576,
-                    "max_threads": self._settings.max_threads,
-                }
-            )
+            limits: dict[str, Any] = {
+                "max_execution_time": self._settings.query_timeout_s,
+                "max_memory_usage": self._settings.max_memory_mb * 1_048_576,
+                "max_threads": self._settings.max_threads,
+            }
+            if not self.embedded:
+                # With every request; 2, not 1: the driver sends settings of its own with each query.
+                limits["readonly"] = 2
+            client = self._local.reader = self._connect(limits)
             if self.embedded:
                 # Last: after it nothing can be set any more, which is the point.
                 client.command("SET readonly = 1")
