@@ -131,8 +131,8 @@ def _reconciled(server: Server) -> dict[str, Any]:
 def _print_platforms(server: Server, told: _Told) -> None:
     rows = _rows(
         server,
-        "SELECT platform, sumIf(accepted, flow != 'events') AS native, sum(accepted) AS accepted, "
-        "sum(duplicate) AS duplicate, sum(rejected) AS rejected FROM pilot_deliveries FINAL GROUP BY platform",
+        "SELECT platform, sumIf(d.accepted, flow != 'events') AS native, sum(d.accepted) AS accepted, "
+        "sum(d.duplicate) AS duplicate, sum(d.rejected) AS rejected FROM pilot_deliveries AS d FINAL GROUP BY platform",
     )
     by_platform: Mapping[str, Any] = {row["platform"]: row for row in rows}
     for platform in PLATFORMS:
