@@ -26,6 +26,14 @@ FROM worker_sources
 WHERE epoch = {epoch:UInt16} AND partition = {partition:UInt16}
 HAVING count() > 0
 """
+# Stored, and not in the live cells yet: everything before the first of these is.
+_UNCOUNTED_SQL = """
+SELECT toUnixTimestamp64Milli(min(stamped_at))
+FROM log_records
+WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partition:UInt16}
+  AND offset >= {counted:UInt64}
+HAVING count() > 0
+"""
 # A reject that names another trial's product or placement is not this one's; what names nothing is the account's.
 _REJECTED_SQL = """
 SELECT reason, count()
@@ -87,7 +95,10 @@ def complete_until(context: QueryContext, product_id: str) -> int | None:
     counted_offset, counted_ms = counted[0] if counted else (0, 0)
     if counted_offset >= stored_offset:
         return int(stored_ms)
-    return min(int(stored_ms), int(counted_ms)) or None
+    uncounted = rows(context.client, _UNCOUNTED_SQL, {**source, "topic": Topic.EVENTS.value, "counted": counted_offset})
+    # The last counted record may be hours old where nothing came since; the first uncounted one says more.
+    counted_ms = int(uncounted[0][0]) - 1 if uncounted else int(counted_ms)
+    return min(int(stored_ms), counted_ms) or None
 
 
 def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
