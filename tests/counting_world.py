@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from runtime.kafka import LogRecord
 from schemas.cells import CellRow, ProgressRow, duration_bin, register_of
 from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, StoredEvent, encode_record
+from schemas.registry import Epoch
 from schemas.timing import MINUTE_MS, Timing, minute_of
 from streams.rebuild import Source
 from streams.state import SourceState
@@ -25,6 +27,19 @@ SOURCE = Source(EPOCH, PARTITION, TIMING)
 OUR_HEADERS = {HEADER_SCHEMA: SCHEMA_VERSION, HEADER_ACCOUNTS: b'{"lab":1}'}
 
 CellName = tuple[str, str, str, str, str, str, int]
+Event = CountedEvent | StoredEvent
+
+
+def make_epoch() -> Epoch:
+    return Epoch(
+        number=EPOCH,
+        topic_id="x",
+        partitions=2,
+        grace_ms=TIMING.grace_ms,
+        lead_ms=TIMING.lead_ms,
+        slack_ms=TIMING.slack_ms,
+        began_at=datetime(2026, 11, 1, tzinfo=UTC),
+    )
 
 
 def hash_of(text: str) -> str:
@@ -117,7 +132,7 @@ def rows_of(state: SourceState) -> tuple[dict[CellName, CellRow], dict[tuple[int
     }
 
 
-def cell_name(item: CellRow | CountedEvent | StoredEvent) -> CellName:
+def cell_name(item: CellRow | Event) -> CellName:
     minute = item.minute_ms if isinstance(item, CellRow) else minute_of(item.occurred_ms)
     return item.product_id, item.trial_id, item.platform, item.placement_id, item.arm, item.kind, minute
 
@@ -125,11 +140,19 @@ def cell_name(item: CellRow | CountedEvent | StoredEvent) -> CellName:
 class Truth:
     """What a log comes to, read from its beginning with nothing ever forgotten: the rules once more, in plain words."""
 
-    def __init__(self, records: Sequence[tuple[LogRecord, Sequence[StoredEvent]]], timing: Timing = TIMING) -> None:
+    def __init__(
+        self,
+        records: Sequence[tuple[LogRecord, Sequence[Event]]],
+        *,
+        epoch: int = EPOCH,
+        partition: int = PARTITION,
+        timing: Timing = TIMING,
+    ) -> None:
+        self._source = {"epoch": epoch, "partition": partition}
         self._timing = timing
         self._sights: dict[tuple[str, str], int] = {}
         self._watermark = 0
-        self._counted: dict[CellName, list[StoredEvent]] = {}
+        self._counted: dict[CellName, list[Event]] = {}
         self.cells: list[dict[CellName, CellRow]] = []
         """By offset: the cells that the record touched, as they stand after it."""
         self.progress: list[dict[tuple[int, str], ProgressRow]] = []
@@ -137,7 +160,7 @@ class Truth:
         for record, events in records:
             self._take(record, events)
 
-    def _take(self, record: LogRecord, events: Sequence[StoredEvent]) -> None:
+    def _take(self, record: LogRecord, events: Sequence[Event]) -> None:
         self._watermark = max(self._watermark, record.timestamp_ms)
         touched: set[CellName] = set()
         minute = minute_of(self._watermark)
@@ -148,7 +171,7 @@ class Truth:
             if outcome == "counted":
                 touched.add(cell_name(event))
                 self._counted.setdefault(cell_name(event), []).append(event)
-        place: dict[str, Any] = {"epoch": EPOCH, "partition": PARTITION, "version": record.offset}
+        place: dict[str, Any] = {**self._source, "version": record.offset}
         self.cells.append({name: plain_cell(self._counted[name], **place) for name in touched})
         self.progress.append(
             {
@@ -159,7 +182,7 @@ class Truth:
             }
         )
 
-    def _judge(self, event: StoredEvent) -> str:
+    def _judge(self, event: Event) -> str:
         minute = minute_of(event.occurred_ms)
         if minute > self._watermark + self._timing.lead_ms:
             return "disordered"
@@ -181,7 +204,7 @@ class Truth:
         return found
 
 
-def plain_cell(events: Sequence[StoredEvent], **place: int) -> CellRow:
+def plain_cell(events: Sequence[Event], **place: int) -> CellRow:
     """Return the cell of *events* by the definitions."""
     one = events[0]
     durations = [e.duration_ms for e in events if e.duration_ms is not None]

@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -20,33 +19,23 @@ import streams.state
 from runtime.kafka import LogRecord
 from runtime.settings import WorkerSettings
 from schemas.codec import decode_cell, decode_progress, decode_source
-from schemas.registry import Epoch
 from schemas.topics import Topic
 from streams.agents import Means, MetricsWorker
 from streams.outbox import Message
 from streams.state import SourceState
 from tests.counting_world import (
-    EPOCH,
     TIMING,
     CellName,
     InlineExecutor,
     MemoryLog,
     Truth,
     cell_name,
+    make_epoch,
     random_log,
 )
 
 RUNS = int(os.environ.get("AVENUE_TEST_MODEL_RUNS", "60"))
 FIRST_SEED = 1000
-EPOCH_ENTRY = Epoch(
-    number=EPOCH,
-    topic_id="x",
-    partitions=2,
-    grace_ms=TIMING.grace_ms,
-    lead_ms=TIMING.lead_ms,
-    slack_ms=TIMING.slack_ms,
-    began_at=datetime.now(UTC),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +104,7 @@ class Process:
         self.task: asyncio.Task[None] | None = None
         self.unflushed = self.began = False
         means = Means(log, InlineExecutor(), self._send)
-        self.worker = MetricsWorker(EPOCH_ENTRY, TIMING, WorkerSettings(), means)
+        self.worker = MetricsWorker(make_epoch(), TIMING, WorkerSettings(), means)
 
     async def _send(self, message: Message) -> None:
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()

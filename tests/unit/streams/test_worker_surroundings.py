@@ -1,0 +1,106 @@
+"""What stands around the worker: packing, the watchdog's clock, calm logs, and what is wired to what."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.health import Health
+from runtime.settings import KafkaSettings, Settings
+from schemas.topics import Group, Topic
+from streams.noise import OncePerWhile
+from streams.outbox import MAX_BYTES, MAX_LINES, packed
+from streams.watch import Names, ProgressAge, Watch, Watched
+from tests.counting_world import make_epoch
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20).filter(lambda row: b"\n" not in row), max_size=1200))
+def test_packing_keeps_every_row_in_order_and_no_message_above_its_bounds(rows: list[bytes]) -> None:
+    values = list(packed(rows))
+
+    assert [row for value in values for row in value.split(b"\n")] == rows
+    assert all(value.count(b"\n") < MAX_LINES for value in values)
+
+
+def test_a_message_is_closed_before_it_grows_beyond_its_bytes() -> None:
+    values = list(packed([b"x" * 400_000] * 5 + [b"y" * (MAX_BYTES + 1)]))
+
+    assert [value.count(b"\n") + 1 for value in values] == [2, 2, 1, 1]
+
+
+def test_progress_ages_only_while_records_wait_and_none_is_taken_in() -> None:
+    age = ProgressAge()
+
+    ages = [
+        age.read(now, moved=moved, waiting=waiting)
+        for now, moved, waiting in [(0, 1, 5), (4, 1, 5), (6, 2, 5), (9, 2, 5), (12, 2, 0), (15, 2, 3)]
+    ]
+
+    assert ages == [0, 4, 0, 3, 0, 3]
+
+
+def test_a_worker_that_does_not_move_says_that_it_is_stuck() -> None:
+    names = Names("t", "g")
+    watch = Watch(KafkaSettings(), names, make_epoch(), Watched(dict, lambda: 0, lambda: True), lambda _: None)
+    watch._stuck_s, watch._waiting, watch._waited_s = 60.0, 7, 20.0
+
+    assert (watch.stuck() or "").startswith("stuck: 7 records wait")
+    watch._waited_s = 1.0
+    assert watch.stuck() is None
+
+
+@pytest.fixture
+def library_lines() -> Iterator[tuple[logging.Logger, list[str]]]:
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    handler.addFilter(OncePerWhile(3600))
+    logger = logging.getLogger("aiokafka.test")
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield logger, lines
+    logger.removeHandler(handler)
+
+
+def test_a_line_that_a_library_repeats_is_written_once(library_lines: tuple[logging.Logger, list[str]]) -> None:
+    logger, lines = library_lines
+
+    for port in range(1000):
+        logger.error("cannot connect to %s", port)
+    logger.error("another")
+
+    assert lines == ["cannot connect to 0", "another"]
+
+
+def test_our_own_lines_are_never_held_back() -> None:
+    once = OncePerWhile(3600)
+    record = logging.makeLogRecord({"name": "streams.agents", "msg": "the same"})
+
+    assert [once.filter(record), once.filter(record)] == [True, True]
+
+
+def test_the_topology_is_one_agent_on_the_events_and_two_ways_out() -> None:
+    from streams.topology import make_topology
+
+    async def take(*_: object) -> None: ...
+
+    topology = make_topology(Settings(), take, lambda _: None, datadir="unused")
+
+    (agent,) = topology.app.agents.values()
+    assert agent.channel.get_topic_name() == Topic.EVENTS
+    assert (agent.concurrency, topology.app.conf.id) == (1, Group.WORKER)
+    assert set(topology.outlets) == {Topic.METRICS, Topic.REJECTS}
+    assert not topology.app.tables.data
+
+
+def test_a_worker_that_has_not_joined_is_not_ready() -> None:
+    health = Health()
+    watch = Watch(
+        KafkaSettings(), Names("t", "g"), make_epoch(), Watched(dict, lambda: 0, lambda: False), lambda _: None
+    )
+    watch.start = lambda: None  # type: ignore[method-assign]
+    watch.begin(health, stuck_s=60)
+
+    assert not health.read()["dependencies"]["group"]["ok"]
