@@ -247,7 +247,12 @@ def serving(app: Any) -> Iterator[str]:
         port = free.getsockname()[1]
     server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), name="pages", daemon=True)
+
+    def run() -> None:
+        loop.run_until_complete(server.serve())
+        loop.run_until_complete(loop.shutdown_default_executor())
+
+    thread = threading.Thread(target=run, name="pages", daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{port}"
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from registry.directory import Directory, TrialSpan
-from reports.dashboard.formats import Formats
+from reports.dashboard.formats import NOTHING, Formats
 from reports.dashboard.language import Speech
 from reports.dashboard.names import dimension_names, split_name
 from reports.metrics import METRICS
@@ -266,5 +266,5 @@ class TrendPage:
 
     def _cell(self, point: Point | None) -> dict[str, Any]:
         if point is None:
-            return {"value": "–", "n": "", "open": False}
+            return {"value": NOTHING, "n": "", "open": False}
         return {"value": self._metric(point), "n": self._formats.whole(point.n), "open": self._flagged(point)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.dashboard.drawing import bars, spark
-from reports.dashboard.formats import Formats
+from reports.dashboard.formats import NOTHING, Formats
 from reports.dashboard.language import Speech
 from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
 from reports.dashboard.readout_page import ReadoutPage
@@ -135,7 +135,7 @@ class TrialPage:
             "events": formats.whole(now.events),
             "subjects": formats.whole(now.subjects),
             "last_ms": now.last_ms,
-            "last": formats.exact(now.last_ms) if now.last_ms else "–",
+            "last": iso(now.last_ms)[5:19].replace("T", " ") if now.last_ms else NOTHING,
             "bars": list(
                 zip(
                     (f"{formats.clock(p.start_ms)}: {p.n}" for p in now.minutes),
@@ -209,7 +209,7 @@ class TrialPage:
 
     def _cell(self, total: Total | None) -> dict[str, str]:
         if total is None:
-            return {"value": "–", "n": ""}
+            return {"value": NOTHING, "n": ""}
         value = self._formats.metric(total.metric, total.value)
         # A count stands on itself: its n would say the same number twice.
         own = METRICS[total.metric].unit == "events"
@@ -272,11 +272,11 @@ class TrialPage:
             "side": self.words.say("North side") if placement.side == "north" else self.words.say("South side"),
             "platform": platform_name(account.platform if account else "", self.words),
             "arm": arm_name(placement.arm, self.words),
-            "coverage": formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else "–",
+            "coverage": formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else NOTHING,
             "due": formats.whole(presence.due_hours),
             "uptime": formats.percent(presence.up_ms / presence.due_ms)
             if presence.up_ms is not None and presence.due_ms
-            else "–",
+            else NOTHING,
             "ledger": [
                 (index, "heard" if heard[placement.id, hour] else "silent")
                 for index, hour in enumerate(hours)

@@ -12,7 +12,7 @@ interface LiveCounts {
 }
 
 const HOUR_AND_MINUTE = [11, 16] as const;
-const TIME_OF_DAY = [11, 19] as const;
+const DAY_AND_TIME = [5, 19] as const;
 
 /** Follows the trial named by data-live; *landed* is called whenever the counts have moved. */
 export function live(landed: () => void): void {
@@ -50,7 +50,7 @@ export function live(landed: () => void): void {
 function show(section: HTMLElement, counts: LiveCounts): void {
   set(section, "[data-live-events]", whole(counts.events));
   set(section, "[data-live-subjects]", whole(counts.subjects));
-  set(section, "[data-live-last]", counts.last?.slice(...TIME_OF_DAY) ?? "–");
+  set(section, "[data-live-last]", counts.last?.slice(...DAY_AND_TIME).replace("T", " ") ?? "–");
   bars(section, counts);
   kinds(section, counts);
 }

@@ -1,0 +1,401 @@
+"""The pages in a real browser: sign-in, language, chart, live counter, keyboard; nothing leaves this machine.
+
+`AVENUE_TEST_SCREENSHOTS=1` renews the pictures of the documentation.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from litestar import Litestar
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+
+from reports.api.app import read_routes
+from reports.dashboard.routes import page_routes, unknown_address
+from runtime.clickhouse import ClickHouse
+from sinks.clickhouse.migrate import migrate
+from tests.conftest import missing_service
+from tests.dashboard_world import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
+from tests.fixtures_clickhouse import clickhouse_settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.clickhouse]
+
+PICTURES = Path(__file__).parents[2] / "docs" / "images"
+INSTALL = "no Chromium: apt-get install -y chromium fonts-noto-cjk"
+# Nothing of Chromium's own may call home either.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DRAWN = "[data-drawn]"
+# A page may take seconds where several suites share two cores; what is awaited is polled for.
+PATIENCE_MS = 30_000
+
+
+@dataclass
+class Visit:
+    """One person's browser, and everything that went wrong in it."""
+
+    context: BrowserContext
+    address: str
+    problems: list[str] = field(default_factory=list)
+
+    def open(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
+        page.on("request", self._request)
+        page.set_default_timeout(PATIENCE_MS)
+        return page
+
+    def signed_in(self, path: str, scope: str = "startup:calmwave") -> Page:
+        page = self.open()
+        page.goto(f"{self.address}/sign-in?next={quote(path)}#key={KEYS[scope]}")
+        page.wait_for_url(f"{self.address}{path}")
+        return page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:")):
+            self.problems.append(f"left this machine: {request.url}")
+
+
+MakeVisit = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Debian's Chromium, driven by Playwright."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing_service(INSTALL)
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def street(browser: Browser, clickhouse_folder: Path | None, _store_stays_open: None) -> Iterator[Street]:
+    """Return a street of three weeks of life, in a database of its own."""
+    yield from _street(clickhouse_folder, seeded=True)
+
+
+@pytest.fixture
+def empty_street(browser: Browser, clickhouse_folder: Path | None, _store_stays_open: None) -> Iterator[Street]:
+    """Return a street on which nothing has happened yet."""
+    yield from _street(clickhouse_folder, seeded=False)
+
+
+def _street(folder: Path | None, *, seeded: bool) -> Iterator[Street]:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    store = ClickHouse(clickhouse_settings(name), path=folder)
+    migrate(store)
+    found = Street(store, seeded=seeded)
+    wake_threads(found.reading)
+    yield found
+    found.reading.close()
+    store.writer().command(f"DROP DATABASE IF EXISTS {name}")
+    store.close()
+
+
+def application(street: Street) -> Litestar:
+    return Litestar(
+        [*read_routes(street.reading), *page_routes(street.reading)],
+        exception_handlers={404: unknown_address(street.reading)},
+    )
+
+
+@pytest.fixture(scope="module")
+def address(street: Street) -> Iterator[str]:
+    """Return where the street's pages are served."""
+    with serving(application(street)) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[MakeVisit]:
+    """Return `visit(**context options)`; afterwards nothing may have gone wrong or left this machine."""
+    made: list[Visit] = []
+
+    def make(**options: Any) -> Visit:
+        wide: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "locale": "zh-CN"}
+        made.append(Visit(browser.new_context(**(wide | options)), address))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.context.close()
+    assert [problem for one in made for problem in one.problems] == []
+
+
+def picture(of: Page | Locator, name: str) -> None:
+    """Renew a picture of the documentation, where that is asked for."""
+    if os.environ.get("AVENUE_TEST_SCREENSHOTS") == "1":
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        of.screenshot(path=PICTURES / f"{name}.png")
+
+
+def test_a_sign_in_link_opens_the_trial_and_leaves_no_key_behind(visit: MakeVisit) -> None:
+    mine = visit()
+
+    page = mine.signed_in(f"/trials/{NEURO}")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("专注力头环")
+    assert page.evaluate("document.cookie") == ""
+    assert KEYS["startup:calmwave"] not in page.url
+    page.go_back()
+    assert KEYS["startup:calmwave"] not in page.url
+
+
+def test_a_pasted_key_signs_in_and_a_wrong_one_says_why(visit: MakeVisit) -> None:
+    page = (mine := visit(locale="en-GB")).open()
+    page.goto(f"{mine.address}/sign-in")
+
+    page.get_by_label("Access key").fill("nonsense")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("unknown, expired or revoked")
+    # Chromium notes every answer of 401, wanted or not.
+    mine.problems.clear()
+
+    page.get_by_label("Access key").fill(KEYS["startup:limbus"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="EMG coffee arm")).to_be_visible()
+
+
+def test_one_click_changes_the_language_and_keeps_what_was_picked(visit: MakeVisit) -> None:
+    page = visit().signed_in(f"/trials/{NEURO}")
+    page.locator("[name=metric]").select_option("orders")
+    expect(page.locator("#trend-title")).to_contain_text("订单数")
+
+    page.get_by_role("link", name="English").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Focus headband")
+    expect(page.locator("#trend-title")).to_contain_text("Orders")
+    page.goto(page.url.split("?", maxsplit=1)[0])
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_chart_is_drawn_for_each_arm(visit: MakeVisit, scheme: str) -> None:
+    page = visit(color_scheme=scheme).signed_in(f"/trials/{NEURO}")
+
+    expect(page.locator(DRAWN)).to_have_attribute("data-drawn", "2")
+
+    assert _colours(page) > 8
+    assert "折线图" in (page.locator(DRAWN).get_attribute("aria-label") or "")
+
+
+def _colours(page: Page) -> int:
+    """Return how many different colours the chart's canvas shows: an empty one has one."""
+    script = """canvas => {
+      const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+      const seen = new Set();
+      for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 4).join());
+      return seen.size;
+    }"""
+    return int(page.locator(f"{DRAWN} canvas").first.evaluate(script))
+
+
+def test_another_pick_fetches_the_trend_alone_and_keeps_the_focus(visit: MakeVisit) -> None:
+    page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}")
+    expect(page.locator(DRAWN)).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    split = page.get_by_label("Split by")
+    split.focus()
+    split.select_option("platform")
+    expect(page.locator("#trend .trend-table th").nth(1)).to_have_text("Sunmi")
+
+    assert [url for url in asked if f"/trials/{NEURO}" in url and "/trend?" not in url] == []
+    expect(split).to_be_focused()
+    assert "by=platform" in page.url
+
+
+def test_the_tooltip_tells_value_and_n(visit: MakeVisit) -> None:
+    page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}")
+    expect(page.locator(DRAWN)).to_be_visible()
+
+    page.locator(DRAWN).hover(position={"x": 500, "y": 150})
+
+    expect(page.locator(".tip")).to_contain_text("Pilot")
+    expect(page.locator(".tip")).to_contain_text("n ")
+
+
+def test_the_live_counter_moves_when_an_event_lands(visit: MakeVisit, street: Street) -> None:
+    page = visit().signed_in(f"/trials/{EMG}", "startup:limbus")
+    expect(page.locator("[data-live-status]")).to_have_text("实时")
+    before = int(page.locator("[data-live-events]").inner_text())
+
+    street.happen(street.life.event("p-061-meituan", "interaction", NOW - 30_000, subject="a" * 32))
+
+    expect(page.locator("[data-live-events]")).to_have_text(str(before + 1))
+    expect(page.locator("[data-live-kinds]")).to_contain_text("互动 1")
+
+
+def test_a_waiting_trial_lights_up_when_its_first_event_lands(browser: Browser, empty_street: Street) -> None:
+    with serving(application(empty_street)) as address, closing(browser.new_context(locale="en-GB")) as context:
+        mine = Visit(context, address)
+        page = mine.signed_in(f"/trials/{NEURO}")
+        expect(page.get_by_role("heading", name="Waiting for the first event")).to_be_visible()
+        expect(page.locator("[data-live-status]")).to_have_text("Live")
+        picture(page, "waiting-en")
+
+        empty_street.happen(empty_street.life.event("p-017", "interaction", NOW - 5000, subject="b" * 32))
+
+        expect(page.get_by_role("heading", name="Readout")).to_be_visible()
+    assert mine.problems == []
+
+
+def test_the_page_can_be_walked_by_keyboard(visit: MakeVisit) -> None:
+    page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+    seen = _walk(page, 40)
+    assert {"Trials", "metric", "by", "range", "step", "compare", "The same numbers as a table", "PDF"} <= seen
+
+
+def _walk(page: Page, steps: int) -> set[str]:
+    """Return what takes the focus within *steps* presses of Tab: field names and texts; each must show it."""
+    seen: set[str] = set()
+    for _ in range(steps):
+        page.keyboard.press("Tab")
+        seen.add(
+            page.evaluate("document.activeElement.getAttribute('name') ?? document.activeElement.textContent.trim()")
+        )
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", f"no visible focus on {page.evaluate('document.activeElement.outerHTML')[:200]}"
+    return seen
+
+
+@pytest.mark.parametrize("path", [f"/trials/{NEURO}", "/trials", "/avenue", "/docs/rejects", "/docs/metrics"])
+def test_a_phone_scrolls_down_only(visit: MakeVisit, path: str) -> None:
+    page = visit(viewport={"width": 360, "height": 780}).signed_in(path)
+
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+CONTRAST = """() => {
+  const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] === 1) return c;
+    }
+    return [255, 255, 255];
+  };
+  const faint = new Set();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.textContent.trim() || !e.checkVisibility() || e.closest("svg, script, option")) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) faint.add(`${e.className || e.tagName} ${ratio.toFixed(2)} ${walk.currentNode.textContent.trim()}`);
+  }
+  return [...faint];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [f"/trials/{NEURO}", "/trials", "/avenue", "/docs/rejects"])
+def test_every_text_stands_out_from_its_ground(visit: MakeVisit, path: str, scheme: str) -> None:
+    page = visit(color_scheme=scheme).signed_in(path)
+
+    assert page.evaluate(CONTRAST) == []
+
+
+STRUCTURE = """() => [
+  ...[...document.querySelectorAll("select, input:not([type=hidden]):not([hidden])")].filter(e => !e.labels?.length).map(e => e.name),
+  ...[...document.querySelectorAll("section, nav")].filter(e => !e.hasAttribute("aria-label") && !e.hasAttribute("aria-labelledby")).map(e => e.outerHTML.slice(0, 80)),
+  ...[...document.querySelectorAll("[aria-labelledby]")].filter(e => !document.getElementById(e.getAttribute("aria-labelledby"))).map(e => e.outerHTML.slice(0, 80)),
+  ...[...document.querySelectorAll("a, button")].filter(e => !e.hidden && !(e.textContent.trim() || e.getAttribute("aria-label"))).map(e => e.outerHTML.slice(0, 80)),
+  ...[...document.querySelectorAll("[id]")].map(e => e.id).filter((id, n, all) => all.indexOf(id) !== n),
+]"""
+
+
+@pytest.mark.parametrize(
+    "path", [f"/trials/{NEURO}", "/trials", "/avenue", "/docs/rejects", "/docs/metrics", "/sign-in"]
+)
+def test_everything_has_a_name_and_a_place_in_the_page(visit: MakeVisit, path: str) -> None:
+    page = visit().signed_in(path)
+
+    assert page.evaluate(STRUCTURE) == []
+    for landmark in ("banner", "main", "contentinfo"):
+        expect(page.get_by_role(landmark)).to_have_count(1)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_paper_shows_the_numbers_and_no_controls(visit: MakeVisit) -> None:
+    page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}")
+
+    page.emulate_media(media="print")
+
+    expect(page.get_by_role("heading", name="Readout")).to_be_visible()
+    expect(page.locator(".picks")).to_be_hidden()
+    expect(page.locator("header.top")).to_be_hidden()
+
+
+TALL = {"viewport": {"width": 1280, "height": 1160}}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "scope", "options"),
+    [
+        ("trial-zh", f"/trials/{NEURO}", "startup:calmwave", TALL),
+        ("trial-en", f"/trials/{NEURO}", "startup:calmwave", TALL | {"locale": "en-GB"}),
+        ("trial-zh-dark", f"/trials/{NEURO}", "startup:calmwave", TALL | {"color_scheme": "dark"}),
+        (
+            "trial-en-phone",
+            f"/trials/{NEURO}",
+            "startup:calmwave",
+            {"locale": "en-GB", "viewport": {"width": 390, "height": 844}},
+        ),
+        ("avenue-zh", "/avenue", "startup:limbus", {}),
+        ("avenue-en", "/avenue", "startup:limbus", {"locale": "en-GB"}),
+        ("trials-en", "/trials", "programme", {"locale": "en-GB"}),
+    ],
+)
+def test_the_documentation_has_its_pictures(
+    visit: MakeVisit, name: str, path: str, scope: str, options: dict[str, Any]
+) -> None:
+    page = visit(**options).signed_in(path, scope)
+    if path.startswith("/trials/"):
+        expect(page.locator(DRAWN)).to_be_visible()
+
+    picture(page, name)
+
+    assert page.title()
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
+def test_the_documentation_has_its_trends(visit: MakeVisit, language: str, scheme: str) -> None:
+    page = visit(color_scheme=scheme).signed_in(f"/trials/{NEURO}?metric=events&by=platform&lang={language}")
+
+    expect(page.locator(DRAWN)).to_be_visible()
+
+    picture(page.locator("#trend"), f"trend-{language}")
+    assert page.title()
