@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from runtime.noise import OncePerWhile
 from runtime.settings import LogSettings
 
 Logger = structlog.stdlib.BoundLogger
@@ -34,6 +35,7 @@ def configure_logging(settings: LogSettings, *, role: str) -> None:
             ],
         )
     )
+    handler.addFilter(OncePerWhile())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)

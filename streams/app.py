@@ -19,7 +19,6 @@ from schemas.registry import Epoch
 from schemas.topics import Group, Topic
 from streams.agents import Means, MetricsWorker
 from streams.log_reader import KafkaLog
-from streams.noise import calm_libraries
 from streams.watch import Names, Watch, Watched
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ def run_worker(settings: Settings, ops_port: int, *, prefix: str = "") -> int:
     *ops_port* 0 picks a free one. *prefix* stands before every topic and group. Raises `ConfigurationError` where the
     settings contradict the epoch or the ops port is taken, `UnavailableError` where no broker answers.
     """
-    calm_libraries()
     epoch = ensure_topics_and_epoch(settings, prefix=prefix)
     health = Health()
     ops = OpsServer(health, host=settings.http.ops_host, port=ops_port)

@@ -1,5 +1,6 @@
 """`avenue up`: the embedded stack in the foreground."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,8 @@ def up(
         settings = load_settings(home=home, http=asked or None)
         # What a person wants to know is said; standard output holds the one line that programs wait for.
         configure_logging(LogSettings(level="ERROR", format="text"), role="up")
+        # Whether the broker answers is said in our own words.
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         # Read first: a fault in it should not cost the start of a broker.
         wanted = load_registry(registry, production=settings.profile == "production") if registry else None
         wiring = Wiring(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.health import Health
+from runtime.noise import OncePerWhile
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Group, Topic
-from streams.noise import OncePerWhile
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
 from streams.watch import Names, ProgressAge, Watch, Watched
 from tests.counting_world import make_epoch

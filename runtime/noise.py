@@ -1,4 +1,4 @@
-"""Keeps the libraries' logs readable: in a broker outage each worker would log more than a thousand errors."""
+"""Keeps the libraries' logs readable: in a broker outage each role would log more than a thousand errors."""
 
 import logging
 import time
@@ -34,10 +34,3 @@ class OncePerWhile(logging.Filter):
         if held:
             record.msg = f"{record.msg} [and {held} like it before]"
         return True
-
-
-def calm_libraries() -> None:
-    """Hold back repeated lines of the libraries, in every handler there is."""
-    once = OncePerWhile()
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(once)
