@@ -1,0 +1,1 @@
+"""The trial report: one frozen content, told as HTML, PDF, JSON and XLSX, in Chinese or English."""

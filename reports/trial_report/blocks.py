@@ -1,0 +1,195 @@
+"""What a report's pages are made of: plain pieces of text and numbers, already in one language, for every template."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from reports.queries.model import HealthState
+
+Align = Literal["left", "right"]
+Rows: TypeAlias = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column; *width* is its share of what the others leave, 0 for as wide as its content."""
+
+    title: str
+    align: Align = "right"
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `whole` says that its last row is the sum of the others' subject."""
+
+    columns: tuple[Column, ...]
+    rows: Rows
+    caption: str = ""
+    note: str = ""
+    whole: bool = False
+    sort: Literal["table"] = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Text; the tone says how loud."""
+
+    text: str
+    tone: Literal["lead", "body", "note"] = "body"
+    sort: Literal["paragraph"] = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A text in the report's language, and the same in the other."""
+
+    text: str
+    other: str
+    other_tag: str
+    sort: Literal["quote"] = "quote"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names with their values."""
+
+    rows: Rows
+    sort: Literal["facts"] = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One large number with its name and what qualifies it."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Large numbers side by side."""
+
+    items: tuple[Figure, ...]
+    sort: Literal["figures"] = "figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line with its state, which is said in words too: colour alone does not print."""
+
+    state: HealthState
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Lines one below the other."""
+
+    items: tuple[Notice, ...]
+    sort: Literal["notices"] = "notices"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing of the document's `charts`, with what it shows in words."""
+
+    name: str
+    caption: str
+    alt: str
+    note: str = ""
+    sort: Literal["chart"] = "chart"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedArm:
+    """One arm's line of a metric that the trial is judged by; `plot` are positions between 0 and 1."""
+
+    arm: str
+    estimate: str
+    interval: str
+    """Or why there is none."""
+    judged: bool
+    plot: Mapping[str, float] | None
+    units: str
+    n: str
+    lift: str
+    lift_interval: str
+    verdict: str
+    verdict_state: HealthState
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One metric that the trial is judged by."""
+
+    name: str
+    role: str
+    per: str
+    better: str
+    arms: tuple[JudgedArm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """The primary metric and the guardrails; `head` are the columns' titles."""
+
+    head: tuple[str, ...]
+    metrics: tuple[Judged, ...]
+    sort: Literal["judgements"] = "judgements"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a metric means."""
+
+    id: str
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Metric definitions."""
+
+    items: tuple[Definition, ...]
+    sort: Literal["definitions"] = "definitions"
+
+
+Block: TypeAlias = Table | Paragraph | Quote | Facts | Figures | Notices | Chart | Judgements | Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report under its title."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    apart: bool = False
+    """On paper it begins a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report in one language, ready to be set."""
+
+    language: Literal["zh", "en"]
+    tag: str
+    kicker: str
+    title: str
+    other_title: str
+    other_tag: str
+    owner: str
+    state: str
+    interim: str
+    """Said beside the state where the numbers will still change."""
+    as_of: str
+    footer: str
+    page_of: str
+    """With {page} and {pages}."""
+    present_ms: int
+    sections: tuple[Section, ...]
+    charts: Mapping[str, bytes]
+    """SVG by name."""

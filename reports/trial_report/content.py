@@ -1,0 +1,185 @@
+"""Everything a trial report says, gathered once from the queries; every form of the report is made from it alone.
+
+A report stands on one present: the moment up to which the store is complete. So a report made twice of the same
+data is the same, and what it counts is what had happened, and been stored, by then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from registry.directory import Directory, TrialSpan
+from reports.metrics import METRICS
+from reports.queries import presence
+from reports.queries.arrivals import Arrivals, arrivals
+from reports.queries.days import by_day
+from reports.queries.freshness import accounts_of, complete_until, freshness, rejects_by_reason
+from reports.queries.funnel import funnel
+from reports.queries.health import health
+from reports.queries.model import (
+    CoverageHour,
+    Dimension,
+    Freshness,
+    Funnel,
+    HealthLine,
+    Interval,
+    MetricLines,
+    Presence,
+    QueryContext,
+    Total,
+    TotalsQuestion,
+)
+from reports.queries.totals import totals
+from reports.science.readout import Readout, readout
+from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
+from schemas.timing import DAY_MS
+
+TrialState = Literal["planned", "running", "ended"]
+
+SPLIT_METRICS: tuple[MetricId, ...] = (
+    "events",
+    "subjects",
+    "sessions",
+    "exposures",
+    "completions",
+    "success_rate",
+    "orders",
+    "revenue_fen",
+    "rating_mean",
+)
+"""Of totals by platform and by placement; people of two rows may be the same, so these do not add up."""
+ATTEMPTS = 3
+"""Gatherings before it is said that data came meanwhile: each takes a second or two, a live trial's next event less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """What is drawn over time, by Shanghai day, exactly."""
+
+    primary_by_arm: MetricLines
+    events_by_platform: MetricLines
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One trial as of one moment."""
+
+    directory: Directory
+    avenue: Avenue
+    startup: Startup
+    product: Product
+    trial: Trial
+    span: TrialSpan
+    placements: tuple[Placement, ...]
+    """By metre."""
+    state: TrialState
+    present_ms: int
+    """The moment the report stands on: as of, or the time of asking where that is not known."""
+    as_of_ms: int | None
+    late_until_ms: int
+    """Until then events of the trial may still be accepted."""
+    interval: Interval
+    freshness: Freshness
+    arrivals: Arrivals
+    rejects: Mapping[str, int]
+    presences: tuple[Presence, ...]
+    ledger: tuple[CoverageHour, ...]
+    health: tuple[HealthLine, ...]
+    readout: Readout
+    whole: Mapping[MetricId, Total]
+    by_platform: tuple[Total, ...]
+    by_placement: tuple[Total, ...]
+    funnels: tuple[Funnel, ...]
+    daily: Daily
+    moved: bool
+    """Data came while the report was gathered, so its parts may not stand on quite the same events."""
+
+
+def gather(context: QueryContext, trial_id: str, *, max_event_age_days: int) -> Report:
+    """Return the report of *trial_id*; the caller has checked that the reader may see it.
+
+    *max_event_age_days* is how late the gateway takes an event of an account that has no limit of its own.
+    Raises `KeyError` where the registry has no such trial.
+    """
+    known_ms = complete_until(context, context.span(trial_id).product_id)
+    as_of_ms = None if known_ms is None else min(known_ms, context.now_ms)
+    pinned = context if as_of_ms is None else replace(context, now_ms=as_of_ms)
+    report = _gather(context, pinned, trial_id, as_of_ms)
+    for _ in range(ATTEMPTS):
+        if _mark(report.arrivals) == _mark(arrivals(pinned, trial_id, report.interval)):
+            return _dated(report, max_event_age_days)
+        report = _gather(context, pinned, trial_id, as_of_ms)
+    return _dated(replace(report, moved=True), max_event_age_days)
+
+
+def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms: int | None) -> Report:
+    directory, span, interval = pinned.directory, pinned.span(trial_id), _interval(pinned, trial_id)
+    registry, trial = directory.registry, directory.trials[trial_id]
+    if registry is None:
+        raise KeyError(trial_id)
+    product = directory.products[trial.product]
+    placements = (p for p in directory.placements.values() if p.trial == trial_id)
+    return Report(
+        directory=directory,
+        avenue=registry.avenue,
+        startup=next(s for s in registry.startups if s.id == product.startup),
+        product=product,
+        trial=trial,
+        span=span,
+        placements=tuple(sorted(placements, key=lambda p: (p.metre, p.id))),
+        state=_state(span, pinned.now_ms),
+        present_ms=pinned.now_ms,
+        as_of_ms=as_of_ms,
+        late_until_ms=span.ends_ms,
+        interval=interval,
+        # First what may grow, then what is computed from it: the mark is taken again afterwards.
+        arrivals=arrivals(pinned, trial_id, interval),
+        # With the real present, so that the lag is how far the store is behind it.
+        freshness=freshness(context, trial_id, interval),
+        rejects=rejects_by_reason(pinned, trial_id, interval),
+        presences=presence.presences(pinned, trial_id, interval),
+        ledger=presence.ledger(pinned, trial_id, interval),
+        health=health(pinned, trial_id),
+        readout=readout(pinned, trial_id),
+        whole={total.metric: total for total in _totals(pinned, trial_id, interval, tuple(METRICS), ())},
+        by_platform=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("platform",)),
+        by_placement=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("placement",)),
+        funnels=funnel(pinned, trial_id, interval, "arm"),
+        daily=Daily(
+            primary_by_arm=by_day(pinned, trial_id, interval, trial.primary_metric, "arm"),
+            events_by_platform=by_day(pinned, trial_id, interval, "events", "platform"),
+        ),
+        moved=False,
+    )
+
+
+def _interval(context: QueryContext, trial_id: str) -> Interval:
+    span = context.span(trial_id)
+    return Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
+
+
+def _totals(
+    context: QueryContext,
+    trial_id: str,
+    interval: Interval,
+    metrics: tuple[MetricId, ...],
+    by: tuple[Dimension, ...],
+) -> tuple[Total, ...]:
+    return totals(context, TotalsQuestion(trial_id, metrics, interval, by=by, exact=True))
+
+
+def _state(span: TrialSpan, present_ms: int) -> TrialState:
+    if present_ms < span.starts_ms:
+        return "planned"
+    return "running" if present_ms < span.ends_ms else "ended"
+
+
+def _mark(found: Arrivals) -> tuple[int | None, ...]:
+    """What differs as soon as one more event of the interval is stored."""
+    return found.stored, found.late, found.last_received_ms, found.repeats
+
+
+def _dated(report: Report, max_event_age_days: int) -> Report:
+    accounts = (report.directory.accounts[a] for a in accounts_of(report.directory, report.trial.id))
+    days = max((a.max_event_age_days or max_event_age_days for a in accounts), default=max_event_age_days)
+    return replace(report, late_until_ms=report.span.ends_ms + days * DAY_MS)

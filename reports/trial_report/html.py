@@ -1,0 +1,40 @@
+"""A report as one HTML file that needs nothing else: style and drawings within, no script, fit to print."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from reports.trial_report.blocks import Document
+
+TEMPLATES = Path(__file__).with_name("templates")
+_NAMESPACE = re.compile(r'\s+xmlns(:\w+)?="[^"]*"')
+
+
+def html(document: Document) -> bytes:
+    """Return *document* as a page of its own, UTF-8."""
+    page = _environment().get_template("report.html")
+    charts = {name: inline(svg) for name, svg in document.charts.items()}
+    return page.render(doc=document, charts=charts).encode()
+
+
+def inline(svg: bytes) -> Markup:
+    """Return *svg* for the inside of a page, as wide as there is room: HTML needs no namespaces, which are addresses."""
+    text = _NAMESPACE.sub("", svg.decode())
+    text = re.sub(r'^<svg width="[^"]*" height="[^"]*"', "<svg", re.sub(r"<svg\s+", "<svg ", text, count=1))
+    text = text.replace("<svg ", '<svg aria-hidden="true" ', 1)
+    # Ours from end to end: matplotlib drew it, names in it are outlines.
+    return Markup(text)  # noqa: S704 - see above
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

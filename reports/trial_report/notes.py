@@ -1,0 +1,198 @@
+"""What is not yet final in a report: each line a fact of its content, in both languages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reports.dashboard.language import LANGUAGES
+from reports.dashboard.names import arm_name, placement_name
+from reports.dashboard.trial_data import judged_by
+from reports.metrics import METRICS, Text
+from reports.queries.model import HealthState
+from reports.science.readout import ArmReadout
+from reports.trial_report.content import Report
+from reports.trial_report.voice import Voice
+
+LOW_COVERAGE = 0.9
+"""A placement that reported in fewer of its due hours is named."""
+REPLAYABLE = ("unknown_product", "unknown_placement", "outside_trial", "internal_error")
+"""Rejects that a correction of the registry or on our side, and a replay, may still turn into events."""
+NAMED = 6
+"""Placements named in one line; of the others only the number."""
+
+Said = tuple[str, HealthState, str]
+"""A line in one language: what it is about, how much it matters, its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line in both languages."""
+
+    code: str
+    state: HealthState
+    text: Text
+
+
+def notes(report: Report) -> tuple[Note, ...]:
+    """Return what may still change in *report*; one good line where nothing is known that may."""
+    # Which lines there are depends on the content alone, so both languages have the same.
+    chinese, english = (list(_lines(report, Voice(language))) for language in LANGUAGES)
+    return tuple(
+        Note(code, state, Text(zh, en)) for (code, state, zh), (_, _, en) in zip(chinese, english, strict=True)
+    )
+
+
+def _lines(report: Report, voice: Voice) -> Iterator[Said]:
+    found = [
+        *_time(report, voice),
+        *_gathering(report, voice),
+        *_judged(report, voice),
+        *_windows(report, voice),
+        *_silence(report, voice),
+        *_rejects(report, voice),
+    ]
+    if found:
+        yield from found
+        return
+    final = Text(
+        "试验及迟到期限均已过去，全部数据已结算：已知没有会改变这些数字的因素。",
+        "The trial and the time for late events are over and all data are settled: nothing is known that would "
+        "change "
+        "these numbers.",
+    )
+    yield "final", "good", voice.say(final)
+
+
+def _time(report: Report, voice: Voice) -> Iterator[Said]:
+    formats = voice.formats
+    if report.state == "planned":
+        text = Text("试验将于 {start}开始。", "The trial begins on {start}.")
+        yield "not_started", "unknown", voice.say(text, start=formats.moment(report.span.starts_ms))
+    elif report.state == "running":
+        text = Text(
+            "试验进行到 {end}为止：这是中期报告，所有数字都还会变化。",
+            "The trial runs until {end}: this is an interim report, and every number will still change.",
+        )
+        yield "running", "warning", voice.say(text, end=formats.moment(report.span.ends_ms))
+    elif report.present_ms < report.late_until_ms:
+        text = Text(
+            "试验已结束，但迟到的事件在 {until}之前仍会计入，并改写其发生的那一天。",
+            "The trial is over, but late events are taken until {until}; each changes the day on which it happened.",
+        )
+        yield "late_possible", "warning", voice.say(text, until=formats.date(report.late_until_ms))
+
+
+def _gathering(report: Report, voice: Voice) -> Iterator[Said]:
+    if report.as_of_ms is None and report.arrivals.stored:
+        text = Text(
+            "数据完整到何时尚不可知：处理线路还没有报告进度。",
+            "Up to when the data are complete is not known: the road has not reported its progress yet.",
+        )
+        yield "completeness_unknown", "warning", voice.say(text)
+    if report.moved:
+        text = Text(
+            "制作报告期间仍有数据到达：各部分依据的事件可能略有出入。",
+            "Data came while this report was made: its parts may not stand on quite the same events.",
+        )
+        yield "moved", "warning", voice.say(text)
+
+
+def _judged(report: Report, voice: Voice) -> Iterator[Said]:
+    """What the trial is judged by and cannot be judged yet, by metric and arm."""
+    judged = judged_by(report.trial)
+    if report.state == "planned":
+        return
+    for row in report.readout.rows:
+        if row.metric in judged and row.why is not None:
+            yield "no_interval", "unknown", _unjudged(row, voice)
+
+
+def _unjudged(row: ArmReadout, voice: Voice) -> str:
+    names = {"metric": voice.speech.pick(METRICS[row.metric].name), "arm": arm_name(row.arm, voice.speech)}
+    if row.why == "no_data":
+        return voice.say(
+            Text("{metric}，{arm}：尚无可计算的数据。", "{metric}, {arm}: nothing to compute from yet."), **names
+        )
+    numbers = {"units": voice.formats.whole(row.units), "needed": voice.formats.whole(row.needed_units or 0)}
+    if row.why == "no_spread":
+        text = Text(
+            "{metric}，{arm}：{units} 个“展位·日”完全相同，无从估计误差。",
+            "{metric}, {arm}: all {units} placement-days are the same, so there is nothing to judge the error by.",
+        )
+    elif row.why == "too_skewed":
+        text = Text(
+            "{metric}，{arm}：数据还不够，各“展位·日”相差悬殊，现有 {units} 个，约需 {needed} 个。",
+            "{metric}, {arm}: not enough yet; placement-days differ widely, {units} so far, about {needed} needed.",
+        )
+    else:
+        text = Text(
+            "{metric}，{arm}：数据还不够，现有 {units} 个“展位·日”，至少需要 {needed} 个。",
+            "{metric}, {arm}: not enough yet, {units} placement-days so far and at least {needed} needed.",
+        )
+    return voice.say(text, **names, **numbers)
+
+
+def _windows(report: Report, voice: Voice) -> Iterator[Said]:
+    found = report.arrivals
+    if found.settled_share is not None and found.settled_blocks < found.blocks:
+        text = Text(
+            "{open} 个五分钟时段尚未结算（全部数据的 {share}）：每个事件已计入，结算时还会再核对一次。",
+            "{open} five-minute windows are not settled yet ({share} of the data): their events are counted, and "
+            "will be "
+            "checked once more.",
+        )
+        numbers = {
+            "open": voice.formats.whole(found.blocks - found.settled_blocks),
+            "share": voice.formats.percent(1 - found.settled_share),
+        }
+        yield "unsettled", "warning", voice.say(text, **numbers)
+    unexplained = sum(block.reason == "unexplained" for block in report.freshness.flagged)
+    if unexplained:
+        text = Text(
+            "{n} 个五分钟时段存在未解释的差异，运营方正在处理；报告取由存储事件重新计算的数字。",
+            "{n} five-minute windows differ unexplained and are the operator's to mend; figures here are those "
+            "recomputed from stored events.",
+        )
+        yield "unexplained", "bad", voice.say(text, n=voice.formats.whole(unexplained))
+
+
+def _silence(report: Report, voice: Voice) -> Iterator[Said]:
+    poor = [p.placement_id for p in report.presences if p.due_hours and p.covered_hours / p.due_hours < LOW_COVERAGE]
+    if poor:
+        names = [placement_name(p, report.directory, voice.speech) for p in poor[:NAMED]]
+        text = Text(
+            "上报小时不足应上报 {share} 的展位：{names}{more}。其静默时段的情况无从得知，补传后会改变结果。",
+            "Placements that reported in less than {share} of their due hours: {names}{more}. What happened while they "
+            "were silent is not known, and would change the result if it came in later.",
+        )
+        values = {
+            "share": f"{voice.formats.whole(LOW_COVERAGE * 100)}%",
+            "names": voice.joined(names),
+            "more": "…" if len(poor) > NAMED else "",
+        }
+        yield "silent_placements", "warning", voice.say(text, **values)
+    silent = {arm: units for arm, units in report.readout.silent_units.items() if units}
+    if silent:
+        counts = [f"{arm_name(arm, voice.speech)} {voice.formats.whole(units)}" for arm, units in silent.items()]
+        text = Text(
+            "应有而没有任何事件的“展位·日”：{counts}；它们不进入平均数。",
+            "Placement-days that were due and sent nothing: {counts}; they are in no mean.",
+        )
+        yield "silent_units", "warning", voice.say(text, counts=voice.joined(counts))
+
+
+def _rejects(report: Report, voice: Voice) -> Iterator[Said]:
+    replayable = sum(report.rejects.get(reason, 0) for reason in REPLAYABLE)
+    if replayable:
+        text = Text(
+            "{n} 个保留的被拒事件在登记册或我方更正之后可以重放，届时会计入其发生的那一天。",
+            "{n} kept rejects can be replayed once the registry, or a fault of ours, is mended; they would then "
+            "count on "
+            "the day on which they happened.",
+        )
+        yield "replayable", "warning", voice.say(text, n=voice.formats.whole(replayable))
+    if report.arrivals.unassigned:
+        text = Text(
+            "{n} 个事件没有分组：计入合计，不参与比较。",
+            "{n} events are in no arm: they are in the totals and in no comparison.",
+        )
+        yield "unassigned", "unknown", voice.say(text, n=voice.formats.whole(report.arrivals.unassigned))

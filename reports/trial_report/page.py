@@ -1,0 +1,191 @@
+"""From a report's content to its pages in one language: the same for HTML and PDF."""
+
+from reports.dashboard.language import Language
+from reports.dashboard.names import arm_name
+from reports.metrics import METRICS, Text
+from reports.trial_report import words
+from reports.trial_report.blocks import (
+    Definition,
+    Definitions,
+    Document,
+    Facts,
+    Notice,
+    Notices,
+    Paragraph,
+    Quote,
+    Section,
+)
+from reports.trial_report.content import Report
+from reports.trial_report.notes import notes
+from reports.trial_report.page_data import data_sections
+from reports.trial_report.page_results import Results
+from reports.trial_report.voice import Voice
+from schemas.registry import MetricId
+from schemas.timing import DAY_MS
+
+NOTHING_LEFT_OUT = "nothing"
+
+
+def document(report: Report, language: Language) -> Document:
+    """Return *report* in *language*, its charts drawn."""
+    voice = Voice(language)
+    results = Results(report, voice)
+    data, charts = data_sections(report, voice)
+    sections = (
+        Section(voice.say(words.BRIEF), results.brief()),
+        Section(voice.say(words.HYPOTHESIS), (_hypothesis(report, voice), Facts(_facts(report, voice)))),
+        Section(voice.say(words.TRUST), (_health(report, voice),)),
+        Section(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
+        *results.sections(),
+        *data,
+        Section(voice.say(words.METHOD), tuple(Paragraph(voice.say(text)) for text in words.METHODS), apart=True),
+        Section(voice.say(words.DEFINITIONS), (_definitions(voice),)),
+    )
+    other = voice.other()
+    return Document(
+        language=language,
+        tag=voice.tag,
+        kicker=f"{voice.say(report.avenue.name)} · {voice.say(words.REPORT)}",
+        title=voice.say(report.product.name),
+        other_title=other.say(report.product.name),
+        other_tag=other.tag,
+        owner=voice.say(report.startup.name),
+        state=voice.say(words.STATES[report.state]),
+        interim="" if _final(report) else voice.say(words.INTERIM),
+        as_of=_as_of(report, voice),
+        footer=f"{voice.say(words.REPORT)} {report.trial.id}",
+        page_of=voice.say(words.PAGE_OF),
+        present_ms=report.present_ms,
+        sections=sections,
+        charts={**results.charts(), **charts},
+    )
+
+
+def _final(report: Report) -> bool:
+    return {note.code for note in notes(report)} == {"final"}
+
+
+def _as_of(report: Report, voice: Voice) -> str:
+    text = words.AS_OF_UNKNOWN if report.as_of_ms is None else words.AS_OF
+    date, time = voice.formats.date(report.present_ms), voice.formats.clock(report.present_ms)
+    return voice.say(text, time=f"{date} {time}")
+
+
+def _facts(report: Report, voice: Voice) -> tuple[tuple[str, str], ...]:
+    trial = report.trial
+    facts = [
+        (words.TRIAL, trial.id),
+        (words.PERIOD, _period(report, voice)),
+        (words.COVERED, _covered(report, voice)),
+        *_baseline(report, voice),
+        (words.ARMS, _arms(report, voice)),
+        (words.PLACES, _places(report, voice)),
+        (words.PRIMARY, _named(voice, [trial.primary_metric])),
+        (words.GUARDRAILS, _named(voice, list(trial.guardrails))),
+        (words.PLAN, _plan(report, voice)),
+        (words.REGISTERED, voice.formats.whole(report.directory.version)),
+    ]
+    return tuple((voice.say(name), value) for name, value in facts)
+
+
+def _period(report: Report, voice: Voice) -> str:
+    span, formats = report.span, voice.formats
+    days = -(-(span.ends_ms - span.starts_ms) // DAY_MS)
+    # The end is excluded: of a trial that ends at midnight the day before is the last.
+    first, last = formats.date(span.starts_ms), formats.date(span.ends_ms - 1)
+    return voice.say(words.PERIOD_VALUE, first=first, last=last, days=formats.whole(days))
+
+
+def _covered(report: Report, voice: Voice) -> str:
+    if report.interval.empty:
+        return voice.say(words.COVERED_NONE)
+    start, end = (voice.formats.moment(at) for at in (report.interval.from_ms, report.interval.to_ms))
+    return voice.say(words.COVERED_VALUE, start=start, end=end)
+
+
+def _baseline(report: Report, voice: Voice) -> list[tuple[Text, str]]:
+    if report.span.baseline_from_ms is None:
+        return []
+    start, events = voice.formats.date(report.span.baseline_from_ms), report.arrivals.baseline_period
+    return [(words.BASELINE_PERIOD, voice.say(words.BASELINE_VALUE, start=start, events=voice.formats.whole(events)))]
+
+
+def _arms(report: Report, voice: Voice) -> str:
+    arms = voice.joined(arm_name(arm, voice.speech) for arm in report.trial.arms)
+    baseline = report.readout.baseline_arm
+    if baseline is None:
+        return arms
+    return voice.say(words.ARMS_VALUE, arms=arms, baseline=arm_name(baseline, voice.speech))
+
+
+def _places(report: Report, voice: Voice) -> str:
+    metres = [placement.metre for placement in report.placements]
+    if not metres:
+        return voice.say(words.PLACES_NONE)
+    return voice.say(
+        words.PLACES_VALUE,
+        placements=voice.formats.whole(len(metres)),
+        places=voice.formats.whole(len({placement.place_id for placement in report.placements})),
+        low=f"{min(metres):g}",
+        high=f"{max(metres):g}",
+    )
+
+
+def _named(voice: Voice, metrics: list[MetricId]) -> str:
+    if not metrics:
+        return voice.say(words.NONE_NAMED)
+    return voice.joined(voice.speech.pick(METRICS[metric].name) for metric in metrics)
+
+
+def _plan(report: Report, voice: Voice) -> str:
+    planned, effect = report.trial.planned_units, report.trial.smallest_effect
+    units = voice.say(words.PLAN_NONE)
+    if planned is not None:
+        units = voice.say(words.PLAN_VALUE, units=voice.formats.whole(planned))
+    if effect is None:
+        return units
+    metric = METRICS[report.trial.primary_metric]
+    shown = voice.formats.metric(metric.id, effect)
+    if metric.unit == "share":
+        shown = voice.say(words.POINTS, n=voice.formats.decimal(effect * 100, 1))
+    return voice.joined([units, voice.say(words.EFFECT_VALUE, effect=shown)])
+
+
+def _notices(report: Report, voice: Voice) -> Notices:
+    return Notices(
+        tuple(
+            Notice(note.state, voice.say(words.HEALTH_STATES[note.state]), voice.speech.pick(note.text))
+            for note in notes(report)
+        )
+    )
+
+
+def _health(report: Report, voice: Voice) -> Notices:
+    return Notices(
+        tuple(
+            Notice(line.state, voice.say(words.HEALTH_STATES[line.state]), voice.speech.pick(line))
+            for line in report.health
+        )
+    )
+
+
+def _hypothesis(report: Report, voice: Voice) -> Quote:
+    """Return the hypothesis in both languages."""
+    other = voice.other()
+    return Quote(voice.speech.pick(report.trial.hypothesis), other.speech.pick(report.trial.hypothesis), other.tag)
+
+
+def _definitions(voice: Voice) -> Definitions:
+    items = []
+    for metric in METRICS.values():
+        qualities = [voice.say(words.UNIT_NAMES[metric.unit]), voice.say(words.BETTER[metric.better])]
+        if metric.exclusions.en != NOTHING_LEFT_OUT:
+            qualities.insert(0, voice.labelled(words.LEFT_OUT, voice.speech.pick(metric.exclusions)))
+        items.append(
+            Definition(
+                id=metric.id,
+                name=voice.speech.pick(metric.name),
+                lines=(voice.speech.pick(metric.formula), voice.listed(qualities)),
+            )
+        )
+    return Definitions(tuple(items))

@@ -1,0 +1,200 @@
+"""What a report stands on: what came and what did not, who reported, totals by platform and placement, the funnel."""
+
+from collections.abc import Callable, Sequence
+
+from reports.dashboard.formats import NOTHING
+from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
+from reports.dashboard.words import REASONS
+from reports.metrics import METRICS
+from reports.queries.model import FunnelStep, Presence, Total
+from reports.queries.presence import split_of
+from reports.trial_report import words
+from reports.trial_report.blocks import Block, Column, Paragraph, Rows, Section, Table
+from reports.trial_report.content import SPLIT_METRICS, Report
+from reports.trial_report.page_charts import chart_of_coverage, chart_of_lines
+from reports.trial_report.voice import Voice
+from schemas.outcomes import RejectReason
+from schemas.registry import MetricId
+from schemas.timing import Timing
+
+EVENTS_CHART = "events"
+TABLE_ROWS = 60
+"""Placements of a table; the JSON and XLSX forms list them all."""
+
+
+def data_sections(report: Report, voice: Voice) -> tuple[tuple[Section, ...], dict[str, bytes]]:
+    """Return what the report stands on, and the drawings by name."""
+    events_title = voice.say(words.EVENTS_BY_DAY)
+    drawn = (
+        chart_of_lines(report, voice, report.daily.events_by_platform, (EVENTS_CHART, events_title, "")),
+        chart_of_coverage(report, voice, title=voice.say(words.COVERAGE_BY_DAY)),
+    )
+    events, coverage = ([found[0]] if found else [] for found in drawn)
+    sections = (
+        Section(voice.say(words.DATA), (_arrivals(report, voice), *_rejects(report, voice), *events)),
+        Section(voice.say(words.PLACEMENTS), (*_placements(report, voice), *coverage)),
+        Section(voice.say(words.TOTALS), (*_totals(report, voice), *_funnel(report, voice))),
+    )
+    return sections, {found[0].name: found[1] for found in drawn if found}
+
+
+def _arrivals(report: Report, voice: Voice) -> Table:
+    found, whole = report.arrivals, voice.formats.whole
+    late = voice.say(
+        words.ROW_LATE_SAID,
+        grace=voice.formats.duration(_grace_ms(report)),
+        longest=voice.formats.duration(found.longest_delay_ms or 0),
+    )
+    door = words.ROW_DOOR_SAID if found.answered_duplicate is not None else words.ROW_DOOR_UNKNOWN
+    settled = voice.say(words.ROW_SETTLED_SAID, settled=whole(found.settled_blocks), blocks=whole(found.blocks))
+    share = NOTHING if found.settled_share is None else voice.formats.percent(found.settled_share)
+    rows = (
+        (words.ROW_EVENTS, whole(found.stored), voice.say(words.ROW_EVENTS_SAID)),
+        (words.ROW_UNASSIGNED, whole(found.unassigned), voice.say(words.ROW_UNASSIGNED_SAID)),
+        (words.ROW_LATE, whole(found.late), late),
+        (words.ROW_REPEATS, whole(found.repeats), voice.say(words.ROW_REPEATS_SAID)),
+        (words.ROW_DOOR, _or_nothing(whole, found.answered_duplicate), voice.say(door)),
+        (words.ROW_REJECTED, whole(sum(report.rejects.values())), voice.say(words.ROW_REJECTED_SAID)),
+        (words.ROW_SETTLED, share, settled),
+        (words.ROW_FLAGGED, whole(report.freshness.flagged_windows), voice.say(words.ROW_FLAGGED_SAID)),
+    )
+    columns = (
+        Column(voice.say(words.WHAT), "left"),
+        Column(voice.say(words.COUNT)),
+        Column(voice.say(words.MEANING), "left", 1),
+    )
+    return Table(columns, tuple((voice.say(name), number, said) for name, number, said in rows))
+
+
+def _grace_ms(report: Report) -> int:
+    return report.directory.epoch.grace_ms if report.directory.epoch else Timing().grace_ms
+
+
+def _or_nothing(write: Callable[[int], str], number: int | None) -> str:
+    return NOTHING if number is None else write(number)
+
+
+def _rejects(report: Report, voice: Voice) -> tuple[Block, ...]:
+    if not report.rejects:
+        return (Paragraph(voice.say(words.REJECTS_NONE), "note"),)
+    total = sum(report.rejects.values())
+    titles = {str(reason): voice.speech.say(text.title) for reason, text in REASONS.items()}
+    rows = tuple(
+        (titles.get(reason, reason), reason, voice.formats.whole(count), voice.formats.percent(count / total))
+        for reason, count in sorted(report.rejects.items(), key=lambda item: (-item[1], _rank(item[0])))
+    )
+    columns = (
+        Column(voice.say(words.REASON), "left", 1),
+        Column("", "left"),
+        Column(voice.say(words.COUNT)),
+        Column(voice.say(words.SHARE)),
+    )
+    return (Table(columns, rows, voice.say(words.REJECTS), voice.say(words.REJECTS_NOTE)),)
+
+
+def _rank(reason: str) -> int:
+    known = [str(member) for member in RejectReason]
+    return known.index(reason) if reason in known else len(known)
+
+
+def _placements(report: Report, voice: Voice) -> tuple[Block, ...]:
+    note = Paragraph(voice.say(words.PLACEMENTS_NOTE), "note")
+    if not report.presences:
+        return (note,)
+    found = {presence.placement_id: presence for presence in report.presences}
+    rows = [_placement(report, voice, found[p.id]) for p in report.placements if p.id in found][:TABLE_ROWS]
+    columns = (
+        Column(voice.say(words.PLACEMENT), "left", 1),
+        Column(voice.say(words.METRE)),
+        Column(voice.say(words.PLATFORM), "left"),
+        Column(voice.say(words.ARM), "left"),
+        Column(voice.say(words.DUE_HOURS)),
+        Column(voice.say(words.COVERED_HOURS)),
+        Column(voice.say(words.COVERAGE)),
+        Column(voice.say(words.UPTIME)),
+    )
+    return note, Table(columns, tuple(rows))
+
+
+def _placement(report: Report, voice: Voice, presence: Presence) -> tuple[str, ...]:
+    formats, placement = voice.formats, report.directory.placements[presence.placement_id]
+    uptime = voice.say(words.UNKNOWN)
+    if presence.up_ms is not None and presence.due_ms:
+        uptime = formats.percent(presence.up_ms / presence.due_ms)
+    return (
+        placement_name(presence.placement_id, report.directory, voice.speech),
+        f"{placement.metre:g}",
+        platform_name(split_of(report.directory, presence.placement_id, "platform"), voice.speech),
+        arm_name(placement.arm, voice.speech),
+        formats.whole(presence.due_hours),
+        formats.whole(presence.covered_hours),
+        formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else NOTHING,
+        uptime,
+    )
+
+
+def _totals(report: Report, voice: Voice) -> tuple[Block, ...]:
+    def platform(value: str) -> str:
+        return platform_name(value, voice.speech)
+
+    def placement(value: str) -> str:
+        return placement_name(value, report.directory, voice.speech)
+
+    return (
+        Paragraph(voice.say(words.TOTALS_NOTE), "note"),
+        _split(report, voice, "platform", (voice.say(words.BY_PLATFORM), voice.say(words.PLATFORM), platform)),
+        _split(report, voice, "placement", (voice.say(words.BY_PLACEMENT), voice.say(words.PLACEMENT), placement)),
+    )
+
+
+def _split(report: Report, voice: Voice, by: str, told: tuple[str, str, Callable[[str], str]]) -> Table:
+    caption, title, name = told
+    found = report.by_platform if by == "platform" else report.by_placement
+    values = {(total.by[by], total.metric): total for total in found}
+    keys = sorted({key for key, _ in values}, key=lambda key: -_events(values.get((key, "events"))))[:TABLE_ROWS]
+    rows = [(name(key), *_cells(voice, [values.get((key, m)) for m in SPLIT_METRICS])) for key in keys]
+    whole = (voice.say(words.WHOLE), *_cells(voice, [report.whole.get(m) for m in SPLIT_METRICS]))
+    columns = (
+        Column(title, "left", 1),
+        *(Column(voice.speech.pick(METRICS[metric].name)) for metric in SPLIT_METRICS),
+    )
+    return Table(columns, (*rows, whole), caption, whole=True)
+
+
+def _events(total: Total | None) -> float:
+    return (total.value or 0) if total else 0
+
+
+def _cells(voice: Voice, totals: Sequence[Total | None]) -> list[str]:
+    """Return the row of a split; a split without anything to count of a metric is 0 where it counts, else a dash."""
+    return [_cell(voice, metric, total) for metric, total in zip(SPLIT_METRICS, totals, strict=True)]
+
+
+def _cell(voice: Voice, metric: MetricId, total: Total | None) -> str:
+    if total is not None:
+        return voice.formats.metric(metric, total.value)
+    return (
+        voice.formats.metric(metric, 0) if METRICS[metric].unit in {"events", "people", "sessions", "fen"} else NOTHING
+    )
+
+
+def _funnel(report: Report, voice: Voice) -> tuple[Block, ...]:
+    funnels = [funnel for funnel in report.funnels if any(step.events for step in funnel.steps)]
+    if not funnels:
+        return ()
+    arms = [arm_name(funnel.by.get("arm", ""), voice.speech) for funnel in funnels]
+    columns = [Column(voice.say(words.STEP), "left", 1)]
+    for arm in arms:
+        columns += [Column(voice.say(words.EVENTS_OF, arm=arm)), Column(voice.say(words.PEOPLE_OF, arm=arm))]
+    rows: Rows = tuple(
+        (kind_name(steps[0].kind, voice.speech), *(cell for step in steps for cell in _step(voice, step)))
+        for steps in zip(*(funnel.steps for funnel in funnels), strict=True)
+    )
+    return (Table(tuple(columns), rows, voice.say(words.FUNNEL), voice.say(words.FUNNEL_NOTE)),)
+
+
+def _step(voice: Voice, step: FunnelStep) -> tuple[str, str]:
+    people = voice.formats.whole(step.subjects)
+    if step.share is not None:
+        people = voice.say(words.PEOPLE_AND_SHARE, people=people, share=voice.formats.percent(step.share))
+    return voice.formats.whole(step.events), people

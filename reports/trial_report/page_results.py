@@ -1,0 +1,211 @@
+"""What a report found: the conclusion in brief, what the trial is judged by, and all other metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from reports.dashboard.formats import NOTHING
+from reports.dashboard.names import arm_name
+from reports.dashboard.readout_page import PLOT_WIDTH, ReadoutPage
+from reports.dashboard.trial_data import judged_by
+from reports.metrics import METRICS
+from reports.science.readout import ArmReadout
+from reports.trial_report import words
+from reports.trial_report.blocks import (
+    Block,
+    Chart,
+    Column,
+    Figure,
+    Figures,
+    Judged,
+    JudgedArm,
+    Judgements,
+    Paragraph,
+    Section,
+    Table,
+)
+from reports.trial_report.content import Report
+from reports.trial_report.page_charts import chart_of_lines
+from reports.trial_report.voice import Voice
+from schemas.registry import MetricId
+
+PRIMARY_CHART = "primary"
+HEADLINES: tuple[MetricId, ...] = ("events", "subjects", "sessions", "completions")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of *report* as *voice* tells them; the readout is worded as on the dashboard."""
+
+    report: Report
+    voice: Voice
+
+    @cached_property
+    def _blocks(self) -> Mapping[MetricId, dict[str, Any]]:
+        page = ReadoutPage(self.report.readout, self.report.trial, self.report.directory, self.voice.speech)
+        return {block["id"]: block for block in page.values()["blocks"]}
+
+    def _arms(self, metric: MetricId) -> list[tuple[ArmReadout, dict[str, Any]]]:
+        """Return each arm's readout with its wording."""
+        found = (row for row in self.report.readout.rows if row.metric == metric)
+        return list(zip(found, self._blocks[metric]["rows"], strict=True))
+
+    @cached_property
+    def _confidence(self) -> str:
+        return self.voice.formats.whole(100 * (1 - self.report.readout.alpha))
+
+    @cached_property
+    def _baseline(self) -> str:
+        return arm_name(self.report.readout.baseline_arm or "", self.voice.speech)
+
+    @cached_property
+    def _chart(self) -> tuple[Chart, bytes] | None:
+        metric = self.report.trial.primary_metric
+        title = self.voice.say(words.PRIMARY_BY_DAY, metric=self.voice.speech.pick(METRICS[metric].name))
+        note = self.voice.say(words.PRIMARY_BY_DAY_NOTE)
+        return chart_of_lines(self.report, self.voice, self.report.daily.primary_by_arm, (PRIMARY_CHART, title, note))
+
+    def charts(self) -> dict[str, bytes]:
+        """Return the drawings by name."""
+        return {self._chart[0].name: self._chart[1]} if self._chart else {}
+
+    def brief(self) -> tuple[Block, ...]:
+        """Return the conclusion in a sentence for each arm, and the numbers that say how much it stands on."""
+        metric = self.report.trial.primary_metric
+        leads = [self._lead(metric, row) for row in self._blocks[metric]["rows"]]
+        told = [lead for lead in leads if lead]
+        if not told:
+            name = self.voice.speech.pick(METRICS[metric].name)
+            told = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
+        return (*(Paragraph(text, "lead") for text in told), self._figures())
+
+    def _lead(self, metric: MetricId, row: Mapping[str, Any]) -> str:
+        """Say an arm against the baseline; the baseline's own line only where it stands alone."""
+        rows, readout = self._blocks[metric]["rows"], self.report.readout
+        base = next((r for r in rows if r["arm_id"] == readout.baseline_arm), None)
+        if row is base or row["estimate"] == NOTHING:
+            return ""
+        name = self.voice.speech.pick(METRICS[metric].name)
+        if base is None or base["estimate"] == NOTHING:
+            return self.voice.say(
+                words.BRIEF_ALONE, metric=name, arm=row["arm"], estimate=row["estimate"] + self._around(row)
+            )
+        return self.voice.say(
+            words.BRIEF_AGAINST,
+            metric=name,
+            arm=row["arm"],
+            estimate=row["estimate"],
+            baseline=self._baseline,
+            base=base["estimate"],
+            verdict=self._verdict(row),
+        )
+
+    def _around(self, row: Mapping[str, Any]) -> str:
+        if row["interval"]:
+            return self.voice.say(words.INTERVAL_IN, confidence=self._confidence, interval=row["interval"])
+        return self.voice.say(words.NOT_YET, why=row["why"])
+
+    def _verdict(self, row: Mapping[str, Any]) -> str:
+        if row["lift_interval"]:
+            text = words.DIFFERENCE
+            values = {"lift": row["lift"], "confidence": self._confidence, "interval": row["lift_interval"]}
+            return self.voice.say(text, **values) + self.voice.clause(row["verdict"])
+        return self.voice.sentence(row["verdict"])
+
+    def _figures(self) -> Figures:
+        report, formats = self.report, self.voice.formats
+        figures = []
+        for metric in HEADLINES:
+            total = report.whole.get(metric)
+            note = self.voice.say(words.EXACT) if METRICS[metric].unit in {"people", "sessions"} else ""
+            value = formats.metric(metric, total.value if total else 0)
+            figures.append(Figure(self.voice.speech.pick(METRICS[metric].name), value, note))
+        seen, due = (sum(units.values()) for units in (report.readout.balance.seen, report.readout.balance.planned))
+        note = self.voice.say(words.DAYS_SEEN_OF, due=formats.whole(due))
+        if report.trial.planned_units is not None:
+            planned = formats.whole(report.trial.planned_units)
+            note = self.voice.say(words.PLANNED_OF, due=formats.whole(due), planned=planned)
+        figures.append(Figure(self.voice.say(words.DAYS_SEEN), formats.whole(seen), note))
+        return Figures(tuple(figures))
+
+    def sections(self) -> tuple[Section, ...]:
+        """Return the results: judged metrics with the chart of the primary one, then all others."""
+        judged = judged_by(self.report.trial)
+        note = self.voice.say(words.RESULTS_NOTE, confidence=self._confidence)
+        results: tuple[Block, ...] = (Paragraph(note, "note"), self._judgements(judged))
+        chart: Block = self._chart[0] if self._chart else Paragraph(self.voice.say(words.NO_CHART), "note")
+        return (
+            Section(self.voice.say(words.RESULTS), (*results, chart)),
+            Section(self.voice.say(words.OTHERS), self._others([m for m in self._blocks if m not in judged])),
+        )
+
+    def _judgements(self, metrics: Sequence[MetricId]) -> Judgements:
+        head = [words.ARM, words.ESTIMATE, words.INTERVAL, words.UNITS, words.N]
+        titles = [self.voice.say(title, confidence=self._confidence) for title in head]
+        if self.report.readout.baseline_arm is not None:
+            titles.append(self.voice.say(words.LIFT, baseline=self._baseline))
+        return Judgements(tuple(titles), tuple(self._judged(metric) for metric in metrics))
+
+    def _judged(self, metric: MetricId) -> Judged:
+        block = self._blocks[metric]
+        return Judged(
+            name=block["name"],
+            role=block["role_name"],
+            per=block["per_unit"],
+            better=self.voice.say(words.BETTER[METRICS[metric].better]),
+            arms=tuple(self._judged_arm(found, row) for found, row in self._arms(metric)),
+        )
+
+    def _judged_arm(self, found: ArmReadout, row: Mapping[str, Any]) -> JudgedArm:
+        plot = row["plot"]
+        return JudgedArm(
+            arm=row["arm"],
+            estimate=row["estimate"],
+            interval=row["interval"] or row["why"],
+            judged=bool(row["interval"]),
+            plot=None if plot is None else {name: round(x / PLOT_WIDTH, 4) for name, x in plot.items()},
+            units=self.voice.formats.whole(found.units),
+            n=row["n"],
+            lift=row["lift"],
+            lift_interval=row["lift_interval"],
+            verdict=row["verdict"],
+            verdict_state=row["verdict_sort"] or "unknown",
+        )
+
+    def _others(self, metrics: Sequence[MetricId]) -> tuple[Block, ...]:
+        told = [m for m in metrics if any(row["estimate"] != NOTHING for row in self._blocks[m]["rows"])]
+        silent = [self.voice.speech.pick(METRICS[m].name) for m in metrics if m not in told]
+        blocks: list[Block] = [Paragraph(self.voice.say(words.OTHERS_NOTE), "note")]
+        if told:
+            blocks.append(self._table(told))
+        if silent:
+            text = self.voice.say(words.NOTHING_FROM, metrics=self.voice.joined(silent))
+            blocks.append(Paragraph(text, "note"))
+        return tuple(blocks)
+
+    def _table(self, metrics: Sequence[MetricId]) -> Table:
+        compared = self.report.readout.baseline_arm is not None
+        columns = [
+            Column(self.voice.say(words.METRIC), "left", 1),
+            Column(self.voice.say(words.ARM), "left"),
+            Column(self.voice.say(words.ESTIMATE)),
+            Column(self.voice.say(words.INTERVAL, confidence=self._confidence)),
+            Column(self.voice.say(words.N)),
+            Column(self.voice.say(words.TOTAL)),
+        ]
+        if compared:
+            columns.append(Column(self.voice.say(words.LIFT, baseline=self._baseline)))
+        rows = []
+        for metric in metrics:
+            for index, (found, row) in enumerate(self._arms(metric)):
+                cells = [
+                    self._blocks[metric]["name"] if index == 0 else "",
+                    row["arm"],
+                    row["estimate"],
+                    row["interval"] or row["why"],
+                    row["n"],
+                    "" if found.total is None else self.voice.formats.metric(metric, found.total),
+                ]
+                rows.append((*cells, row["lift"]) if compared else tuple(cells))
+        return Table(tuple(columns), tuple(rows))

@@ -1,0 +1,65 @@
+"""One language of a report: its words, its numbers and times."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from reports.dashboard.formats import Formats
+from reports.dashboard.language import Bilingual, Language, Speech, speech
+
+ZH, EN = "zh", "en"
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A language, with the dashboard's names and formats, so that both say the same."""
+
+    language: Language
+
+    @cached_property
+    def speech(self) -> Speech:
+        """The language's catalogue of names. Raises `ConfigurationError` where it was not compiled."""
+        return speech(self.language)
+
+    @cached_property
+    def formats(self) -> Formats:
+        """How it writes quantities and times."""
+        return Formats(self.speech)
+
+    @property
+    def tag(self) -> str:
+        """The BCP 47 tag."""
+        return self.speech.tag
+
+    def say(self, text: Bilingual, **values: object) -> str:
+        """Return this language's side of *text*, with *values* in its {name} places."""
+        return self.speech.pick(text).format(**values) if values else self.speech.pick(text)
+
+    def joined(self, items: Iterable[str]) -> str:
+        """Return *items* as a list within a sentence."""
+        return ("、" if self.language == ZH else ", ").join(items)
+
+    def listed(self, items: Iterable[str]) -> str:
+        """Return *items*, which may hold commas, one after the other."""
+        return ("；" if self.language == ZH else "; ").join(items)
+
+    def sentence(self, text: str) -> str:
+        """Return *text* as a sentence of its own."""
+        return f"{text[:1].upper()}{text[1:]}{self._stop}" if text else ""
+
+    def clause(self, text: str) -> str:
+        """Return *text* as the end of a sentence that stands before it."""
+        comma = "，" if self.language == ZH else ", "
+        return f"{comma}{text}{self._stop}" if text else self._stop
+
+    def labelled(self, label: Bilingual, text: str) -> str:
+        """Return *text* behind its *label*."""
+        return f"{self.say(label)}{'：' if self.language == ZH else ': '}{text}"
+
+    @property
+    def _stop(self) -> str:
+        return "。" if self.language == ZH else "."
+
+    def other(self) -> "Voice":
+        """Return the other language."""
+        return Voice("en" if self.language == ZH else "zh")
