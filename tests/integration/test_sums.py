@@ -212,6 +212,17 @@ def test_a_block_with_rows_that_its_settlement_has_not_seen_waits(world: World) 
     assert (found.waiting, found.shown_events, found.expected_events) == (True, 1, 2)
 
 
+def test_a_cell_that_came_into_being_after_its_blocks_settlement_waits(world: World) -> None:
+    world.send(event("e-1"))
+    world.later(9)
+    world.settle()
+    world.send(event("e-late", after_ms=9 * MINUTE_MS, placement_id="p-other"))
+
+    (found,) = differences(world.clickhouse)
+
+    assert (found.waiting, found.layer, found.shown_events, found.expected_events) == (True, "settled", 0, 1)
+
+
 def reconciled(world: World) -> Reconciliation:
     return reconcile(world.clickhouse, wait_s=0, clock=ManualClock(world.clock.now_ms() - 1))
 

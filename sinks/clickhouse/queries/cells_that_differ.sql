@@ -18,7 +18,12 @@ FROM
 (
     SELECT
         product_id, trial_id, platform, placement_id, arm, kind, minute,
-        max(is_settled) AS settled,
+        -- Of the block: a cell that came into being since its settlement has no settled row yet.
+        max(is_settled) OR (product_id, toStartOfFiveMinutes(minute)) IN
+        (
+            SELECT product_id, block FROM settled_blocks
+            WHERE block >= toDateTime({from_s:UInt32}, 'UTC') AND block < toDateTime({until_s:UInt32}, 'UTC')
+        ) AS settled,
         sumIf(events, side = 0) AS shown_events,
         sumIf(digest, side = 0) AS shown_digest,
         if(settled, sumIf(events, side = 1), sumIf(events, side = 2)) AS expected_events,
