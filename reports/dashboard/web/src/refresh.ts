@@ -1,7 +1,8 @@
 // Keeps the numbers fresh without a reload: fetches the page again and takes over the parts marked data-refresh.
 
 const EVERY_MS = 60_000;
-const AT_MOST_EVERY_MS = 15_000;
+// A page costs the store about a second of work: a busy street must not make every open tab ask for it all the time.
+const AT_MOST_EVERY_MS = 30_000;
 
 /** Starts refreshing; the returned function asks for one soon, since something new is known to have landed. */
 export function refresh(alsoRenew: (() => void) | undefined): () => void {
