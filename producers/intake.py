@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,7 +17,7 @@ from producers.consent import ConsentChange, ConsentLedger, consent_key
 from producers.decode import Decoded, Fault, decode_event
 from producers.duplicates import DuplicateWindow
 from producers.kept import keep_event, keep_unreadable, payload_text
-from producers.personal import find_personal_attribute, is_personal_id
+from producers.personal import find_personal_attribute, is_personal_id, may_be_personal
 from producers.placing import Place, TimeWindow, place
 from registry.directory import Directory
 from schemas.event import CONSENT_KINDS, EVENT_ID_PATTERN, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
@@ -133,7 +133,9 @@ class Intake:
         known = self._known(decoded.event.event_id)
         if known is not None:
             return known
-        outcome = self._judge(decoded, len(memoryview(raw)), self._locate(decoded))
+        view = memoryview(raw)
+        facts = _Facts(len(view), suspect=may_be_personal(view))
+        outcome = self._judge(decoded, facts, self._locate(decoded))
         if isinstance(outcome, Fault):
             fault = replace(outcome, event_id=decoded.event.event_id)
             return self._reject(fault, index, bytes(raw), {"event": self._keep(decoded)})
@@ -158,7 +160,7 @@ class Intake:
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
         located = place(decoded.event, decoded.occurred_ms, self._directory, self._window, candidates)
-        outcome = self._judge(decoded, 0, located)
+        outcome = self._judge(decoded, _Facts(0, suspect=True), located)
         if isinstance(outcome, Fault):
             return self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
         return replace(outcome, alias=alias_id(message.alias)) if message.alias else outcome
@@ -189,14 +191,14 @@ class Intake:
         spot = self._directory.placed.get(event.placement_id)
         return event.product_id in self._products or (spot is not None and spot.product_id in self._products)
 
-    def _judge(self, decoded: Decoded, size: int, located: Place | Fault) -> Accepted | Fault:
+    def _judge(self, decoded: Decoded, facts: "_Facts", located: Place | Fault) -> Accepted | Fault:
         event = decoded.event
         first = self._hash(event.subject) if event.subject is not None else ""
         if isinstance(located, Fault):
             if located.reason in _CONSENT_HOLDS_DESPITE:
                 self._note_consent(event.kind, first, decoded.occurred_ms)
             return located
-        fault = self._content_fault(decoded, size, located, first)
+        fault = self._content_fault(decoded, facts, located, first)
         if fault is not None:
             return fault
         self._note_consent(event.kind, first, decoded.occurred_ms)
@@ -205,16 +207,14 @@ class Intake:
             event.event_id, partition_of(located.product_id, self._partitions), self._line(decoded, located, first)
         )
 
-    def _content_fault(self, decoded: Decoded, size: int, located: Place, first: str) -> Fault | None:
+    def _content_fault(self, decoded: Decoded, facts: "_Facts", located: Place, first: str) -> Fault | None:
         event = decoded.event
         if located.product_id not in self._products:
             return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
-        if size > MAX_ATTRIBUTES_BYTES and (fault := _too_large(event, size)) is not None:
+        if facts.size > MAX_ATTRIBUTES_BYTES and (fault := _too_large(event, facts.size)) is not None:
             return fault
-        if is_personal_id(event.event_id) is not None:
-            return Fault(RejectReason.PERSONAL_DATA, "event_id", _PERSONAL)
-        if event.attributes and (name := find_personal_attribute(event.attributes)) is not None:
-            return Fault(RejectReason.PERSONAL_DATA, name, _PERSONAL)
+        if facts.suspect and (field := _personal_field(event)) is not None:
+            return Fault(RejectReason.PERSONAL_DATA, field, _PERSONAL)
         if (
             first
             and event.kind not in CONSENT_KINDS
@@ -307,6 +307,19 @@ _NOT_YOURS = "this account may not report this product; ask the avenue to add it
 _PERSONAL = (
     "holds personal data (a phone, identity or card number, or an e-mail address); send it as subject, or leave it out"
 )
+
+
+class _Facts(NamedTuple):
+    """What the raw bytes tell of an event: their number, and whether they may hold personal data."""
+
+    size: int
+    suspect: bool
+
+
+def _personal_field(event: Any) -> str | None:
+    if is_personal_id(event.event_id) is not None:
+        return "event_id"
+    return find_personal_attribute(event.attributes) if event.attributes else None
 
 
 def _harmless_id(text: str) -> str:

@@ -63,6 +63,16 @@ _CHECKS = "10X98765432"
 _HINT = re.compile(r"[0-9]{11}|@")
 
 
+# The same for an event's raw JSON: an escape, a character beyond ASCII or a number like 1.38e10 may spell more than
+# the bytes show, so those are looked at closely too.
+_RAW_HINT = re.compile(rb"[0-9]{11}|[@\\\x80-\xff]|:\s*-?[0-9.]+[eE]")
+
+
+def may_be_personal(raw: bytes | memoryview) -> bool:
+    """Tell whether an event's *raw* JSON could hold personal data at all: False for most, at a tenth of the cost."""
+    return _RAW_HINT.search(raw) is not None
+
+
 def find_personal(text: str) -> str | None:
     """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None."""
     if not text.isascii():

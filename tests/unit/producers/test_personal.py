@@ -1,8 +1,13 @@
 """Personal data is found where it is, and not where numbers merely look long. All numbers here are made up."""
 
-import pytest
+import json
+from typing import Any
 
-from producers.personal import find_personal, find_personal_attribute, is_personal_id
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.personal import find_personal, find_personal_attribute, is_personal_id, may_be_personal
 
 # A made-up identity number of a date in 1949 with a right check digit, and the standard's card test numbers.
 IDENTITY = "11010519491231002X"
@@ -68,3 +73,28 @@ def test_an_event_id_counts_only_where_it_is_nothing_but_the_number() -> None:
     assert is_personal_id(IDENTITY) == "identity"
     assert is_personal_id("order-13800138000") is None
     assert is_personal_id("13800138000-1") is None
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=8) | st.sampled_from(["13800138000"]),
+        st.sampled_from(
+            ["13800138000", 13800138000, 13800138000.0, "a@example.com", "１３８００１３８０００", IDENTITY, VISA]
+        )
+        | st.text(max_size=8)
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_the_glance_at_the_raw_bytes_misses_nothing(attributes: dict[str, Any], ascii_only: bool) -> None:
+    raw = json.dumps({"attributes": attributes}, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert may_be_personal(raw) or find_personal_attribute(attributes) is None
+
+
+def test_the_glance_sees_numbers_in_other_spellings() -> None:
+    assert may_be_personal(b'{"attributes":{"n":1.3800138e10}}')
+    assert may_be_personal(b'{"attributes":{"n": 13800138E+3}}')
+    assert may_be_personal(rb'{"attributes":{"n":"\u0031\u0033800138000"}}')
+    assert not may_be_personal(b'{"event_id":"3e5a-1","occurred_at":"2026-11-22T10:15:30.123+08:00","rating":5}')
