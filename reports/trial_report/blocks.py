@@ -1,6 +1,6 @@
 """What a report's pages are made of: plain pieces of text and numbers, already in one language, for every template."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -171,6 +171,10 @@ class Section:
     """On paper it begins a page."""
 
 
+Drawing: TypeAlias = Callable[[], bytes]
+"""Gives a chart as SVG, when asked: not every form of a report shows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A report in one language, ready to be set."""
@@ -191,5 +195,5 @@ class Document:
     """With {page} and {pages}."""
     present_ms: int
     sections: tuple[Section, ...]
-    charts: Mapping[str, bytes]
-    """SVG by name."""
+    charts: Mapping[str, Drawing]
+    """By name."""

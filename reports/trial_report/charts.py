@@ -24,6 +24,7 @@ QUIET = "#7b8794"
 MARKERS = "osD^vP"
 WIDTH_IN, LINES_IN, ROW_IN = 7.0, 2.25, 0.22
 MAX_LABELS = 9
+FEWEST_COLUMNS = 14
 LEAST_SPAN = 0.2
 """Of an axis of shares: smaller differences are not blown up to its whole height."""
 
@@ -82,7 +83,8 @@ def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], fr
             for x, share in enumerate(shares):
                 if share is not None:
                     _cell(axes, x, y, share)
-        axes.set_xlim(-0.5, len(frame.days) - 0.5)
+        # Few days are not blown up to the whole width.
+        axes.set_xlim(-0.5, max(len(frame.days), FEWEST_COLUMNS) - 0.5)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         places = _label_places(len(frame.days))
         axes.set_xticks(places, [frame.days[p] for p in places], fontproperties=_font(7), color=FAINT)

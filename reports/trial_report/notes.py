@@ -1,4 +1,4 @@
-"""What is not yet final in a report: each line a fact of its content, in both languages."""
+"""What is not final in a report, or not known: each line a fact of its content, in both languages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +23,21 @@ Said = tuple[str, HealthState, str]
 """A line in one language: what it is about, how much it matters, its text."""
 
 
+CHANGING = frozenset(
+    {
+        "not_started",
+        "running",
+        "late_possible",
+        "completeness_unknown",
+        "moved",
+        "unsettled",
+        "unexplained",
+        "replayable",
+    }
+)
+"""Lines that say that figures may still change; the others say what cannot be known from them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """One line in both languages."""
@@ -31,35 +46,38 @@ class Note:
     state: HealthState
     text: Text
 
+    @property
+    def changes(self) -> bool:
+        """Whether it may still change the figures."""
+        return self.code in CHANGING
+
 
 def notes(report: Report) -> tuple[Note, ...]:
-    """Return what may still change in *report*; one good line where nothing is known that may."""
+    """Return what may still change in *report*, or that nothing known may, and what its figures cannot tell."""
     # Which lines there are depends on the content alone, so both languages have the same.
-    chinese, english = (list(_lines(report, Voice(language))) for language in LANGUAGES)
+    chinese, english = (_lines(report, Voice(language)) for language in LANGUAGES)
     return tuple(
         Note(code, state, Text(zh, en)) for (code, state, zh), (_, _, en) in zip(chinese, english, strict=True)
     )
 
 
-def _lines(report: Report, voice: Voice) -> Iterator[Said]:
+def _lines(report: Report, voice: Voice) -> list[Said]:
     found = [
         *_time(report, voice),
         *_gathering(report, voice),
-        *_judged(report, voice),
         *_windows(report, voice),
-        *_silence(report, voice),
         *_rejects(report, voice),
+        *_judged(report, voice),
+        *_silence(report, voice),
     ]
-    if found:
-        yield from found
-        return
+    if any(code in CHANGING for code, _, _ in found):
+        return found
     final = Text(
         "试验及迟到期限均已过去，全部数据已结算：已知没有会改变这些数字的因素。",
-        "The trial and the time for late events are over and all data are settled: nothing is known that would "
-        "change "
+        "The trial and the time for late events are over and all data are settled: nothing is known that would change "
         "these numbers.",
     )
-    yield "final", "good", voice.say(final)
+    return [("final", "good", voice.say(final)), *found]
 
 
 def _time(report: Report, voice: Voice) -> Iterator[Said]:
@@ -97,38 +115,36 @@ def _gathering(report: Report, voice: Voice) -> Iterator[Said]:
 
 
 def _judged(report: Report, voice: Voice) -> Iterator[Said]:
-    """What the trial is judged by and cannot be judged yet, by metric and arm."""
-    judged = judged_by(report.trial)
+    """What the trial is judged by and cannot be judged yet: a line for each metric, with each arm's reason."""
     if report.state == "planned":
         return
-    for row in report.readout.rows:
-        if row.metric in judged and row.why is not None:
-            yield "no_interval", "unknown", _unjudged(row, voice)
+    for metric in judged_by(report.trial):
+        rows = [row for row in report.readout.rows if row.metric == metric and row.why is not None]
+        if not rows:
+            continue
+        text = Text("{metric}：数据还不够，没有区间。{arms}。", "{metric}: not enough yet for an interval. {arms}.")
+        arms = voice.listed(_unjudged(row, voice) for row in rows)
+        yield "no_interval", "unknown", voice.say(text, metric=voice.speech.pick(METRICS[metric].name), arms=arms)
 
 
 def _unjudged(row: ArmReadout, voice: Voice) -> str:
-    names = {"metric": voice.speech.pick(METRICS[row.metric].name), "arm": arm_name(row.arm, voice.speech)}
-    if row.why == "no_data":
-        return voice.say(
-            Text("{metric}，{arm}：尚无可计算的数据。", "{metric}, {arm}: nothing to compute from yet."), **names
-        )
-    numbers = {"units": voice.formats.whole(row.units), "needed": voice.formats.whole(row.needed_units or 0)}
-    if row.why == "no_spread":
-        text = Text(
-            "{metric}，{arm}：{units} 个“展位·日”完全相同，无从估计误差。",
-            "{metric}, {arm}: all {units} placement-days are the same, so there is nothing to judge the error by.",
-        )
-    elif row.why == "too_skewed":
-        text = Text(
-            "{metric}，{arm}：数据还不够，各“展位·日”相差悬殊，现有 {units} 个，约需 {needed} 个。",
-            "{metric}, {arm}: not enough yet; placement-days differ widely, {units} so far, about {needed} needed.",
-        )
-    else:
-        text = Text(
-            "{metric}，{arm}：数据还不够，现有 {units} 个“展位·日”，至少需要 {needed} 个。",
-            "{metric}, {arm}: not enough yet, {units} placement-days so far and at least {needed} needed.",
-        )
-    return voice.say(text, **names, **numbers)
+    text = {
+        "no_data": Text("{arm}：尚无可计算的数据", "{arm}: nothing to compute from yet"),
+        "too_few_blocks": Text(
+            "{arm}：现有 {units} 个“展位·日”，至少需要 {needed} 个",
+            "{arm}: {units} of at least {needed} placement-days",
+        ),
+        "too_skewed": Text(
+            "{arm}：现有 {units} 个“展位·日”，相差悬殊，约需 {needed} 个",
+            "{arm}: {units} of about {needed} placement-days, which differ widely",
+        ),
+        "no_spread": Text(
+            "{arm}：{units} 个“展位·日”完全相同，无从估计误差",
+            "{arm}: all {units} placement-days are the same, with no error to judge by",
+        ),
+    }[row.why or "no_data"]
+    units, needed = voice.formats.whole(row.units), voice.formats.whole(row.needed_units or 0)
+    return voice.say(text, arm=arm_name(row.arm, voice.speech), units=units, needed=needed)
 
 
 def _windows(report: Report, voice: Voice) -> Iterator[Said]:
@@ -160,9 +176,9 @@ def _silence(report: Report, voice: Voice) -> Iterator[Said]:
     if poor:
         names = [placement_name(p, report.directory, voice.speech) for p in poor[:NAMED]]
         text = Text(
-            "上报小时不足应上报 {share} 的展位：{names}{more}。其静默时段的情况无从得知，补传后会改变结果。",
+            "上报小时不足应上报 {share} 的展位：{names}{more}。其静默时段的情况无从得知。",
             "Placements that reported in less than {share} of their due hours: {names}{more}. What happened while they "
-            "were silent is not known, and would change the result if it came in later.",
+            "were silent is not known.",
         )
         values = {
             "share": f"{voice.formats.whole(LOW_COVERAGE * 100)}%",

@@ -62,7 +62,7 @@ def document(report: Report, language: Language) -> Document:
 
 
 def _final(report: Report) -> bool:
-    return {note.code for note in notes(report)} == {"final"}
+    return not any(note.changes for note in notes(report))
 
 
 def _as_of(report: Report, voice: Voice) -> str:

@@ -1,5 +1,7 @@
 """Drawings of a report's content, with what they show said in words."""
 
+from functools import partial
+
 from babel.dates import format_datetime
 
 from reports.dashboard.formats import shanghai
@@ -8,7 +10,7 @@ from reports.metrics import METRICS, Unit
 from reports.queries.model import MetricLines
 from reports.spans import starts, step_start
 from reports.trial_report import words
-from reports.trial_report.blocks import Chart
+from reports.trial_report.blocks import Chart, Drawing
 from reports.trial_report.charts import Drawn, Frame, grid_chart, line_chart
 from reports.trial_report.content import Report
 from reports.trial_report.fonts import shown
@@ -25,8 +27,8 @@ _SHORT_DAY = {"zh": "M/d", "en": "d MMM"}
 
 def chart_of_lines(
     report: Report, voice: Voice, found: MetricLines, told: tuple[str, str, str]
-) -> tuple[Chart, bytes] | None:
-    """Return the chart of *found* and its SVG, *told* being its name, title and note; None where nothing came."""
+) -> tuple[Chart, Drawing] | None:
+    """Return the chart of *found* and its drawing, *told* being its name, title and note; None where nothing came."""
     name, title, note = told
     days = list(starts(report.interval, "day"))
     places, open_days = {day: place for place, day in enumerate(days)}, _open_days(report)
@@ -61,11 +63,11 @@ def chart_of_lines(
         end=voice.formats.date(days[-1]),
         lines=(" " if voice.language == "en" else "").join(said),
     )
-    return Chart(name, title, alt, note), line_chart(f"{name}-{voice.language}", lines, frame)
+    return Chart(name, title, alt, note), partial(line_chart, f"{name}-{voice.language}", lines, frame)
 
 
-def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Chart, bytes] | None:
-    """Return the coverage of each placement by day, and its SVG; None where no hour was due."""
+def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Chart, Drawing] | None:
+    """Return the coverage of each placement by day, and its drawing; None where no hour was due."""
     days = list(starts(report.interval, "day"))
     due: dict[tuple[str, int], int] = {}
     heard: dict[tuple[str, int], int] = {}
@@ -86,7 +88,7 @@ def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Char
     frame = Frame(_day_names(voice, days), voice.formats.percent)
     alt = voice.say(words.GRID_CHART, start=voice.formats.date(days[0]), end=voice.formats.date(days[-1]))
     note = voice.say(words.GRID_NOTE)
-    return Chart(GRID_CHART, title, alt, note), grid_chart(f"{GRID_CHART}-{voice.language}", rows, frame)
+    return Chart(GRID_CHART, title, alt, note), partial(grid_chart, f"{GRID_CHART}-{voice.language}", rows, frame)
 
 
 def _row_name(report: Report, placement_id: str) -> str:

@@ -9,7 +9,7 @@ from reports.metrics import METRICS
 from reports.queries.model import FunnelStep, Presence, Total
 from reports.queries.presence import split_of
 from reports.trial_report import words
-from reports.trial_report.blocks import Block, Column, Paragraph, Rows, Section, Table
+from reports.trial_report.blocks import Block, Column, Drawing, Paragraph, Rows, Section, Table
 from reports.trial_report.content import SPLIT_METRICS, Report
 from reports.trial_report.page_charts import chart_of_coverage, chart_of_lines
 from reports.trial_report.voice import Voice
@@ -22,7 +22,7 @@ TABLE_ROWS = 60
 """Placements of a table; the JSON and XLSX forms list them all."""
 
 
-def data_sections(report: Report, voice: Voice) -> tuple[tuple[Section, ...], dict[str, bytes]]:
+def data_sections(report: Report, voice: Voice) -> tuple[tuple[Section, ...], dict[str, Drawing]]:
     """Return what the report stands on, and the drawings by name."""
     events_title = voice.say(words.EVENTS_BY_DAY)
     drawn = (

@@ -16,6 +16,7 @@ from reports.trial_report.blocks import (
     Block,
     Chart,
     Column,
+    Drawing,
     Figure,
     Figures,
     Judged,
@@ -60,13 +61,13 @@ class Results:
         return arm_name(self.report.readout.baseline_arm or "", self.voice.speech)
 
     @cached_property
-    def _chart(self) -> tuple[Chart, bytes] | None:
+    def _chart(self) -> tuple[Chart, Drawing] | None:
         metric = self.report.trial.primary_metric
         title = self.voice.say(words.PRIMARY_BY_DAY, metric=self.voice.speech.pick(METRICS[metric].name))
         note = self.voice.say(words.PRIMARY_BY_DAY_NOTE)
         return chart_of_lines(self.report, self.voice, self.report.daily.primary_by_arm, (PRIMARY_CHART, title, note))
 
-    def charts(self) -> dict[str, bytes]:
+    def charts(self) -> dict[str, Drawing]:
         """Return the drawings by name."""
         return {self._chart[0].name: self._chart[1]} if self._chart else {}
 

@@ -1,6 +1,7 @@
 """A report as PDF: set by typst, tagged (PDF/UA-1), fit for archives (PDF/A-2a); equal input gives equal bytes."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ def pdf(document: Document) -> bytes:
         "main.typ": TEMPLATE.read_bytes(),
         "document.json": msgspec.json.encode(_told(document)),
     }
-    sources |= {f"chart-{name}.svg": svg for name, svg in document.charts.items()}
+    sources |= {f"chart-{name}.svg": draw() for name, draw in document.charts.items()}
     with _LOCK:
         try:
             made, warnings = typst.compile_with_warnings(  # type: ignore[call-overload]  # sources in memory
@@ -54,8 +55,7 @@ def _fonts() -> Any:
 
 
 def _told(document: Document) -> Any:
-    tree = msgspec.to_builtins(document)
-    del tree["charts"]
+    tree = msgspec.to_builtins(replace(document, charts={}))
     at = datetime.fromtimestamp(document.present_ms // 1000, UTC)
     tree["present"] = [at.year, at.month, at.day, at.hour, at.minute, at.second]
     tree["lang"] = document.language

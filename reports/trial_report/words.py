@@ -13,8 +13,8 @@ STATES: Final[dict[TrialState, Text]] = {
 }
 AS_OF: Final = Text("数据截至 {time}（上海时间）", "Data as of {time}, Shanghai time")
 AS_OF_UNKNOWN: Final = Text(
-    "数据是否完整尚不可知；报告生成于 {time}（上海时间）",
-    "How complete the data are is not known; made at {time}, Shanghai time",
+    "生成于 {time}（上海时间），数据完整到何时不可知",
+    "Made {time}, Shanghai time; completeness not known",
 )
 INTERIM: Final = Text("中期报告：数字还会变化", "Interim: the numbers will still change")
 PAGE_OF: Final = Text("第 {page} 页，共 {pages} 页", "Page {page} of {pages}")
@@ -70,7 +70,7 @@ EXACT: Final = Text("精确去重", "counted exactly")
 
 # --- trust
 TRUST: Final = Text("先看这里：数据可信吗", "Read this first: how far to trust the numbers")
-NOT_FINAL: Final = Text("哪些还没有定论", "What is not yet final")
+NOT_FINAL: Final = Text("哪些还没有定论，哪些无从得知", "What is not final, or not known")
 HEALTH_STATES: Final = {
     "good": Text("正常", "Good"),
     "warning": Text("注意", "Careful"),
@@ -128,9 +128,9 @@ NO_CHART: Final = Text("尚无可绘制的数据。", "Nothing to draw yet.")
 DATA: Final = Text("数据从何而来，缺了什么", "What came, and what did not")
 ROW_EVENTS: Final = Text("存储的事件", "Events stored")
 ROW_EVENTS_SAID: Final = Text("每个事件计一次", "each event once")
-ROW_UNASSIGNED: Final = Text("其中未分组", "of these, in no arm")
+ROW_UNASSIGNED: Final = Text("其中未分组", "Of these, in no arm")
 ROW_UNASSIGNED_SAID: Final = Text("计入合计，不参与分组比较", "in the totals, in no comparison")
-ROW_LATE: Final = Text("其中迟到", "of these, late")
+ROW_LATE: Final = Text("其中迟到", "Of these, late")
 ROW_LATE_SAID: Final = Text(
     "晚于所在分钟结束后的宽限期（{grace}）收到，全部计入；最长延迟 {longest}",
     "received after the grace ({grace}) that follows their minute, and all counted; the longest delay was {longest}",
@@ -272,3 +272,26 @@ METHODS: Final = (
         "Time and money. All days and times are those of Shanghai (UTC+8). Money is kept in fen and shown in yuan.",
     ),
 )
+
+# --- sheets
+SHEET_SUMMARY: Final = Text("摘要", "Summary")
+SHEET_READOUT: Final = Text("读数", "Readout")
+SHEET_DAILY: Final = Text("按日", "By day")
+SHEET_PLACEMENTS: Final = Text("展位", "Placements")
+SHEET_ARRIVALS: Final = Text("数据与漏斗", "Data and funnel")
+SHEET_CUT: Final = Text(
+    "此表最多 {rows} 行，其余略去；JSON 版列出全部。", "This sheet ends at {rows} rows; the JSON form has all."
+)
+SHEET_UNITS: Final[dict[Unit, Text]] = {**UNIT_NAMES, "share": Text("份额", "share"), "fen": Text("元", "yuan")}
+ID: Final = Text("标识", "Id")
+VALUE: Final = Text("内容", "Value")
+SPLIT: Final = Text("拆分", "Split")
+DAY: Final = Text("日期（上海）", "Day (Shanghai)")
+PEOPLE: Final = Text("人数", "People")
+LOW: Final = Text("区间下限", "Interval from")
+HIGH: Final = Text("区间上限", "Interval to")
+WHY: Final = Text("为何没有区间", "Why no interval")
+LIFT_ABSOLUTE: Final = Text("差异", "Difference")
+LIFT_RELATIVE: Final = Text("相对差异", "Relative difference")
+FORMULA: Final = Text("公式", "Formula")
+UNIT: Final = Text("单位", "Unit")

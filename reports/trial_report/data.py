@@ -1,0 +1,216 @@
+"""A report as JSON: the same content for programs, with a schema of its own that only grows."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from reports.api.answers import definitions, freshness_json, names, product_json, readout_answer, trial_json
+from reports.api.shapes import DefinitionJson, FreshnessJson, Names, ProductJson, ReadoutAnswer, TrialJson
+from reports.metrics import METRICS
+from reports.queries.model import Funnel, HealthState, MetricLines, Presence, Total
+from reports.spans import iso
+from reports.trial_report.content import Report, TrialState
+from reports.trial_report.notes import notes
+from schemas.registry import MetricId
+
+SCHEMA: Literal["avenue-trial-report-1"] = "avenue-trial-report-1"
+
+
+class PeriodJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """What the figures count: events that occurred from *from* until before *to*."""
+
+    from_: str
+    to: str
+
+
+class NoteJson(msgspec.Struct, frozen=True):
+    """What is not final or not known; the code is stable, the text is for people."""
+
+    code: str
+    changes: bool
+    """Whether it may still change the figures."""
+    state: HealthState
+    text: Names
+
+
+class ArrivalsJson(msgspec.Struct, frozen=True):
+    """How the events came."""
+
+    stored: int
+    unassigned: int
+    baseline_period: int
+    late: int
+    longest_delay_ms: int | None
+    last_received_at: str | None
+    repeats: int
+    answered_duplicate: int | None
+    rejected: dict[str, int]
+    """By reason."""
+    windows: int
+    settled_windows: int
+    settled_share: float | None
+
+
+class PresenceJson(msgspec.Struct, frozen=True):
+    """What a placement was to report, and did; `uptime` is null where nobody knows."""
+
+    placement: str
+    due_hours: int
+    covered_hours: int
+    coverage: float | None
+    uptime: float | None
+
+
+class TotalJson(msgspec.Struct, frozen=True):
+    """A metric over the whole period; `by` is empty where nothing was split."""
+
+    metric: MetricId
+    unit: str
+    by: dict[str, str]
+    value: float | int | None
+    n: int
+
+
+class DailyLineJson(msgspec.Struct, frozen=True):
+    """A line: what it is about, and its points: start of the Shanghai day, value, n."""
+
+    by: dict[str, str]
+    points: list[tuple[str, float | int | None, int]]
+
+
+class DailyJson(msgspec.Struct, frozen=True):
+    """A metric by Shanghai day, exactly, from stored events."""
+
+    metric: MetricId
+    unit: str
+    lines: list[DailyLineJson]
+
+
+class FunnelStepJson(msgspec.Struct, frozen=True):
+    """A step: its events, the people who came so far in order, and their share of the step before."""
+
+    kind: str
+    events: int
+    people: int
+    share: float | None
+
+
+class FunnelJson(msgspec.Struct, frozen=True):
+    """Exposure, start, completion, order."""
+
+    by: dict[str, str]
+    steps: list[FunnelStepJson]
+
+
+class TrialReportJson(msgspec.Struct, frozen=True):
+    """A trial report. Figures are exact, from stored events; times are RFC 3339, money is in fen."""
+
+    schema: Literal["avenue-trial-report-1"]
+    avenue: Names
+    startup: Names
+    product_name: Names
+    product: ProductJson
+    trial: TrialJson
+    state: TrialState
+    registry_version: int
+    as_of: str | None
+    late_until: str
+    period: PeriodJson
+    final: bool
+    notes: list[NoteJson]
+    freshness: FreshnessJson
+    arrivals: ArrivalsJson
+    placements: list[PresenceJson]
+    readout: ReadoutAnswer
+    totals: list[TotalJson]
+    daily: list[DailyJson]
+    funnels: list[FunnelJson]
+    definitions: list[DefinitionJson]
+
+
+def json(report: Report) -> bytes:
+    """Return *report* as JSON, indented, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(_told(report)), indent=2) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of what `json` returns."""
+    return msgspec.json.schema(TrialReportJson)
+
+
+def _told(report: Report) -> TrialReportJson:
+    found = notes(report)
+    totals = (*report.whole.values(), *report.by_platform, *report.by_placement)
+    daily = (report.daily.primary_by_arm, report.daily.events_by_platform)
+    return TrialReportJson(
+        schema=SCHEMA,
+        avenue=names(report.avenue.name),
+        startup=names(report.startup.name),
+        product_name=names(report.product.name),
+        product=product_json(report.product, report.directory),
+        trial=trial_json(report.trial, report.directory),
+        state=report.state,
+        registry_version=report.directory.version,
+        as_of=_iso(report.as_of_ms),
+        late_until=iso(report.late_until_ms),
+        period=PeriodJson(iso(report.interval.from_ms), iso(report.interval.to_ms)),
+        final=not any(note.changes for note in found),
+        notes=[NoteJson(note.code, note.changes, note.state, names(note.text)) for note in found],
+        freshness=freshness_json(report.freshness),
+        arrivals=_arrivals(report),
+        placements=[_presence(presence) for presence in report.presences],
+        readout=readout_answer(report.trial.id, report.readout, report.health, report.freshness),
+        totals=[_total(total) for total in totals],
+        daily=[_daily(lines) for lines in daily],
+        funnels=[_funnel(funnel) for funnel in report.funnels],
+        definitions=definitions().metrics,
+    )
+
+
+def _arrivals(report: Report) -> ArrivalsJson:
+    found = report.arrivals
+    return ArrivalsJson(
+        stored=found.stored,
+        unassigned=found.unassigned,
+        baseline_period=found.baseline_period,
+        late=found.late,
+        longest_delay_ms=found.longest_delay_ms,
+        last_received_at=_iso(found.last_received_ms),
+        repeats=found.repeats,
+        answered_duplicate=found.answered_duplicate,
+        rejected=dict(report.rejects),
+        windows=found.blocks,
+        settled_windows=found.settled_blocks,
+        settled_share=found.settled_share,
+    )
+
+
+def _presence(found: Presence) -> PresenceJson:
+    return PresenceJson(
+        placement=found.placement_id,
+        due_hours=found.due_hours,
+        covered_hours=found.covered_hours,
+        coverage=found.covered_hours / found.due_hours if found.due_hours else None,
+        uptime=found.up_ms / found.due_ms if found.up_ms is not None and found.due_ms else None,
+    )
+
+
+def _total(total: Total) -> TotalJson:
+    return TotalJson(total.metric, METRICS[total.metric].unit, dict(total.by), total.value, total.n)
+
+
+def _daily(found: MetricLines) -> DailyJson:
+    lines = [
+        DailyLineJson(dict(line.by), [(iso(start_ms), value, n) for start_ms, value, n in line.points])
+        for line in found.lines
+    ]
+    return DailyJson(found.metric, found.unit, lines)
+
+
+def _funnel(found: Funnel) -> FunnelJson:
+    steps = [FunnelStepJson(step.kind, step.events, step.subjects, step.share) for step in found.steps]
+    return FunnelJson(dict(found.by), steps)
+
+
+def _iso(at_ms: int | None) -> str | None:
+    return None if at_ms is None else iso(at_ms)

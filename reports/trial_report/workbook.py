@@ -1,0 +1,235 @@
+"""A report as an Excel workbook: summaries with real numbers in them, for whoever computes on; never raw events."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from reports.dashboard.formats import shanghai
+from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name, split_name
+from reports.metrics import METRICS
+from reports.queries.model import Funnel, FunnelStep, MetricLines, Total
+from reports.science.readout import ArmReadout
+from reports.trial_report import words
+from reports.trial_report.blocks import Document
+from reports.trial_report.content import Report
+from reports.trial_report.notes import notes
+from reports.trial_report.voice import Voice
+
+MAX_ROWS = 20_000
+"""Of a sheet, about 5 s of writing; a trial of a year with 50 placements has fewer days and placements than that."""
+MAX_TEXT = 32_000
+"""Excel takes 32,767 characters in a cell."""
+_WIDTH = 14
+
+Cell: TypeAlias = str | float | int | None
+_FORMATS = {"share": "0.0%", "fen": "#,##0.00", "ms": "#,##0", "stars": "0.00", "mean": "#,##0.0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet: its name, its first row, the others; a cell is a value, or a value with the name of its format."""
+
+    name: str
+    head: Sequence[str]
+    rows: Iterable[Sequence[Cell | tuple[Cell, str]]]
+    widths: Sequence[int] = ()
+
+
+def workbook(report: Report, document: Document) -> bytes:
+    """Return *report* as XLSX in the language of *document*; dates and money are as its names of columns say."""
+    import xlsxwriter
+
+    voice = Voice(document.language)
+    buffer = io.BytesIO()
+    # Rows go to a file as they are written; nothing in a text is taken for a formula or an address.
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    book = xlsxwriter.Workbook(buffer, options)
+    made = datetime.fromtimestamp(report.present_ms // 1000, UTC).replace(tzinfo=None)
+    title = f"{document.title} – {document.kicker}"
+    book.set_properties({"title": title, "author": document.owner, "comments": document.as_of, "created": made})
+    formats = {name: book.add_format({"num_format": text}) for name, text in _FORMATS.items()}
+    formats["head"] = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    for sheet in _sheets(report, document, voice):
+        _write(book.add_worksheet(sheet.name), sheet, formats, voice)
+    book.close()
+    return buffer.getvalue()
+
+
+def _write(worksheet: Any, sheet: Sheet, formats: dict[str, Any], voice: Voice) -> None:
+    worksheet.freeze_panes(1, 0)
+    for column in range(len(sheet.head)):
+        worksheet.set_column(column, column, sheet.widths[column] if column < len(sheet.widths) else _WIDTH)
+    for column, text in enumerate(sheet.head):
+        worksheet.write_string(0, column, text, formats["head"])
+    for number, row in enumerate(sheet.rows, start=1):
+        if number > MAX_ROWS:
+            worksheet.write_string(number, 0, voice.say(words.SHEET_CUT, rows=voice.formats.whole(MAX_ROWS)))
+            return
+        for column, cell in enumerate(row):
+            value, name = cell if isinstance(cell, tuple) else (cell, "")
+            _cell(worksheet, (number, column), value, formats.get(name))
+
+
+def _cell(worksheet: Any, place: tuple[int, int], value: Cell, form: Any) -> None:
+    if isinstance(value, str):
+        worksheet.write_string(*place, value[:MAX_TEXT], form)
+    elif value is not None:
+        worksheet.write_number(*place, value, form)
+
+
+def _sheets(report: Report, document: Document, voice: Voice) -> tuple[Sheet, ...]:
+    return (
+        _summary(report, document, voice),
+        _readout(report, voice),
+        _totals(report, voice),
+        _daily(report, voice),
+        _placements(report, voice),
+        _arrivals(report, voice),
+        _definitions(voice),
+    )
+
+
+def _summary(report: Report, document: Document, voice: Voice) -> Sheet:
+    facts = next(block for section in document.sections for block in section.blocks if block.sort == "facts")
+    rows: list[Sequence[Cell]] = [
+        (document.kicker, document.title),
+        (document.other_title, document.owner),
+        (document.state, document.as_of),
+        *facts.rows,
+        (voice.say(words.HYPOTHESIS), voice.speech.pick(report.trial.hypothesis)),
+        *((voice.say(words.NOT_FINAL), voice.speech.pick(note.text)) for note in notes(report)),
+    ]
+    return Sheet(voice.say(words.SHEET_SUMMARY), (voice.say(words.WHAT), voice.say(words.VALUE)), rows, (26, 100))
+
+
+def _readout(report: Report, voice: Voice) -> Sheet:
+    head = (
+        *(words.METRIC, words.ARM, words.UNIT, words.ESTIMATE, words.LOW, words.HIGH, words.WHY),
+        *(words.N, words.UNITS, words.TOTAL, words.LIFT_ABSOLUTE, words.LIFT_RELATIVE),
+    )
+    rows = (_readout_row(row, voice) for row in report.readout.rows)
+    return Sheet(voice.say(words.SHEET_READOUT), [voice.say(text) for text in head], rows, (22, 12, 30))
+
+
+def _readout_row(row: ArmReadout, voice: Voice) -> list[Cell | tuple[Cell, str]]:
+    metric = METRICS[row.metric]
+    form = "mean" if row.total is not None and metric.unit != "fen" else metric.unit
+    unit = voice.say(words.SHEET_UNITS[metric.unit])
+    if row.total is not None:
+        unit = f"{unit} {voice.say(words.PER_DAY)}"
+    lift = row.lift
+    return [
+        voice.speech.pick(metric.name),
+        arm_name(row.arm, voice.speech),
+        unit,
+        *((_scaled(metric.unit, value), form) for value in (row.estimate, row.low, row.high)),
+        row.why or "",
+        row.n,
+        row.units,
+        (_scaled(metric.unit, row.total), metric.unit),
+        (_scaled(metric.unit, lift.absolute if lift else None), form),
+        (lift.relative if lift else None, "share"),
+    ]
+
+
+def _scaled(unit: str, value: float | None) -> float | None:
+    """Return *value* as the sheets say it: money in yuan."""
+    return value / 100 if unit == "fen" and value is not None else value
+
+
+def _totals(report: Report, voice: Voice) -> Sheet:
+    found = (
+        *((voice.say(words.WHOLE), "", total) for total in report.whole.values()),
+        *((voice.say(words.PLATFORM), platform_name(t.by["platform"], voice.speech), t) for t in report.by_platform),
+        *(
+            (voice.say(words.PLACEMENT), placement_name(t.by["placement"], report.directory, voice.speech), t)
+            for t in report.by_placement
+        ),
+    )
+    head = (words.SPLIT, words.VALUE, words.METRIC, words.UNIT, words.TOTAL, words.N)
+    rows = ((split, name, *_total_cells(total, voice)) for split, name, total in found)
+    return Sheet(voice.say(words.TOTALS), [voice.say(text) for text in head], rows, (16, 22, 22, 20))
+
+
+def _total_cells(total: Total, voice: Voice) -> tuple[Cell | tuple[Cell, str], ...]:
+    metric = METRICS[total.metric]
+    unit = voice.say(words.SHEET_UNITS[metric.unit])
+    return voice.speech.pick(metric.name), unit, (_scaled(metric.unit, total.value), metric.unit), total.n
+
+
+def _daily(report: Report, voice: Voice) -> Sheet:
+    head = (words.DAY, words.METRIC, words.SPLIT, words.VALUE, words.N)
+    rows = [
+        row
+        for found in (report.daily.primary_by_arm, report.daily.events_by_platform)
+        for row in _daily_rows(report, voice, found)
+    ]
+    return Sheet(voice.say(words.SHEET_DAILY), [voice.say(text) for text in head], rows, (14, 22, 18))
+
+
+def _daily_rows(report: Report, voice: Voice, found: MetricLines) -> Iterable[Sequence[Cell | tuple[Cell, str]]]:
+    metric = METRICS[found.metric]
+    for line in found.lines:
+        name = split_name(line.by, report.directory, voice.speech)
+        for point in line.points:
+            day = shanghai(point.start_ms).date().isoformat()
+            value = (_scaled(metric.unit, point.value), metric.unit)
+            yield day, voice.speech.pick(metric.name), name, value, point.n
+
+
+def _placements(report: Report, voice: Voice) -> Sheet:
+    head = (words.PLACEMENT, words.METRE, words.ARM, words.DUE_HOURS, words.COVERED_HOURS, words.COVERAGE, words.UPTIME)
+    rows = []
+    for found in report.presences:
+        placement = report.directory.placements[found.placement_id]
+        coverage = found.covered_hours / found.due_hours if found.due_hours else None
+        uptime = found.up_ms / found.due_ms if found.up_ms is not None and found.due_ms else None
+        rows.append(
+            (
+                placement_name(found.placement_id, report.directory, voice.speech),
+                placement.metre,
+                arm_name(placement.arm, voice.speech),
+                found.due_hours,
+                found.covered_hours,
+                (coverage, "share"),
+                (uptime, "share"),
+            )
+        )
+    return Sheet(voice.say(words.SHEET_PLACEMENTS), [voice.say(text) for text in head], rows, (28,))
+
+
+def _arrivals(report: Report, voice: Voice) -> Sheet:
+    found = report.arrivals
+    rows: list[Sequence[Cell | tuple[Cell, str]]] = [
+        (voice.say(words.ROW_EVENTS), found.stored),
+        (voice.say(words.ROW_UNASSIGNED), found.unassigned),
+        (voice.say(words.ROW_LATE), found.late),
+        (voice.say(words.ROW_REPEATS), found.repeats),
+        (voice.say(words.ROW_DOOR), found.answered_duplicate),
+        (voice.say(words.ROW_SETTLED), (found.settled_share, "share")),
+        (voice.say(words.ROW_FLAGGED), report.freshness.flagged_windows),
+        *((f"{voice.say(words.ROW_REJECTED)}: {reason}", count) for reason, count in report.rejects.items()),
+        *(
+            (_step_name(funnel, step, voice), step.events, step.subjects)
+            for funnel in report.funnels
+            for step in funnel.steps
+        ),
+    ]
+    head = [voice.say(text) for text in (words.WHAT, words.COUNT, words.PEOPLE)]
+    return Sheet(voice.say(words.SHEET_ARRIVALS), head, rows, (44,))
+
+
+def _step_name(funnel: Funnel, step: FunnelStep, voice: Voice) -> str:
+    return f"{arm_name(funnel.by.get('arm', ''), voice.speech)}: {kind_name(step.kind, voice.speech)}"
+
+
+def _definitions(voice: Voice) -> Sheet:
+    pick = voice.speech.pick
+    rows = (
+        (m.id, pick(m.name), pick(m.formula), pick(m.exclusions), voice.say(words.UNIT_NAMES[m.unit]))
+        for m in METRICS.values()
+    )
+    head = [voice.say(text) for text in (words.ID, words.METRIC, words.FORMULA, words.LEFT_OUT, words.UNIT)]
+    return Sheet(voice.say(words.DEFINITIONS), head, rows, (16, 22, 90, 60, 24))
