@@ -202,7 +202,14 @@ class Broker:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool: list[str | Path] = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties]
+        # One id in 64 begins with a dash, and would be read as an option if it stood by itself.
+        tool: list[str | Path] = [
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            self._properties,
+        ]
         done = subprocess.run(
             [*self._command, *tool],
             capture_output=True,
