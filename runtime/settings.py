@@ -48,11 +48,13 @@ class KafkaSettings(Group):
     )
     delivery_timeout_s: Seconds = Field(15.0, description="a record not acknowledged by then is an error to the sender")
     request_timeout_s: Seconds = Field(5.0, description="one request to a broker")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: str | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    ssl_cafile: Path | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="as the cluster's listener has it; SASL_SSL across a network that others share"
+    )
+    sasl_mechanism: str | None = Field(None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; absent: no sign-in")
+    sasl_username: str | None = Field(None, description="of the cluster")
+    sasl_password: SecretStr | None = Field(None, description="of the cluster")
+    ssl_cafile: Path | None = Field(None, description="the authority that signed the brokers; absent: the system's")
 
 
 class ClickHouseSettings(Group):
@@ -61,7 +63,9 @@ class ClickHouseSettings(Group):
     dsn: SecretStr | None = Field(
         None, description="http(s)://user:password@host:port; absent: chDB in the home folder"
     )
-    database: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = "avenue"
+    database: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = Field(
+        "avenue", description="holds our tables and views; made at the sink's first start"
+    )
     max_threads: Positive = Field(2, description="per query: one query must not take the whole machine")
     max_memory_mb: Positive = Field(2048, description="per query; chDB's own default is 90 % of the machine")
     query_timeout_s: Seconds = Field(30.0, description="a reader's query is ended after this")
@@ -71,9 +75,9 @@ class ClickHouseSettings(Group):
 class HttpSettings(Group):
     """Where the server listens."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="0.0.0.0 in a container; a proxy with TLS stands before it")
     port: Port = Field(9480, description="gateway, pages, API")
-    ops_host: str = "127.0.0.1"
+    ops_host: str = Field("127.0.0.1", description="0.0.0.0 in a container; never open to the outside: it asks no key")
     ops_port: Port = Field(9400, description="/metrics and /health")
     public_url: str | None = Field(None, description="address that users see, for links; default http://host:port")
 
@@ -170,15 +174,17 @@ class StackSettings(Group):
 class LogSettings(Group):
     """Logs."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    format: Literal["json", "text"] = "json"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    format: Literal["json", "text"] = Field("json", description="text for a person at a terminal")
 
 
 class Settings(Group):
     """All of them."""
 
-    home: Path = Path(".avenue")
-    profile: Literal["embedded", "production"] = "embedded"
+    home: Path = Field(Path(".avenue"), description="the home folder: data when embedded, else little but session.key")
+    profile: Literal["embedded", "production"] = Field(
+        "embedded", description="production takes no demo registry and makes no master key by itself"
+    )
     master_key_file: Path | None = Field(None, description="wraps the hash keys; made in the home folder when embedded")
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
