@@ -31,7 +31,7 @@ DRAIN_S = 2.5
 """For the last flush. A broker that does not confirm by then has lost nothing: what is unacknowledged is read again."""
 LEAVE_S = 1.5
 """For Faust to leave its group and close its clients."""
-HANG_S = 8.0
+HANG_S = 5.0
 """After this the process ends without waiting for any thread."""
 
 
@@ -115,27 +115,22 @@ class _Life:
         await self._topology.send(message)
 
     async def _work(self, worker: MetricsWorker, app: Any) -> None:
-        """Flush every interval until TERM, INT or a failure."""
+        """Start, then flush every interval, until TERM, INT or a failure; a start that hangs does not hold up TERM."""
+        working = asyncio.create_task(self._start_and_flush(worker, app))
+        await self._ending.wait()
+        working.cancel()
+        await asyncio.wait([working], timeout=DRAIN_S)
+
+    async def _start_and_flush(self, worker: MetricsWorker, app: Any) -> None:
         try:
             await app.start()
+            while not (app.crashed or app.should_stop):
+                await asyncio.sleep(self._settings.worker.flush_s)
+                await worker.flush()
         except Exception as error:  # noqa: BLE001 - outermost; the process ends on it
             self._fail(error)
-        flusher = asyncio.create_task(self._flush_forever(worker, app))
-        await self._ending.wait()
-        flusher.cancel()
-        await asyncio.wait([flusher], timeout=DRAIN_S)
-
-    async def _flush_forever(self, worker: MetricsWorker, app: Any) -> None:
-        while True:
-            await asyncio.sleep(self._settings.worker.flush_s)
-            try:
-                await worker.flush()
-            except Exception as error:  # noqa: BLE001 - outermost of the flushes; the process ends on it
-                self._fail(error)
-                return
-            if app.crashed or app.should_stop:
-                self._fail(app.crash_reason or RuntimeError("Faust stopped by itself"))
-                return
+        else:
+            self._fail(app.crash_reason or RuntimeError("Faust stopped by itself"))
 
     async def _drain(self, worker: MetricsWorker, app: Any) -> None:
         """Send and commit what was taken in; after a failure nothing is sent: the next start comes to the same rows."""

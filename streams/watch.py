@@ -95,7 +95,7 @@ class Watch(threading.Thread):
     def end(self) -> None:
         """Stop looking."""
         self._ended.set()
-        self.join(ANSWER_MS / 1000)
+        self.join(EVERY_S / 4)  # it may wait for a broker that is gone, and is a daemon
 
     def stuck(self) -> str | None:
         """Return in words that records wait and none is taken in, or None."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from avenue.embedded.broker import Broker
 from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
 from tests.counting_world import make_event
-from tests.worker_world import PARTITIONS, WorkerRoad, differences, now_ms, wait_for
+from tests.worker_world import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.fault]
 
@@ -90,3 +91,23 @@ def test_a_worker_that_freezes_and_wakes_writes_nothing_wrong(road: WorkerRoad) 
     wait_for(road.caught_up, "the log is read to its end")
 
     assert differences(road) == []
+
+
+def test_it_outlasts_a_broker_that_is_killed_and_started_again_and_its_log_stays_readable(
+    private_broker: Broker, unique_name: str, tmp_path: Path
+) -> None:
+    road = WorkerRoad(KafkaSettings(bootstrap=private_broker.bootstrap), f"{unique_name}-", tmp_path)
+    worker = road.start()
+    road.publish(0, [make_event("before", occurred_ms=now_ms())]).get(10)
+    wait_for(road.caught_up, "the worker takes the first record in")
+
+    private_broker.kill()
+    private_broker.start()
+    private_broker.wait_ready(PATIENCE_S)
+    road.publish(0, [make_event("after", occurred_ms=now_ms())]).get(30)
+    wait_for(road.caught_up, "the worker goes on")
+
+    assert worker.poll() is None
+    assert differences(road) == []
+    assert len(road.log_of(worker).splitlines()) < 100
+    road.close()
