@@ -40,9 +40,12 @@ GROUP BY arm, place, day
 ORDER BY place, day
 """
 _RANKED_SQL = """
-SELECT arraySort(groupArray(assumeNotNull(duration_ms)))[{rank:UInt64}]
-FROM (#source#) AS source
-WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+SELECT arrayMap(rank -> durations[rank], {ranks:Array(UInt64)})
+FROM (
+    SELECT arraySort(groupArray(assumeNotNull(duration_ms))) AS durations
+    FROM (#source#) AS source
+    WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+) AS sorted
 """
 
 
@@ -107,11 +110,15 @@ def shares_at_most(
     return {UnitKey(str(a), str(place), int(day)): (int(top), int(bottom)) for a, place, day, top, bottom in answer}
 
 
-def ranked_duration(context: QueryContext, trial_id: str, interval: Interval, *, arm: str, rank: int) -> int:
-    """Return the duration of *rank*, from 1, among the timed uses of *arm*."""
-    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "rank": rank}
+def ranked_durations(
+    context: QueryContext, trial_id: str, interval: Interval, *, arm: str, ranks: list[int]
+) -> list[int]:
+    """Return the durations of *ranks*, from 1, among the timed uses of *arm*."""
+    if not ranks:
+        return []
+    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "ranks": ranks}
     ((found,),) = rows(context.client, fill(_RANKED_SQL, source=EVENTS), parameters)
-    return int(found)
+    return [int(duration) for duration in found]
 
 
 def _parameters(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, object]:

@@ -4,20 +4,24 @@ Everything runs over stored events, exactly. Counts are means per placement-day,
 totals stand beside. Where the data do not allow an interval there is none, with the reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
-from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile, percent_rank
+from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile
 from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
 from reports.queries.totals import totals
-from reports.queries.units import Parts, UnitKey, due_units, parts_by_metric, ranked_duration, shares_at_most
+from reports.queries.units import Parts, UnitKey, due_units, parts_by_metric, ranked_durations, shares_at_most
 from reports.science.balance import Balance, balance
 from reports.science.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimate
 from schemas.registry import MetricId, Trial
 
 Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
+
+Summed: TypeAlias = tuple[Number | None, int]
+"""A metric over an arm's whole time, exactly: value and n."""
+_NOTHING: Summed = (None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
     return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
 
 
-def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], tuple[Number | None, int]]:
+def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], Summed]:
     question = TotalsQuestion(frame.trial.id, metrics, frame.interval, by=("arm",), exact=True)
     return {(total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)}
 
@@ -138,12 +142,13 @@ def _metric_rows(
     frame: _Frame,
     metric: Metric,
     parts: Mapping[UnitKey, Parts],
-    sums: Mapping[tuple[MetricId, str], tuple[Number | None, int]],
+    sums: Mapping[tuple[MetricId, str], Summed],
 ) -> list[ArmReadout]:
-    estimates = {arm: _estimates(frame, metric, parts, arm) for arm in frame.trial.arms}
+    totals_of = {arm: sums.get((metric.id, arm), _NOTHING) for arm in frame.trial.arms}
+    estimates = {arm: _estimates(frame, metric, parts, arm, totals_of[arm]) for arm in frame.trial.arms}
     rows = []
     for arm in frame.trial.arms:
-        value, n = sums.get((metric.id, arm), (None, 0))
+        value, n = totals_of[arm]
         estimate, halved = estimates[arm]
         baseline = estimates.get(frame.baseline_arm or "") if arm != frame.baseline_arm else None
         low, high = _bounded(metric, estimate)
@@ -170,43 +175,55 @@ def _counts(metric: Metric) -> bool:
     return isinstance(metric.rule, Amount | Distinct)
 
 
-def _estimates(frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], arm: str) -> tuple[Estimate, Estimate]:
+def _estimates(
+    frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], arm: str, total: Summed
+) -> tuple[Estimate, Estimate]:
     """Return what is shown of the arm, and the same with half the risk, of which lifts are made.
 
     A lift's interval holds where both arms' do: each may go wrong half as often.
     """
     if isinstance(metric.rule, Quantile):
-        return _quantiles(frame, metric.rule.percent, arm)
+        return _quantiles(frame, metric.rule.percent, arm, total)
     own = [part for unit, part in parts.items() if unit.arm == arm]
-    shown, halved = (ratio_estimate(own, planned_units=frame.planned_units, alpha=a) for a in (ALPHA, ALPHA / 2))
+    return _at_both(own, frame)
+
+
+def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]:
+    shown, halved = (ratio_estimate(parts, planned_units=frame.planned_units, alpha=a) for a in (ALPHA, ALPHA / 2))
     return shown, halved
 
 
-def _quantiles(frame: _Frame, percent: int, arm: str) -> tuple[Estimate, Estimate]:
+def _quantiles(frame: _Frame, percent: int, arm: str, total: Summed) -> tuple[Estimate, Estimate]:
     """A quantile's interval is that of the share of uses at or below it, read back as durations.
 
     R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
     """
+    value, n = total
+    if value is None:
+        return _at_both([], frame)
     asked = (frame.context, frame.trial.id, frame.interval)
-    n = sum(int(d) for _, d in shares_at_most(*asked, arm=arm, limit_ms=0).values())
-    if not n:
-        return ratio_estimate([]), ratio_estimate([])
-    value = ranked_duration(*asked, arm=arm, rank=percent_rank(n, percent))
-    parts = list(shares_at_most(*asked, arm=arm, limit_ms=value).values())
+    parts = list(shares_at_most(*asked, arm=arm, limit_ms=int(value)).values())
+    shares = _at_both(parts, frame)
+    ranks = [_ranks(share, percent, n) for share in shares]
+    found = ranked_durations(*asked, arm=arm, ranks=[rank for pair in ranks if pair for rank in pair])
+    durations = dict(zip((rank for pair in ranks if pair for rank in pair), found, strict=True))
+    shown, halved = (
+        Estimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
+        if pair
+        # Without an interval of the share, or with one beyond the shortest or the longest use seen.
+        else Estimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
+        for share, pair in zip(shares, ranks, strict=True)
+    )
+    return shown, halved
 
-    def between(alpha: float) -> Estimate:
-        share = ratio_estimate(parts, planned_units=frame.planned_units, alpha=alpha)
-        if share.low is None or share.high is None:
-            return Estimate(float(value), None, None, share.units, share.why, share.needed)
-        half = (share.high - share.low) / 2
-        low_rank, high_rank = int(n * (percent / 100 - half)), int(n * (percent / 100 + half)) + 1
-        if low_rank < 1 or high_rank > n:
-            # It would reach beyond the shortest or the longest use seen.
-            return Estimate(float(value), None, None, share.units, "too_few_blocks", share.units + 1)
-        low, high = (ranked_duration(*asked, arm=arm, rank=rank) for rank in (low_rank, high_rank))
-        return Estimate(float(value), float(low), float(high), share.units)
 
-    return between(ALPHA), between(ALPHA / 2)
+def _ranks(share: Estimate, percent: int, n: int) -> tuple[int, int] | None:
+    """Return between which ranks of *n* durations the quantile lies, or None where they do not reach so far."""
+    if share.low is None or share.high is None:
+        return None
+    half = (share.high - share.low) / 2
+    low, high = int(n * (percent / 100 - half)), int(n * (percent / 100 + half)) + 1
+    return (low, high) if low >= 1 and high <= n else None
 
 
 def _bounded(metric: Metric, estimate: Estimate) -> tuple[float | None, float | None]:
