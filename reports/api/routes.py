@@ -37,7 +37,7 @@ from reports.api.shapes import (
     TrialJson,
     TrialsAnswer,
 )
-from reports.api.streaming import ExportStream
+from reports.api.streaming import ExportStream, whole_export
 from reports.queries.avenue_map import avenue_map
 from reports.queries.events_export import ExportQuestion, check, export
 from reports.queries.freshness import freshness
@@ -74,7 +74,7 @@ class ReportFile:
 
 
 ReportMaker: TypeAlias = Callable[[QueryContext, ReportRequest], ReportFile]
-"""Makes a trial report; called in a query thread, with that thread's client."""
+"""Makes a trial report; called in an export thread, with that thread's client."""
 
 TrialId = Annotated[str, PathParameter(description="a trial's id")]
 Metrics = Annotated[
@@ -289,7 +289,8 @@ async def get_report(
     """The trial report of now, in Chinese or English."""
     asker.trial(trial_id)
     language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
-    file = await asker.reading.ask(lambda context: report(context, ReportRequest(trial_id, language, kind)))
+    request = ReportRequest(trial_id, language, kind)
+    file = await whole_export(asker.reading, lambda context: report(context, request))
     disposition = "inline" if file.media_type.startswith(("text/html", "application/pdf")) else "attachment"
     headers = {"content-disposition": f'{disposition}; filename="{file.filename}"'}
     return Response(file.content, media_type=file.media_type, headers=headers)

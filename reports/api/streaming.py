@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
+from typing import TypeVar
 
+from reports.queries.model import QueryContext
 from reports.reading import EXPORT_THREADS, Reading, TooBusyError
 from runtime.errors import PipelineError
+
+Answer = TypeVar("Answer")
 
 QUEUED_CHUNKS = 8
 """Chunks that wait for a slow client: memory of an export stays at a few MB."""
@@ -15,6 +20,25 @@ STALLED_S = 60.0
 """A client that takes no chunk for this long has gone, and gives its thread to the next."""
 
 Chunks = Generator[bytes, None, None]
+
+
+async def whole_export(reading: Reading, make: Callable[[QueryContext], Answer]) -> Answer:
+    """Run *make*, which takes seconds, in an export thread with a context of its own, so that no page waits for it.
+
+    Raises `TooBusyError` where too many exports run, and whatever *make* raises.
+    """
+    if reading.exports_running[0] >= WAITING_EXPORTS:
+        raise TooBusyError("too many exports run")
+    loop = asyncio.get_running_loop()
+
+    def done() -> None:
+        reading.exports_running[0] -= 1
+
+    reading.exports_running[0] += 1
+    found = reading.export_threads.submit(contextvars.copy_context().run, lambda: make(reading.context()))
+    # At its own end and not the request's: a client that leaves does not stop the thread.
+    found.add_done_callback(lambda _: loop.call_soon_threadsafe(done))
+    return await asyncio.wrap_future(found)
 
 
 class ExportStream:
