@@ -37,5 +37,7 @@ def read_side_routes(reading: "Reading") -> list[Any]:
     from avenue.internal_routes import internal_routes
     from reports.api.app import read_routes
     from reports.dashboard.routes import page_routes
+    from reports.trial_report.make import report_maker
 
-    return [*read_routes(reading), *page_routes(reading), *internal_routes(reading)]
+    report = report_maker(reading.settings)
+    return [*read_routes(reading, report=report), *page_routes(reading), *internal_routes(reading)]
