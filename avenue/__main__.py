@@ -14,6 +14,7 @@ COMMANDS = (
     "send",
     "simulate",
     "demo",
+    "report",
     "sql",
     "reconcile",
     "rejects",
