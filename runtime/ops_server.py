@@ -63,6 +63,8 @@ class OpsServer:
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
+            # Asks the checks, which set `avenue_role_ready`: without it the gauge would be as old as the last probe.
+            self._health.read()
             metrics: Iterable[bytes] = self._metrics(environ, start_response)
             return metrics
         if path == "/health/live":
