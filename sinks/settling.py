@@ -11,7 +11,7 @@ from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
 from runtime.settings import Settings
 from sinks.settle import Settler
-from sinks.sums import measure
+from sinks.sums import forget, measure
 from sinks.write import first_line
 
 log = get_logger(__name__)
@@ -62,6 +62,8 @@ class SettlingThread:
         while not self._stopping.wait(self._settings.sink.settle_every_s):
             if not self._leads():
                 # Another sink settles; what we knew would be old by the time we take over.
+                if settler is not None:
+                    forget()
                 settler = None
                 continue
             settler = settler or Settler(self._settings, self._clickhouse, self._clock)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
-from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING
 from sinks.book import SLUGS, Sum, conservation
 from sinks.recheck import CellDifference, differences, standing
 from sinks.sources import arrived
@@ -50,6 +50,13 @@ def reconcile(
             ok = all(item.closed for item in sums) and not found
             return Reconciliation(sums, found, complete, round(time.monotonic() - began, 3), ok)
         time.sleep(LOOK_EVERY_S)
+
+
+def forget() -> None:
+    """Show no sums any more: another sink takes them now, and what this one knew would stand for ever."""
+    CONSERVATION_GAP.clear()
+    RECONCILE_DIFFERENCE.set(0)
+    SETTLE_PENDING.set(0)
 
 
 def measure(clickhouse: ClickHouse) -> float:
