@@ -1,0 +1,146 @@
+"""Gateway, two workers, sink and reports as separate processes on a real broker and a store reached over HTTP.
+
+`AVENUE_TEST_CLICKHOUSE_DSN` names a server to use; else chDB stands behind a front that speaks a server's protocol.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clickhouse_front import clickhouse_front
+from tests.conftest import started_broker
+from tests.production_world import Production, eventually
+
+# One set of processes for all of them, so one test process.
+pytestmark = [
+    *(pytest.mark.stack, pytest.mark.kafka, pytest.mark.clickhouse),
+    pytest.mark.xdist_group("roles-apart"),
+    # Ten starts of Python and a broker's on a busy machine.
+    pytest.mark.timeout(600),
+]
+
+EVENTS = 600
+TRIALS = ("neuro-band-2026q4", "emg-arm-2026q4")
+VISIBLE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def production(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """Return roles that run and are ready; the registry is applied as the compose file's first service does."""
+    folder = tmp_path_factory.mktemp("production")
+    with ExitStack() as stack:
+        broker = started_broker(folder / "broker")
+        stack.callback(broker.kill)
+        dsn = os.environ.get("AVENUE_TEST_CLICKHOUSE_DSN") or stack.enter_context(clickhouse_front(folder / "store"))
+        made = Production(folder, broker.bootstrap, dsn, f"t_{uuid.uuid4().hex[:12]}")
+        stack.callback(made.close)
+        made.run("registry", "apply", str(made.registry))
+        for role in ("gateway", "worker", "worker", "sink", "reports"):
+            made.start(role)
+        made.wait_ready()
+        yield made
+        store = made.store()
+        store.writer().command(f"DROP DATABASE IF EXISTS {made.database}")
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def sent(production: Production) -> list[dict[str, Any]]:
+    """Return what the platforms sent and how each was answered; signed with secrets from the environment."""
+    (gateway,) = [role for role in production.roles if role.name.startswith("gateway")]
+    ledger = production.folder / "ledger.ndjson"
+    url = f"http://127.0.0.1:{gateway.http_port}"
+    key = f"sunmi-main={production.issue('account:sunmi-main')}"
+    options = ("--events", str(EVENTS), "--seed", "7", "--ledger", str(ledger), "--key", key)
+    production.run("simulate", "--url", url, "--registry", str(production.registry), *options)
+    return [json.loads(line) for line in ledger.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def operator_key(production: Production) -> str:
+    """Return a key that reads everything."""
+    return production.issue("operator")
+
+
+@pytest.fixture(scope="module")
+def accepted(sent: list[dict[str, Any]]) -> int:
+    """Return how many events were taken; a native push is answered in the platform's words, which tell no verdict."""
+    assert all(line["as_expected"] for line in sent)
+    return sum(line["expected"] == "accepted" for line in sent)
+
+
+def test_every_accepted_event_can_be_read_through_the_reading_role(
+    production: Production, operator_key: str, accepted: int
+) -> None:
+    def stored() -> int:
+        answers = [production.read(f"/v1/trials/{trial}/events?format=ndjson", operator_key) for trial in TRIALS]
+        return sum(len(answer.raise_for_status().text.splitlines()) for answer in answers)
+
+    assert accepted > EVENTS / 2
+    eventually(lambda: stored() == accepted, within_s=VISIBLE_S, what=f"{accepted} events, but {stored()}")
+
+
+def test_the_live_numbers_are_those_of_the_events(production: Production, operator_key: str, accepted: int) -> None:
+    def counted() -> int:
+        answers = [
+            production.read(f"/v1/trials/{trial}/metrics?metric=events&step=day", operator_key) for trial in TRIALS
+        ]
+        series = [line for answer in answers for line in answer.raise_for_status().json()["series"]]
+        return int(sum(value for line in series for _, value, _ in line["points"]))
+
+    # Late ones wait for their block's settlement, a few seconds away.
+    eventually(lambda: counted() == accepted, within_s=VISIBLE_S, what=f"{accepted} counted, but {counted()}")
+
+
+def test_the_sums_close_and_nothing_differs_from_its_recomputation(
+    production: Production, sent: list[dict[str, Any]]
+) -> None:
+    found = json.loads(production.run("reconcile", "--json"))
+
+    assert found["ok"]
+    assert found["complete"]
+    assert found["differences"] == []
+    received = sum(item["left"] for item in found["sums"] if item["name"].startswith("received"))
+    # A native push that was answered too late is sent again, and received again.
+    assert received >= sum(line["verdict"] != "refused" for line in sent)
+
+
+def test_both_workers_count(production: Production, accepted: int) -> None:
+    workers = [role for role in production.roles if role.name.startswith("worker")]
+
+    shares = [_counter(role.metrics(), "avenue_worker_events_total") for role in workers]
+
+    assert sum(shares) >= accepted
+    assert all(shares)
+
+
+def test_a_reader_sees_no_other_startups_trial(production: Production, accepted: int) -> None:
+    key = production.issue("startup:calmwave")
+
+    answers = [production.read(f"/v1/trials/{trial}", key).status_code for trial in TRIALS]
+
+    assert answers == [200, 404]
+
+
+def test_an_operators_sql_reads_the_server_and_changes_nothing(production: Production, accepted: int) -> None:
+    rows = production.run("sql", "SELECT count() AS n FROM events")
+
+    assert int(json.loads(rows)["n"]) == accepted
+    production.run("sql", "TRUNCATE TABLE stored_events", code=1)
+
+
+def test_every_role_ends_cleanly_when_asked_to(production: Production, accepted: int) -> None:
+    """Last: it ends them."""
+    codes = {role.name: role.end() for role in production.roles}
+
+    assert set(codes.values()) == {0}, codes
+
+
+def _counter(page: str, name: str) -> float:
+    return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name + "{"))
