@@ -1,5 +1,6 @@
 """Write the contracts as JSON Schema into `schemas/json`: `python -m schemas.export`; `--check` only compares."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -32,11 +33,21 @@ def documents() -> dict[str, dict[str, Any]]:
     }
 
 
+def _tidy(node: Any) -> Any:
+    """Return *node* with descriptions indented alike: Python 3.13 strips docstrings, older ones do not."""
+    if isinstance(node, dict):
+        return {
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _tidy(value)
+            for key, value in node.items()
+        }
+    return [_tidy(item) for item in node] if isinstance(node, list) else node
+
+
 def rendered() -> dict[str, str]:
     """Return the text of every schema file."""
     return {
         name: json.dumps(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2, ensure_ascii=False
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(schema)}, indent=2, ensure_ascii=False
         )
         + "\n"
         for name, schema in documents().items()
