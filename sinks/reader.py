@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runtime.errors import UnavailableError
 from runtime.kafka import (
     KafkaError,
     LogRecord,
@@ -100,7 +101,7 @@ class TopicReader:
             if self._admin is None:
                 self._admin = make_admin(self._settings.kafka, client_id="avenue-sink-admin")
             described = self._admin.describe_topics([self._prefix + topic])
-        except KafkaError:
+        except (KafkaError, UnavailableError):
             self._close_admin()
             return None
         for item in described:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import ProtocolError
+from runtime.errors import ProtocolError, UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaError, TopicPartition, make_admin, make_consumer
 from runtime.logging import get_logger
@@ -109,7 +109,7 @@ class Watch(threading.Thread):
             try:
                 self._look()
                 self._trouble = None
-            except KafkaError as error:
+            except (KafkaError, UnavailableError) as error:
                 # The worker's own client has the same trouble and outlasts it; waiting is all there is to do.
                 self._trouble = f"Kafka does not answer: {type(error).__name__}"
                 self._drop_consumer()

@@ -1,13 +1,16 @@
 """What stands around the worker: packing, the watchdog's clock, calm logs, and what is wired to what."""
 
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.errors import UnavailableError
 from runtime.health import Health
+from runtime.kafka import KafkaError
 from runtime.noise import OncePerWhile
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Group, Topic
@@ -104,3 +107,22 @@ def test_a_worker_that_has_not_joined_is_not_ready() -> None:
     watch.begin(health, stuck_s=60)
 
     assert not health.read()["dependencies"]["group"]["ok"]
+
+
+def test_the_watch_outlasts_a_broker_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.watch.EVERY_S", 0.01)
+    watched = Watched(dict, lambda: 0, lambda: True)
+    watch = Watch(KafkaSettings(), Names("t", "g"), make_epoch(), watched, lambda _: None)
+    answers = iter([UnavailableError("no broker answers"), KafkaError("nor now"), None])
+    looked = threading.Event()
+
+    def look() -> None:
+        if (error := next(answers, None)) is not None:
+            raise error
+        looked.set()
+
+    watch._look = look  # type: ignore[method-assign]
+    watch.begin(Health(), stuck_s=60)
+
+    assert looked.wait(5)
+    watch.end()
