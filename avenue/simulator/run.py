@@ -124,7 +124,8 @@ class _Driver:
             if request.flow == BATCH_FLOW or reply.status in PASSING:
                 return reply.status in PASSING
             # A platform comes again after a negative answer, whatever its status; a refusal is final.
-            return reply.status < 400 and not request.positive(reply.status, reply.body)
+            is_refusal = 400 <= reply.status < 500
+            return not is_refusal and not request.positive(reply.status, reply.body)
 
         patience = Patience(self._options.give_up_s, is_passing)
         return await deliver(self._client, lambda: _wire(request, clock), patience)

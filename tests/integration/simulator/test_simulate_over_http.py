@@ -93,10 +93,18 @@ def test_each_attempt_is_signed_for_its_own_time(options: SimulateOptions, serve
     assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
 
 
-def test_a_platform_comes_again_after_its_negative_answer(options: SimulateOptions, server: RecordingServer) -> None:
-    negative: Answer = (200, b'{"data":{"error_code":100,"description":"busy"}}', {})
+@pytest.mark.parametrize(
+    ("flow", "negative"),
+    [
+        ("douyin/life-spi", (200, b'{"data":{"error_code":100,"description":"busy"}}', {})),
+        ("sunmi/receipt", (500, b"FAIL", {})),
+    ],
+)
+def test_a_platform_comes_again_after_its_negative_answer(
+    options: SimulateOptions, server: RecordingServer, flow: str, negative: Answer
+) -> None:
     server.script = [negative, negative]
-    summary = simulate(replace(options, events=1, shares=QUIET, only=("douyin/life-spi",)))
+    summary = simulate(replace(options, events=1, shares=QUIET, only=(flow,)))
 
     assert summary.totals == {"positive": 1}
     assert len({request.body for request in server.requests}) == 1
