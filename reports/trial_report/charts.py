@@ -103,8 +103,8 @@ def _cell(axes: "Axes", x: int, y: int, share: float) -> None:
         colour = tuple(1 - (1 - c) * (0.25 + 0.75 * share) for c in (0.043, 0.431, 0.431))
         axes.add_patch(Rectangle((x - 0.45, y - 0.38), 0.9, 0.76, facecolor=colour, edgecolor="none"))
         return
-    axes.add_patch(Rectangle((x - 0.45, y - 0.38), 0.9, 0.76, facecolor="none", edgecolor="#b42318", linewidth=0.7))
-    axes.plot([x - 0.45, x + 0.45], [y + 0.38, y - 0.38], color="#b42318", linewidth=0.7)
+    axes.add_patch(Rectangle((x - 0.45, y - 0.38), 0.9, 0.76, facecolor="#fbeae8", edgecolor="none"))
+    axes.plot([x - 0.45, x + 0.45], [y + 0.38, y - 0.38], color="#c8594e", linewidth=0.6)
 
 
 def _line(axes: "Axes", line: Drawn, colour: str, marker: str) -> None:

@@ -214,3 +214,10 @@ def _funnel(found: Funnel) -> FunnelJson:
 
 def _iso(at_ms: int | None) -> str | None:
     return None if at_ms is None else iso(at_ms)
+
+
+if __name__ == "__main__":
+    import sys
+
+    # Kept as docs/trial-report.schema.json.
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n")

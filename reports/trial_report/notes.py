@@ -151,9 +151,8 @@ def _windows(report: Report, voice: Voice) -> Iterator[Said]:
     found = report.arrivals
     if found.settled_share is not None and found.settled_blocks < found.blocks:
         text = Text(
-            "{open} 个五分钟时段尚未结算（全部数据的 {share}）：每个事件已计入，结算时还会再核对一次。",
-            "{open} five-minute windows are not settled yet ({share} of the data): their events are counted, and "
-            "will be "
+            "尚未结算的五分钟时段：{open} 个（全部数据的 {share}）。其中的事件已计入，结算时还会再核对一次。",
+            "Five-minute windows not settled yet: {open} ({share} of the data). Their events are counted, and will be "
             "checked once more.",
         )
         numbers = {

@@ -30,7 +30,7 @@ def chart_of_lines(
 ) -> tuple[Chart, Drawing] | None:
     """Return the chart of *found* and its drawing, *told* being its name, title and note; None where nothing came."""
     name, title, note = told
-    days = list(starts(report.interval, "day"))
+    days = _days_from_first(report, found)
     places, open_days = {day: place for place, day in enumerate(days)}, _open_days(report)
     ranked = sorted(found.lines, key=lambda line: -sum(point.n for point in line.points))[:MAX_LINES]
     lines = []
@@ -64,6 +64,12 @@ def chart_of_lines(
         lines=(" " if voice.language == "en" else "").join(said),
     )
     return Chart(name, title, alt, note), partial(line_chart, f"{name}-{voice.language}", lines, frame)
+
+
+def _days_from_first(report: Report, found: MetricLines) -> list[int]:
+    """Return the days to draw: what came before the first data is told by the coverage, not by an empty axis."""
+    first = min((point.start_ms for line in found.lines for point in line.points), default=report.interval.from_ms)
+    return [day for day in starts(report.interval, "day") if day >= first]
 
 
 def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Chart, Drawing] | None:

@@ -151,7 +151,8 @@ def _split(report: Report, voice: Voice, by: str, told: tuple[str, str, Callable
     caption, title, name = told
     found = report.by_platform if by == "platform" else report.by_placement
     values = {(total.by[by], total.metric): total for total in found}
-    keys = sorted({key for key, _ in values}, key=lambda key: -_events(values.get((key, "events"))))[:TABLE_ROWS]
+    keys = sorted({key for key, _ in values}, key=lambda key: (-_events(values.get((key, "events"))), key))
+    keys = keys[:TABLE_ROWS]
     rows = [(name(key), *_cells(voice, [values.get((key, m)) for m in SPLIT_METRICS])) for key in keys]
     whole = (voice.say(words.WHOLE), *_cells(voice, [report.whole.get(m) for m in SPLIT_METRICS]))
     columns = (

@@ -188,10 +188,10 @@ class Results:
     def _table(self, metrics: Sequence[MetricId]) -> Table:
         compared = self.report.readout.baseline_arm is not None
         columns = [
-            Column(self.voice.say(words.METRIC), "left", 1),
+            Column(self.voice.say(words.METRIC), "left"),
             Column(self.voice.say(words.ARM), "left"),
             Column(self.voice.say(words.ESTIMATE)),
-            Column(self.voice.say(words.INTERVAL, confidence=self._confidence)),
+            Column(self.voice.say(words.INTERVAL, confidence=self._confidence), "right", 1),
             Column(self.voice.say(words.N)),
             Column(self.voice.say(words.TOTAL)),
         ]

@@ -186,9 +186,8 @@ COVERAGE: Final = Text("覆盖率", "Coverage")
 UPTIME: Final = Text("在线率", "Uptime")
 UNKNOWN: Final = Text("不可知", "not known")
 GRID_NOTE: Final = Text(
-    "颜色越深，上报的小时越多；红框加斜线：应上报而全天没有；空白：当天没有应上报的小时。",
-    "The darker, the more of the day's due hours reported; a crossed box: due, and nothing came; blank: nothing "
-    "was due.",
+    "颜色越深，上报的小时越多；斜线：应上报而全天没有；空白：当天没有应上报的小时。",
+    "The darker, the more of the day's due hours reported; crossed: due, and nothing came; blank: nothing was due.",
 )
 COVERAGE_BY_DAY: Final = Text("覆盖率，按展位、按日", "Coverage by placement and day")
 
