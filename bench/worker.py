@@ -93,7 +93,7 @@ def cpu_of_worker(settings: Settings, prefix: str, records: int) -> tuple[float,
     environ = {name: value for name, value in os.environ.items() if not name.startswith("AVENUE_")}
     environ["AVENUE_KAFKA__BOOTSTRAP"] = str(settings.kafka.bootstrap)
     began = time.monotonic()
-    log = tempfile.TemporaryFile()
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process, read only where it fails
     worker = subprocess.Popen([sys.executable, "-c", PROGRAM, prefix], env=environ, stderr=log)
     consumer = make_consumer(settings.kafka, client_id="bench")
     places = [TopicPartition(prefix + Topic.METRICS, partition) for partition in range(PARTITIONS)]
