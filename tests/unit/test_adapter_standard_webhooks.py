@@ -51,7 +51,7 @@ def test_no_more_signatures_are_tried_than_a_rotation_needs() -> None:
 
 
 @pytest.mark.parametrize(("off_s", "taken"), [(300, True), (-300, True), (301, False), (-301, False)])
-def test_five_minutes_both_ways_are_taken(off_s: int, taken: bool) -> None:  # noqa: FBT001  a column of the table
+def test_five_minutes_both_ways_are_taken(off_s: int, taken: bool) -> None:
     assert isinstance(outcome(at_ms=NOW_MS + off_s * 1000), Signed) is taken
 
 
