@@ -1,0 +1,126 @@
+"""Alerts fire when they should and not else, name what exists, and say what to do."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.reference import described_metrics
+from runtime.settings import known_names as settings_names
+from tests.prometheus_files import (
+    OPS,
+    RULE_TESTS,
+    RULES,
+    alerts,
+    known_names,
+    names_in,
+    panels,
+    read_yaml,
+    rules,
+    tool,
+)
+
+pytestmark = pytest.mark.prometheus
+
+DOCS = OPS.parent / "docs"
+ALERTMANAGER = OPS / "alertmanager" / "alertmanager.yml"
+# What a runbook has to answer, in this order.
+HEADINGS = ["What it means", "Look here", "Do this", "It is over when"]
+
+
+def run(*words: str | Path) -> str:
+    done = subprocess.run([tool(str(words[0])), *words[1:]], capture_output=True, text=True, check=False, cwd=OPS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_promtool_finds_no_fault_in_the_rules(path: Path) -> None:
+    assert "SUCCESS" in run("promtool", "check", "rules", path)
+
+
+def test_promtool_finds_no_fault_in_the_configuration() -> None:
+    run("promtool", "check", "config", OPS / "prometheus" / "prometheus.yml")
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
+def test_alerts_fire_and_stay_quiet_as_the_file_says(path: Path) -> None:
+    run("promtool", "test", "rules", path)
+
+
+def test_each_alert_is_seen_firing_and_quiet() -> None:
+    seen: dict[str, set[bool]] = {}
+    for path in RULE_TESTS:
+        for case in read_yaml(path)["tests"]:
+            for check in case["promql_expr_test"]:
+                name = re.search(r"alertname='(\w+)'", check["expr"])
+                assert name is not None, check
+                seen.setdefault(name[1], set()).add(bool(check["exp_samples"]))
+
+    assert seen == {alert["alert"]: {True, False} for alert in alerts()}
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
+def test_an_alert_says_what_it_is_and_its_runbook_what_to_do(alert: dict[str, Any]) -> None:
+    notes = alert["annotations"]
+
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    assert notes["summary"]
+    assert len(notes["description"].split()) > 8
+    assert notes["runbook"] == f"docs/runbooks/{alert['alert']}.md"
+    runbook = (OPS.parent / notes["runbook"]).read_text()
+    assert re.findall(r"^## (.+)$", runbook, re.MULTILINE) == HEADINGS
+    assert f"Severity: {alert['labels']['severity']}." in runbook
+
+
+def test_the_list_of_runbooks_has_each_alert_and_no_other() -> None:
+    listed = re.findall(r"^\| \[(\w+)\]\(\1\.md\)", (DOCS / "runbooks" / "README.md").read_text(), re.MULTILINE)
+
+    assert listed == [alert["alert"] for alert in alerts()]
+    files = {path.stem for path in (DOCS / "runbooks").glob("*.md")} - {"README"}
+    assert files == set(listed)
+
+
+def test_rules_and_panels_name_only_what_exists() -> None:
+    asked = [str(rule["expr"]) for rule in rules()]
+    asked += [target["expr"] for panel in panels() for target in panel["targets"]]
+
+    assert set().union(*map(names_in, asked)) - known_names() == set()
+
+
+def test_every_metric_of_every_role_is_shown_or_watched() -> None:
+    asked = [str(rule["expr"]) for rule in rules()]
+    asked += [target["expr"] for panel in panels() for target in panel["targets"]]
+    used = set().union(*map(names_in, asked))
+
+    assert [metric.name for metric in described_metrics() if not metric.series & used] == []
+
+
+def test_settings_and_metrics_that_runbooks_name_exist() -> None:
+    text = "\n".join(path.read_text() for path in (DOCS / "runbooks").glob("*.md"))
+
+    assert set(re.findall(r"AVENUE_\w+", text)) - set(settings_names()) == set()
+    assert names_in(text) - known_names() - {metric.name for metric in described_metrics()} == set()
+
+
+def test_alertmanager_accepts_its_file() -> None:
+    assert "SUCCESS" in run("amtool", "check-config", ALERTMANAGER)
+
+
+@pytest.mark.parametrize("severity", ["page", "ticket"])
+def test_an_alert_goes_to_the_receiver_of_its_severity(severity: str) -> None:
+    route = ("config", "routes", "test", f"--config.file={ALERTMANAGER}", f"severity={severity}")
+
+    assert run("amtool", *route).split() == [severity]
+
+
+def test_silencing_rules_name_only_alerts_that_exist() -> None:
+    rules_of = read_yaml(ALERTMANAGER)["inhibit_rules"]
+    matchers = [text for rule in rules_of for side in ("source", "target") for text in rule[f"{side}_matchers"]]
+    patterns = [match[1] for text in matchers if (match := re.fullmatch(r'alertname =~? "(.+)"', text))]
+
+    names = [alert["alert"] for alert in alerts()]
+    for part in "|".join(patterns).split("|"):
+        assert any(re.fullmatch(part, name) for name in names), part
