@@ -27,12 +27,12 @@ END_S = 45.0
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found | None], *, within_s: float, what: str) -> Found:
-    """Return what *look* finds, as soon as it finds something true."""
+def eventually(look: Callable[[], Found | None], *, within_s: float, what: Callable[[], object]) -> Found:
+    """Return what *look* finds, as soon as it finds something true; else fail with the words of *what*."""
     deadline = time.monotonic() + within_s
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
+            raise AssertionError(f"not within {within_s:g} s: {what()}")
         time.sleep(0.2)
     return found
 
@@ -149,6 +149,10 @@ class Production:
         """Return a new key of *scope*."""
         key: str = json.loads(self.run("key", "issue", "--scope", scope, "--json"))["key"]
         return key
+
+    def pages(self, role: str) -> list[str]:
+        """Return the metrics page of each process of *role*."""
+        return [process.metrics() for process in self.roles if process.name.startswith(role)]
 
     def read(self, path: str, key: str) -> httpx.Response:
         """Return what the reading role answers."""

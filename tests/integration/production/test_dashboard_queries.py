@@ -1,0 +1,139 @@
+"""Every panel's question is put to a real Prometheus that reads a role's metrics page; each gets figures back."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from avenue.embedded.ports import free_port
+from ops.grafana import build
+from tests.production_world import eventually
+from tests.prometheus_files import DASHBOARDS, OPS, panels, tool
+
+pytestmark = pytest.mark.prometheus
+
+ROOT = OPS.parent
+SCRAPE = """
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: ["%(rules)s/*.yml"]
+scrape_configs:
+  - { job_name: sink, static_configs: [{ targets: ["127.0.0.1:%(port)s"] }] }
+"""
+
+
+class Prometheus:
+    """A running server."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/api/v1"
+
+    def ask(self, expression: str) -> list[dict[str, Any]]:
+        """Return the series that *expression* gives now."""
+        answer = httpx.get(f"{self._url}/query", params={"query": expression}, timeout=10, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return found
+
+    def knows(self, expression: str) -> bool:
+        """Tell whether *expression* gives anything; False while the server starts."""
+        try:
+            return bool(self.ask(expression))
+        except (httpx.HTTPError, AssertionError):
+            return False
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return every rule with its health."""
+        groups = httpx.get(f"{self._url}/rules", timeout=10, trust_env=False).json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Run a metrics page and a Prometheus that reads it every second, with our rules."""
+    server, folder = tool("prometheus"), tmp_path_factory.mktemp("prometheus")
+    pipe, port = subprocess.PIPE, free_port()
+    stand = subprocess.Popen([sys.executable, "-m", "tests.prometheus_stand"], stdin=pipe, stdout=pipe, cwd=ROOT)
+    assert stand.stdout is not None
+    try:
+        served = int(stand.stdout.readline().split()[1])
+        config = folder / "prometheus.yml"
+        config.write_text(SCRAPE % {"rules": OPS / "prometheus" / "rules", "port": served})
+        options = (
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        )
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([server, *options], stdout=log, stderr=subprocess.STDOUT)
+        try:
+            made = Prometheus(port)
+            # Two readings of every counter, and the rules twice.
+            enough = "count_over_time(avenue:slow_share:ratio5m[1m]) > 2"
+            eventually(lambda: made.knows(enough), within_s=60, what=(folder / "log").read_text)
+            yield made
+        finally:
+            process.terminate()
+            process.wait()
+    finally:
+        stand.communicate()
+
+
+def test_the_file_is_what_its_script_writes() -> None:
+    assert DASHBOARDS == [build.TARGET]
+    assert build.TARGET.read_text() == build.text(), "run `python ops/grafana/build.py`"
+
+
+@pytest.mark.parametrize(
+    ("title", "expression"),
+    [(panel["title"], target["expr"]) for panel in panels() for target in panel["targets"]],
+)
+def test_a_panel_gets_figures(prometheus: Prometheus, title: str, expression: str) -> None:
+    found = prometheus.ask(expression)
+
+    assert found, title
+    assert all(series["value"][1] != "NaN" for series in found)
+
+
+def test_a_panels_legend_uses_labels_that_its_series_have(prometheus: Prometheus) -> None:
+    for panel in panels():
+        for target in panel["targets"]:
+            wanted = {word.split("}}")[0] for word in target["legendFormat"].split("{{")[1:]}
+            for series in prometheus.ask(target["expr"]):
+                assert wanted <= set(series["metric"]), panel["title"]
+
+
+def test_the_server_evaluates_every_rule_without_an_error(prometheus: Prometheus) -> None:
+    health = {rule["name"]: rule["health"] for rule in prometheus.rules()}
+
+    assert set(health.values()) == {"ok"}, health
+
+
+def test_panels_fit_side_by_side() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= build.WIDTH
+        taken |= cells
+
+
+def test_the_road_is_told_from_left_to_right() -> None:
+    road = [panel["title"] for panel in panels() if panel["gridPos"]["y"] == 1]
+
+    assert road == ["Gateway", "Kafka: pilot-events", "Worker", "Kafka: product-metrics", "Sink", "ClickHouse"]
+
+
+def test_the_datasource_that_panels_name_is_provisioned() -> None:
+    provisioned = (OPS / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text()
+
+    assert {panel["datasource"]["uid"] for panel in panels()} == {"prometheus"}
+    assert "uid: prometheus" in provisioned
+    assert (
+        "path: /etc/grafana/dashboards"
+        in Path(OPS / "grafana" / "provisioning" / "dashboards" / "avenue.yml").read_text()
+    )
