@@ -167,8 +167,6 @@ class Section:
 
     title: str
     blocks: tuple[Block, ...]
-    apart: bool = False
-    """On paper it begins a page."""
 
 
 Drawing: TypeAlias = Callable[[], bytes]

@@ -22,7 +22,8 @@ PALETTE = ("#0b6e6e", "#c2570c", "#3b5bb5", "#8a3b8f", "#4d7c0f", "#7a5c1e")
 """Dark enough to print, told apart also by those who see no red or no green; markers tell them apart in grey."""
 QUIET = "#7b8794"
 MARKERS = "osD^vP"
-WIDTH_IN, LINES_IN, ROW_IN = 7.0, 2.25, 0.22
+WIDTH_IN, LINES_IN, ROW_IN, ROWS_IN = 7.0, 2.25, 0.22, 3.0
+LEAST_ROW_IN = 0.13
 MAX_LABELS = 9
 FEWEST_COLUMNS = 14
 LEAST_SPAN = 0.2
@@ -92,7 +93,7 @@ def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], fr
         axes.tick_params(length=0, pad=3)
         axes.spines[:].set_visible(False)
 
-    return _drawn(name, 0.3 + ROW_IN * len(rows), draw)
+    return _drawn(name, 0.3 + min(ROW_IN * len(rows), max(ROWS_IN, LEAST_ROW_IN * len(rows))), draw)
 
 
 def _cell(axes: "Axes", x: int, y: int, share: float) -> None:

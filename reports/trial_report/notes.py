@@ -182,7 +182,7 @@ def _silence(report: Report, voice: Voice) -> Iterator[Said]:
         values = {
             "share": f"{voice.formats.whole(LOW_COVERAGE * 100)}%",
             "names": voice.joined(names),
-            "more": "…" if len(poor) > NAMED else "",
+            "more": _more(len(poor) - NAMED, voice),
         }
         yield "silent_placements", "warning", voice.say(text, **values)
     silent = {arm: units for arm, units in report.readout.silent_units.items() if units}
@@ -193,6 +193,12 @@ def _silence(report: Report, voice: Voice) -> Iterator[Said]:
             "Placement-days that were due and sent nothing: {counts}; they are in no mean.",
         )
         yield "silent_units", "warning", voice.say(text, counts=voice.joined(counts))
+
+
+def _more(count: int, voice: Voice) -> str:
+    if count <= 0:
+        return ""
+    return voice.say(Text("，以及另外 {n} 个", " and {n} more"), n=voice.formats.whole(count))
 
 
 def _rejects(report: Report, voice: Voice) -> Iterator[Said]:

@@ -38,7 +38,7 @@ def document(report: Report, language: Language) -> Document:
         Section(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
         *results.sections(),
         *data,
-        Section(voice.say(words.METHOD), tuple(Paragraph(voice.say(text)) for text in words.METHODS), apart=True),
+        Section(voice.say(words.METHOD), tuple(Paragraph(voice.say(text)) for text in words.METHODS)),
         Section(voice.say(words.DEFINITIONS), (_definitions(voice),)),
     )
     other = voice.other()

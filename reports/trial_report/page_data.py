@@ -85,7 +85,7 @@ def _rejects(report: Report, voice: Voice) -> tuple[Block, ...]:
     )
     columns = (
         Column(voice.say(words.REASON), "left", 1),
-        Column("", "left"),
+        Column(voice.say(words.CODE), "left"),
         Column(voice.say(words.COUNT)),
         Column(voice.say(words.SHARE)),
     )

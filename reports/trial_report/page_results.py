@@ -191,7 +191,7 @@ class Results:
             Column(self.voice.say(words.METRIC), "left"),
             Column(self.voice.say(words.ARM), "left"),
             Column(self.voice.say(words.ESTIMATE)),
-            Column(self.voice.say(words.INTERVAL, confidence=self._confidence), "right", 1),
+            Column(self.voice.say(words.INTERVAL, confidence=self._confidence), "left", 1),
             Column(self.voice.say(words.N)),
             Column(self.voice.say(words.TOTAL)),
         ]

@@ -162,6 +162,7 @@ COUNT: Final = Text("数量", "Number")
 MEANING: Final = Text("说明", "What it is")
 SHARE: Final = Text("占比", "Share")
 REASON: Final = Text("原因", "Reason")
+CODE: Final = Text("代码", "Code")
 REJECTS: Final = Text("被拒的事件，按原因", "Rejected events, by reason")
 REJECTS_NONE: Final = Text("报告期间没有被拒的事件。", "No event was rejected in this time.")
 REJECTS_NOTE: Final = Text(
