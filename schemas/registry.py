@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from schemas.event import Kind, Platform
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
-SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file|plain):.+$")]
+SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file|plain):[\s\S]+$")]
 MetricId = Literal[
     "events",
     "subjects",

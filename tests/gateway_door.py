@@ -89,11 +89,11 @@ def event(**change: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_door(broker: Broker, home: Path) -> AsyncIterator[Door]:
-    """Run a gateway on *broker* with the example registry and a key of its batch account."""
+async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY) -> AsyncIterator[Door]:
+    """Run a gateway on *broker* with *registry* and a key of its batch account."""
     kafka = broker.settings().model_copy(update={"delivery_timeout_s": 6.0, "request_timeout_s": 2.0})
     settings = Settings(home=home, kafka=kafka)
-    await asyncio.to_thread(lambda: prepare_cluster(settings, registry=REGISTRY))
+    await asyncio.to_thread(lambda: prepare_cluster(settings, registry=registry))
     issued = issue_key("account:sunmi-main", now=datetime.now(UTC))
     with RegistryWriter(settings) as writer:
         writer.publish_key(issued.entry)
