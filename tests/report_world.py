@@ -5,9 +5,13 @@ from typing import Any
 
 import msgspec
 
+from avenue.stored_registry import stored_directory
+from registry.directory import Directory
 from runtime.clickhouse import ClickHouse
+from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
 from schemas.topics import Topic, partition_of
+from sinks.rows import rows_of
 from tests.reading_world import DAY, HOUR, NOW, PARTITIONS, START, World, cells_of, directory, event, made_up, registry
 
 AS_OF = NOW - 2000
@@ -103,3 +107,17 @@ def report_world(clickhouse: ClickHouse) -> World:
     world = World(clickhouse, directory=report_directory())
     fill(world, report_events())
     return world
+
+
+def stored_registry(world: World) -> Directory:
+    """Put the world's registry into its store as the sink does, and read it back."""
+    assert world.directory.registry
+    entries: dict[str, Any] = {"registry:file": world.directory.registry, "epoch:1": world.directory.epochs[0]}
+    entries |= {f"key:{key.id}": key for key in world.directory.keys.values()}
+    for offset, (name, entry) in enumerate(entries.items()):
+        record = LogRecord(
+            "registry.v1", 0, offset, NOW, name.encode(), entry.model_dump_json(by_alias=True).encode(), {}
+        )
+        for rows in rows_of(Topic.REGISTRY, record, 1):
+            world.insert("registry_entries", [msgspec.json.decode(line) for line in rows.body.splitlines()])
+    return stored_directory(world.clickhouse)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
-import msgspec
 import openpyxl
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -24,8 +23,6 @@ from typer.testing import CliRunner
 import avenue.store_access
 from avenue.commands.report import register
 from avenue.reporting import UnknownTrialError, report_of
-from avenue.stored_registry import stored_directory
-from registry.directory import Directory
 from reports.api.app import read_routes
 from reports.api.routes import Language, ReportFormat, ReportRequest
 from reports.metrics import METRICS, Reported
@@ -40,13 +37,10 @@ from reports.trial_report.make import report_file, report_maker
 from reports.trial_report.notes import notes
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
-from runtime.kafka import LogRecord
 from runtime.settings import Settings
 from schemas.lines import StoredEvent
 from schemas.registry import Registry
-from schemas.topics import Topic
 from sinks.clickhouse.migrate import migrate
-from sinks.rows import rows_of
 from tests.fixtures_clickhouse import clickhouse_settings
 from tests.reading_world import DAY, HOUR, KEYS, NOW, START, World, event, expected
 from tests.report_world import (
@@ -60,6 +54,7 @@ from tests.report_world import (
     report_directory,
     report_events,
     report_world,
+    stored_registry,
 )
 
 pytestmark = pytest.mark.clickhouse
@@ -437,20 +432,6 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(world: World) 
     assert other.status_code == 404
     assert all(name.startswith("reports-export") for name in threads)
     assert reading.exports_running == [0]
-
-
-def stored_registry(world: World) -> Directory:
-    """Put the world's registry into its store as the sink does, and read it back."""
-    assert world.directory.registry
-    entries: dict[str, Any] = {"registry:file": world.directory.registry, "epoch:1": world.directory.epochs[0]}
-    entries |= {f"key:{key.id}": key for key in world.directory.keys.values()}
-    for offset, (name, entry) in enumerate(entries.items()):
-        record = LogRecord(
-            "registry.v1", 0, offset, NOW, name.encode(), entry.model_dump_json(by_alias=True).encode(), {}
-        )
-        for rows in rows_of(Topic.REGISTRY, record, 1):
-            world.insert("registry_entries", [msgspec.json.decode(line) for line in rows.body.splitlines()])
-    return stored_directory(world.clickhouse)
 
 
 def test_without_a_server_the_report_is_made_of_the_store_alone(world: World, report: Report) -> None:
