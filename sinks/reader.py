@@ -20,6 +20,7 @@ TOPICS = (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.METRICS, Topic.RE
 POLL_RECORDS = 200
 CLOSE_MS = 3000
 TICK_TIMEOUT_MS = 3000
+METADATA_MAX_AGE_MS = 5000
 
 Place = tuple[Topic, int]
 
@@ -37,13 +38,23 @@ class TopicReader:
             "session_timeout_ms": int(settings.sink.session_timeout_s * 1000),
             "heartbeat_interval_ms": int(settings.sink.session_timeout_s * 1000 / 3),
             "max_poll_records": POLL_RECORDS,
+            # A topic that was unknown when partitions were shared out is noticed at the next refresh.
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         }
         if settings.profile == "embedded":
             # One sink, by a fixed name: started again after a crash, it takes its partitions back at once.
             config["group_instance_id"] = "embedded"
         self._consumer = make_consumer(settings.kafka, client_id="avenue-sink", group_id=prefix + Group.SINK, **config)
+        self._know_all()
         self._consumer.subscribe([prefix + topic for topic in TOPICS])
         self._admin: Any = None
+
+    def _know_all(self) -> None:
+        """Raise `UnavailableError` while a topic is unknown: its partitions would be given to nobody."""
+        unknown = [topic for topic in TOPICS if not self._consumer.partitions_for_topic(self._prefix + topic)]
+        if unknown:
+            self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            raise UnavailableError(f"topics are not known yet: {', '.join(unknown)}")
 
     def poll(self, timeout_s: float) -> list[tuple[Topic, LogRecord]]:
         """Return records, in order within a partition; waits up to *timeout_s* for the first."""
