@@ -18,6 +18,7 @@ COPY --from=node /usr/local/lib/node_modules/npm /opt/node/lib/node_modules/npm
 RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /opt/node/bin/npm
 COPY . .
 RUN PATH="/opt/node/bin:$PATH" /opt/avenue/bin/python -m reports.dashboard.build \
+ && rm -r reports/dashboard/web/node_modules \
  && uv build --quiet --wheel --require-hashes --build-constraints requirements/dev.txt --out-dir /dist \
  && uv pip install --quiet --python /opt/avenue/bin/python --no-deps /dist/*.whl
 

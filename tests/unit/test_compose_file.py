@@ -18,6 +18,9 @@ from tests.prometheus_files import read_yaml
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 ROLES = ("gateway", "worker", "sink", "reports")
+# Of these, two end by themselves.
+PASSING = ("registry", "operator")
+OURS = (*ROLES, *PASSING)
 # What a place gives: everything in .env.example that has no value there.
 GIVEN = {
     "CLICKHOUSE_WRITER_PASSWORD": "w0",
@@ -56,7 +59,7 @@ def test_it_is_of_the_compose_format() -> None:
 def test_every_role_and_every_part_that_it_stands_on_is_there() -> None:
     assert set(SERVICES) == {
         *ROLES,
-        *("kafka", "clickhouse", "registry"),
+        *("kafka", "clickhouse", "registry", "operator"),
         *("prometheus", "alertmanager", "grafana"),
     }
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
@@ -67,7 +70,7 @@ def test_an_image_is_pinned_by_a_tag(name: str, service: dict[str, Any]) -> None
     tag = service["image"].rpartition(":")[2]
 
     assert ":" in service["image"], name
-    assert tag == "local" if name in {*ROLES, "registry"} else re.match(r"v?\d+\.\d+", tag)
+    assert tag == "local" if name in OURS else re.match(r"v?\d+\.\d+", tag)
 
 
 @each_service
@@ -97,7 +100,7 @@ def test_a_service_has_a_health_check_or_a_reason_for_none(name: str, service: d
 def test_a_service_is_limited_and_its_log_too(name: str, service: dict[str, Any]) -> None:
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
-    assert service["restart"] in ({"no"} if name == "registry" else {"unless-stopped"})
+    assert service["restart"] in ({"no"} if name in PASSING else {"unless-stopped"})
 
 
 def test_nothing_secret_stands_in_it_and_nothing_secret_has_a_default() -> None:
@@ -118,7 +121,7 @@ def test_the_example_names_each_variable_that_is_required_and_gives_none_of_them
     assert sorted(line for line in lines if line and not line.startswith("#")) == sorted(f"{name}=" for name in GIVEN)
 
 
-@pytest.mark.parametrize("role", [*ROLES, "registry"])
+@pytest.mark.parametrize("role", OURS)
 def test_a_role_would_start_with_these_settings(role: str) -> None:
     """Unknown names are refused by the settings themselves."""
     settings = load_settings({**image_environment(), **SERVICES[role]["environment"], "AVENUE_CONFIG": "/dev/null"})
@@ -138,13 +141,13 @@ def test_who_reads_cannot_write(role: str, user: str) -> None:
     assert "readonly>2<" in (ROOT / "ops" / "clickhouse" / "users.d" / "reader.xml").read_text()
 
 
-@pytest.mark.parametrize(("role", "holds"), [(role, role in {"gateway", "registry"}) for role in (*ROLES, "registry")])
-def test_only_who_makes_pseudonyms_holds_the_master_key(role: str, holds: object) -> None:
+@pytest.mark.parametrize(("role", "holds"), [(role, role in {"gateway", *PASSING}) for role in OURS])
+def test_no_role_but_the_gateway_holds_the_master_key(role: str, holds: object) -> None:
     assert ("master_key" in SERVICES[role].get("secrets", ())) == holds
     assert ("AVENUE_MASTER_KEY_FILE" in SERVICES[role]["environment"]) == holds
 
 
-@pytest.mark.parametrize("role", [*ROLES, "registry"])
+@pytest.mark.parametrize("role", OURS)
 def test_a_role_runs_with_no_more_rights_than_it_needs(role: str) -> None:
     service = SERVICES[role]
 
