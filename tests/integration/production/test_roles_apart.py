@@ -146,6 +146,17 @@ def test_an_operators_sql_reads_the_server_and_changes_nothing(production: Produ
     production.run("sql", "TRUNCATE TABLE stored_events", code=1)
 
 
+def test_an_operators_other_commands_need_no_more_than_the_settings(
+    production: Production, sent: list[dict[str, Any]]
+) -> None:
+    rejects = json.loads(production.run("rejects", "list", "--json"))
+
+    assert len(rejects) == sum(line["expected"] == "rejected" for line in sent)
+    found = json.loads(production.run("doctor", "--json"))
+    assert [check for check in found["checks"] if check["state"] == "broken"] == []
+    assert "pilot-events.v1" in production.run("topics", "list")
+
+
 def test_every_role_ends_cleanly_when_asked_to(production: Production, accepted: int) -> None:
     """Last: it ends them."""
     codes = {role.name: role.end() for role in production.roles}
