@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.clock import Clock
@@ -13,7 +13,7 @@ from runtime.settings import SinkSettings
 from schemas.topics import Topic
 from sinks.batch import DEFERRED, PROMPT, Batch, Span
 from sinks.insert import PatientWriter, Report
-from sinks.reader import TopicReader
+from sinks.reader import Place, TopicReader
 from sinks.rows import rows_of
 from sinks.tables import Table
 from sinks.watch import EndWatch, EpochWatch, Latency, noted, position_row
@@ -27,6 +27,10 @@ SHORTEST_WAIT_S = 0.03
 # single event is visible at once.
 WAIT_PER_COST = 4.0
 TICK_S = 1.0
+# A commit is also how the group's refusal is noticed; nothing else tells of a membership that was lost in silence.
+IDLE_COMMIT_S = 30.0
+# A rebalance takes no longer; who is refused for so many session time-outs has fallen out of the group.
+REFUSED_SESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Consumption:
         """Polled while we were paused, by a rebalance."""
         self._wait_s = SHORTEST_WAIT_S
         self._committed_at = time.monotonic()
+        self._refused_since: float | None = None
         self._ticked_at = float("-inf")
 
     def run(self, enough: Callable[[], bool]) -> None:
@@ -100,8 +105,8 @@ class Consumption:
         self._insert(PROMPT)
         self._insert(DEFERRED)
         progress = self._batch.progress
-        self._committed_at = time.monotonic()
         if not progress:
+            self._committed_at = time.monotonic()
             return
         rows = [
             position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
@@ -109,11 +114,27 @@ class Consumption:
         ]
         self._store.write(noted(rows), "")
         self._batch = Batch()
+        self._commit({place: part.next_offset for place, part in progress.items()})
+
+    def _commit(self, offsets: Mapping[Place, int]) -> None:
+        """Commit *offsets*; raise `KafkaError` where that has failed for long, so that a new consumer joins."""
+        self._committed_at = now = time.monotonic()
         try:
-            self._reader.commit({place: part.next_offset for place, part in progress.items()})
+            self._reader.commit(offsets)
+            self._refused_since = None
         except KafkaError as error:
             # The rows stand; whoever has these partitions next reads them again, which changes nothing.
             log.warning("offsets were not committed", cause=type(error).__name__)
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            if now - self._refused_since > REFUSED_SESSIONS * self._settings.session_timeout_s:
+                raise
+
+    def _positions(self) -> Mapping[Place, int]:
+        try:
+            return self._reader.positions()
+        except KafkaError as error:
+            log.warning("positions are not known", cause=type(error).__name__)
+            return {}
 
     def _poll(self) -> Sequence[tuple[Topic, LogRecord]]:
         if self._held:
@@ -167,3 +188,6 @@ class Consumption:
         self._epochs.check()
         if self._epochs.epoch is not None and not self._held:
             self._ends.check(self._epochs.epoch)
+            if time.monotonic() - self._committed_at >= IDLE_COMMIT_S:
+                # Nothing waits, so all that was read is stored.
+                self._commit(self._positions())

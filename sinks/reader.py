@@ -47,6 +47,9 @@ class TopicReader:
         self._consumer = make_consumer(settings.kafka, client_id="avenue-sink", group_id=prefix + Group.SINK, **config)
         self._know_all()
         self._consumer.subscribe([prefix + topic for topic in TOPICS])
+        # Whoever shares out the partitions joins a second time when it learns of topics after its first; kafka-python
+        # (3.0.12) never ends such a join if it outlasts one poll: no heartbeats, no commits, and polls that spin.
+        self._consumer.topics()
         self._admin: Any = None
 
     def _know_all(self) -> None:

@@ -213,6 +213,26 @@ def test_a_commit_that_fails_loses_no_row(stand: Stand) -> None:
     assert stand.commits == []
 
 
+def test_commits_that_are_refused_for_long_end_the_consumer_so_that_a_new_one_joins() -> None:
+    stand = Stand(session_timeout_s=0.001)
+    stand.reader.commit_fails = True
+    stand.reader.give("e-1")
+    stand.turns(lambda: bool(stand.ids()))
+
+    with pytest.raises(KafkaError):
+        stand.turns(lambda: stand.reader.give("e-2") is None)
+
+
+def test_an_idle_consumer_commits_so_that_a_lost_membership_is_noticed(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consume, "IDLE_COMMIT_S", 0.0)
+
+    stand.turns(lambda: bool(stand.commits))
+
+    assert stand.commits == [("commit", {EVENTS_0: 0})]
+
+
 def test_a_topic_made_anew_is_read_from_its_beginning_under_its_own_epoch(stand: Stand) -> None:
     stand.reader.give("e-1")
     stand.turns(lambda: bool(stand.commits))
