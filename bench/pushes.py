@@ -1,0 +1,118 @@
+"""What the road is measured with: a registry of 40 products, bodies of events, and a sender that keeps it busy."""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+ACCOUNT = "bench"
+PRODUCTS = 40
+PEOPLE = 5_000
+_SHARES = {"use.completed": 5, "interaction": 3, "exposure": 2, "order.paid": 1}
+
+
+def write_registry(path: Path) -> None:
+    """Write a registry file: one account, 40 products, each with a trial in two arms and two placements."""
+    today = datetime.now(UTC).date()
+    span = f"{today - timedelta(days=30)}T00:00:00Z", f"{today + timedelta(days=30)}T00:00:00Z"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(_registry_lines(*span)) + "\n")
+
+
+def _registry_lines(starts: str, ends: str) -> Iterator[str]:
+    yield 'demo = true\n[avenue]\nid = "bench"\nname = { zh = "试", en = "Bench" }\nlength_m = 200\ntimezone = "Asia/Shanghai"'  # noqa: E501 - one line of a file
+    yield '[[startups]]\nid = "maker"\nname = { zh = "试", en = "Maker" }'
+    names = [f"product-{number:02d}" for number in range(PRODUCTS)]
+    yield f'[[accounts]]\nid = "{ACCOUNT}"\nplatform = "sunmi"\nproducts = {json.dumps(names)}'
+    for number, name in enumerate(names):
+        yield f'[[products]]\nid = "{name}"\nstartup = "maker"\nname = {{ zh = "试", en = "{name}" }}'
+        yield f'[[trials]]\nid = "{name}-trial"\nproduct = "{name}"\nstarts = {starts}\nends = {ends}'
+        yield 'arms = ["baseline", "pilot"]\nunit = "placement-day"\nhypothesis = { zh = "快", en = "fast" }'
+        yield 'primary_metric = "success_rate"\nguardrails = []'
+        for arm, metre in (("baseline", 2 * number), ("pilot", 2 * number + 1)):
+            yield f'[[placements]]\nid = "p-{number:02d}-{arm}"\ntrial = "{name}-trial"\narm = "{arm}"'
+            yield f'account = "{ACCOUNT}"\nmetre = {metre}\nside = "north"\nzone = "street"'
+            yield f"from = {starts}\nuntil = {ends}"
+
+
+def events(run: str, count: int, *, age_s: float = 0.0) -> list[bytes]:
+    """Return *count* events of about 380 bytes, of the last second or *age_s* before; *run* makes their ids unique."""
+    chance = random.Random(1)
+    kinds, weights = list(_SHARES), list(_SHARES.values())
+    newest = time.time() - age_s - 1
+    return [_event(f"{run}-{number:08d}", chance, chance.choices(kinds, weights)[0], newest) for number in range(count)]
+
+
+def _event(event_id: str, chance: random.Random, kind: str, newest_s: float) -> bytes:
+    number, arm = chance.randrange(PRODUCTS), chance.choice(("baseline", "pilot"))
+    at = datetime.fromtimestamp(newest_s - chance.random() * 20, UTC)
+    event: dict[str, object] = {
+        "event_id": event_id,
+        "kind": kind,
+        "occurred_at": at.isoformat(timespec="milliseconds"),
+        "product_id": f"product-{number:02d}",
+        "placement_id": f"p-{number:02d}-{arm}",
+        "subject": f"visitor-{chance.randrange(PEOPLE):032x}",
+        "session_id": f"session-{chance.randrange(4 * PEOPLE):016x}",
+        "attributes": {
+            "scene": "café",
+            "firmware": "1.4.2",
+            "assisted": False,
+            "temp": 21.5,
+            "city": "Shanghai",
+            "group": "g-17",
+        },
+    }
+    if kind == "use.completed":
+        event |= {"outcome": chance.choice(("ok", "ok", "ok", "failed", "abandoned"))}
+        event |= {"duration_ms": chance.randrange(1000, 90_000)}
+    if kind == "order.paid":
+        event["amount_fen"] = chance.randrange(500, 9900)
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def bodies(lines: Sequence[bytes], size: int) -> list[bytes]:
+    """Return *lines* as NDJSON bodies of *size* lines."""
+    return [b"\n".join(lines[start : start + size]) for start in range(0, len(lines), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What the gateway answered to a run of pushes."""
+
+    accepted: int
+    wall_s: float
+
+
+def push(url: str, key: str, sent: Sequence[bytes], *, at_once: int = 4) -> Pushed:
+    """Push the bodies, *at_once* at a time. Raises `RuntimeError` where one is not accepted whole."""
+    return asyncio.run(_push(url, key, sent, at_once))
+
+
+async def _push(url: str, key: str, sent: Sequence[bytes], at_once: int) -> Pushed:
+    began, accepted = time.monotonic(), Counter[str]()
+    queue = iter(sent)
+    async with httpx.AsyncClient(base_url=url, headers=headers_of(key), timeout=60, trust_env=False) as client:
+
+        async def sender() -> None:
+            for body in queue:
+                answer = await client.post("/v1/events", content=body)
+                told = answer.json()
+                if answer.status_code != 200 or told["rejected"] or told["duplicate"]:
+                    raise RuntimeError(f"{answer.status_code}: {answer.text[:500]}")
+                accepted["accepted"] += told["accepted"]
+
+        await asyncio.gather(*(sender() for _ in range(at_once)))
+    return Pushed(accepted["accepted"], time.monotonic() - began)
+
+
+def headers_of(key: str) -> dict[str, str]:
+    """Return the headers of a batch push."""
+    return {"authorization": f"Bearer {key}", "content-type": "application/x-ndjson"}

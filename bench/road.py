@@ -1,0 +1,215 @@
+"""CPU-seconds per million events of each role over the real HTTP path, and the seconds from a push to its row.
+
+    python bench/road.py [--events 100000] [--runs 3] [--only embedded]
+
+Two shapes: the embedded stack (the server is gateway, sink and reports in one process) and each role apart. Pushed are
+events of about 380 bytes of 40 products, in batches of 500 and one by one. A role's figure is its process's user and
+system time, all threads, from the first push until the last row is stored and counted; the sender is not in it. "old"
+events are past their grace, so that the sink settles their blocks at once: what is above the figure of fresh ones is
+settlement. Wall-clock times depend on what else the machine does; CPU times hardly do.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.latency import LatencyRun, measure_latency
+from bench.layouts import Road, apart, embedded
+from bench.pushes import bodies, events, push
+
+RESULTS = Path(__file__).parent / "results"
+LAYOUTS: Mapping[str, Callable[[Path], Road]] = {"embedded": embedded, "apart": apart}
+ROLES = ("broker", "gateway", "server", "worker", "sink")
+WARM_UP = 5_000
+# One request an event costs many times as much; a few thousand say the same.
+SINGLE_SHARE = 20
+OLD_S = 1500.0
+SETTLED_S = 120.0
+QUIET_S = 8.0
+LATENCY_EVENTS = 1000
+LATENCY_RATE = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How events are pushed."""
+
+    name: str
+    size: int
+    share: int = 1
+    old: bool = False
+
+
+LOADS = (
+    Load("500 a batch", 500),
+    Load("1 a request", 1, SINGLE_SHARE),
+    Load("500 a batch, old", 500, 1, old=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One load on one layout: CPU-seconds per million events by role, of each run."""
+
+    layout: str
+    load: str
+    events: int
+    cpu: Mapping[str, list[float]]
+    wall_s: list[float]
+
+    @property
+    def all_roles(self) -> list[float]:
+        """The sum over the roles, of each run."""
+        return [sum(run) for run in zip(*self.cpu.values(), strict=True)]
+
+
+def main() -> int:
+    """Measure, print, write the results."""
+    asked = _arguments()
+    rows: list[Row] = []
+    latencies: list[LatencyRun] = []
+    for name in [asked.only] if asked.only else LAYOUTS:
+        with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
+            road = LAYOUTS[name](Path(folder) / "home")
+            try:
+                print(f"{name}: {dict(road.pids)}", file=sys.stderr)
+                rows += _measure(name, road, asked.events, asked.runs)
+                if name == "embedded":
+                    latencies += [measure_latency(road, LATENCY_EVENTS, LATENCY_RATE) for _ in range(asked.runs)]
+            finally:
+                road.stop()
+    _print(rows, latencies)
+    _write(rows, latencies, asked)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=100_000, help="of each run; a twentieth of it one by one")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=LAYOUTS, help="one layout")
+    return parser.parse_args()
+
+
+def _measure(name: str, road: Road, count: int, runs: int) -> list[Row]:
+    key = road.pushing_key()
+    _run(road, key, Load("warm-up", 500), WARM_UP)
+    rows = []
+    for load in LOADS:
+        number = max(1, count // load.share)
+        found = [_run(road, key, load, number) for _ in range(runs)]
+        cpu = {role: [cpu[role] / number * 1e6 for cpu, _ in found] for role in road.pids}
+        rows.append(Row(name, load.name, number, cpu, [wall for _, wall in found]))
+        print(_line(rows[-1]), file=sys.stderr)
+    return rows
+
+
+def _run(road: Road, key: str, load: Load, count: int) -> tuple[dict[str, float], float]:
+    """Push *count* events and return the CPU seconds of each role, and the wall seconds."""
+    lines = events(f"b{time.time_ns():x}", count, age_s=OLD_S if load.old else 0.0)
+    sent = bodies(lines, load.size)
+    stored, counted, settled = road.stored(), road.counted(), road.settling()
+    before, began = road.cpu_s(), time.monotonic()
+    push(road.url, key, sent)
+    road.wait_for(stored + count, counted + count)
+    if load.old:
+        _wait_settled(road, settled)
+    after = road.cpu_s()
+    return {role: after[role] - before[role] for role in before}, time.monotonic() - began
+
+
+def _wait_settled(road: Road, before: int) -> None:
+    """Wait until blocks were settled and no more are for a while."""
+    deadline, last, since = time.monotonic() + SETTLED_S, before, time.monotonic()
+    while last == before or time.monotonic() - since < QUIET_S:
+        if time.monotonic() > deadline:
+            raise RuntimeError("no block was settled")
+        time.sleep(1)
+        if (now := road.settling()) != last:
+            last, since = now, time.monotonic()
+
+
+def _line(row: Row) -> str:
+    shown = {role: row.cpu.get(role) for role in ROLES} | {"all": row.all_roles}
+    figures = "".join(f"{_pair(values):>16}" for values in shown.values())
+    return f"{row.layout:<10}{row.load:<18}{row.events:>8}{figures}"
+
+
+def _pair(values: list[float] | None) -> str:
+    return "-" if values is None else f"{min(values):.1f} ({statistics.median(values):.1f})"
+
+
+def _print(rows: list[Row], latencies: list[LatencyRun]) -> None:
+    print(f"{_machine()['text']}\n{_command()}\nCPU-seconds per million events, min (median) of the runs")
+    print(f"{'layout':<10}{'load':<18}{'events':>8}" + "".join(f"{role:>16}" for role in (*ROLES, "all")))
+    for row in rows:
+        print(_line(row))
+    if latencies:
+        print(f"seconds from push to sight, embedded, {LATENCY_RATE:.0f} events/s: best run, median run")
+    for name in ("row", "number"):
+        for part in ("p50", "p95", "max"):
+            values = [run.seconds[name][part] for run in latencies]
+            if values:
+                print(f"  {name:<8}{part:<5}{min(values):>8.3f}{statistics.median(values):>8.3f}")
+
+
+def _write(rows: list[Row], latencies: list[LatencyRun], asked: argparse.Namespace) -> None:
+    found: dict[str, Any] = {
+        "what": "CPU-seconds per million events by role, over HTTP; seconds from push to sight",
+        "machine": _machine(),
+        "command": _command(),
+        "runs": asked.runs,
+        "cpu_seconds_per_million_events": [
+            {
+                "layout": row.layout,
+                "load": row.load,
+                "events": row.events,
+                "roles": {role: _figures(values) for role, values in row.cpu.items()},
+                "all": _figures(row.all_roles),
+                "wall_s": [round(value, 2) for value in row.wall_s],
+            }
+            for row in rows
+        ],
+        "latency_s": [run.seconds for run in latencies],
+        "latency_load": {"events_per_s": LATENCY_RATE, "events": LATENCY_EVENTS},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "road.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _figures(values: list[float]) -> dict[str, Any]:
+    return {
+        "min": round(min(values), 2),
+        "median": round(statistics.median(values), 2),
+        "runs": [round(value, 2) for value in values],
+    }
+
+
+def _machine() -> dict[str, Any]:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    cores, python = os.cpu_count(), platform.python_version()
+    return {"cpu": cpu, "cores": cores, "python": python, "text": f"{cpu}, {cores} cores, Python {python}"}
+
+
+def _command() -> str:
+    return " ".join(["python bench/road.py", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
