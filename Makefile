@@ -33,8 +33,8 @@ assets: $(STAMP)
 demo: setup ## run the whole road on this machine: Kafka, Faust, ClickHouse, five platforms, a report
 	@$(BIN)/avenue demo
 
-test: setup ## every test that needs no more than this machine, but for the kills of test-fault
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not fault" $(PYTEST_ARGS)
+test: setup ## every test that needs no more than this machine, kills in their short form
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 test-fault: setup ## kill -9 and SIGSTOP of worker, broker, server and the whole stack, under load
 	@$(BIN)/python -m pytest tests/fault $(PYTEST_ARGS)

@@ -45,6 +45,12 @@ class Prometheus:
         except (httpx.HTTPError, AssertionError):
             return False
 
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that fire, or will if their condition lasts."""
+        answer = httpx.get(f"{self._url}/alerts", timeout=10, trust_env=False)
+        found: list[dict[str, Any]] = answer.json()["data"]["alerts"]
+        return found
+
     def rules(self) -> list[dict[str, Any]]:
         """Return every rule with its health."""
         groups = httpx.get(f"{self._url}/rules", timeout=10, trust_env=False).json()["data"]["groups"]
@@ -110,6 +116,13 @@ def test_the_server_evaluates_every_rule_without_an_error(prometheus: Prometheus
     health = {rule["name"]: rule["health"] for rule in prometheus.rules()}
 
     assert set(health.values()) == {"ok"}, health
+
+
+def test_an_alert_reads_as_a_sentence_with_figures(prometheus: Prometheus) -> None:
+    texts = {alert["labels"]["alertname"]: " ".join(alert["annotations"].values()) for alert in prometheus.alerts()}
+
+    assert {"PublishFails", "PartnersTurnedAway", "StoreRetries", "WorkerCannotDecode"} & set(texts)
+    assert [name for name, text in texts.items() if "error" in text or "<no value>" in text or "{{" in text] == []
 
 
 def test_panels_fit_side_by_side() -> None:

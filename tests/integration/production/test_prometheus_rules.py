@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from runtime.metrics import END_TO_END
 from runtime.reference import described_metrics
+from runtime.settings import WorkerSettings
 from runtime.settings import known_names as settings_names
+from schemas.topics import Group, Topic
+from sinks.tables import Table
 from tests.prometheus_files import (
     OPS,
     RULE_TESTS,
@@ -88,6 +92,38 @@ def test_rules_and_panels_name_only_what_exists() -> None:
     asked += [target["expr"] for panel in panels() for target in panel["targets"]]
 
     assert set().union(*map(names_in, asked)) - known_names() == set()
+
+
+def test_rules_and_panels_ask_for_label_values_that_come() -> None:
+    known: dict[str, set[Any]] = {
+        "group": set(Group),
+        "topic": set(Topic),
+        "table": set(Table),
+        "job": {"gateway", "worker", "sink", "reports"},
+    }
+    asked = " ".join(str(rule["expr"]) for rule in rules())
+    asked += " ".join(target["expr"] for panel in panels() for target in panel["targets"])
+
+    for label, values in known.items():
+        named = {value for text in re.findall(rf'\b{label}=~?"([^"]+)"', asked) for value in text.split("|")}
+        assert named, label
+        assert named <= {str(value) for value in values}, label
+
+
+def test_the_freshness_objective_is_a_bucket_of_the_histogram() -> None:
+    asked = {bound for rule in rules() for bound in re.findall(r'le="([\d.]+)"', str(rule["expr"]))}
+    END_TO_END.observe(0)
+    bounds = {sample.labels.get("le") for family in END_TO_END.collect() for sample in family.samples}
+
+    assert asked == {"2.5"}
+    assert asked <= bounds
+
+
+def test_a_worker_is_told_of_at_four_fifths_of_its_default_limits() -> None:
+    (alert,) = [alert for alert in alerts() if alert["alert"] == "WorkerNearLimit"]
+    limits = [float(text) for text in re.findall(r"> ([\de.]+)", alert["expr"])]
+
+    assert limits == [0.8 * WorkerSettings().max_ids, 0.8 * WorkerSettings().max_cells]
 
 
 def test_every_metric_of_every_role_is_shown_or_watched() -> None:
