@@ -63,10 +63,18 @@ def _explain(raw: bytes) -> Fault:
         # The fast decoder is stricter here than the model: a defect of ours, so keep the event for replay.
         return Fault(RejectReason.INTERNAL_ERROR, "", "the event could not be read; it is kept and will be replayed")
     event_id = _event_id(raw)
-    # The nearest-known-name message of an unknown field says more than 'missing' of the field it was meant for,
-    # but the order of reasons is fixed.
+    # Where a required field is misspelt, 'missing' comes first in the fixed order of reasons, so it carries the hint.
     first = min(faults, key=lambda fault: REASON_ORDER[fault.reason])
-    return Fault(first.reason, first.field, first.message, event_id)
+    return Fault(first.reason, first.field, first.message + _meant_hint(first, faults), event_id)
+
+
+def _meant_hint(first: Fault, faults: list[Fault]) -> str:
+    """Return what the missing field may have been misspelt as, '' where nothing comes near."""
+    if first.reason is not RejectReason.MISSING_FIELD:
+        return ""
+    unknown = [fault.field for fault in faults if fault.reason is RejectReason.UNKNOWN_FIELD]
+    near = difflib.get_close_matches(first.field, unknown, n=1, cutoff=0.5)
+    return f"; {near[0]} is no field of an event: is it meant for {first.field}?" if near else ""
 
 
 def _event_id(raw: bytes) -> str:

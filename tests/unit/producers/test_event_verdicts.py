@@ -113,6 +113,28 @@ def test_the_struct_has_the_model_s_fields_and_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("misspelt", "field"), [("evnt_id", "event_id"), ("kynd", "kind"), ("occured_at", "occurred_at")]
+)
+def test_a_misspelt_required_field_is_missing_with_the_name_that_was_given(misspelt: str, field: str) -> None:
+    given = {(misspelt if name == field else name): value for name, value in SOUND.items()}
+
+    fault = decode_event(dumped(given))
+
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.field) == (RejectReason.MISSING_FIELD, field)
+    assert misspelt in fault.message
+
+
+def test_a_missing_field_that_nothing_given_resembles_has_no_hint() -> None:
+    given = {name: value for name, value in SOUND.items() if name != "event_id"} | {"colour": 1}
+
+    fault = decode_event(dumped(given))
+
+    assert isinstance(fault, Fault)
+    assert fault.message == "event_id is required"
+
+
+@pytest.mark.parametrize(
     ("change", "reason", "field", "hint"),
     [
         ({"kind": "exposur"}, RejectReason.INVALID_VALUE, "kind", "did you mean exposure"),
