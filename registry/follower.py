@@ -13,7 +13,7 @@ from schemas.topics import Topic
 
 log = get_logger(__name__)
 
-Callback = Callable[[Directory], None]
+Callback = Callable[[Directory], object]
 
 
 class _Published:

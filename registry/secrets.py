@@ -59,9 +59,14 @@ class SecretResolver:
         return tuple(found)
 
     def check(self, registry: Registry) -> tuple[str, ...]:
-        """Resolve every secret of *registry*; return what is wrong, naming account and flow."""
+        """Resolve every secret of *registry*; return what is wrong, naming account and flow.
+
+        What is new among it is logged, so that this may be asked often.
+        """
+        there = {(account.id, flow) for account in registry.accounts for flow in account.secrets}
         with self._lock:
-            self._problems.clear()
+            for gone in self._problems.keys() - there:
+                del self._problems[gone]
         for account in registry.accounts:
             for flow in account.secrets:
                 self.secrets_for(account, flow)

@@ -22,19 +22,25 @@ class _State:
 class Health:
     """The dependencies of one process.
 
-    `set` reports a state from outside; `watch` registers a check that is asked at each reading.
+    `set` reports a state from outside; `watch` and `advise` register checks that are asked at each reading.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._states: dict[str, _State] = {}
         self._checks: dict[str, Check] = {}
+        self._advice: set[str] = set()
         self._lock = threading.Lock()
 
     def watch(self, dependency: str, check: Check) -> None:
         """Ask *check* whenever readiness is read."""
         self._checks[dependency] = check
         self.set(dependency, "starting")
+
+    def advise(self, dependency: str, check: Check) -> None:
+        """Watch what some need and others do not: its fault is told, and the process stays ready."""
+        self._advice.add(dependency)
+        self.watch(dependency, check)
 
     def set(self, dependency: str, problem: str | None) -> None:
         """Note that *dependency* is well (None), or what is wrong with it."""
@@ -56,4 +62,5 @@ class Health:
                 name: {"ok": state.ok, "since": state.since_ms, "detail": state.detail}
                 for name, state in sorted(self._states.items())
             }
-        return {"ready": bool(parts) and all(part["ok"] for part in parts.values()), "dependencies": parts}
+        needed = [part["ok"] for name, part in parts.items() if name not in self._advice]
+        return {"ready": bool(needed) and all(needed), "dependencies": parts}

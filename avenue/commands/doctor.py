@@ -52,6 +52,7 @@ def road() -> "list[tuple[str, Check]]":
         ("clickhouse", flow.check_clickhouse),
         ("settlement", flow.check_settlement),
         ("pages", flow.check_pages),
+        ("secrets", flow.check_secrets),
     ]
 
 

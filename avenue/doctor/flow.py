@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from avenue.doctor.examine import BrokenError, Patient, SkippedError
 from avenue.topic_state import read_group
+from producers.gateway.gateway import SECRETS
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from schemas.topics import Group, Topic
 
@@ -86,6 +87,18 @@ def check_pages(patient: Patient) -> str:
     if answer.status_code >= httpx.codes.BAD_REQUEST:
         raise BrokenError(f"{url}/ answers {answer.status_code}", LOGS.format(name="server"))
     return f"{url}/"
+
+
+def check_secrets(patient: Patient) -> str:
+    """Every secret that the registry refers to is there. Last, since only the flows without one are refused."""
+    if patient.run is None:
+        raise SkippedError(f"see {SECRETS} in /health/ready of the gateways")
+    state = _get(f"{patient.run.ops_url}/health/ready", "server").json()
+    found = state["dependencies"][SECRETS]
+    if not found["ok"]:
+        step = "set the variable and start the stack again, or mend the file; pushes to such a flow are refused"
+        raise BrokenError(f"a secret is missing: {found['detail']}", step)
+    return "all can be resolved"
 
 
 def _keeps_up(patient: Patient, group: Group, log: str) -> str:

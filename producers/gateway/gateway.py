@@ -9,6 +9,7 @@ from producers.duplicates import DuplicateWindow
 from producers.gateway.door import Door, DoorParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.publisher import Publisher
+from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
 from registry.pseudonyms import Pseudonyms
@@ -20,6 +21,8 @@ from runtime.settings import Settings
 
 log = get_logger(__name__)
 
+SECRETS = "gateway-secrets"
+"""The dependency that says which secrets cannot be resolved."""
 _START_TIMEOUT_S = 30.0
 _HOUR_MS = 3_600_000
 
@@ -35,6 +38,7 @@ class Gateway:
         self._consent = ConsentLedger(max_subjects=limits.consent_subjects)
         self._consent_log = ConsentLog(settings.kafka, self._consent)
         self._secrets = SecretResolver(os.environ, clock)
+        follower.subscribe(self._check_secrets)
         duplicates = DuplicateWindow(
             keep_ms=limits.duplicate_window_hours * _HOUR_MS, max_ids=limits.duplicate_window_ids
         )
@@ -66,6 +70,8 @@ class Gateway:
         await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
         await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
         await self._publisher.start()
+        # The follower may have read the registry before it had a subscriber.
+        await asyncio.to_thread(self._check_secrets, self._follower.directory)
         self._started = True
 
     async def stop(self) -> None:
@@ -79,4 +85,11 @@ class Gateway:
         health.watch("gateway-kafka", lambda: None if self._started else "not connected to the broker yet")
         health.watch("gateway-hash-keys", self._hash_keys.problem)
         health.watch("gateway-consent", self._consent_log.problem)
-        health.watch("gateway-secrets", self._secrets.problem)
+        # One account's missing secret must not take the door away from the others.
+        health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
+
+    def _check_secrets(self, directory: Directory) -> str | None:
+        """Log what cannot be resolved when it is applied, and return it; pushes to such a flow are refused."""
+        if directory.registry is not None:
+            self._secrets.check(directory.registry)
+        return self._secrets.problem()

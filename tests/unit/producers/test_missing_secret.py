@@ -1,0 +1,86 @@
+"""A secret that cannot be resolved closes its own flow, says so when it is applied, and leaves the others alone."""
+
+from collections.abc import Callable
+
+import structlog
+
+from producers.gateway.door import Request
+from producers.gateway.gateway import SECRETS, Gateway
+from registry.directory import Directory
+from registry.follower import RegistryFollower
+from runtime.clock import ManualClock
+from runtime.health import Health
+from runtime.settings import Settings
+from schemas.registry import Account, Avenue, Name, Registry
+
+
+class Applied(RegistryFollower):
+    """A follower to whom directories are handed."""
+
+    def __init__(self) -> None:
+        self._directory = Directory()
+        self._told: list[Callable[[Directory], object]] = []
+
+    @property
+    def directory(self) -> Directory:
+        """The directory in force."""
+        return self._directory
+
+    def subscribe(self, callback: Callable[[Directory], object]) -> None:
+        """Tell *callback* of each directory."""
+        self._told.append(callback)
+
+    def apply(self, reference: str) -> None:
+        account = Account(id="acct", platform="meituan", secrets={"service": [reference], "push": ["plain:s"]})
+        registry = Registry(demo=True, avenue=Avenue(id="a", name=Name(zh="", en="")), accounts=[account])
+        self._directory = Directory(1, registry)
+        for callback in self._told:
+            callback(self._directory)
+
+
+def gateway(applied: Applied) -> tuple[Gateway, Health]:
+    made, health = Gateway(Settings(), applied, clock=ManualClock(0)), Health()
+    made.watch(health)
+    return made, health
+
+
+def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mended() -> None:
+    applied = Applied()
+    _, health = gateway(applied)
+
+    with structlog.testing.capture_logs() as lines:
+        applied.apply("env:NOT_THERE")
+        broken = [health.read()["dependencies"][SECRETS] for _ in range(2)][-1]
+        applied.apply("plain:there")
+
+    (line,) = lines
+    assert (line["log_level"], line["account"], line["flow"]) == ("warning", "acct", "service")
+    assert "account acct, flow service: the environment variable NOT_THERE is not set" in broken["detail"]
+    assert health.read()["dependencies"][SECRETS]["ok"]
+
+
+async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets() -> None:
+    applied = Applied()
+    door = gateway(applied)[0].door
+    applied.apply("env:NOT_THERE")
+
+    answers = [
+        await door.push_native("acct", flow, Request("POST", f"/in/acct/{flow}", b"", {}, b"x"))
+        for flow in ("service", "waimai-order-paid")
+    ]
+
+    assert [answer.status for answer in answers] == [404, 404]
+    assert answers[0].body == answers[1].body
+
+
+def test_a_fault_that_only_some_suffer_from_is_told_and_the_process_stays_ready() -> None:
+    health = Health()
+    health.watch("store", lambda: None)
+    health.advise("one-of-many", lambda: "gone")
+
+    state = health.read()
+
+    assert state["ready"]
+    assert state["dependencies"]["one-of-many"]["detail"] == "gone"
+    health.watch("store", lambda: "gone too")
+    assert not health.read()["ready"]
