@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# Events may be 30 days old: the trials began before, so that a demo has weeks to show.
+# Events may be 30 days old: the trials began before, so that weeks can be simulated.
 BEGAN_DAYS_AGO = 35
 LASTS_DAYS = 98
 
@@ -163,13 +163,19 @@ _KEYS: tuple[tuple[int, str, str, str], ...] = (
 )
 
 
-def demo_registry(today: date, *, public_url: str = "https://gw.example.com", trade_key: Path | None = None) -> str:
-    """Return the file's text: trials that began five weeks before *today* and go on for nine more.
+def demo_registry(
+    today: date,
+    *,
+    public_url: str = "https://gw.example.com",
+    trade_key: Path | None = None,
+    began_days_ago: int = BEGAN_DAYS_AGO,
+) -> str:
+    """Return the file's text: trials that began at the midnight *began_days_ago* before *today*, fourteen weeks long.
 
     *public_url* is the address that the platforms' consoles would hold; Meituan's signature covers it. *trade_key* is
     the PEM of the public key that mini-program trade callbacks are verified with; without one there is no such flow.
     """
-    starts = today - timedelta(days=BEGAN_DAYS_AGO)
+    starts = today - timedelta(days=began_days_ago)
     span = {
         "starts": f"{starts.isoformat()}T00:00:00+08:00",
         "ends": f"{(starts + timedelta(days=LASTS_DAYS)).isoformat()}T00:00:00+08:00",
@@ -211,8 +217,10 @@ def _placement(stand: _Stand, span: dict[str, str]) -> str:
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def write_demo_registry(path: Path, *, today: date, public_url: str = "https://gw.example.com") -> Path:
-    """Write the demo's registry to *path*, and beside it a key pair for Douyin's trade callbacks.
+def write_demo_registry(
+    path: Path, *, today: date, public_url: str = "https://gw.example.com", began_days_ago: int = BEGAN_DAYS_AGO
+) -> Path:
+    """Write the demo's registry to *path* (see `demo_registry`), and beside it a key pair for Douyin's trade callbacks.
 
     Return the private key's file, for `SimulateOptions.private_keys["douyin-main/trade"]`. A pair already there stays.
     """
@@ -220,7 +228,8 @@ def write_demo_registry(path: Path, *, today: date, public_url: str = "https://g
     private, public = path.with_suffix(".trade-key.pem"), path.with_suffix(".trade-key.pub.pem")
     if not (private.exists() and public.exists()):
         _write_key_pair(private, public)
-    path.write_text(demo_registry(today, public_url=public_url, trade_key=public.resolve()))
+    text = demo_registry(today, public_url=public_url, trade_key=public.resolve(), began_days_ago=began_days_ago)
+    path.write_text(text)
     return private
 
 

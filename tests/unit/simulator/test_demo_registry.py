@@ -3,6 +3,7 @@
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,16 @@ def test_it_is_sound_and_running_on_any_day(today: date) -> None:
 
     assert all(trial.starts < noon < trial.ends for trial in registry.trials)
     assert all(placement.from_ < noon < placement.until for placement in registry.placements)
+
+
+def test_the_trials_begin_as_long_ago_as_there_are_data_and_no_later() -> None:
+    today = date(2026, 11, 22)
+    checked = check_registry(demo_registry(today, began_days_ago=3).encode())
+
+    assert checked.registry is not None
+    began = datetime(2026, 11, 19, tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert {trial.starts for trial in checked.registry.trials} == {began}
+    assert {placement.from_ for placement in checked.registry.placements} == {began}
 
 
 def test_every_platform_has_an_account_and_every_match_key_a_placement() -> None:
