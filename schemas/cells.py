@@ -63,7 +63,8 @@ class ProgressRow(msgspec.Struct, kw_only=True):
     repeated: int = 0
     late: int = 0
     disordered: int = 0
-    """Not late by themselves, but their minute was closed: disorder beyond the slack. Stored and settled, not live."""
+    """Not late by themselves, but their minute was closed (disorder beyond the slack) or not open yet (further ahead
+    than the lead). Stored and settled, not live."""
     rejected: int = 0
 
 
