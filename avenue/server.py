@@ -16,6 +16,7 @@ from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
+from runtime.progress import Pulse
 from runtime.settings import Settings
 from sinks.sink import Sink
 
@@ -24,6 +25,7 @@ log = get_logger(__name__)
 Role = Literal["gateway", "sink", "reports"]
 ALL_ROLES: frozenset[Role] = frozenset({"gateway", "sink", "reports"})
 _FOLLOW_TIMEOUT_S = 60.0
+BEAT_S = 1.0
 SESSION_SECRET_FILE = "session.key"  # noqa: S105 - a file's name
 
 
@@ -50,6 +52,9 @@ class ServerRoles:
             loop.add_signal_handler(number, stop.set)
         # Parts report one after another: the first of them well does not make the whole ready.
         self._health.set("start", "still starting")
+        pulse = Pulse("the loop that takes pushes has not turned", stuck_s=self._settings.http.stuck_s)
+        self._health.watch("loop", pulse.problem)
+        beating = asyncio.create_task(_beat(pulse))
         self._ops.start()
         try:
             await self._start()
@@ -57,6 +62,7 @@ class ServerRoles:
             await stop.wait()
         finally:
             await self._drain()
+            beating.cancel()
         return 0
 
     async def _start(self) -> None:
@@ -110,6 +116,12 @@ class ServerRoles:
         await asyncio.to_thread(self._follower.stop)
         self._clickhouse.close()
         self._ops.stop()
+
+
+async def _beat(pulse: Pulse) -> None:
+    while True:
+        pulse.beat()
+        await asyncio.sleep(BEAT_S)
 
 
 def _session_secret(settings: Settings) -> bytes:

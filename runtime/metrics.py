@@ -64,7 +64,7 @@ SETTLE_DIFFERENCES = Counter(
 SETTLE_SECONDS = Histogram("avenue_settle_run_seconds", "One settlement run", buckets=_LATENCY_S)
 SETTLE_PENDING = Gauge("avenue_settle_pending_blocks", "Closed or marked blocks that wait")
 RECONCILE_DIFFERENCE = Gauge(
-    "avenue_reconcile_difference", "Unexplained differences between live cells and stored events, standing"
+    "avenue_reconcile_difference", "Unexplained differences between cells and stored events, standing"
 )
 CONSERVATION_GAP = Gauge("avenue_conservation_gap_lines", "Left side less right side of a sum", ["sum"])
 

@@ -80,6 +80,9 @@ class HttpSettings(Group):
     ops_host: str = Field("127.0.0.1", description="0.0.0.0 in a container; never open to the outside: it asks no key")
     ops_port: Port = Field(9400, description="/metrics and /health")
     public_url: str | None = Field(None, description="address that users see, for links; default http://host:port")
+    stuck_s: Seconds = Field(
+        10.0, description="the loop that takes pushes has not turned for so long: it says that it is stuck"
+    )
 
 
 class GatewaySettings(Group):
@@ -121,6 +124,11 @@ class WorkerSettings(Group):
     flush_s: Seconds = Field(0.5, description="touched cells are sent this often")
     max_ids: Positive = Field(4_000_000, description="ids held for dedupe; the worker stops rather than forget")
     max_cells: Positive = Field(500_000, description="open cells held; the worker stops rather than forget")
+    instance_id: str | None = Field(
+        None,
+        description="a name of its own that a worker keeps over restarts, such as its pod's: it has its partitions "
+        "back at once; absent: session_timeout_s later",
+    )
     session_timeout_s: Seconds = Field(10.0, description="a dead worker's partitions move after this")
     heartbeat_s: Seconds = Field(3.0, description="three within a session")
     reject_share: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -141,6 +149,9 @@ class SinkSettings(Group):
     session_timeout_s: Seconds = Field(10.0, description="a dead sink's partitions move after this")
     drain_s: Seconds = Field(30.0, description="a stopping sink reads on to the end for so long at most")
     insert_timeout_s: Seconds = Field(60.0, description="one insert")
+    stuck_s: Seconds = Field(
+        75.0, description="nothing is read or stored for so long: it says that it is stuck; above insert_timeout_s"
+    )
     settle_every_s: Seconds = Field(5.0, description="closed or marked blocks are looked for this often")
     settle_blocks: Positive = Field(500, description="blocks of one settlement run")
     resettle_s: Seconds = Field(20.0, description="a block that is touched again and again is settled again this often")

@@ -87,6 +87,7 @@ class Consumption:
 
     def turn(self) -> None:
         """Poll once, and insert and commit what is due."""
+        self._around.report.turned()
         if self._batch.empty and time.monotonic() - self._ticked_at >= TICK_S:
             self._tick()
         if self._epochs.epoch is None:
@@ -175,6 +176,7 @@ class Consumption:
         """Stay in the group without reading: paused, but polling."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._around.stopping():
+            self._around.report.turned()
             # Again at each turn: a rebalance may have given us partitions that are not paused.
             self._reader.pause()
             self._held.extend(self._reader.poll(min(left, POLL_S)))
@@ -188,6 +190,7 @@ class Consumption:
         self._epochs.check()
         if self._epochs.epoch is not None and not self._held:
             self._ends.check(self._epochs.epoch)
+            self._around.report.standing_s = self._ends.standing_s
             if time.monotonic() - self._committed_at >= IDLE_COMMIT_S:
                 # Nothing waits, so all that was read is stored.
                 self._commit(self._positions())

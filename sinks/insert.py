@@ -23,6 +23,10 @@ log = get_logger(__name__)
 _POSITION = re.compile(rb'^\{"epoch":(\d+),"partition":(\d+),"offset":(\d+),"line":(\d+),')
 
 
+def _nobody_asks() -> None:
+    return
+
+
 class StoppedError(PipelineError):
     """Told to stop while the store took nothing; what waits is read again at the next start."""
 
@@ -36,6 +40,10 @@ class Report:
     epoch_known: bool = False
     leader: bool = False
     """Whether partition 0 of the events is ours: its owner settles."""
+    standing_s: float = 0.0
+    """For how long records have waited and none was read, the store being well."""
+    turned: Callable[[], None] = _nobody_asks
+    """Called whenever the thread comes by; whoever looks on knows by it that it goes on."""
 
 
 class PatientWriter:

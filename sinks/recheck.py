@@ -6,13 +6,14 @@ from typing import Any
 
 from runtime.clickhouse import ClickHouse, Client
 from schemas.timing import DAY_MS
-from sinks.blocks import lateness_parameters
+from sinks.blocks import BLOCK_S, lateness_parameters
 from sinks.clickhouse.sql import query
 from sinks.sources import read_epochs, timing_among
 
 # Days of one comparison are put together up to so many rows, so that it ends within a query's time.
 CHUNK_ROWS = 2_000_000
 DAY_S = DAY_MS // 1000
+SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,16 @@ class CellDifference:
     kind: str
     minute_s: int
     layer: str
-    """`settled` or `live`: which cell is shown; `at settlement`: a live cell that its settlement could not explain."""
+    """`settled` or `live`: which cell is shown; `at settlement`: a cell that a settlement found and has put right."""
     shown_events: int
     expected_events: int
     waiting: bool = False
     """Its block has rows that its settlement has not seen yet."""
+
+    @property
+    def block_s(self) -> int:
+        """The start of its block, Unix seconds."""
+        return self.minute_s - self.minute_s % BLOCK_S
 
 
 def differences(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDifference]:
@@ -43,13 +49,26 @@ def differences(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDi
     for from_s, until_s in _chunks(client):
         parameters = {**lateness, "from_s": from_s, "until_s": until_s, "trial": trial or ""}
         for row in client.query(query("cells_that_differ"), parameters=parameters).result_rows:
-            layer = "settled" if row[7] else "live"
+            layer = SETTLED if row[7] else "live"
             found.append(_difference([*row[:7], layer, *row[8:]]))
     return found
 
 
+def wrongly_settled(clickhouse: ClickHouse) -> list[CellDifference]:
+    """Return the settled cells that differ from a full recomputation and wait for no settlement.
+
+    Looks twice where there are any: an event that is stored while it looks makes a difference that passes.
+    """
+    found = _settled(clickhouse)
+    return [item for item in _settled(clickhouse) if item in found] if found else []
+
+
+def _settled(clickhouse: ClickHouse) -> list[CellDifference]:
+    return [item for item in differences(clickhouse) if item.layer == SETTLED and not item.waiting]
+
+
 def standing(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDifference]:
-    """Return the live cells that the last day's settlements could not explain; the settled numbers are right."""
+    """Return the cells that the last day's settlements found wrong and could not explain; their numbers are right."""
     rows = clickhouse.reader().query(query("standing_differences"), parameters={"trial": trial or ""}).result_rows
     return [_difference([*row[:7], "at settlement", *row[7:], False]) for row in rows]
 

@@ -16,7 +16,8 @@ from schemas.registry import Epoch
 from schemas.timing import Timing
 from sinks.blocks import BLOCK_S, HOUR_S, Block, Hour, Touch, block_parameters, lateness_parameters, moment
 from sinks.clickhouse.sql import query
-from sinks.compare import UNEXPLAINED, Difference, compare
+from sinks.compare import UNEXPLAINED, CellKey, Difference, compare
+from sinks.recheck import CellDifference
 from sinks.sources import complete_until, read_marks
 
 log = get_logger(__name__)
@@ -55,6 +56,10 @@ class _Memory:
 
     touched: dict[Block, Touch] = field(default_factory=dict)
     hours: dict[Hour, int] = field(default_factory=dict)
+    wrong: dict[Block, list[Difference]] = field(default_factory=dict)
+    """Settled cells that are not what their events come to."""
+    last_runs: dict[Block, int] = field(default_factory=dict)
+    """The highest run of any cell of those blocks, whoever wrote it."""
     seen_ms: int = 0
     looked_at: float | None = None
 
@@ -90,6 +95,21 @@ class Settler:
             differences = self._settle_blocks(client, chosen, directory.epochs, timing)
         hours = self._roll_hours(client)
         return Settled(tuple(chosen), tuple(differences), tuple(hours), len(due) - len(chosen))
+
+    def settle_again(self, wrong: Collection[CellDifference]) -> None:
+        """Have the blocks of settled cells that were found *wrong* settled at the next call, above any run they have.
+
+        Somebody, or a fault, wrote them; the list of differences says so from then on. Raises `ClickHouseError`.
+        """
+        memory = self._memory
+        for item in wrong:
+            memory.wrong.setdefault(Block(item.product_id, item.block_s), []).append(_wrongly_settled(item))
+        if not memory.wrong:
+            return
+        rows = self._clickhouse.writer().query(query("block_states"), parameters=block_parameters(memory.wrong))
+        for product_id, start_s, *counts in rows.result_rows:
+            block, touch = Block(product_id, int(start_s)), Touch(*(int(count) for count in counts))
+            memory.touched[block], memory.last_runs[block] = touch, touch.last_run
 
     # --- which
 
@@ -135,7 +155,7 @@ class Settler:
         touches = {block: self._memory.touched[block] for block in blocks}
         lateness = lateness_parameters(epochs, timing)
         # Before anything is written: what live metrics said, against what came in.
-        differences = compare(client, blocks, lateness, timing)
+        differences = self._with_wrong(compare(client, blocks, lateness, timing), blocks)
         run = self._next_run(touches)
         chosen = block_parameters(blocks)
         client.command(query("settle_cells"), parameters={**chosen, "run": run})
@@ -150,9 +170,15 @@ class Settler:
         _count(touches, differences, time.perf_counter() - began)
         return differences
 
+    def _with_wrong(self, found: Sequence[Difference], blocks: Collection[Block]) -> list[Difference]:
+        """Return *found*, and the settled cells of *blocks* that were wrong; a cell is listed once."""
+        wrong = [item for block in blocks for item in self._memory.wrong.get(block, ())]
+        return list({item.cell: item for item in [*found, *wrong]}.values())
+
     def _next_run(self, touches: Mapping[Block, Touch]) -> int:
         now = self._clock.now_ms() << RUN_BITS | (time.perf_counter_ns() & ((1 << RUN_BITS) - 1))
-        return max(now, 1 + max(touch.last_run for touch in touches.values()))
+        last_runs = self._memory.last_runs
+        return max(now, 1 + max(max(touch.last_run, last_runs.get(block, 0)) for block, touch in touches.items()))
 
     def _write_settled(
         self,
@@ -180,6 +206,8 @@ class Settler:
         for block, touch in touches.items():
             if self._memory.touched.get(block) == touch:
                 del self._memory.touched[block]
+            self._memory.wrong.pop(block, None)
+            self._memory.last_runs.pop(block, None)
             self._memory.hours[Hour(block.product_id, block.hour_s)] = run
 
     # --- hours
@@ -209,6 +237,19 @@ class Settler:
         return due
 
 
+def _wrongly_settled(item: CellDifference) -> Difference:
+    return Difference(
+        CellKey(
+            *(item.product_id, item.trial_id, item.platform, item.placement_id, item.arm, item.kind), item.minute_s
+        ),
+        Block(item.product_id, item.block_s),
+        item.shown_events,
+        item.expected_events,
+        UNEXPLAINED,
+        "the settled cell was not what its events come to; its block was settled again",
+    )
+
+
 def _cause(touch: Touch) -> str:
     return "touched" if touch.settled_before else "closed"
 
@@ -221,7 +262,7 @@ def _count(touches: Mapping[Block, Touch], differences: Sequence[Difference], se
         SETTLE_DIFFERENCES.labels("unexplained" if item.explanation == UNEXPLAINED else "explained").inc()
         if item.explanation == UNEXPLAINED:
             log.error(
-                "a live cell differs from its events and nothing explains it",
+                "a cell differs from its events and nothing explains it",
                 cell=item.cell._asdict(),
                 live_events=item.live_events,
                 recomputed_events=item.recomputed_events,

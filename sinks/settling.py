@@ -10,6 +10,7 @@ from runtime.clock import Clock
 from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
 from runtime.settings import Settings
+from sinks.recheck import wrongly_settled
 from sinks.settle import Settler
 from sinks.sums import forget, measure
 from sinks.write import first_line
@@ -17,7 +18,7 @@ from sinks.write import first_line
 log = get_logger(__name__)
 
 STOP_S = 30.0
-# Taking the sums may use this share of a core.
+# Taking the sums may use this share of a core, and so may looking at what is settled.
 SHARE = 0.02
 
 
@@ -40,6 +41,7 @@ class SettlingThread:
         self._leads = leads
         self._trouble: str | None = None
         self._measure_at = 0.0
+        self._recheck_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
 
@@ -84,6 +86,15 @@ class SettlingThread:
         if time.monotonic() >= self._measure_at and not self._stopping.is_set():
             seconds = measure(self._clickhouse)
             self._measure_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
+        if time.monotonic() >= self._recheck_at and not self._stopping.is_set():
+            self._recheck(settler)
+
+    def _recheck(self, settler: Settler) -> None:
+        """Look whether settled cells still are what their events come to; those that are not are settled again."""
+        began = time.monotonic()
+        settler.settle_again(wrongly_settled(self._clickhouse))
+        seconds = time.monotonic() - began
+        self._recheck_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
 
     def _tell(self, trouble: str) -> None:
         if self._trouble != trouble:

@@ -10,6 +10,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.kafka import KafkaError
 from runtime.logging import get_logger
+from runtime.progress import Pulse
 from runtime.settings import Settings
 from sinks.clickhouse.migrate import migrate
 from sinks.consume import Consumption, Surroundings
@@ -53,7 +54,8 @@ class Sink:
         self._follower = follower
         self._clock = clock or SystemClock()
         self._prefix = prefix
-        self._report = Report()
+        self._pulse = Pulse("the sink has not turned", stuck_s=settings.sink.stuck_s)
+        self._report = Report(turned=self._pulse.beat)
         self._trouble: str | None = "starting"
         self._enough = threading.Event()
         self._stopping = threading.Event()
@@ -90,12 +92,21 @@ class Sink:
         """Return what keeps rows from the store, or None: a check for `Health`."""
         if not self._thread.is_alive():
             return "the sink's thread does not run"
+        if (stuck := self._pulse.problem() or self._standing()) is not None:
+            return stuck
         if self._trouble is None and not self._report.epoch_known:
             return "the registry has no epoch for the events' topic yet"
         return self._trouble or self._report.outage or self._settling.problem()
 
+    def _standing(self) -> str | None:
+        seconds = self._report.standing_s
+        if seconds < self._settings.sink.stuck_s:
+            return None
+        return f"stuck: records wait and none was read for {seconds:.0f} s"
+
     def _run(self) -> None:
         while not self._enough.is_set():
+            self._pulse.beat()
             try:
                 migrate(self._clickhouse)
                 self._consume()
@@ -122,6 +133,7 @@ class Sink:
                 self._drained = consumption.drain(time.monotonic() + self._settings.sink.drain_s)
         finally:
             self._report.leader = False
+            self._report.standing_s = 0.0
             reader.close()
 
     def _epoch_of(self, topic_id: str) -> int | None:

@@ -8,6 +8,7 @@ from runtime.clock import Clock
 from runtime.kafka import KafkaError
 from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG, END_TO_END, END_TO_END_MAX
+from runtime.progress import ProgressAge
 from schemas.topics import Group, Topic
 from sinks.insert import PatientWriter, Report
 from sinks.reader import Place, TopicReader
@@ -67,6 +68,9 @@ class EndWatch:
         self._clock = clock
         self._note_every_s = note_every_s
         self._noted_at = float("-inf")
+        self._age = ProgressAge()
+        self.standing_s = 0.0
+        """For how long records have waited and none was read."""
 
     def check(self, epoch: int) -> None:
         """Look again. Must be called with nothing read that is not stored."""
@@ -78,6 +82,8 @@ class EndWatch:
             return
         for place, end in ends.items():
             CONSUMER_LAG.labels(*place, Group.SINK).set(max(0, end - positions.get(place, 0)))
+        waiting = sum(max(0, end - positions.get(place, 0)) for place, end in ends.items())
+        self.standing_s = self._age.read(time.monotonic(), moved=sum(positions.values()), waiting=waiting)
         if time.monotonic() - self._noted_at >= self._note_every_s:
             self._note_idle(epoch, asked_ms, ends, positions)
             self._noted_at = time.monotonic()

@@ -1,0 +1,30 @@
+-- Of each day: rows that came, the last settlement, blocks that differ unexplained; and what its sums were made of.
+SELECT
+    product_id, toUnixTimestamp(day_start), sum(came), max(settled), sum(wrong),
+    max(cells_run), max(cells_rows), max(cells_settled_run),
+    max(funnels_run), max(funnels_rows), max(funnels_settled_run)
+FROM
+(
+    SELECT
+        product_id, toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start,
+        sum(touches.rows) AS came, 0 AS settled, 0 AS wrong,
+        0 AS cells_run, 0 AS cells_rows, 0 AS cells_settled_run,
+        0 AS funnels_run, 0 AS funnels_rows, 0 AS funnels_settled_run
+    FROM touched_blocks AS touches
+    GROUP BY product_id, day_start
+    UNION ALL
+    SELECT
+        product_id, toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start,
+        0, max(run), countIf(unexplained > 0), 0, 0, 0, 0, 0, 0
+    FROM settled_blocks FINAL
+    GROUP BY product_id, day_start
+    UNION ALL
+    SELECT product_id, day, 0, 0, 0, run, rolled.rows, settled_run, 0, 0, 0
+    FROM rolled_days AS rolled FINAL WHERE sort = 'cells'
+    UNION ALL
+    SELECT product_id, day, 0, 0, 0, 0, 0, 0, run, rolled.rows, settled_run
+    FROM rolled_days AS rolled FINAL WHERE sort = 'funnels'
+)
+WHERE #days#
+GROUP BY product_id, day_start
+ORDER BY product_id, day_start
