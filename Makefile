@@ -8,6 +8,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
+# The peers' packages: never in the project's own environment.
+BENCH_PYTHON ?= $(shell for p in $(PYTHON) python3.11 python3.12; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.setup
 CODE := schemas runtime registry producers streams sinks reports avenue
 PYTEST_ARGS ?=
 
@@ -54,12 +59,23 @@ format: setup ## put formatting right
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## CPU-seconds per million events, by role
+bench: setup $(BENCH_STAMP) ## CPU-seconds per million events: the road by role, the worker, what one would pick instead
 	@$(BIN)/python bench/road.py
+	@$(BIN)/python -m bench.worker
+	@$(BIN)/python -m bench.peers.run
+	@$(BIN)/python -m bench.table --write
+
+$(BENCH_STAMP): requirements/bench.txt $(STAMP)
+	@if [ -z "$(BENCH_PYTHON)" ]; then echo "the peers need Python 3.11 or 3.12 (Bytewax has wheels for no later one); install one, or say make bench BENCH_PYTHON=/path/to/python" >&2; exit 1; fi
+	@echo "setting up $(BENCH_VENV) with $(BENCH_PYTHON)"
+	@$(BENCH_PYTHON) -m venv $(BENCH_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(BENCH_VENV)/bin/python --require-hashes requirements/bench.txt
+	@touch $@
 
 lock: $(STAMP) ## resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --group build --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/runtime.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q requirements/bench.in --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/bench.txt
 
 clean: ## remove the virtual environment and caches; data in .avenue stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built

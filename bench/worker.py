@@ -1,10 +1,10 @@
 """CPU of the worker, topic to topic: seconds per million events, 500 events a record, on a real broker.
 
-    AVENUE_BENCH_KAFKA=127.0.0.1:9092 python -m bench.worker [--events 400000]
+    python -m bench.worker [--events 400000]
 
 Publishes the events under topics of its own, then starts the worker, waits until its source rows say that it has read
 them all, and takes the CPU time of its process, less that of a worker that starts on empty topics. Also measured: the
-steps alone, in this process, and a rebuild.
+steps alone, in this process, and a rebuild. AVENUE_BENCH_KAFKA=host:port uses a broker that runs.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from bench.broker import broker
 from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import TopicPartition, make_admin, make_consumer, make_producer
 from runtime.settings import KafkaSettings, Settings
@@ -160,12 +161,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--runs", type=int, default=3)
     asked = parser.parse_args()
-    kafka = KafkaSettings(bootstrap=os.environ.get("AVENUE_BENCH_KAFKA", "127.0.0.1:9092"))
     events = events_of(asked.events, time.time_ns() // 1_000_000 - SPREAD_MS)
-    idle, _ = one_run(kafka, [])
-    runs = [one_run(kafka, events) for _ in range(asked.runs)]
+    with broker() as kafka:
+        idle, _ = one_run(kafka, [])
+        runs = [one_run(kafka, events) for _ in range(asked.runs)]
+        steps_us, rebuild_us = steps_and_rebuild(kafka, events)
     per_million = sorted((cpu - idle) / asked.events * 1e6 for cpu, _ in runs)
-    steps_us, rebuild_us = steps_and_rebuild(kafka, events)
     result: dict[str, Any] = {
         "what": "worker, topic to topic, 500 events a record",
         "events": asked.events,

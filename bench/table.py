@@ -1,0 +1,213 @@
+"""Prints what bench/results holds as one set of tables; `--write` puts them into docs/performance.md and the README.
+
+    python -m bench.table [--write]
+
+A page marks where a table goes by `<!-- begin NAME -->` and `<!-- end NAME -->`; a test holds the pages to the results.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.machine import RESULTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("docs/performance.md", "README.md")
+BLOCK = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
+OURS = "ours-500"
+Result = Mapping[str, Any]
+
+
+def main() -> int:
+    """Print the tables; write the pages where asked."""
+    if "--write" in sys.argv[1:]:
+        for name in PAGES:
+            page = ROOT / name
+            page.write_text(filled(page.read_text()))
+    for name, rendered in TABLES.items():
+        if (found := result_of(name)) is not None:
+            print(f"\n## {name}\n\n{rendered(found)}")
+    return 0
+
+
+def result_of(name: str) -> Result | None:
+    """Return the result *name*, None where it was not measured."""
+    path = RESULTS / f"{name}.json"
+    return dict(json.loads(path.read_text())) if path.exists() else None
+
+
+def filled(page: str) -> str:
+    """Return *page* with each marked block as the results have it."""
+    return BLOCK.sub(lambda match: f"{match[1]}{_block(match[2])}\n{match[3]}", page)
+
+
+def _block(name: str) -> str:
+    if name == "summary":
+        return summary(result_of("peers"))
+    found = result_of(name)
+    return (
+        TABLES[name](found) if found is not None else f"`make bench` has not written `bench/results/{name}.json` yet."
+    )
+
+
+def summary(peers: Result | None) -> str:
+    """Return the two lines of the README."""
+    if peers is None:
+        return "`make bench` measures it beside what one would pick instead."
+    cost = {row["name"]: _figures(row)["min"] for row in peers["contenders"]}
+    base = cost[OURS]
+    others = (("Bytewax", "bytewax-1"), ("Quix Streams", "quix-1"), ("textbook Faust", "faust-1"))
+    told = ", ".join(f"{label} {_times(cost[name] / base)}" for label, name in others)
+    return (
+        f"The worker counts a million events in {_number(base)} CPU-seconds of one core, repeats told apart; "
+        f"over the same events {told}, "
+        f"and a bare consumer before a ClickHouse view {_times(cost['bare-1'] / base)} without looking for repeats, "
+        f"{_times(cost['bare-1-ids'] / base)} with.\n"
+        "[How fast](docs/performance.md) has every figure, the machine and the versions; `make bench` measures anew."
+    )
+
+
+def peers_table(found: Result) -> str:
+    """Return the contenders, ours first, with the ratio of their best run to our best."""
+    base = next(_figures(row)["min"] for row in found["contenders"] if row["name"] == OURS)
+    head = (
+        "what", "events a message", "looks for repeats", "CPU-s per million, min (median)", "to ours",
+        "counts", "distinct users", "peak MB", "events read", "state; when a number is seen",
+    )  # fmt: skip
+    rows = [
+        (
+            row["label"],
+            str(row["events_a_message"]),
+            "yes" if row["dedupe"] else "no",
+            _pair(_figures(row)),
+            _times(_figures(row)["min"] / base),
+            _counts(row["check"]),
+            _distinct(row),
+            str(row["memory_peak_mb"]),
+            f"{row['events']:,}",
+            row["state"],
+        )
+        for row in found["contenders"]
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return f"{_table(head, rows)}\n\n{_stamp(found)}\nPeers: {versions}."
+
+
+def _figures(row: Result) -> Result:
+    return dict(row["cpu_seconds_per_million_events"])
+
+
+def _counts(check: Result) -> str:
+    if check["right"]:
+        return "right"
+    return f"**{check['wrong']:,} of {check['cells']:,} cells wrong** ({_excess(check)})"
+
+
+def _excess(check: Result) -> str:
+    off = check["events_told"] - check["events"]
+    return f"{abs(off):,} events too {'many' if off > 0 else 'few'}" if off else "as many events as there are"
+
+
+def _distinct(row: Result) -> str:
+    check = row["check"]
+    error = check["distinct_error_percent"]
+    return f"estimated, off by {error:.2g} % a cell" if error else "exact"
+
+
+def road_table(found: Result) -> str:
+    """Return the road by role, and the seconds from a push to its sight."""
+    rows = found["cpu_seconds_per_million_events"]
+    roles = list(dict.fromkeys(role for row in rows for role in row["roles"]))
+    head = ("layout", "load", "events", *roles, "all")
+    cells = [
+        (
+            row["layout"],
+            row["load"],
+            f"{row['events']:,}",
+            *(_pair(row["roles"][role]) if role in row["roles"] else "–" for role in roles),
+            _pair(row["all"]),
+        )
+        for row in rows
+    ]
+    return f"{_table(head, cells)}\n\nCPU-seconds per million events, min (median).{_seconds(found)}\n{_stamp(found)}"
+
+
+def _seconds(found: Result) -> str:
+    runs = found.get("latency_s") or []
+    told = []
+    for name, what in (("row", "its row"), ("number", "the number that counts it")):
+        parts = [f"{part} {min(run[name][part] for run in runs):.2f}" for part in ("p50", "p95", "max") if runs]
+        if parts:
+            told.append(f"\nSeconds from a push to {what}, best run: {', '.join(parts)}.")
+    return "".join(told)
+
+
+def worker_table(found: Result) -> str:
+    """Return the worker by itself."""
+    rows = [
+        ("topic to topic", _pair(_figures(found))),
+        ("of it, the steps alone", _number(found["steps_us_per_event"])),
+        ("a rebuild from the log", _number(found["rebuild_us_per_event"])),
+    ]
+    return f"{_table(('worker', 'CPU-s per million events'), rows)}\n\n{_stamp(found)}"
+
+
+def plain_table(found: Result) -> str:
+    """Return any other result: each of its lists of rows as a table, then its stamp."""
+    parts = []
+    for name, rows in found.items():
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            head = list(dict.fromkeys(key for row in rows for key in row))
+            body = [tuple(_plain(row.get(key)) for key in head) for row in rows]
+            parts.append(f"{name.replace('_', ' ')}:\n\n{_table([key.replace('_', ' ') for key in head], body)}\n")
+    return "\n".join([*parts, _stamp(found)])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        whole = {"min", "median"} <= value.keys()
+        return _pair(value) if whole else ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, float):
+        return _number(value)
+    return "–" if value is None else str(value)
+
+
+def _stamp(found: Result) -> str:
+    machine = found.get("machine", "")
+    text = machine.get("text", "") if isinstance(machine, dict) else machine
+    runs = f"; {found['runs']} runs" if isinstance(found.get("runs"), int) else ""
+    return f"Measured on {text}{runs}; `{found.get('command', '')}`."
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _pair(figures: Result) -> str:
+    return f"{_number(figures['min'])} ({_number(figures['median'])})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f} ×" if ratio >= 10 else f"{ratio:.1f} ×"
+
+
+TABLES: dict[str, Callable[[Result], str]] = {
+    "peers": peers_table,
+    "worker": worker_table,
+    "road": road_table,
+    "gateway": plain_table,
+    "queries": plain_table,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
