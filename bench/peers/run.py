@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -134,6 +135,7 @@ def _used(contender: Contender, place: Place) -> Used:
             _wait(contender, place, process)
             wall_s = time.monotonic() - began
             usage = _ended(process)
+            _refuse_failure(contender, process.returncode)
         except BaseException:
             process.kill()
             process.wait()
@@ -142,6 +144,12 @@ def _used(contender: Contender, place: Place) -> Used:
             raise
     # Kilobytes on Linux.
     return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB, wall_s)
+
+
+def _refuse_failure(contender: Contender, code: int | None) -> None:
+    """Raise where a contender that ends by itself ended badly; the others were told to end."""
+    if contender.ends_itself and code:
+        raise RuntimeError(f"{contender.name} ended with {code}")
 
 
 @contextlib.contextmanager
@@ -191,11 +199,12 @@ def _committed(admin: Any, group: str) -> int:
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> Any:
-    process.terminate()
+    # Not Popen's own calls: they would reap the process, and its usage with it.
+    os.kill(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + END_S
     while not _has_ended(process):
         if time.monotonic() > deadline:
-            process.kill()
+            os.kill(process.pid, signal.SIGKILL)
         time.sleep(POLL_S)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
