@@ -1,14 +1,9 @@
 """Where a command finds the cluster: its settings, or the stack that runs on the home folder."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import typer
-
 from avenue.run_file import read_run_file
-from runtime.errors import ConfigurationError, PipelineError, UnavailableError
+from runtime.errors import UnavailableError
 from runtime.logging import configure_logging
 from runtime.settings import LogSettings, Settings, load_settings
 
@@ -34,21 +29,8 @@ def cluster_settings(home: Path | None = None) -> Settings:
     run = read_run_file(settings.home)
     if run is None:
         raise UnavailableError(
-            f"nothing runs on {settings.home}: start it with `avenue up`, name its folder with --home or AVENUE_HOME, "
-            "or point AVENUE_KAFKA__BOOTSTRAP at your cluster"
+            f"nothing runs on {settings.home.absolute()}: start it with `avenue up`, name its folder with --home or "
+            "AVENUE_HOME, or point AVENUE_KAFKA__BOOTSTRAP at your cluster"
         )
     kafka = settings.kafka.model_copy(update={"bootstrap": run.kafka_bootstrap})
     return settings.model_copy(update={"kafka": kafka})
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn the project's errors into a message and an exit code: 2 for what was used wrongly, else 1."""
-    try:
-        yield
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(1) from error

@@ -1,10 +1,9 @@
 """A trial's report for the command line: from the running server, or made here of the store that nobody has open."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+from avenue.known_trials import UnknownTrialError, refuse_unknown
 from avenue.store_access import Server
 from avenue.stored_registry import stored_directory
 from reports.api.routes import ReportRequest
@@ -15,16 +14,6 @@ from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, PipelineError
 from runtime.files import write_private
 from runtime.settings import Settings
-
-
-class UnknownTrialError(PipelineError):
-    """The registry holds no such trial; the message names those that it holds."""
-
-    def __init__(self, trial_id: str, known: Iterable[str]) -> None:
-        named = ", ".join(sorted(known))
-        super().__init__(
-            f"no trial {trial_id!r}; " + (f"known are {named}" if named else "the registry holds none yet")
-        )
 
 
 def report_of(store: Server | ClickHouse, settings: Settings, request: ReportRequest) -> bytes:
@@ -53,8 +42,7 @@ def _from_server(server: Server, request: ReportRequest) -> bytes:
     path = f"/v1/trials/{quote(request.trial_id, safe='')}/report"
     answer = server.get(path, lang=request.lang, format=request.form)
     if answer.status_code == 404:
-        trials: Any = server.get("/v1/trials").json()
-        raise UnknownTrialError(request.trial_id, (trial["id"] for trial in trials["trials"]))
+        refuse_unknown(server, request.trial_id)
     if answer.status_code != 200:
         raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
     return answer.content

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from avenue.embedded.home import owner_of
 from avenue.run_file import RunFile, read_run_file
 from runtime.clickhouse import ClickHouse
-from runtime.errors import ConfigurationError, UnavailableError
+from runtime.errors import UnavailableError
 from runtime.settings import Settings
 
 # A reconcile waits for what is in flight up to a minute, and then reads everything.
@@ -44,16 +45,21 @@ class Server:
 def store_of(settings: Settings) -> Iterator[Server | ClickHouse]:
     """Give the running server of this home, or the store opened here where none runs.
 
-    Raises `ConfigurationError` where there is neither a server nor a store.
+    Raises `UnavailableError` where there is neither a server nor a store, or one is about to open it.
     """
     run = None if settings.clickhouse.dsn else read_run_file(settings.home)
     if run is not None:
         yield Server(run)
         return
     if settings.clickhouse.dsn is None and not (settings.home / "clickhouse").exists():
-        raise ConfigurationError(
-            f"nothing runs on {settings.home} and it holds no data; start with `avenue up`, "
+        raise UnavailableError(
+            f"nothing runs on {settings.home.absolute()} and it holds no data; start it with `avenue up`, "
             "or set AVENUE_HOME or AVENUE_CLICKHOUSE__DSN"
+        )
+    if settings.clickhouse.dsn is None and (owner := owner_of(settings.home)):
+        # It opens the folder itself in a moment, or still has it open; only one process can.
+        raise UnavailableError(
+            f"`avenue up` (pid {owner}) starts or ends on {settings.home.absolute()}; try again when it says ready"
         )
     clickhouse = ClickHouse.of(settings)
     try:

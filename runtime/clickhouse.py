@@ -3,6 +3,7 @@
 A client belongs to one thread. chDB allows one process per data folder, and must never be forked.
 """
 
+import fcntl
 import threading
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,9 @@ class ClickHouse:
             return clickhouse_connect.get_client(interface="chdb", path=str(path), settings=settings)
         except Exception as error:
             # The driver raises bare RuntimeErrors here; the commonest cause by far is the folder's lock.
+            cause = _holder_text(path) or f"cannot be opened: {str(error).splitlines()[0][:300]}"
             raise ConfigurationError(
-                f"the ClickHouse folder {path} cannot be opened: {str(error).splitlines()[0][:300]}; "
-                "another process may have it open: stop the other `avenue`, or set AVENUE_HOME to another folder"
+                f"the ClickHouse folder {path} {cause}; stop the other `avenue`, or set AVENUE_HOME to another folder"
             ) from error
 
     def _prepare(self, client: Client, *, writer: bool) -> None:
@@ -116,3 +117,15 @@ class ClickHouse:
         client.database = self.database
         if self.embedded:
             client.command(f"USE {self.database}")
+
+
+def _holder_text(path: Path) -> str | None:
+    """Return that another process has the folder open, by the file that the engine locks; None where nobody has."""
+    try:
+        with (path / "status").open() as status:
+            fcntl.flock(status, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"is open in another process ({(path / 'status').read_text().splitlines()[0].lower()})"
+    except OSError:
+        return None
+    return None

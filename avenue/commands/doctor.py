@@ -67,4 +67,4 @@ def _print(findings: "list[Finding]") -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command(epilog="Example:\n\n    avenue doctor --json")(doctor)
+    app.command(epilog="\nExample:\n\n    avenue doctor --json")(doctor)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avenue.cluster import cluster_settings, exit_codes
+from avenue.cluster import cluster_settings
+from avenue.exits import exit_codes
 
 if TYPE_CHECKING:
     from schemas.registry import AccessKey
@@ -20,7 +21,7 @@ Home = Annotated[Path | None, typer.Option(help="The home folder of the stack (d
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@group.command(epilog="Example:\n\n    avenue key issue --scope account:sunmi-main --expires 90d")
+@group.command(epilog="\nExample:\n\n    avenue key issue --scope account:sunmi-main --expires 90d")
 def issue(
     *,
     scope: Annotated[str, typer.Option(help="account:ID, startup:ID, operator or programme.")],
@@ -51,7 +52,7 @@ def issue(
     print(issued.secret)
 
 
-@group.command(name="list", epilog="Example:\n\n    avenue key list --json")
+@group.command(name="list", epilog="\nExample:\n\n    avenue key list --json")
 def list_keys(*, home: Home = None, as_json: AsJson = False) -> None:
     """List the keys: id, scope, how it begins, when it was made and ends. Never a key itself."""
     from registry.keys import state_of
@@ -68,7 +69,7 @@ def list_keys(*, home: Home = None, as_json: AsJson = False) -> None:
     print(f"{len(keys)} key{'' if len(keys) == 1 else 's'}")
 
 
-@group.command(epilog="Example:\n\n    avenue key revoke k-0123456789")
+@group.command(epilog="\nExample:\n\n    avenue key revoke k-0123456789")
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `avenue key list` shows it.")],
     *,

@@ -82,6 +82,7 @@ def _ask(trial: str) -> dict[str, Any]:
     import msgspec
 
     from avenue.exits import exit_codes
+    from avenue.known_trials import refuse_unknown
     from avenue.store_access import Server, store_of
     from runtime.clickhouse import ClickHouseError
     from runtime.errors import PipelineError
@@ -89,6 +90,8 @@ def _ask(trial: str) -> dict[str, Any]:
     from sinks.sums import reconcile as run
 
     with exit_codes(), store_of(load_settings()) as store:
+        if trial:
+            refuse_unknown(store, trial)
         try:
             if isinstance(store, Server):
                 answer = store.get("/internal/reconcile", trial=trial, wait_s=str(WAIT_S))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avenue.cluster import cluster_settings, command_settings, exit_codes
+from avenue.cluster import cluster_settings, command_settings
+from avenue.exits import exit_codes
 
 if TYPE_CHECKING:
     from registry.directory import Directory
@@ -23,7 +24,7 @@ Home = Annotated[Path | None, typer.Option(help="The home folder of the stack (d
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@group.command(epilog="Example:\n\n    avenue registry check registry.toml")
+@group.command(epilog="\nExample:\n\n    avenue registry check registry.toml")
 def check(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
     """Check FILE: every error at once, each with its line. Needs no running stack."""
     with exit_codes():
@@ -35,7 +36,7 @@ def check(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
         print(f"{file} is sound: {', '.join(f'{count} {sort}' for sort, count in counts.items())}")
 
 
-@group.command(epilog="Example:\n\n    avenue registry plan registry.toml")
+@group.command(epilog="\nExample:\n\n    avenue registry plan registry.toml")
 def plan(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
     """Print what applying FILE would change, and what of that may hurt. Changes nothing."""
     from registry.plan import render_plan
@@ -49,7 +50,7 @@ def plan(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
         print("\n".join(render_plan(difference)))
 
 
-@group.command(epilog="Example:\n\n    avenue registry apply registry.toml")
+@group.command(epilog="\nExample:\n\n    avenue registry apply registry.toml")
 def apply(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
     """Put FILE in force as a whole, and print its version once it was read back."""
     from registry.apply import apply_registry
@@ -67,7 +68,7 @@ def apply(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
         print(f"version {version} is in force")
 
 
-@group.command(epilog="Example:\n\n    avenue registry show > registry.toml")
+@group.command(epilog="\nExample:\n\n    avenue registry show > registry.toml")
 def show(*, home: Home = None, as_json: AsJson = False) -> None:
     """Print the registry in force, as a file that could be applied again."""
     from registry.render import render

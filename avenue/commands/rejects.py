@@ -2,6 +2,7 @@
 
 import json
 from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
 import typer
 
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     group = typer.Typer(help="Kept rejects.", no_args_is_help=True, rich_markup_mode=None)
     group.command(name="list", epilog=EXAMPLE)(list_kept)
-    group.command(name="show", epilog="Example:\n\n    avenue rejects show 4f1c…")(show)
+    group.command(name="show", epilog="\nExample:\n\n    avenue rejects show r-4f1c")(show)
     app.add_typer(group, name="rejects")
 
 
@@ -40,9 +41,14 @@ def list_kept(
     print(f"{len(rows)} rejects")
 
 
-def show(reject_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Show one reject with what was kept of it."""
-    print(json.dumps(_ask(f"/internal/rejects/{reject_id}"), ensure_ascii=False, indent=2))
+def show(
+    reject_id: Annotated[str, typer.Argument(metavar="ID", help="As `avenue rejects list` shows it.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on one line.")] = False,
+) -> None:
+    """Show one reject with what was kept of it, as JSON."""
+    found = _ask(f"/internal/rejects/{quote(reject_id, safe='')}")
+    print(json.dumps(found, ensure_ascii=False, indent=None if as_json else 2))
 
 
 def _ask(path: str, **parameters: str) -> Any:
@@ -53,10 +59,12 @@ def _ask(path: str, **parameters: str) -> Any:
     from runtime.settings import load_settings
 
     with exit_codes(), store_of(load_settings()) as store:
-        reject_id = path.removeprefix("/internal/rejects").removeprefix("/")
+        reject_id = unquote(path.removeprefix("/internal/rejects").removeprefix("/"))
         found: Any
         if isinstance(store, Server):
             answer = store.get(path, **parameters)
+            if answer.status_code not in {200, 404}:
+                raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
             found = answer.json() if answer.status_code == 200 else None
         elif reject_id:
             found = find_reject(store, reject_id)

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    trial: Annotated[str, typer.Argument(help="The trial's id.")],
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial's id.")],
     *,
     lang: Annotated[Language, typer.Option(help="The report's language.")] = "zh",
     form: Annotated[

@@ -14,7 +14,7 @@ One JSON object a line. The stable views are events, rejects and metrics_by_minu
 """
 
 
-def sql(query: Annotated[str, typer.Argument(help="One SELECT.")]) -> None:
+def sql(query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT.")]) -> None:
     """Run a read-only query and print its rows as NDJSON."""
     from avenue.exits import exit_codes
     from avenue.operations import QueryRefusedError, run_sql

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avenue.cluster import cluster_settings, command_settings, exit_codes
+from avenue.cluster import cluster_settings, command_settings
+from avenue.exits import exit_codes
 
 if TYPE_CHECKING:
     from avenue.topic_state import TopicState
@@ -20,7 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DAY_S = 86_400
 
 
-@group.command(name="list", epilog="Example:\n\n    avenue topics list --json")
+@group.command(name="list", epilog="\nExample:\n\n    avenue topics list --json")
 def list_topics(*, home: Home = None, as_json: AsJson = False) -> None:
     """List the topics: partitions, records, size, retention, and the epoch that is being counted."""
     from avenue.topic_state import read_topics
@@ -35,9 +36,11 @@ def list_topics(*, home: Home = None, as_json: AsJson = False) -> None:
         print(_line(state))
 
 
-@group.command(epilog="Example:\n\n    avenue topics resize 8\n\nStop `avenue up` (or all roles) first.")
+@group.command(epilog="\nExample:\n\n    avenue topics resize 8\n\nStop `avenue up` (or all roles) first.")
 def resize(
-    partitions: Annotated[int, typer.Argument(help="Partitions of pilot-events.v1 from now on.", min=1, max=1024)],
+    partitions: Annotated[
+        int, typer.Argument(metavar="PARTITIONS", help="Partitions of pilot-events.v1 from now on.", min=1, max=1024)
+    ],
     *,
     home: Home = None,
     quiet: Annotated[float, typer.Option(help="Seconds in which nothing may be published.", min=0)] = 20.0,

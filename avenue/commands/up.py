@@ -9,7 +9,7 @@ import typer
 EXAMPLE = """
 Example:
 
-    avenue up --registry examples/registry.toml
+    avenue up --registry registry.toml
 
 Prints one line `ready http://… ops http://…` when everything answers. Ctrl-C drains, a second one hurries.
 """

@@ -13,6 +13,8 @@ from avenue.embedded.process import alive, wait_until_gone
 from runtime.errors import ConfigurationError
 from runtime.files import write_private
 
+LOCK = "up.lock"
+LOOK_S = 0.2
 FOLDERS = ("logs", "reports")
 # The kernel ends orphans at once; a large process needs a moment to give its memory back.
 ORPHAN_WAIT_S = 10.0
@@ -29,19 +31,17 @@ class Home:
         """Make the folder and own it. Raises `ConfigurationError` naming the process that owns it already."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "up.lock").open("a+")
+            file = (self.path / LOCK).open("a+")
         except OSError as error:
             raise ConfigurationError(f"the home folder {self.path} cannot be used: {error.strerror}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _owned(file):
             file.seek(0)
             owner = file.read().strip() or "unknown"
             file.close()
             raise ConfigurationError(
                 f"another `avenue up` (pid {owner}) runs on {self.path}; "
                 "stop it first, or name another folder with --home or AVENUE_HOME"
-            ) from error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -86,6 +86,34 @@ class Home:
             wait_until_gone(pid, timeout_s=ORPHAN_WAIT_S)
             ended.append(str(child["name"]))
         return ended
+
+
+def _owned(file: TextIO) -> bool:
+    """Take the lock; try again for a moment, since `owner_of` in another process holds it just to look."""
+    deadline = time.monotonic() + LOOK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_S / 10)
+        else:
+            return True
+
+
+def owner_of(path: Path) -> str | None:
+    """Return the process id of the `avenue up` that owns the folder *path*, ready or not; None where nobody does."""
+    try:
+        file = (path / LOCK).open()
+    except OSError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "unknown"
+    return None
 
 
 def started(pid: int) -> int | None:

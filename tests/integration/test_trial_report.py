@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 
 import avenue.store_access
 from avenue.commands.report import register
-from avenue.reporting import UnknownTrialError, report_of
+from avenue.known_trials import UnknownTrialError
+from avenue.reporting import report_of
 from reports.api.app import read_routes
 from reports.api.routes import Language, ReportFormat, ReportRequest
 from reports.metrics import METRICS, Reported

@@ -6,12 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from avenue.embedded.home import Home, started
+from avenue.embedded.home import Home, owner_of, started
 from avenue.embedded.parts import RolePart, bound_log, report_of
 from avenue.embedded.process import ChildProcess
 from avenue.embedded.supervisor import Condition
 from avenue.run_file import RunFile, read_run_file
-from runtime.errors import ConfigurationError
+from avenue.store_access import store_of
+from runtime.errors import ConfigurationError, UnavailableError
+from runtime.settings import Settings
 
 
 def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
@@ -24,6 +26,35 @@ def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
     first.close()
     second.open()
     second.close()
+
+
+def test_who_owns_a_home_can_be_asked_without_taking_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    before = owner_of(home.path)
+
+    home.open()
+    owner = owner_of(home.path)
+    home.close()
+
+    assert (before, owner, owner_of(home.path)) == (None, str(os.getpid()), None)
+    home.open()
+    home.close()
+
+
+def test_a_store_that_a_stack_is_about_to_open_is_left_to_it(tmp_path: Path) -> None:
+    (tmp_path / "clickhouse").mkdir()
+    home = Home(tmp_path)
+    home.open()
+
+    with (
+        pytest.raises(
+            UnavailableError, match=rf"`avenue up` \(pid {os.getpid()}\) starts or ends on {tmp_path}; try again"
+        ),
+        store_of(Settings(home=tmp_path)),
+    ):
+        pass
+
+    home.close()
 
 
 def test_a_process_that_took_the_number_of_a_former_child_is_left_alone(tmp_path: Path) -> None:
