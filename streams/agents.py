@@ -186,7 +186,7 @@ class MetricsWorker:
             offset=record.offset,
             seconds=round(took_s, 3),
             cells=state.held,
-            ids=len(state.ids),
+            ids=state.ids_held,
         )
         return state
 
@@ -205,7 +205,7 @@ class MetricsWorker:
 
     def _check(self, state: SourceState) -> None:
         others = [other for other in self._states.values() if other is not state]
-        ids = len(state.ids) + sum(len(other.ids) for other in others)
+        ids = state.ids_held + sum(other.ids_held for other in others)
         if ids > self._settings.max_ids:
             raise ProtocolError(
                 f"{ids} ids to be remembered, more than AVENUE_WORKER__MAX_IDS: "
@@ -236,5 +236,5 @@ class MetricsWorker:
                 if lines:
                     WORKER_EVENTS.labels(outcome).inc(lines)
                     state.outcomes[outcome] = 0
-        WORKER_IDS.set(sum(len(state.ids) for state in self._states.values()))
+        WORKER_IDS.set(sum(state.ids_held for state in self._states.values()))
         WORKER_CELLS_OPEN.set(sum(state.held for state in self._states.values()))

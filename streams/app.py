@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,8 +47,7 @@ def run_worker(settings: Settings, ops_port: int, *, prefix: str = "") -> int:
     log.info("worker starts", epoch=epoch.number, partitions=epoch.partitions, ops_port=ops.port)
     _use_uvloop()
     try:
-        with tempfile.TemporaryDirectory(prefix="avenue-worker-") as datadir:
-            return asyncio.run(_Life(settings, epoch, health, prefix).run(datadir))
+        return asyncio.run(_Life(settings, epoch, health, prefix).run())
     finally:
         ops.stop()
 
@@ -76,7 +74,7 @@ class _Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._topology: Topology | None = None
 
-    async def run(self, datadir: str) -> int:
+    async def run(self) -> int:
         """Start everything, flush until the end, leave in order; return the exit code."""
         from streams.topology import make_topology
 
@@ -85,9 +83,7 @@ class _Life:
             loop.add_signal_handler(number, self._ending.set)
         with self._means() as means:
             worker = MetricsWorker(self._epoch, timing_of(self._epoch), self._settings.worker, means)
-            self._topology = topology = make_topology(
-                self._settings, worker.take, self._fail, datadir=datadir, prefix=self._prefix
-            )
+            self._topology = topology = make_topology(self._settings, worker.take, self._fail, prefix=self._prefix)
             self._follow_assignment(topology.app, worker)
             watch = self._watch(worker)
             await self._work(worker, topology.app)

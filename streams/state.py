@@ -5,27 +5,18 @@ it), and everything that is forgotten is forgotten by the watermark. So whoever 
 from far enough back, comes to the same cells, byte for byte, whatever is in the log.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import takewhile
 from typing import Literal, get_args
 
-from schemas.cells import RANK_BITS, CellRow, ProgressRow, SourceRow, duration_bin, register_of
+from schemas.cells import RANK_BITS, CellRow, ProgressRow, SourceRow
 from schemas.lines import CountedEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
+from streams.features import NO_BIN, NO_REGISTER
 
 NO_OFFSET = -1
 UNSUCCESSFUL = frozenset({"failed", "abandoned"})
-REGISTERS_REMEMBERED = 65_536
-"""Hashes whose register is kept at hand, about 150 bytes each: a person sends several events in a minute."""
-
-
-@lru_cache(maxsize=REGISTERS_REMEMBERED)
-def register(hash_hex: str) -> int:
-    """Return the packed register of a subject's or session's hash; 0, which is none, for an absent or odd one."""
-    try:
-        return register_of(hash_hex) if hash_hex else 0
-    except ValueError:
-        return 0
 
 
 @dataclass(slots=True, eq=False)
@@ -54,26 +45,22 @@ class Cell:
     subjects: dict[int, int] = field(default_factory=dict)
     sessions: dict[int, int] = field(default_factory=dict)
 
-    def add(self, event: CountedEvent) -> None:
-        """Take *event* in."""
+    def add(self, event: CountedEvent, subject: int, session: int, duration: int) -> None:
+        """Take *event* in, with the registers of its subject and session and the bin of its duration."""
         self.events += 1
         at = event.occurred_ms
         if at < self.first_ms:
             self.first_ms = at
         elif at > self.last_ms:
             self.last_ms = at
-        packed = register(event.subject)
-        if packed > self.subjects.get(packed >> RANK_BITS, 0):
-            self.subjects[packed >> RANK_BITS] = packed
-        packed = register(event.session_id)
-        if packed > self.sessions.get(packed >> RANK_BITS, 0):
-            self.sessions[packed >> RANK_BITS] = packed
-        duration_ms = event.duration_ms
-        if duration_ms is not None:
+        if subject > self.subjects.get(subject >> RANK_BITS, NO_REGISTER):
+            self.subjects[subject >> RANK_BITS] = subject
+        if session > self.sessions.get(session >> RANK_BITS, NO_REGISTER):
+            self.sessions[session >> RANK_BITS] = session
+        if duration != NO_BIN:
             self.duration_count += 1
-            self.duration_ms_sum += duration_ms
-            index = duration_bin(duration_ms)
-            self.bins[index] = self.bins.get(index, 0) + 1
+            self.duration_ms_sum += event.duration_ms or 0
+            self.bins[duration] = self.bins.get(duration, 0) + 1
         if event.outcome in UNSUCCESSFUL or event.amount_fen is not None or event.rating is not None:
             self._add_rarer(event)
 
@@ -169,8 +156,8 @@ class SourceState:
     ahead_ms: int = -1
     """Minutes that start after this are not open yet."""
     span_ms: int = 0
-    ids: dict[str, int] = field(default_factory=dict)
-    """Account and event id to the watermark of the latest sight, oldest first. The text itself: a 128-bit hash of it
+    ids: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By account: event id to the watermark of the latest sight, oldest first. The text itself: a 128-bit hash of it
     costs 0.6 µs an event and saves a quarter of the memory."""
     cells: dict[int, dict[CellKey, Cell]] = field(default_factory=dict)
     """By minute, then by the rest of the key."""
@@ -184,6 +171,11 @@ class SourceState:
 
     def __post_init__(self) -> None:
         self.span_ms = self.timing.span_ms
+
+    @property
+    def ids_held(self) -> int:
+        """How many ids are remembered."""
+        return sum(map(len, self.ids.values()))
 
     @property
     def held(self) -> int:
@@ -204,14 +196,20 @@ class SourceState:
         if minute_of(stamp_ms) != minute_of(mark):
             self._forget_ids()
 
+    def note(self, tally: Tally, counts: Mapping[Outcome, int]) -> None:
+        """Note what lines came to: *counts* more of *tally*'s account."""
+        for outcome, lines in counts.items():
+            tally.counts[outcome] += lines
+            self.outcomes[outcome] += lines
+
     def _forget_ids(self) -> None:
-        limit, old = self.watermark_ms - self.span_ms, []
-        for key, sight_ms in self.ids.items():
-            if sight_ms >= limit:
-                break
-            old.append(key)
-        for key in old:
-            del self.ids[key]
+        limit = self.watermark_ms - self.span_ms
+        for account, ids in list(self.ids.items()):
+            old = list(takewhile(lambda event_id: ids[event_id] < limit, ids))  # noqa: B023 - used up in this turn
+            for event_id in old:
+                del ids[event_id]
+            if not ids:
+                del self.ids[account]
 
     def source_row(self) -> SourceRow:
         """Return how far this source has come."""

@@ -4,8 +4,9 @@ Every line of a record gets exactly one outcome: counted, repeated, late, disord
 on what a record holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import msgspec
 
@@ -15,10 +16,17 @@ from schemas.codec import decode_counted_lines
 from schemas.foreign import position_reject, read_foreign, split_lines
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, RejectLine
 from schemas.timing import MINUTE_MS, minute_of
+from streams.features import duration_bins, registers_of
 from streams.state import Cell, Outcome, SourceState, Tally
 
 NOBODY = ""
 """The account of a line that cannot be read."""
+Featured = tuple[CountedEvent, int, int, int]
+"""An event, the registers of its subject and its session, the bin of its duration."""
+
+
+def _account_of(item: Featured) -> str:
+    return item[0].account_id
 
 
 def take_record(state: SourceState, record: LogRecord) -> tuple[RejectLine, ...]:
@@ -26,17 +34,10 @@ def take_record(state: SourceState, record: LogRecord) -> tuple[RejectLine, ...]
     events, rejects = read_record(record, state.epoch)
     offset = record.offset
     state.advance(offset, record.timestamp_ms)
-    outcomes, account, counts = state.outcomes, None, state.outcomes
-    for event in events:
-        if event.account_id != account:
-            account = event.account_id
-            counts = _touched_tally(state, account, offset).counts
-        outcome = _take_event(state, event, offset)
-        counts[outcome] += 1
-        outcomes[outcome] += 1
+    for account, run in groupby(_with_features(events), _account_of):
+        state.note(_touched_tally(state, account, offset), _take_run(state, account, run, offset))
     if rejects:
-        _touched_tally(state, NOBODY, offset).counts["rejected"] += len(rejects)
-        outcomes["rejected"] += len(rejects)
+        state.note(_touched_tally(state, NOBODY, offset), {"rejected": len(rejects)})
     return rejects
 
 
@@ -67,25 +68,44 @@ def is_ours(headers: Mapping[str, bytes]) -> bool:
     return HEADER_ACCOUNTS in headers and headers.get(HEADER_SCHEMA) == SCHEMA_VERSION
 
 
-def _take_event(state: SourceState, event: CountedEvent, offset: int) -> Outcome:
-    occurred_ms = event.occurred_ms
-    minute_ms = occurred_ms - occurred_ms % MINUTE_MS
-    if minute_ms > state.ahead_ms:
-        # Further ahead than the gateway lets in. Its id is not noted either: a rebuild might not come to see it.
-        return "disordered"
-    mark, ids = state.watermark_ms, state.ids
-    key = f"{event.account_id}\n{event.event_id}"
-    sight_ms = ids.pop(key, None)
-    ids[key] = mark
-    if sight_ms is not None and mark - sight_ms <= state.span_ms:
-        return "repeated"
-    if event.received_ms > minute_ms + MINUTE_MS + state.timing.grace_ms:
-        return "late"
-    if minute_ms < state.closed_ms:
-        return "disordered"
-    if minute_ms >= state.floor_ms:
-        _touched_cell(state, event, minute_ms, offset).add(event)
-    return "counted"
+def _take_run(state: SourceState, account: str, events: Iterable[Featured], offset: int) -> dict[Outcome, int]:
+    """Take *events*, all of *account*, in; return how many came to what. The one loop that runs per event."""
+    mark, span_ms, closed_ms, ahead_ms = state.watermark_ms, state.span_ms, state.closed_ms, state.ahead_ms
+    in_time_ms = MINUTE_MS + state.timing.grace_ms
+    ids = state.ids.setdefault(account, {})
+    counted = repeated = late = disordered = 0
+    for event, subject, session, duration in events:
+        occurred_ms = event.occurred_ms
+        minute_ms = occurred_ms - occurred_ms % MINUTE_MS
+        if minute_ms > ahead_ms:
+            # Further ahead than the gateway lets in. Its id is not noted either: a rebuild might not come to see it.
+            disordered += 1
+            continue
+        event_id = event.event_id
+        sight_ms = ids.pop(event_id, None)
+        ids[event_id] = mark
+        if sight_ms is not None and mark - sight_ms <= span_ms:
+            repeated += 1
+        elif event.received_ms > minute_ms + in_time_ms:
+            late += 1
+        elif minute_ms < closed_ms:
+            disordered += 1
+        else:
+            counted += 1
+            if minute_ms >= state.floor_ms:
+                _touched_cell(state, event, minute_ms, offset).add(event, subject, session, duration)
+    return {"counted": counted, "repeated": repeated, "late": late, "disordered": disordered}
+
+
+def _with_features(events: list[CountedEvent]) -> Iterator[Featured]:
+    """Yield *events* with what is worked out for a whole record at once, at a fifth of the cost of one by one."""
+    return zip(
+        events,
+        registers_of([event.subject for event in events]),
+        registers_of([event.session_id for event in events]),
+        duration_bins([event.duration_ms for event in events]),
+        strict=True,
+    )
 
 
 def _touched_cell(state: SourceState, event: CountedEvent, minute_ms: int, offset: int) -> Cell:

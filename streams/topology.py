@@ -44,6 +44,13 @@ class SendErrors(faust.Sensor):
         self._fail(exc)
 
 
+class App(faust.App):
+    """Faust's app without folders: there is no table to keep in them, and a killed worker would leave them behind."""
+
+    async def on_first_start(self) -> None:
+        """Make no folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
     """The Faust app and how rows leave it."""
@@ -63,12 +70,12 @@ class Topology:
         await sent
 
 
-def make_topology(settings: Settings, take: Take, fail: Fail, *, datadir: str, prefix: str = "") -> Topology:
+def make_topology(settings: Settings, take: Take, fail: Fail, *, prefix: str = "") -> Topology:
     """Return the app that hands every record of `pilot-events.v1` to *take*, one at a time, in order.
 
     What *take* or a send raises goes to *fail*. *prefix* stands before every topic and group.
     """
-    app = faust.App(prefix + Group.WORKER, datadir=datadir, **app_settings(settings))
+    app = App(prefix + Group.WORKER, **app_settings(settings))
     app.sensors.add(SendErrors(fail))
     raw: dict[str, Any] = {"key_serializer": "raw", "value_serializer": "raw", "key_type": bytes, "value_type": bytes}
     source = app.topic(prefix + Topic.EVENTS, **raw)
@@ -107,6 +114,7 @@ def app_settings(settings: Settings) -> dict[str, Any]:
         "broker": [f"kafka://{address}" for address in (kafka.bootstrap or EMBEDDED_BOOTSTRAP).split(",")],
         "broker_credentials": _credentials(kafka),
         "broker_client_id": "avenue-worker",
+        "consumer_group_instance_id": worker.instance_id,
         "broker_session_timeout": worker.session_timeout_s,
         "broker_heartbeat_interval": worker.heartbeat_s,
         "broker_rebalance_timeout": max(30.0, worker.session_timeout_s),

@@ -15,6 +15,7 @@ from runtime.health import Health
 from runtime.kafka import KafkaError, TopicPartition, make_admin, make_consumer
 from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG, WORKER_PROGRESS_AGE
+from runtime.progress import ProgressAge
 from runtime.settings import KafkaSettings
 from schemas.registry import Epoch
 from schemas.topics import Topic
@@ -25,20 +26,6 @@ EVERY_S = 2.0
 ANSWER_MS = 5000
 UNREADY_SHARE = 0.25
 """Of the time after which the worker ends: from there on it says that it is stuck."""
-
-
-class ProgressAge:
-    """How long records have waited without one being taken in. The clock is the caller's."""
-
-    def __init__(self) -> None:
-        self._moved = -1
-        self._since: float | None = None
-
-    def read(self, now: float, *, moved: int, waiting: int) -> float:
-        """Return the seconds since *moved* last changed while records were *waiting*; 0 where none waits."""
-        if moved != self._moved or not waiting or self._since is None:
-            self._moved, self._since = moved, now
-        return now - self._since
 
 
 @dataclass(frozen=True, slots=True)
