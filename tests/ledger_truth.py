@@ -260,17 +260,22 @@ def _assert_rejects(stack: Stack, truth: Truth) -> None:
 
 
 def _assert_cells(stack: Stack, truth: Truth, stored: list[Stored]) -> None:
+    differing = differing_cells(stack, truth, stored)
+    assert not differing, f"{len(differing)} cells differ (must, shown): {list(differing.items())[:5]}"
+
+
+def differing_cells(stack: Stack, truth: Truth, stored: list[Stored]) -> dict[Cell, tuple[Any, Any]]:
+    """Return the cells that are not what the ledgers say: what they must be, and what is shown."""
     settled, shown = _between_settlements(stack)
     received = {item.event_id: item.received_ms for item in stored if item.account_id == BATCH_ACCOUNT}
-    events = [(told, received[name]) for name, told in truth.events.items()]
+    events = [(told, received[name]) for name, told in truth.events.items() if name in received]
     events += [(item.told, item.received_ms) for item in stored if item.account_id != BATCH_ACCOUNT]
     must = cells_of(told for told, at_ms in events if told.cell.block in settled or not told.is_late(at_ms))
-    differing = {
+    return {
         cell: (must.get(cell), shown.get(cell))
         for cell in must.keys() | shown.keys()
         if must.get(cell) != shown.get(cell)
     }
-    assert not differing, f"{len(differing)} cells differ (must, shown): {list(differing.items())[:5]}"
 
 
 def _between_settlements(stack: Stack) -> tuple[set[tuple[str, int]], dict[Cell, tuple[int, ...]]]:

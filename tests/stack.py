@@ -28,6 +28,8 @@ from avenue.store_access import Server
 
 ROOT = Path(__file__).parents[1]
 AVENUE = [sys.executable, "-P", "-m", "avenue"]
+# The same, with places to be held at.
+HELD_AVENUE = [sys.executable, "-P", str(ROOT / "tests" / "held.py")]
 # Many times what a quiet machine needs: tests share theirs.
 START_S = 150.0
 STOP_S = 100.0
@@ -35,6 +37,7 @@ COMMAND_S = 120.0
 GONE_S = 15.0
 # The contract says 5 s, of a machine that does nothing else.
 KEY_S = 30.0
+HOLD = "AVENUE_TEST_HOLD"
 POLL_S = 0.05
 HEAP_MB = "384"
 LOG_LINES = 12
@@ -50,7 +53,7 @@ class Stack:
     """`avenue up` on a folder of its own, with the demo's registry and ports that no other stack has.
 
     It keeps its ports over restarts, so that who pushes to it comes back to the same address. *environ* is added to
-    the environment of the stack and of every command.
+    the environment of the stack and of every command; with AVENUE_TEST_HOLD in it, `hold_at` works.
     """
 
     def __init__(self, folder: Path, **environ: str) -> None:
@@ -71,17 +74,26 @@ class Stack:
     def start(self, timeout_s: float = START_S) -> float:
         """Start it, again on the same home where it was killed; return the seconds until it said `ready`."""
         began = time.monotonic()
+        self.begin()
+        self.wait_ready(timeout_s)
+        return time.monotonic() - began
+
+    def begin(self) -> None:
+        """Start it, and wait for nothing."""
         number = next(self._starts)
         self._out = self._folder / f"up-{number}.out"
-        command = [*AVENUE, "up", "--home", str(self.home), "--registry", str(self.registry), *self._ports]
+        avenue = HELD_AVENUE if HOLD in self._environ else AVENUE
+        command = [*avenue, "up", "--home", str(self.home), "--registry", str(self.registry), *self._ports]
         with self._out.open("wb") as out, (self._folder / f"up-{number}.err").open("wb") as errors:
             self._process = subprocess.Popen(command, stdout=out, stderr=errors, env=self.environ, cwd=self._folder)
+
+    def wait_ready(self, timeout_s: float = START_S) -> None:
+        """Wait until it has said `ready`."""
         until(lambda: self._said_ready() or self._code() is not None, timeout_s, "no `ready`")
         assert self._said_ready(), f"`avenue up` ended with exit code {self._code()}\n{self.last_lines()}"
         self._run = read_run_file(self.home)
         assert self._run is not None, "it said ready and left no run file"
         self._seen |= set(self.children().values())
-        return time.monotonic() - began
 
     def _said_ready(self) -> bool:
         return self._out.read_text().startswith("ready ")
@@ -138,6 +150,26 @@ class Stack:
         else:
             os.kill(self.children()[name], signal.SIGKILL)
         return time.monotonic()
+
+    def want(self, place: str) -> None:
+        """Let the next process that comes by *place* (of `tests/held.py`) stand still there."""
+        folder = Path(self._environ[HOLD])
+        folder.mkdir(exist_ok=True)
+        (folder / f"{place}.wanted").touch()
+
+    def held_at(self, place: str, timeout_s: float) -> int:
+        """Wait until a process stands still at *place*; return its pid."""
+        held = Path(self._environ[HOLD]) / f"{place}.held"
+        until(held.exists, timeout_s, f"nothing came by {place}")
+        return int(held.read_text())
+
+    def let_go(self, place: str) -> None:
+        """Let whoever stands still at *place* go on."""
+        (Path(self._environ[HOLD]) / f"{place}.held").unlink(missing_ok=True)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send *number* to child *name*, or to `up`."""
+        os.kill(self.pid if name == "up" else self.children()[name], number)
 
     def assert_gone(self) -> None:
         """Fail where a process of this stack is left."""
@@ -241,11 +273,11 @@ def stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def make_stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
-    """Return `make(**environ) -> Stack`, started; they are stopped after the test."""
+    """Return `make(**environ) -> Stack`, started unless told otherwise; they are stopped after the test."""
     made: list[Iterator[Stack]] = []
 
-    def make(**environ: str) -> Stack:
-        made.append(living(Stack(tmp_path_factory.mktemp("own-stack"), **environ)))
+    def make(*, started: bool = True, **environ: str) -> Stack:
+        made.append(living(Stack(tmp_path_factory.mktemp("own-stack"), **environ), started=started))
         return next(made[-1])
 
     yield make
@@ -253,11 +285,12 @@ def make_stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory)
         next(one, None)
 
 
-def living(made: Stack) -> Iterator[Stack]:
-    """Yield *made*, started; then stop it, and fail where it does not end well."""
+def living(made: Stack, *, started: bool = True) -> Iterator[Stack]:
+    """Yield *made*, *started*; then stop it, and fail where it does not end well."""
     _LIVING.append(made)
     try:
-        made.start()
+        if started:
+            made.start()
         yield made
         made.stop()
     finally:
@@ -278,4 +311,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests measured."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
+            if name.startswith("fault"):
+                continue  # in a table of their own: `tests/fault_table.py`
             terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {name} {value}")

@@ -154,8 +154,13 @@ class EmbeddedStack:
         worker_url = _address("127.0.0.1", worker_port)
         environ = _environ(settings)
         self._say("starting the worker and the server")
-        own_ops = {"AVENUE_HTTP__OPS_PORT": str(worker_port), "AVENUE_HTTP__OPS_HOST": "127.0.0.1"}
-        self._add(self._role(WORKER, environ | own_ops, worker_url))
+        own = {
+            "AVENUE_HTTP__OPS_PORT": str(worker_port),
+            "AVENUE_HTTP__OPS_HOST": "127.0.0.1",
+            # The only worker: started again after a crash, it has its partitions back at once.
+            "AVENUE_WORKER__INSTANCE_ID": self._asked.worker.instance_id or "embedded",
+        }
+        self._add(self._role(WORKER, environ | own, worker_url))
         self._add(self._role(SERVER, environ, _address(settings.http.ops_host, settings.http.ops_port)))
         return worker_url
 

@@ -3,7 +3,8 @@
 import random
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
 from tests.counting_world import make_event
 from tests.worker_world import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms, wait_for
+
+# Far above what a start takes, also beside other tests; the broker allows half an hour.
+SESSION_S = 45
 
 pytestmark = [pytest.mark.kafka, pytest.mark.fault]
 
@@ -90,6 +94,54 @@ def test_a_worker_that_freezes_and_wakes_writes_nothing_wrong(road: WorkerRoad) 
     traffic.stop()
     wait_for(road.caught_up, "the log is read to its end")
 
+    assert differences(road) == []
+
+
+def test_one_worker_then_three_then_one_again_while_events_flow_and_one_freezes_meanwhile(road: WorkerRoad) -> None:
+    traffic = Traffic(road)
+    traffic.start()
+    first = road.start()
+    wait_for(lambda: told(road) > 20, "the first worker takes records in")
+    # The others' joining is what the first one sleeps through.
+    first.send_signal(signal.SIGSTOP)
+    others = [road.start(), road.start()]
+    before = told(road)
+    wait_for(lambda: told(road) > before + 50, "the others go on without it")
+
+    first.send_signal(signal.SIGCONT)
+    before = told(road)
+    wait_for(lambda: told(road) > before + 50, "three go on")
+    for other in others:
+        other.send_signal(signal.SIGTERM)
+    assert [other.wait(PATIENCE_S) for other in others] == [0, 0]
+    before = told(road)
+    wait_for(lambda: told(road) > before + 50, "one goes on")
+    traffic.stop()
+    wait_for(road.caught_up, "the log is read to its end")
+
+    assert differences(road) == []
+
+
+def test_a_killed_worker_that_keeps_its_name_has_its_partitions_back_without_waiting_for_the_session(
+    road: WorkerRoad, record_property: Callable[[str, object], None]
+) -> None:
+    traffic = Traffic(road)
+    traffic.start()
+    names = {"AVENUE_WORKER__INSTANCE_ID": "w-1", "AVENUE_WORKER__SESSION_TIMEOUT_S": str(SESSION_S)}
+    killed = road.start(**names)
+    wait_for(lambda: told(road) > 20, "the first worker takes records in")
+    killed.kill()
+    killed.wait(10)
+
+    began, before = time.monotonic(), told(road)
+    road.start(**names)
+    wait_for(lambda: told(road) > before + 5, "its successor goes on")
+    took_s = time.monotonic() - began
+    traffic.stop()
+    wait_for(road.caught_up, "the log is read to its end")
+
+    record_property("a worker with a name killed, seconds until it counts again", round(took_s, 1))
+    assert took_s < SESSION_S
     assert differences(road) == []
 
 

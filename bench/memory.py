@@ -1,0 +1,69 @@
+"""Resident memory of each role over a long run on the embedded stack.
+
+    python bench/memory.py [--events 2000000]
+
+Events are pushed as they happen, in batches of 500, as fast as they are taken. Memory is read after each twentieth of
+them, when all of those are stored and counted. It grows until what is remembered on purpose is full (ids of a day at
+the gateway, up to its setting; ids and cells of the last minutes at the worker; caches of the store) and is flat then.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.layouts import Road, embedded
+from bench.pushes import bodies, events, push
+
+RESULTS = Path(__file__).parent / "results"
+STEPS = 20
+BATCH = 500
+MIB = 1024
+
+
+def main() -> int:
+    """Push, measure, print, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
+        road = embedded(Path(folder) / "home")
+        try:
+            steps = _run(road, asked.events // STEPS)
+        finally:
+            road.stop()
+    RESULTS.mkdir(exist_ok=True)
+    found = {"what": "resident MiB by role after so many events, embedded", "batch": BATCH, "steps": steps}
+    (RESULTS / "memory.json").write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def _run(road: Road, count: int) -> list[dict[str, float]]:
+    key, began = road.pushing_key(), time.monotonic()
+    steps = [{"events": 0.0, "minutes": 0.0, **_resident_mib(road)}]
+    print("".join(f"{name:>12}" for name in steps[0]))
+    for step in range(1, STEPS + 1):
+        stored, counted = road.stored(), road.counted()
+        push(road.url, key, bodies(events(f"m{step}-{time.time_ns():x}", count), BATCH))
+        road.wait_for(stored + count, counted + count)
+        minutes = round((time.monotonic() - began) / 60, 1)
+        steps.append({"events": float(step * count), "minutes": minutes, **_resident_mib(road)})
+        print("".join(f"{value:>12,.0f}" for value in steps[-1].values()), flush=True)
+    return steps
+
+
+def _resident_mib(road: Road) -> dict[str, float]:
+    return {role: _vm_rss_kib(pid) / MIB for role, pid in road.pids.items()}
+
+
+def _vm_rss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"process {pid} has ended")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

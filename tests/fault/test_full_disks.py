@@ -1,0 +1,103 @@
+"""Full disks: a small file system of its own under the broker or the store, filled and emptied under load.
+
+Needs the right to mount (root on Linux); elsewhere the tests are skipped and say so.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.fault_table import FaultLog
+from tests.stack import MakeStack, Stack, until
+from tests.under_load import (
+    EVENTS,
+    NUMBERS_S,
+    PATIENT_PARENT,
+    Load,
+    Reader,
+    load_on,
+    long_form,
+    now_ms,
+    wait_for_new_numbers,
+)
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.fault,
+    pytest.mark.timeout(3600),
+    pytest.mark.xdist_group("disks"),
+    long_form,
+]
+
+EVENTS_BETWEEN = max(400, EVENTS // 20)
+FULL_FOR_S = 15.0
+BLOCK = 1_048_576
+SmallDisk = Callable[[Path, int], Path]
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk]:
+    """Return `mount(folder, mb)`: a file system in memory of that size at *folder*; gone after the test."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, mb: int) -> Path:
+        folder.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={mb}m,mode=0700", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("no right to mount a small file system here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Fill the file system of *folder* to the last byte; return the file to remove."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        size = BLOCK
+        while size:
+            try:
+                file.write(b"\0" * size)
+            except OSError:
+                size //= 2
+    return ballast
+
+
+@pytest.mark.parametrize(("name", "mb"), [("clickhouse", 512), ("kafka", 256)])
+def test_a_full_disk_is_waited_out_and_nothing_is_lost(
+    small_disk: SmallDisk, make_stack: MakeStack, faults: FaultLog, tmp_path: Path, name: str, mb: int
+) -> None:
+    stack = make_stack(started=False, **PATIENT_PARENT)
+    disk = small_disk(stack.home / name, mb)
+    stack.start()
+    with Reader(stack) as reader, Load(load_on(stack, tmp_path / "sent.ndjson")) as load:
+        load.wait_for(EVENTS_BETWEEN)
+        ballast = fill(disk)
+        full_at = time.monotonic()
+        if name == "clickhouse":
+            load.wait_for(EVENTS_BETWEEN)  # pushes are taken: the log has room
+            until(lambda: "sink" in unready(stack), NUMBERS_S, "the sink does not say that the store takes nothing")
+        until(lambda: time.monotonic() - full_at > FULL_FOR_S, NUMBERS_S, "time does not pass")
+        ballast.unlink()
+        freed_at, freed_ms = time.monotonic(), now_ms()
+        wait_for_new_numbers(stack, freed_ms)
+        faults.note(f"disk of {name} full", time.monotonic() - freed_at)
+        load.wait_for(EVENTS_BETWEEN)
+
+    faults.settle(stack, load, reader)
+
+
+def unready(stack: Stack) -> set[str]:
+    """Return the dependencies of the server that are not well."""
+    try:
+        state = httpx.get(f"{stack.ops_url}/health/ready", trust_env=False).json()
+    except httpx.TransportError:
+        return set()
+    return {name for name, part in state["dependencies"].items() if not part["ok"]}
