@@ -56,7 +56,9 @@ def create_missing_topics(settings: Settings, topics: Collection[Topic] = ALL_TO
                 "num_partitions": kafka.partitions if spec.scales else 1,
                 "replication_factor": kafka.replication,
                 "configs": {
-                    **spec.broker_config(max_message_bytes=kafka.max_message_bytes),
+                    **spec.broker_config(
+                        max_message_bytes=kafka.max_message_bytes, slack_ms=settings.worker.slack_s * 1000
+                    ),
                     "min.insync.replicas": str(kafka.min_insync),
                 },
             },

@@ -10,6 +10,7 @@ from kafka.net import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from runtime.errors import UnavailableError
+from runtime.lasting_producer import LastingProducer
 from runtime.settings import KafkaSettings
 
 __all__ = [
@@ -57,11 +58,15 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     return config
 
 
-def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> KafkaProducer:
+def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> LastingProducer:
     """Return a producer that acknowledges on all in-sync replicas and repeats nothing within its session.
 
     Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers.
     """
+    return LastingProducer(lambda: _new_producer(settings, client_id, linger_ms))
+
+
+def _new_producer(settings: KafkaSettings, client_id: str, linger_ms: int) -> KafkaProducer:
     with _made_whole(settings) as made:
         return KafkaProducer(
             **_common(settings, client_id),

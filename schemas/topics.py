@@ -1,6 +1,6 @@
 """The topics: names, keys, partitions, retention. The only place with topic strings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -37,11 +37,15 @@ class TopicSpec:
     """True: as many partitions as settings say; False: one."""
     compacted: bool = False
     retention_s: int | None = 7 * DAY_S
-    config: dict[str, str] = field(default_factory=dict)
+    watermark: bool = False
+    """True: its highest timestamp closes minutes, so the broker refuses one further ahead of its clock than the slack.
+    """
 
-    def broker_config(self, *, max_message_bytes: int) -> dict[str, str]:
-        """Return the broker's settings of this topic."""
-        config = {"max.message.bytes": str(max_message_bytes), **self.config}
+    def broker_config(self, *, max_message_bytes: int, slack_ms: int) -> dict[str, str]:
+        """Return the broker's settings of this topic; *slack_ms* is the disorder that its readers bear."""
+        config = {"max.message.bytes": str(max_message_bytes)}
+        if self.watermark:
+            config["message.timestamp.after.max.ms"] = str(slack_ms)
         if self.compacted:
             # The lag bounds how long a destroyed key or an old state can still be read.
             config |= {
@@ -63,6 +67,7 @@ SPECS: dict[Topic, TopicSpec] = {
             key="none; partition = murmur2(product id) mod n, set by the gateway",
             ordering="events of one product",
             scales=True,
+            watermark=True,
         ),
         TopicSpec(Topic.REJECTS, key="none", ordering="none", scales=False, retention_s=30 * DAY_S),
         TopicSpec(Topic.DELIVERIES, key="none", ordering="none", scales=False),
