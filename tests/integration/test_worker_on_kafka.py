@@ -110,3 +110,17 @@ def test_rows_stand_in_the_partition_of_their_source(road: WorkerRoad) -> None:
         for sort in ("cells", "progress", "source")
         for partition in range(PARTITIONS)
     }
+
+
+def test_killed_it_leaves_no_file_behind(road: WorkerRoad, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    publish_traffic(road, 5)
+    worker = road.start(TMPDIR=str(scratch))
+    wait_for(road.caught_up, "the worker reads the log to its end")
+
+    worker.kill()
+    worker.wait(DRAIN_S)
+
+    assert list(scratch.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"scratch", "worker-0.log"}
