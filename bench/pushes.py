@@ -15,6 +15,8 @@ import httpx
 ACCOUNT = "bench"
 PRODUCTS = 40
 PEOPLE = 5_000
+OPEN_VISITS = 300
+NEW_VISIT_SHARE = 0.25
 _SHARES = {"use.completed": 5, "interaction": 3, "exposure": 2, "order.paid": 1}
 
 
@@ -42,16 +44,43 @@ def _registry_lines(starts: str, ends: str) -> Iterator[str]:
             yield f"from = {starts}\nuntil = {ends}"
 
 
+class Visits:
+    """Who is on the avenue: some hundred visits at once, each at one place; every fourth event opens a new one.
+
+    So subjects and sessions come again as they do from people, and each session is one person's at one product.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._open = [self._begin() for _ in range(OPEN_VISITS)]
+
+    def next(self) -> tuple[int, str, str, str]:
+        """Return product number, arm, subject and session of the next event."""
+        place = self._chance.randrange(OPEN_VISITS)
+        if self._chance.random() < NEW_VISIT_SHARE:
+            self._open[place] = self._begin()
+        return self._open[place]
+
+    def _begin(self) -> tuple[int, str, str, str]:
+        chance = self._chance
+        return (
+            chance.randrange(PRODUCTS),
+            chance.choice(("baseline", "pilot")),
+            f"visitor-{chance.randrange(PEOPLE):032x}",
+            f"session-{chance.getrandbits(64):016x}",
+        )
+
+
 def events(run: str, count: int, *, age_s: float = 0.0) -> list[bytes]:
     """Return *count* events of about 380 bytes, of the last second or *age_s* before; *run* makes their ids unique."""
-    chance = random.Random(1)
-    kinds, weights = list(_SHARES), list(_SHARES.values())
-    newest = time.time() - age_s - 1
-    return [_event(f"{run}-{number:08d}", chance, chance.choices(kinds, weights)[0], newest) for number in range(count)]
+    chance = random.Random(f"visits of {run}")
+    visits, newest = Visits(chance), time.time() - age_s - 1
+    return [_event(f"{run}-{number:08d}", chance, visits, newest) for number in range(count)]
 
 
-def _event(event_id: str, chance: random.Random, kind: str, newest_s: float) -> bytes:
-    number, arm = chance.randrange(PRODUCTS), chance.choice(("baseline", "pilot"))
+def _event(event_id: str, chance: random.Random, visits: Visits, newest_s: float) -> bytes:
+    number, arm, subject, session = visits.next()
+    kind = chance.choices(list(_SHARES), list(_SHARES.values()))[0]
     at = datetime.fromtimestamp(newest_s - chance.random() * 20, UTC)
     event: dict[str, object] = {
         "event_id": event_id,
@@ -59,15 +88,15 @@ def _event(event_id: str, chance: random.Random, kind: str, newest_s: float) -> 
         "occurred_at": at.isoformat(timespec="milliseconds"),
         "product_id": f"product-{number:02d}",
         "placement_id": f"p-{number:02d}-{arm}",
-        "subject": f"visitor-{chance.randrange(PEOPLE):032x}",
-        "session_id": f"session-{chance.randrange(4 * PEOPLE):016x}",
+        "subject": subject,
+        "session_id": session,
         "attributes": {
-            "scene": "café",
-            "firmware": "1.4.2",
-            "assisted": False,
-            "temp": 21.5,
+            "scene": chance.choice(("café", "gym", "street", "queue")),
+            "firmware": chance.choice(("1.4.2", "1.5.0")),
+            "assisted": chance.random() < 0.2,
+            "temp": round(chance.uniform(15, 30), 1),
             "city": "Shanghai",
-            "group": "g-17",
+            "group": f"g-{chance.randrange(40)}",
         },
     }
     if kind == "use.completed":

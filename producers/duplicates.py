@@ -1,13 +1,14 @@
 """The duplicate window: which event ids each account has had accepted, for a day, in bounded memory."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from runtime.metrics import GATEWAY_DUPLICATE_WINDOW
 
-AccountEvent = tuple[str, str]
-"""Account id and event id: the identity of an event."""
 Ids = dict[str, set[str]]
+Pending = dict[str, asyncio.Future[bool]]
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class DuplicateWindow:
@@ -26,36 +27,41 @@ class DuplicateWindow:
         self._newer_count = 0
         self._older_count = 0
         self._began_ms = 0
-        self._pending: dict[AccountEvent, asyncio.Future[bool]] = {}
+        self._pending: dict[str, Pending] = {}
 
     def holds(self, account_id: str, event_id: str) -> bool:
         """Tell whether the broker has acknowledged this id within the window."""
-        newer = self._newer.get(account_id)
-        if newer is not None and event_id in newer:
-            return True
-        older = self._older.get(account_id)
-        return older is not None and event_id in older
+        return event_id in self._newer.get(account_id, _NOTHING) or event_id in self._older.get(account_id, _NOTHING)
 
     def pending(self, account_id: str, event_id: str) -> asyncio.Future[bool] | None:
         """Return what the id's publish will come to (True: acknowledged), or None where it is not on its way."""
-        return self._pending.get((account_id, event_id)) if self._pending else None
+        return self._pending[account_id].get(event_id) if account_id in self._pending else None
 
-    def claim(self, identity: AccountEvent, published: asyncio.Future[bool]) -> None:
-        """Note that the event is on its way."""
-        self._pending[identity] = published
+    def met_before(self, account_id: str, event_ids: set[str]) -> set[str]:
+        """Return those of *event_ids* that are held or pending: `holds` and `pending` for many at once."""
+        met = event_ids & self._newer.get(account_id, _NOTHING)
+        met |= event_ids & self._older.get(account_id, _NOTHING)
+        if account_id in self._pending:
+            met |= event_ids & self._pending[account_id].keys()
+        return met
 
-    def settle(self, identities: Iterable[AccountEvent], *, acknowledged: bool, now_ms: int) -> None:
+    def claim(self, account_id: str, event_ids: Collection[str], published: asyncio.Future[bool]) -> None:
+        """Note that the events are on their way."""
+        self._pending.setdefault(account_id, {}).update(dict.fromkeys(event_ids, published))
+
+    def settle(self, account_id: str, event_ids: Collection[str], *, acknowledged: bool, now_ms: int) -> None:
         """Note what became of claimed events; those acknowledged are remembered from now on."""
         self._rotate(now_ms)
-        for identity in identities:
-            self._pending.pop(identity, None)
-            if acknowledged:
-                account_id, event_id = identity
-                ids = self._newer.get(account_id)
-                if ids is None:
-                    ids = self._newer[account_id] = set()
-                ids.add(event_id)
-                self._newer_count += 1
+        if (pending := self._pending.get(account_id)) is not None:
+            for event_id in event_ids:
+                pending.pop(event_id, None)
+            if not pending:
+                del self._pending[account_id]
+        if acknowledged:
+            ids = self._newer.setdefault(account_id, set())
+            before = len(ids)
+            ids.update(event_ids)
+            self._newer_count += len(ids) - before
         GATEWAY_DUPLICATE_WINDOW.set(self._newer_count + self._older_count)
 
     def _rotate(self, now_ms: int) -> None:

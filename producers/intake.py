@@ -7,8 +7,8 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,8 @@ from producers.duplicates import DuplicateWindow
 from producers.kept import keep_event, keep_unreadable, payload_text
 from producers.personal import find_personal_attribute, is_personal_id, may_be_personal
 from producers.placing import Place, TimeWindow, place
+from producers.recent import Pseudonymiser, RecentPseudonyms
+from producers.spots import Spots
 from registry.directory import Directory
 from schemas.event import CONSENT_KINDS, EVENT_ID_PATTERN, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.fast import FastEvent
@@ -33,18 +35,6 @@ _EVENT_ID = re.compile(EVENT_ID_PATTERN)
 _CONSENT_HOLDS_DESPITE = frozenset(
     {RejectReason.UNKNOWN_PRODUCT, RejectReason.UNKNOWN_PLACEMENT, RejectReason.OUTSIDE_TRIAL}
 )
-
-
-class Pseudonymiser(Protocol):
-    """Two-step keyed hashes of subjects and sessions, 32 hex digits each."""
-
-    def first_step(self, account_id: str, subject: str) -> str:
-        """Return the hash with the account's key. Raises `UnavailableError` where the key is not here yet."""
-        ...
-
-    def second_step(self, trial_id: str, first_step: str) -> str:
-        """Return the hash of *first_step* with the trial's key. Raises `UnavailableError` likewise."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +74,23 @@ class Rejected:
 Judgement = Accepted | Duplicate | Waiting | Rejected
 
 
+class Memory:
+    """What one request's judgement leaves to the next, so that it need not be found again; never an outcome."""
+
+    def __init__(self) -> None:
+        self.recent = RecentPseudonyms()
+        self._spots: dict[str, Spots] = {}
+        self._directory: Directory | None = None
+
+    def spots(self, directory: Directory, account: Account, partitions: int) -> Spots:
+        """Return where the account's events belong by *directory*; what was remembered of another one is forgotten."""
+        if self._directory is not directory:
+            self._directory, self._spots = directory, {}
+        if account.id not in self._spots:
+            self._spots[account.id] = Spots(directory, account, partitions)
+        return self._spots[account.id]
+
+
 @dataclass(frozen=True, slots=True)
 class IntakeParts:
     """What the intake stands on."""
@@ -93,6 +100,7 @@ class IntakeParts:
     duplicates: DuplicateWindow
     consent: ConsentLedger
     pseudonyms: Pseudonymiser
+    memory: Memory = field(default_factory=Memory)
 
 
 class Intake:
@@ -104,19 +112,21 @@ class Intake:
     def __init__(
         self, parts: IntakeParts, account: Account, flow: str, *, delivery_id: str, window: TimeWindow
     ) -> None:
+        self.parts = parts
+        self.account = account
+        self.window = window
+        self.delivery_id = delivery_id
+        self.taken: set[str] = set()
+        """The ids that this request has brought already."""
         self._directory = parts.directory
         self._partitions = parts.partitions
         self._duplicates = parts.duplicates
         self._consent = parts.consent
         self._pseudonyms = parts.pseudonyms
-        self._account = account
         self._account_id = account.id
         self._platform = account.platform
         self._flow = flow
-        self._delivery_id = delivery_id
-        self._window = window
         self._products = parts.directory.products_of(account.id)
-        self._taken: set[str] = set()
         self._consent_changes: dict[str, list[ConsentChange]] = {}
 
     @property
@@ -159,7 +169,7 @@ class Intake:
         candidates = next(
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
-        located = place(decoded.event, decoded.occurred_ms, self._directory, self._window, candidates)
+        located = place(decoded.event, decoded.occurred_ms, self._directory, self.window, candidates)
         outcome = self._judge(decoded, _Facts(0, suspect=True), located)
         if isinstance(outcome, Fault):
             return self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
@@ -171,13 +181,13 @@ class Intake:
         return self._reject(fault, index, body, {"message": self._hash_payload(message.payload)})
 
     def _known(self, event_id: str) -> Duplicate | Waiting | None:
-        if event_id in self._taken or self._duplicates.holds(self._account_id, event_id):
+        if event_id in self.taken or self._duplicates.holds(self._account_id, event_id):
             return Duplicate(event_id)
         twin = self._duplicates.pending(self._account_id, event_id)
         return Waiting(event_id, twin) if twin is not None else None
 
     def _locate(self, decoded: Decoded) -> Place | Fault:
-        located = place(decoded.event, decoded.occurred_ms, self._directory, self._window)
+        located = place(decoded.event, decoded.occurred_ms, self._directory, self.window)
         if (
             isinstance(located, Fault)
             and located.reason is RejectReason.INVALID_VALUE
@@ -202,7 +212,7 @@ class Intake:
         if fault is not None:
             return fault
         self._note_consent(event.kind, first, decoded.occurred_ms)
-        self._taken.add(event.event_id)
+        self.taken.add(event.event_id)
         return Accepted(
             event.event_id, partition_of(located.product_id, self._partitions), self._line(decoded, located, first)
         )
@@ -244,8 +254,8 @@ class Intake:
                 trial_id=located.trial_id,
                 kind=event.kind,
                 occurred_ms=decoded.occurred_ms,
-                received_ms=self._window.now_ms,
-                delivery_id=self._delivery_id,
+                received_ms=self.window.now_ms,
+                delivery_id=self.delivery_id,
                 attributes=event.attributes or {},
                 placement_id=located.placement_id,
                 arm=located.arm,
@@ -288,8 +298,8 @@ class Intake:
             message=fault.message,
             event_id=event_id,
             payload=payload_text(kept),
-            received_ms=self._window.now_ms,
-            delivery_id=self._delivery_id,
+            received_ms=self.window.now_ms,
+            delivery_id=self.delivery_id,
             index=index,
         )
         return Rejected(replace(fault, event_id=event_id), line)

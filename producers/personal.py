@@ -73,6 +73,21 @@ def may_be_personal(raw: bytes | memoryview) -> bool:
     return _RAW_HINT.search(raw) is not None
 
 
+_DIGITS_AS_ZERO = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))
+_ELEVEN_DIGITS = b"0" * 11
+
+
+def may_be_personal_in(encoded: bytes) -> bool:
+    """Tell whether attributes, *encoded* by msgspec (those of many events in one text), could hold personal data.
+
+    The encoder writes characters as they are and numbers in full below 10^16, so that only NFKC is left to apply.
+    A hundredth of the cost of `find_personal_attribute` on each; where it says no, that finds nothing.
+    """
+    if not encoded.isascii():
+        encoded = unicodedata.normalize("NFKC", encoded.decode()).encode()
+    return b"@" in encoded or _ELEVEN_DIGITS in encoded.translate(_DIGITS_AS_ZERO)
+
+
 def find_personal(text: str) -> str | None:
     """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None."""
     if not text.isascii():

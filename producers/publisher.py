@@ -5,12 +5,12 @@ Everything here runs on one event loop but for the producer's own thread, which 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from producers.duplicates import AccountEvent
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer
 from runtime.logging import get_logger
@@ -21,45 +21,70 @@ from schemas.topics import Topic
 
 log = get_logger(__name__)
 
-Finished = Callable[[list[AccountEvent], bool], None]
-"""Told the events of each record and whether the broker acknowledged it."""
+Finished = Callable[[str, Sequence[str], bool], None]
+"""Told, for each account in a record, its ids there and whether the broker acknowledged them."""
 
 # What a record weighs beyond its lines: position placeholders and Kafka's own framing.
 _LINE_OVERHEAD_BYTES = 24
 
 
-class Line(NamedTuple):
-    """One line to publish: whose it is, when it was received (Unix ms), and its ids where it is an event."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of one account and one time of receipt (Unix ms) to publish, with their ids where they are events.
+
+    *ids* has one id a line; a single line may have several.
+    """
 
     account_id: str
     received_ms: int
-    value: bytes
-    ids: tuple[str, ...] = ()
+    values: Sequence[bytes]
+    ids: Sequence[str] = ()
+
+    def cut(self, count: int) -> tuple["Lines", "Lines"]:
+        """Return the first *count* lines and the rest."""
+        if count >= len(self.values):
+            return self, Lines(self.account_id, self.received_ms, ())
+        return (
+            Lines(self.account_id, self.received_ms, self.values[:count], self.ids[:count]),
+            Lines(self.account_id, self.received_ms, self.values[count:], self.ids[count:]),
+        )
 
 
 class OpenRecord:
     """A record being filled; `acknowledged` resolves to True when the broker has it, False when it may not."""
 
-    __slots__ = ("accounts", "acknowledged", "events", "lines", "newest_ms", "partition", "size", "topic")
+    __slots__ = ("accounts", "acknowledged", "ids", "lines", "newest_ms", "partition", "size", "topic")
 
     def __init__(self, topic: Topic, partition: int, loop: asyncio.AbstractEventLoop) -> None:
         self.topic = topic
         self.partition = partition
         self.lines: list[bytes] = []
         self.accounts: dict[str, int] = {}
-        self.events: list[AccountEvent] = []
+        self.ids: dict[str, list[str]] = {}
         self.size = 0
         self.newest_ms = 0
         self.acknowledged: asyncio.Future[bool] = loop.create_future()
 
-    def add(self, line: Line) -> None:
-        """Take *line* in."""
-        self.lines.append(line.value)
-        self.accounts[line.account_id] = self.accounts.get(line.account_id, 0) + 1
-        for event_id in line.ids:
-            self.events.append((line.account_id, event_id))
-        self.size += len(line.value) + _LINE_OVERHEAD_BYTES
-        self.newest_ms = max(self.newest_ms, line.received_ms)
+    def room_for(self, values: Sequence[bytes], *, max_lines: int, max_bytes: int) -> int:
+        """Return how many of *values* fit, in order; an empty record has room for one of any size."""
+        count, size = min(len(values), max_lines - len(self.lines)), self.size
+        if size + sum(map(len, values)) + len(values) * _LINE_OVERHEAD_BYTES <= max_bytes:
+            return count
+        for place in range(count):
+            if size + len(values[place]) > max_bytes:
+                return max(place, 0 if self.lines else 1)
+            size += len(values[place]) + _LINE_OVERHEAD_BYTES
+        return count
+
+    def add(self, lines: Lines) -> None:
+        """Take *lines* in."""
+        count = len(lines.values)
+        self.lines += lines.values
+        self.accounts[lines.account_id] = self.accounts.get(lines.account_id, 0) + count
+        if lines.ids:
+            self.ids.setdefault(lines.account_id, []).extend(lines.ids)
+        self.size += sum(map(len, lines.values)) + count * _LINE_OVERHEAD_BYTES
+        self.newest_ms = max(self.newest_ms, lines.received_ms)
 
 
 class Publisher:
@@ -121,28 +146,27 @@ class Publisher:
                 "too much is waiting for the broker; nothing of this request was stored", retry_after_s=2
             )
 
-    def publish(self, topic: Topic, partition: int, lines: Iterable[Line]) -> set[asyncio.Future[bool]]:
-        """Take *lines* in, in order, and return what their records will come to."""
-        pending: set[asyncio.Future[bool]] = set()
-        for line in lines:
-            pending.add(self.add(topic, partition, line))
-        return pending
+    def add(self, topic: Topic, partition: int, lines: Lines) -> list[tuple[Lines, asyncio.Future[bool]]]:
+        """Take *lines* in, in order, and return what the records will come to that they are spread over."""
+        limits = self._limits
+        spread: list[tuple[Lines, asyncio.Future[bool]]] = []
+        while lines.values:
+            record = self._open.get((topic, partition)) or self._begin(topic, partition)
+            room = record.room_for(lines.values, max_lines=limits.record_events, max_bytes=limits.record_bytes)
+            taken, lines = lines.cut(room)
+            if room:
+                record.add(taken)
+                self._inflight_bytes += sum(map(len, taken.values))
+                spread.append((taken, record.acknowledged))
+            if lines.values or len(record.lines) >= limits.record_events:
+                self._send(record)
+        return spread
 
-    def add(self, topic: Topic, partition: int, line: Line) -> asyncio.Future[bool]:
-        """Take one line in and return what its record will come to."""
-        record = self._open.get((topic, partition))
-        if record is not None and record.size + len(line.value) > self._limits.record_bytes:
-            self._send(record)
-            record = None
-        if record is None:
-            record = self._open[topic, partition] = OpenRecord(topic, partition, self._running_loop())
-            if self._timer is None:
-                self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
-        record.add(line)
-        self._inflight_bytes += len(line.value)
-        if len(record.lines) >= self._limits.record_events:
-            self._send(record)
-        return record.acknowledged
+    def _begin(self, topic: Topic, partition: int) -> OpenRecord:
+        record = self._open[topic, partition] = OpenRecord(topic, partition, self._running_loop())
+        if self._timer is None:
+            self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
+        return record
 
     async def publish_keyed(self, topic: Topic, key: str, value: bytes) -> bool:
         """Publish one record to a compacted *topic* and tell whether the broker acknowledged it."""
@@ -209,7 +233,8 @@ class Publisher:
         GATEWAY_INFLIGHT_BYTES.set(self._inflight_bytes)
         if error is not None:
             self._note_error(record.topic, error)
-        self._finished(record.events, error is None)
+        for account_id, ids in record.ids.items():
+            self._finished(account_id, ids, error is None)
         _resolve(record.acknowledged, error is None)
 
     @staticmethod

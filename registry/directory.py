@@ -121,6 +121,13 @@ class Directory:
         }
 
     @cached_property
+    def moments(self) -> tuple[int, ...]:
+        """The times (Unix ms, ascending) at which a placement or trial begins or ends; between two nothing changes."""
+        placed = {moment for spot in self.placed.values() for moment in (spot.from_ms, spot.until_ms)}
+        spans = [(span.starts_ms, span.ends_ms, span.baseline_from_ms) for span in self.trial_spans.values()]
+        return tuple(sorted(placed | {moment for span in spans for moment in span if moment is not None}))
+
+    @cached_property
     def _by_match(self) -> Mapping[str, tuple[Placed, ...]]:
         found: dict[str, list[Placed]] = defaultdict(list)
         for placed in self.placed.values():

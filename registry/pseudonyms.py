@@ -74,6 +74,10 @@ class Pseudonyms:
             state = self._renew(self._trials, ("trial", trial_id), key, _SECOND)
         return _digest(state[1], first_hex)
 
+    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
+        """Return both keys: where they are others than before, nothing hashed with those may be used any more."""
+        return self._keys.account_key(account_id), self._keys.trial_key(trial_id)
+
     def _renew(self, states: dict[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
         sort, name = owner
         states.pop(name, None)

@@ -48,6 +48,8 @@ MAX_ID_CHARS = 64
 MAX_ATTRIBUTE_NUMBER = 2**53 - 1
 
 _TIME = re.compile(TIME_PATTERN)
+_SECONDS = {f":{second:02d}.": second * 1000 for second in range(60)}
+_FRACTIONS = {f"{thousandth:03d}": thousandth for thousandth in range(1000)}
 _UNIX_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -56,6 +58,15 @@ def parse_time_ms(text: str) -> int:
 
     Raises `ValueError` where *text* is of another form or names no real time.
     """
+    # Most times have three digits of fraction: then minute and zone, second and fraction are looked up. What is found
+    # in all three is a time of that form.
+    second, fraction = _SECONDS.get(text[16:20]), _FRACTIONS.get(text[20:23])
+    if second is None or fraction is None or text[23:24].isdigit():
+        return _parse_exactly(text)
+    return _minute_ms(text[:16], text[23:]) + second + fraction
+
+
+def _parse_exactly(text: str) -> int:
     match = _TIME.match(text)
     if match is None:
         raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
@@ -66,7 +77,10 @@ def parse_time_ms(text: str) -> int:
 # Events come from few minutes and zones; the bound keeps a hostile sender from filling memory.
 @lru_cache(maxsize=8192)
 def _minute_ms(minute: str, zone: str) -> int:
-    delta = datetime.fromisoformat(f"{minute}:00{zone}".upper()) - _UNIX_EPOCH
+    whole = f"{minute}:00{zone}"
+    if _TIME.match(whole) is None:
+        raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
+    delta = datetime.fromisoformat(whole.upper()) - _UNIX_EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000
 
 

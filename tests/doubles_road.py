@@ -30,6 +30,9 @@ class PlainPseudonyms:
     def second_step(self, trial_id: str, first_step: str) -> str:
         return f"{trial_id}/{first_step}"
 
+    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
+        return account_id.encode(), trial_id.encode()
+
 
 @dataclass(frozen=True)
 class JudgedRequest:
@@ -140,8 +143,8 @@ class JudgingRoad:
         return Intake(parts, account, flow, delivery_id="d-test", window=window)
 
     def _settle(self, account: Account, judgements: list[Judgement]) -> None:
-        ids = [(account.id, judged.event_id) for judged in judgements if isinstance(judged, Accepted)]
-        self._duplicates.settle(ids, acknowledged=True, now_ms=self.clock.now_ms())
+        ids = [judged.event_id for judged in judgements if isinstance(judged, Accepted)]
+        self._duplicates.settle(account.id, ids, acknowledged=True, now_ms=self.clock.now_ms())
         self.judged.append(judgements)
 
 

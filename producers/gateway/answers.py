@@ -1,7 +1,7 @@
 """What the door answers: verdicts, and problems in the form of RFC 9457."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -42,37 +42,36 @@ class Receipt:
     """What became of one request, every event of it."""
 
     delivery_id: str
-    verdicts: Sequence[Verdict]
+    accepted_ids: Mapping[int, str]
+    """Events now in Kafka on all in-sync replicas, by index."""
+    others: Sequence[Verdict]
+    """Those accepted before, and those kept as rejects; by index."""
 
     @property
-    def accepted(self) -> int:
-        """Events now in Kafka on all in-sync replicas."""
-        return sum(1 for verdict in self.verdicts if verdict.verdict == "accepted")
+    def received(self) -> int:
+        """How many events it had."""
+        return len(self.accepted_ids) + len(self.others)
 
-    @property
-    def duplicate(self) -> int:
-        """Events accepted before."""
-        return sum(1 for verdict in self.verdicts if verdict.verdict == "duplicate")
-
-    @property
-    def rejected(self) -> int:
-        """Events kept as rejects."""
-        return sum(1 for verdict in self.verdicts if verdict.verdict == "rejected")
+    def counts(self) -> dict[str, int]:
+        """Return the events by verdict, all three named."""
+        duplicate = sum(1 for verdict in self.others if verdict.verdict == "duplicate")
+        return {
+            "accepted": len(self.accepted_ids),
+            "duplicate": duplicate,
+            "rejected": len(self.others) - duplicate,
+        }
 
     def reasons(self) -> dict[str, int]:
         """Return the rejects by reason."""
-        return dict(Counter(verdict.reason for verdict in self.verdicts if verdict.reason))
+        return dict(Counter(verdict.reason for verdict in self.others if verdict.reason))
 
     def answer(self, *, every: bool) -> HttpAnswer:
         """Return the 200 with the verdict of every event, or of those not accepted."""
-        body = {
-            "accepted": self.accepted,
-            "duplicate": self.duplicate,
-            "rejected": self.rejected,
-            "delivery_id": self.delivery_id,
-            "results": [v for v in self.verdicts if every or v.verdict != "accepted"],
-        }
-        return HttpAnswer(200, _encode(body))
+        results = list(self.others)
+        if every:
+            results += [Verdict(index, event_id, "accepted") for index, event_id in self.accepted_ids.items()]
+            results.sort(key=lambda verdict: verdict.index)
+        return HttpAnswer(200, _encode({**self.counts(), "delivery_id": self.delivery_id, "results": results}))
 
 
 def rejected(index: int, event_id: str, reason: RejectReason, field: str, message: str) -> Verdict:

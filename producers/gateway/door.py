@@ -4,7 +4,7 @@ import asyncio
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -15,7 +15,9 @@ from producers.body import BodyProblem, Element, split, unpack
 from producers.gateway.answers import HttpAnswer, problem
 from producers.gateway.limits import IdempotencyKeys, RateLimit
 from producers.gateway.take_in import Job, TakeIn, UnknownStoredError
-from producers.intake import BATCH_FLOW, Intake, Judgement
+from producers.intake import BATCH_FLOW, Intake
+from producers.judged import Judge, Judged
+from producers.short_way import ShortWay
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError
@@ -152,7 +154,8 @@ class Door:
         job = Job(
             account=account,
             flow=BATCH_FLOW,
-            judges=[functools.partial(_judge_bytes, element) for element in elements],
+            received=len(elements),
+            judge_with=functools.partial(_batch_judge, elements),
             size=len(body),
             received_ms=received_ms,
             timeout_s=limits.batch_publish_timeout_s,
@@ -199,7 +202,8 @@ class Door:
         job = Job(
             account=account,
             flow=flow,
-            judges=[functools.partial(_judge_message, message, said) for message in reading.messages],
+            received=len(reading.messages),
+            judge_with=functools.partial(_native_judge, reading.messages, said),
             size=len(said),
             received_ms=received_ms,
             timeout_s=limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s,
@@ -216,11 +220,20 @@ def _answer(answer: Answer) -> HttpAnswer:
     return HttpAnswer(answer.status, answer.body, answer.content_type)
 
 
-def _judge_bytes(element: Element, intake: Intake, index: int) -> Judgement:
-    return intake.judge_bytes(element, index)
+def _batch_judge(elements: Sequence[Element], intake: Intake) -> Judge:
+    way = ShortWay(intake)
+    return lambda indexes: way.judge([elements[index] for index in indexes], indexes)
 
 
-def _judge_message(message: Message, body: bytes, intake: Intake, index: int) -> Judgement:
-    if isinstance(message, Mapped):
-        return intake.judge_mapped(message, index, body)
-    return intake.judge_unmapped(message, index, body)
+def _native_judge(messages: Sequence[Message], body: bytes, intake: Intake) -> Judge:
+    def judge(indexes: Sequence[int]) -> Judged:
+        judged = Judged()
+        for index in indexes:
+            message = messages[index]
+            if isinstance(message, Mapped):
+                judged.add(index, intake.judge_mapped(message, index, body))
+            else:
+                judged.add(index, intake.judge_unmapped(message, index, body))
+        return judged
+
+    return judge

@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from producers.consent import ConsentChange, ConsentLedger
 from producers.consent_log import records_of
-from producers.duplicates import AccountEvent, DuplicateWindow
+from producers.duplicates import DuplicateWindow
 from producers.gateway.answers import Receipt, Verdict, rejected
-from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Pseudonymiser, Rejected, Waiting
+from producers.intake import Duplicate, Intake, IntakeParts, Memory, Rejected, Waiting
+from producers.judged import Judge, Judged
 from producers.placing import TimeWindow
-from producers.publisher import Line, Publisher
+from producers.publisher import Finished, Lines, Publisher
+from producers.recent import Pseudonymiser
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError
@@ -23,8 +26,8 @@ from schemas.registry import Account
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
 
-# The loop serves others after so many events of one request.
-_YIELD_EVERY = 250
+# The loop serves others after so many events of one request, a few milliseconds.
+_RUN_EVENTS = 500
 # A twin that fails makes the next in line the first; more than a few in a row means that the broker is gone.
 _MAX_ROUNDS = 4
 
@@ -39,8 +42,10 @@ class Job:
 
     account: Account
     flow: str
-    judges: Sequence[Callable[[Intake, int], Judgement]]
-    """One per event: judges it when asked."""
+    received: int
+    """How many events it has."""
+    judge_with: Callable[[Intake], Judge]
+    """What judges them."""
     size: int
     """Bytes of the body."""
     received_ms: int
@@ -58,6 +63,7 @@ class TakeInParts:
     pseudonyms: Pseudonymiser
     publisher: Publisher
     clock: Clock
+    memory: Memory = field(default_factory=Memory)
 
 
 class TakeIn:
@@ -79,7 +85,9 @@ class TakeIn:
         parts.publisher.reserve(job.size)
         delivery_id = f"d-{job.received_ms:011x}{os.urandom(6).hex()}"
         intake = Intake(
-            IntakeParts(directory, directory.epoch.partitions, parts.duplicates, parts.consent, parts.pseudonyms),
+            IntakeParts(
+                directory, directory.epoch.partitions, parts.duplicates, parts.consent, parts.pseudonyms, parts.memory
+            ),
             job.account,
             job.flow,
             delivery_id=delivery_id,
@@ -89,9 +97,9 @@ class TakeIn:
         async with _deadline(job.timeout_s):
             await request.judge_all()
             await request.publish_kept(intake.consent_changes)
-            receipt = Receipt(delivery_id, request.verdicts())
+            receipt = request.receipt(delivery_id)
             await request.publish_delivery(receipt)
-        _count(job.account, receipt.verdicts)
+        _count(job.account, receipt)
         return receipt
 
     def _window(self, job: Job) -> TimeWindow:
@@ -134,25 +142,26 @@ class _Request:
     def __init__(self, parts: TakeInParts, job: Job, intake: Intake) -> None:
         self._parts = parts
         self._job = job
-        self._intake = intake
-        self._verdicts: dict[int, Verdict] = {}
+        self._judge = job.judge_with(intake)
+        self._accepted: dict[int, str] = {}
+        self._others: dict[int, Verdict] = {}
         self._records: set[asyncio.Future[bool]] = set()
         self._rejects: list[RejectLine] = []
 
-    def verdicts(self) -> list[Verdict]:
-        """Return the verdict of each event, in order."""
-        return [self._verdicts[index] for index in range(len(self._job.judges))]
+    def receipt(self, delivery_id: str) -> Receipt:
+        """Return what became of each event."""
+        return Receipt(delivery_id, self._accepted, [self._others[index] for index in sorted(self._others)])
 
     async def judge_all(self) -> None:
         """Give every event its outcome; return when what was accepted is acknowledged."""
-        open_indexes = list(range(len(self._job.judges)))
+        open_indexes: Sequence[int] = range(self._job.received)
         for _ in range(_MAX_ROUNDS):
-            waiting = await self._judge(open_indexes)
+            waiting = await self._judge_round(open_indexes)
             await self._acknowledged()
             if not waiting:
                 return
             open_indexes = [index for index, twin in waiting if not await asyncio.shield(twin.twin)]
-            self._verdicts |= {
+            self._others |= {
                 index: Verdict(index, twin.event_id, "duplicate")
                 for index, twin in waiting
                 if index not in open_indexes
@@ -161,32 +170,35 @@ class _Request:
                 return
         raise _unknown()
 
-    async def _judge(self, indexes: Sequence[int]) -> list[tuple[int, Waiting]]:
+    async def _judge_round(self, indexes: Sequence[int]) -> list[tuple[int, Waiting]]:
         waiting: list[tuple[int, Waiting]] = []
-        for count, index in enumerate(indexes, start=1):
-            match self._job.judges[index](self._intake, index):
-                case Accepted() as accepted:
-                    self._publish(accepted)
-                    self._verdicts[index] = Verdict(index, accepted.event_id, "accepted")
-                case Duplicate(event_id):
-                    self._verdicts[index] = Verdict(index, event_id, "duplicate")
-                case Waiting() as twin:
-                    waiting.append((index, twin))
-                case Rejected(fault, line):
-                    self._rejects.append(line)
-                    self._verdicts[index] = rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
-            if count % _YIELD_EVERY == 0:
+        for start in range(0, len(indexes), _RUN_EVENTS):
+            if start:
                 await asyncio.sleep(0)
+            # Judged and claimed without a pause in between: what another request brings meanwhile is its twin.
+            judged = self._judge(indexes[start : start + _RUN_EVENTS])
+            self._publish(judged)
+            for index, other in judged.others:
+                match other:
+                    case Duplicate(event_id):
+                        self._others[index] = Verdict(index, event_id, "duplicate")
+                    case Waiting():
+                        waiting.append((index, other))
+                    case Rejected(fault, line):
+                        self._rejects.append(line)
+                        told = rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
+                        self._others[index] = told
         return waiting
 
-    def _publish(self, accepted: Accepted) -> None:
+    def _publish(self, judged: Judged) -> None:
         account_id = self._job.account.id
-        ids = (accepted.event_id, accepted.alias) if accepted.alias else (accepted.event_id,)
-        line = Line(account_id, self._job.received_ms, accepted.line, ids)
-        record = self._parts.publisher.add(Topic.EVENTS, accepted.partition, line)
-        for known_as in ids:
-            self._parts.duplicates.claim((account_id, known_as), record)
-        self._records.add(record)
+        for pile in judged.accepted:
+            lines = Lines(account_id, self._job.received_ms, pile.lines, pile.ids)
+            for taken, record in self._parts.publisher.add(Topic.EVENTS, pile.partition, lines):
+                if not record.done():
+                    self._parts.duplicates.claim(account_id, taken.ids, record)
+                self._records.add(record)
+            self._accepted.update(zip(pile.indexes, pile.ids, strict=False))
 
     async def _acknowledged(self) -> None:
         for record in self._records:
@@ -198,9 +210,8 @@ class _Request:
     async def publish_kept(self, changes: Mapping[str, Sequence[ConsentChange]]) -> None:
         """Publish what stays of this request beside its events: rejects, and changes of consent."""
         publisher = self._parts.publisher
-        for line in self._rejects:
-            kept = Line(line.account_id, line.received_ms, encode(line))
-            self._records.add(publisher.add(Topic.REJECTS, 0, kept))
+        if self._rejects:
+            self._add(Topic.REJECTS, [encode(line) for line in self._rejects])
         for key, value in records_of(self._parts.consent, changes):
             if not await publisher.publish_keyed(Topic.CONSENT, key, value):
                 raise _unknown()
@@ -208,42 +219,41 @@ class _Request:
 
     async def publish_delivery(self, receipt: Receipt) -> None:
         """Publish what is about to be answered."""
-        job = self._job
+        job, counts = self._job, receipt.counts()
         line = DeliveryLine(
             delivery_id=receipt.delivery_id,
             account_id=job.account.id,
             platform=job.account.platform,
             flow=job.flow,
             status=200,
-            received=len(receipt.verdicts),
-            accepted=receipt.accepted,
-            duplicate=receipt.duplicate,
-            rejected=receipt.rejected,
+            received=receipt.received,
+            accepted=counts["accepted"],
+            duplicate=counts["duplicate"],
+            rejected=counts["rejected"],
             reasons=receipt.reasons(),
             body_bytes=job.size,
             received_ms=job.received_ms,
             answered_ms=self._parts.clock.now_ms(),
         )
-        self._records.add(
-            self._parts.publisher.add(Topic.DELIVERIES, 0, Line(job.account.id, job.received_ms, encode(line)))
-        )
+        self._add(Topic.DELIVERIES, [encode(line)])
         await self._acknowledged()
 
+    def _add(self, topic: Topic, values: Sequence[bytes]) -> None:
+        lines = Lines(self._job.account.id, self._job.received_ms, values)
+        self._records.update(record for _, record in self._parts.publisher.add(topic, 0, lines))
 
-def _count(account: Account, verdicts: Sequence[Verdict]) -> None:
-    counts: dict[tuple[str, str], int] = {}
-    for verdict in verdicts:
-        key = (verdict.verdict, verdict.reason)
-        counts[key] = counts.get(key, 0) + 1
+
+def _count(account: Account, receipt: Receipt) -> None:
+    counts = Counter((verdict.verdict, verdict.reason) for verdict in receipt.others)
+    counts["accepted", ""] += len(receipt.accepted_ids)
     for (outcome, reason), count in counts.items():
         GATEWAY_EVENTS.labels(account.id, account.platform, outcome, reason).inc(count)
 
 
-def settle_with(duplicates: DuplicateWindow, clock: Clock) -> Callable[[list[AccountEvent], bool], None]:
+def settle_with(duplicates: DuplicateWindow, clock: Clock) -> Finished:
     """Return what the publisher tells of each record: the window learns which ids the broker has."""
 
-    def finished(events: list[AccountEvent], acknowledged: bool) -> None:  # noqa: FBT001 - the publisher's only word
-        if events:
-            duplicates.settle(events, acknowledged=acknowledged, now_ms=clock.now_ms())
+    def finished(account_id: str, ids: Sequence[str], acknowledged: bool) -> None:  # noqa: FBT001 - the publisher's word
+        duplicates.settle(account_id, ids, acknowledged=acknowledged, now_ms=clock.now_ms())
 
     return finished

@@ -179,7 +179,7 @@ def test_the_same_id_twice_in_one_request_is_a_duplicate() -> None:
 
 def test_an_acknowledged_id_is_a_duplicate_before_anything_else_is_asked() -> None:
     given_parts = parts()
-    given_parts.duplicates.settle([("sunmi-main", "e-1")], acknowledged=True, now_ms=NOW_MS)
+    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=True, now_ms=NOW_MS)
     raw = event(attributes={"phone": "13800138000"}, occurred_at=(NOW - timedelta(days=99)).isoformat())
     assert judge(raw, given_parts=given_parts) == Duplicate("e-1")
     assert isinstance(judge(event(), given_parts=given_parts, account="meituan-main"), Rejected)
@@ -187,9 +187,9 @@ def test_an_acknowledged_id_is_a_duplicate_before_anything_else_is_asked() -> No
 
 def test_an_id_on_its_way_waits_for_its_twin(loop: asyncio.AbstractEventLoop) -> None:
     given_parts, twin = parts(), loop.create_future()
-    given_parts.duplicates.claim(("sunmi-main", "e-1"), twin)
+    given_parts.duplicates.claim("sunmi-main", ["e-1"], twin)
     assert judge(event(), given_parts=given_parts) == Waiting("e-1", twin)
-    given_parts.duplicates.settle([("sunmi-main", "e-1")], acknowledged=False, now_ms=NOW_MS)
+    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=False, now_ms=NOW_MS)
     assert isinstance(judge(event(), given_parts=given_parts), Accepted)
 
 
@@ -255,7 +255,7 @@ def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
     first = desk.judge_mapped(mapped(alias="msg-1"), 0, b"body")
     assert isinstance(first, Accepted)
     given_parts = parts()
-    given_parts.duplicates.settle([("sunmi-main", first.alias)], acknowledged=True, now_ms=NOW_MS)
+    given_parts.duplicates.settle("sunmi-main", [first.alias], acknowledged=True, now_ms=NOW_MS)
     again = mapped(alias="msg-1", fields={**mapped().fields, "event_id": "sm-r:2"})
     assert intake(given_parts, flow="receipt").judge_mapped(again, 0, b"other") == Duplicate("sm-r:2")
 

@@ -1,0 +1,58 @@
+"""The outcomes of a run of events: what was accepted, gathered for its partition, and every other judgement."""
+
+from collections.abc import Callable, Sequence
+
+from producers.intake import Accepted, Duplicate, Judgement, Rejected, Waiting
+
+
+class Pile:
+    """Accepted events of one partition: their lines, ids and indexes in the request, in order."""
+
+    __slots__ = ("ids", "indexes", "lines", "partition")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.lines: list[bytes] = []
+        self.ids: list[str] = []
+        """One a line; where a line is alone, its alias may follow."""
+        self.indexes: list[int] = []
+
+
+class _Piles(dict[int, Pile]):
+    def __missing__(self, partition: int) -> Pile:
+        found = self[partition] = Pile(partition)
+        return found
+
+
+class Judged:
+    """The outcomes, each event in one of the two."""
+
+    def __init__(self) -> None:
+        self.piles = _Piles()
+        """By partition."""
+        self.others: list[tuple[int, Duplicate | Waiting | Rejected]] = []
+        """With their indexes in the request."""
+        self._with_alias: list[Pile] = []
+
+    @property
+    def accepted(self) -> list[Pile]:
+        """Every pile."""
+        return [*self.piles.values(), *self._with_alias]
+
+    def add(self, index: int, judgement: Judgement) -> None:
+        """Add the judgement of the event with *index*."""
+        if not isinstance(judgement, Accepted):
+            self.others.append((index, judgement))
+            return
+        if judgement.alias:
+            pile = Pile(judgement.partition)
+            self._with_alias.append(pile)
+        else:
+            pile = self.piles[judgement.partition]
+        pile.lines.append(judgement.line)
+        pile.ids += (judgement.event_id, judgement.alias) if judgement.alias else (judgement.event_id,)
+        pile.indexes.append(index)
+
+
+Judge = Callable[[Sequence[int]], Judged]
+"""Judges the events of a request that have these indexes, in order."""
