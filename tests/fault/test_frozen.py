@@ -96,11 +96,10 @@ def wedge(place: str) -> Callable[[Stack], None]:
 STUCK: dict[str, tuple[str, Callable[[Stack], None]]] = {
     "worker takes nothing in": ("worker", wedge("worker-takes-nothing-in")),
     "sink reads nothing": ("server", wedge("sink-polls-nothing")),
+}
+STUCK_LONG: dict[str, tuple[str, Callable[[Stack], None]]] = {
     "gateway's loop stands still": ("server", wedge("gateway-coalescing")),
     "SIGSTOP worker for good": ("worker", freeze("worker")),
-}
-# The server says so of itself in the same way, and the broker is asked in the same way as the worker.
-STUCK_LONG: dict[str, tuple[str, Callable[[Stack], None]]] = {
     "worker's loop stands still": ("worker", wedge("worker-all-rows-confirmed")),
     "SIGSTOP server for good": ("server", freeze("server")),
     "SIGSTOP kafka for good": ("kafka", freeze("kafka")),
