@@ -109,30 +109,30 @@ _BARE = Contender(
 )  # fmt: skip
 _BYTEWAX_COMMAND = _module("bytewax.run", "bench.peers.bytewax_flow:make_flow()")
 _QUIX_COMMAND, _FAUST_COMMAND = _module("bench.peers.quix"), _module("bench.peers.textbook_faust")
-SOME, FEW = 0.25, 0.1
+HALF, SOME, FEW = 1 / 2, 1 / 8, 1 / 20
 
 CONTENDERS: Mapping[str, Contender] = {
     contender.name: contender
     for contender in (
         Contender("ours-500", "Avenue's worker", "500", True, 1, _ours, _read_ours, _OURS, group=_our_group),
-        Contender("ours-1", "Avenue's worker", "1", True, SOME, _ours, _read_ours, _OURS, group=_our_group),
+        Contender("ours-1", "Avenue's worker", "1", True, FEW, _ours, _read_ours, _OURS, group=_our_group),
         _BARE,
         Contender(
             "bare-500-ids", "consumer with ids + materialized view", "500", True, 1,
             _module("bench.peers.bare"), _read_dump, _VIEW_IDS,
         ),
         Contender(
-            "bare-1", "consumer + materialized view", "1", False, 1,
+            "bare-1", "consumer + materialized view", "1", False, HALF,
             _module("bench.peers.bare"), _read_dump, _VIEW,
         ),
         Contender(
-            "bare-1-ids", "consumer with ids + materialized view", "1", True, 1,
+            "bare-1-ids", "consumer with ids + materialized view", "1", True, HALF,
             _module("bench.peers.bare"), _read_dump, _VIEW_IDS,
         ),
         Contender(
             "bytewax-500", "Bytewax", "500", True, 1, _BYTEWAX_COMMAND, _read_out, _BYTEWAX, ends_itself=True
         ),
-        Contender("bytewax-1", "Bytewax", "1", True, 1, _BYTEWAX_COMMAND, _read_out, _BYTEWAX, ends_itself=True),
+        Contender("bytewax-1", "Bytewax", "1", True, HALF, _BYTEWAX_COMMAND, _read_out, _BYTEWAX, ends_itself=True),
         Contender("quix-1", "Quix Streams", "1", True, SOME, _QUIX_COMMAND, _read_out, _QUIX),
         Contender("quix-1-repeats", "Quix Streams, no dedupe", "1", False, SOME, _QUIX_COMMAND, _read_out, _QUIX),
         Contender("faust-1", "textbook Faust", "1", True, FEW, _FAUST_COMMAND, _read_changelog, _FAUST),

@@ -12,13 +12,14 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,15 @@ from bench.broker import broker
 from bench.machine import RESULTS, machine
 from bench.peers.contenders import CONTENDERS, PEERS_PYTHON, Contender, Place
 from bench.peers.load import published, shared_events
-from bench.peers.truth import Check, checked, truth_of
+from bench.peers.truth import CellId, Check, Figures, checked, truth_of
 from bench.worker import SPREAD_MS
-from runtime.kafka import make_admin
+from runtime.kafka import KafkaError, make_admin
 from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
 
 PACKAGES = ("faust-streaming", "quixstreams", "bytewax", "confluent-kafka", "chdb", "clickhouse-connect")
-IDLE_S = 8.0
-"""How long a contender on an empty topic gets to start; the ones that end by themselves need it not."""
+SETTLE_S = 2.0
+"""A start on an empty topic ends so long after its group is joined; longer, and idling would be taken off as well."""
 RUN_S = 900.0
 END_S = 30.0
 POLL_S = 0.25
@@ -74,10 +75,11 @@ def main() -> int:
     events = shared_events(asked.events, time.time_ns() // 1_000_000 - SPREAD_MS)
     with broker() as kafka:
         found = [_started(CONTENDERS[name], kafka, len(events)) for name in asked.only]
+        truths = {count: truth_of(events[:count]) for count in {each.events for each in found}}
         for number in range(asked.runs):
             # In turn, so that a noisy minute is everybody's.
             for each in found:
-                _one_run(each, kafka, events)
+                _one_run(each, kafka, events[: each.events], truths[each.events])
                 _say(each, number)
     result = _result(found, asked)
     if set(asked.only) == set(CONTENDERS):
@@ -106,11 +108,10 @@ def _started(contender: Contender, kafka: KafkaSettings, count: int) -> Found:
     return Found(contender, int(count * contender.share), min(start_up))
 
 
-def _one_run(found: Found, kafka: KafkaSettings, events: list[StoredEvent]) -> None:
-    part = events[: found.events]
-    with _place(found.contender, kafka, part) as place:
+def _one_run(found: Found, kafka: KafkaSettings, events: list[StoredEvent], truth: Mapping[CellId, Figures]) -> None:
+    with _place(found.contender, kafka, events) as place:
         found.runs.append(_used(found.contender, place))
-        found.checks.append(checked(truth_of(part), found.contender.read(place)))
+        found.checks.append(checked(truth, found.contender.read(place)))
 
 
 @contextlib.contextmanager
@@ -132,7 +133,7 @@ def _used(contender: Contender, place: Place) -> Used:
                 contender.command(place), env=place.environ(contender), cwd=place.folder, stdout=log, stderr=log
             )
         try:
-            _wait(contender, place, process)
+            peak_mb = _wait(contender, place, process)
             wall_s = time.monotonic() - began
             usage = _ended(process)
             _refuse_failure(contender, process.returncode)
@@ -142,8 +143,7 @@ def _used(contender: Contender, place: Place) -> Used:
             log.seek(0)
             sys.stderr.write(log.read()[-4000:].decode(errors="replace"))
             raise
-    # Kilobytes on Linux.
-    return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB, wall_s)
+    return Used(usage.ru_utime + usage.ru_stime, peak_mb, wall_s)
 
 
 def _refuse_failure(contender: Contender, code: int | None) -> None:
@@ -166,26 +166,45 @@ def _one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _wait(contender: Contender, place: Place, process: "subprocess.Popen[bytes]") -> None:
-    """Return when everything is read and committed, or the process has ended where it is to end by itself."""
-    deadline = time.monotonic() + RUN_S
-    idle_until = time.monotonic() + IDLE_S
+def _wait(contender: Contender, place: Place, process: "subprocess.Popen[bytes]") -> float:
+    """Return when all is read and committed, or it has ended where it is to end by itself; the peak memory in MiB."""
+    deadline, peak = time.monotonic() + RUN_S, 0.0
+    joined_at: float | None = None
     admin = make_admin(place.kafka)
     try:
         while time.monotonic() < deadline:
+            peak = max(peak, _peak_mb(process.pid))
             if _has_ended(process):
                 if contender.ends_itself:
-                    return
+                    return peak
                 raise RuntimeError(f"{contender.name} ended by itself")
-            if not contender.ends_itself:
-                if place.given.messages == 0 and time.monotonic() > idle_until:
-                    return
-                if 0 < place.given.messages <= _committed(admin, contender.group(place)):
-                    return
+            if place.given.messages:
+                done = place.given.messages <= _committed(admin, contender.group(place))
+            else:
+                joined_at = joined_at or (time.monotonic() if _joined(admin, contender.group(place)) else None)
+                done = joined_at is not None and time.monotonic() > joined_at + SETTLE_S
+            if done and not contender.ends_itself:
+                return peak
             time.sleep(POLL_S)
     finally:
         admin.close()
     raise RuntimeError(f"{contender.name} was not done after {RUN_S:.0f} s")
+
+
+def _peak_mb(pid: int) -> float:
+    """Return the highest resident memory of *pid* so far; its usage at the end would count this process in."""
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    except OSError:
+        found = None  # no such system
+    return int(found[1]) / MIB if found else 0.0
+
+
+def _joined(admin: Any, group: str) -> bool:
+    try:
+        return bool(admin.describe_groups([group])[group]["group_state"] == "Stable")
+    except KafkaError:
+        return False  # nobody has asked for it yet
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
