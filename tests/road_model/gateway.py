@@ -1,0 +1,216 @@
+"""The model's gateways: the real intake, window and publisher; the broker's answers are the model's to give."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from producers.consent import ConsentLedger
+from producers.duplicates import DuplicateWindow
+from producers.gateway.answers import HttpAnswer
+from producers.gateway.door import Door, DoorParts
+from producers.gateway.door import Request as HttpRequest
+from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.publisher import Publisher
+from runtime.clock import ManualClock
+from runtime.kafka import KafkaError
+from runtime.settings import GatewaySettings, KafkaSettings
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+from schemas.topics import Topic
+from tests.road_model.surroundings import ACCESS_KEY, PRODUCTS, Pseudonyms, Topics, directory
+
+DELIVERY_MS = 15_000
+PATIENCE_MS = 15_000
+"""The sender's, and the gateway's, with one request."""
+LIMITS = GatewaySettings(coalesce_ms=1000, batch_publish_timeout_s=3600)
+"""The model ends the wait for company, and the sender's patience."""
+PUSH = {"authorization": f"Bearer {ACCESS_KEY}", "content-type": "application/x-ndjson"}
+AGES_MS = (
+    *(0, 0, 0, 0, 400, 5_000, 20_000, 70_000, 150_000, 179_000),
+    *(4 * MINUTE_MS, 25 * MINUTE_MS, 3 * HOUR_MS, -240_000, -299_000),
+)
+KINDS = ("interaction", "use.completed")
+
+
+class SkewedClock:
+    """A machine's clock, ahead of the time."""
+
+    def __init__(self, clock: ManualClock, ahead_ms: int) -> None:
+        self._clock, self._ahead_ms = clock, ahead_ms
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._ahead_ms
+
+
+@dataclass
+class Request:
+    """What a partner wants to be answered: it is sent until it is."""
+
+    bodies: list[bytes]
+    task: asyncio.Task[HttpAnswer] | None = None
+    sent_ms: int = 0
+
+
+class Sent:
+    """A producer's future: a record on its way to the broker."""
+
+    def __init__(self, place: tuple[Topic, int], value: bytes, stamp_ms: int, headers: Mapping[str, bytes]) -> None:
+        self.place, self.value, self.stamp_ms, self.headers = place, value, stamp_ms, headers
+        self._done: list[Callable[[Any], object]] = []
+        self._failed: list[Callable[[Any], object]] = []
+
+    def add_callback(self, call: Callable[[Any], object]) -> None:
+        self._done.append(call)
+
+    def add_errback(self, call: Callable[[Any], object]) -> None:
+        self._failed.append(call)
+
+    def resolve(self, *, acknowledged: bool) -> None:
+        for call in self._done if acknowledged else self._failed:
+            call(None if acknowledged else KafkaError())
+
+
+class GatewayProcess:
+    """One gateway: its window is lost with it. *skew_ms* is how far its clock is ahead."""
+
+    def __init__(self, clock: ManualClock, topics: Topics, skew_ms: int) -> None:
+        self._clock, self._topics = clock, topics
+        ahead = SkewedClock(clock, skew_ms)
+        self.inflight: list[tuple[int, Sent]] = []
+        """With the time they were sent at."""
+        self.requests: list[Request] = []
+        self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
+        self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
+        self.publisher._loop, self.publisher._producer = asyncio.get_running_loop(), self
+        take_in = TakeIn(
+            TakeInParts(
+                limits=LIMITS,
+                directory=directory,
+                duplicates=self.window,
+                consent=ConsentLedger(max_subjects=100),
+                pseudonyms=Pseudonyms(),
+                publisher=self.publisher,
+                clock=ahead,
+            )
+        )
+        self._door = Door(DoorParts(LIMITS, directory, lambda _account, _flow: (), take_in, ahead))
+
+    def send(
+        self,
+        topic: Topic,
+        value: bytes,
+        *,
+        partition: int,
+        headers: list[tuple[str, bytes]],
+        timestamp_ms: int,
+    ) -> Sent:
+        """Stand in for the Kafka producer."""
+        sent = Sent((topic, partition), value, timestamp_ms, dict(headers))
+        self.inflight.append((self._clock.now_ms(), sent))
+        return sent
+
+    def push(self, request: Request) -> None:
+        """Let *request* in."""
+        http = HttpRequest("POST", "/v1/events", b"results=all", PUSH, b"\n".join(request.bodies))
+        request.sent_ms = self._clock.now_ms()
+        request.task = asyncio.create_task(self._door.push_batch(http))
+        self.requests.append(request)
+
+    def end_wait(self) -> None:
+        """Send every open record."""
+        if self.publisher._open:
+            self.publisher._send_all()
+
+    def answer_oldest(self, chance: random.Random) -> bool:
+        """Let the broker answer the oldest record on its way: stored, stored with its answer lost, or not stored."""
+        if not self.inflight:
+            return False
+        dice = chance.random()
+        self._resolve(self.inflight.pop(0)[1], stored=dice < 0.9, acknowledged=dice < 0.75)
+        return True
+
+    def expire(self, until_ms: int, chance: random.Random) -> None:
+        """Answer what has been on its way for longer than the delivery time-out at *until_ms*; drop those who wait."""
+        self.end_wait()
+        while self.inflight and self.inflight[0][0] + DELIVERY_MS < until_ms:
+            self._resolve(self.inflight.pop(0)[1], stored=chance.random() < 0.4, acknowledged=False)
+        for request in self.requests:
+            if request.task is not None and request.sent_ms + PATIENCE_MS < until_ms:
+                request.task.cancel()
+
+    def finished(self) -> list[Request]:
+        """Return the requests that have come to an end, and let go of them."""
+        ended = [request for request in self.requests if request.task is not None and request.task.done()]
+        for request in ended:
+            self.requests.remove(request)
+        return ended
+
+    def kill(self) -> list[Request]:
+        """End at once; what is on its way to the broker is lost or stored, by `expire`. Return who had no answer."""
+        self.publisher._open.clear()
+        if self.publisher._timer is not None:
+            self.publisher._timer.cancel()
+        dropped, self.requests = self.requests, []
+        for request in dropped:
+            if request.task is not None:
+                request.task.cancel()
+        return dropped
+
+    def _resolve(self, sent: Sent, *, stored: bool, acknowledged: bool) -> None:
+        if stored:
+            self._topics.append(sent.place, sent.value, stamp_ms=sent.stamp_ms, headers=sent.headers)
+        sent.resolve(acknowledged=acknowledged)
+
+
+@dataclass
+class Partner:
+    """Sends events, each until it is answered; sends some again, hours later or at once."""
+
+    clock: ManualClock
+    sent: list[bytes] = field(default_factory=list)
+    waiting: list[Request] = field(default_factory=list)
+    """Requests that have to be sent again."""
+    unanswered: int = 0
+
+    def new_request(self, chance: random.Random) -> Request:
+        """Return a request of fresh events, some with ones that were sent before, or twice in it."""
+        bodies = [self._fresh(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
+        bodies += [chance.choice(self.sent) for _ in range(chance.choice((0, 0, 1, 2)))]
+        if chance.random() < 0.03:
+            bodies.append(b'{"event_id": 5}')
+        self.unanswered += 1
+        return Request(bodies)
+
+    def note(self, request: Request) -> list[dict[str, Any]]:
+        """Return the verdicts of *request*; one without an answer will be sent again, as the partners' guide says."""
+        task = request.task
+        if task is not None and task.done() and not task.cancelled():
+            answer = task.result()
+            if answer.status == HTTPStatus.OK:
+                self.unanswered -= 1
+                verdicts: list[dict[str, Any]] = json.loads(answer.body)["results"]
+                assert len(verdicts) == len(request.bodies)
+                return verdicts
+            assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+        request.task = None
+        self.waiting.append(request)
+        return []
+
+    def _fresh(self, chance: random.Random) -> bytes:
+        product = chance.choice(PRODUCTS)
+        occurred_ms = self.clock.now_ms() - chance.choice(AGES_MS)
+        event = {
+            "event_id": f"e-{len(self.sent)}",
+            "kind": chance.choice(KINDS),
+            "occurred_at": datetime.fromtimestamp(occurred_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+            "product_id": product,
+            "trial_id": f"{product}-q4",
+            "subject": chance.choice(("ann", "bo", "cy")),
+            "duration_ms": chance.choice((250, 5230)),
+        }
+        self.sent.append(json.dumps(event).encode())
+        return self.sent[-1]

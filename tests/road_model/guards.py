@@ -1,0 +1,190 @@
+"""The protocol's guards, each with the step that stands in for it when it is taken out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import sinks.settle
+import sinks.write
+import streams.agents
+import streams.rebuild
+import streams.state
+from producers.duplicates import DuplicateWindow
+from producers.gateway import take_in
+from runtime.kafka import LogRecord
+from sinks.batch import DEFERRED, PROMPT, Batch
+from sinks.consume import Consumption
+from sinks.settle import Settled, Settler
+from sinks.tables import Table
+from sinks.watch import noted, position_row
+from streams.agents import MetricsWorker
+from streams.outbox import Message, row_messages, source_messages
+from streams.rebuild import Source
+from streams.state import SourceState
+from streams.steps import Cut
+from tests.road_model.store import MemoryStore
+
+Substitution = tuple[Any, str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A step of the protocol, and what is done in its place without it."""
+
+    name: str
+    without: tuple[Substitution, ...]
+    commits_run_ahead: bool = False
+    """Whether it guards against commits that run ahead, and so shows only where they do."""
+
+    @contextmanager
+    def taken_out(self) -> Iterator[None]:
+        """Run the road without it."""
+        with ExitStack() as stack:
+            for holder, name, instead in self.without:
+                if isinstance(holder, dict):
+                    stack.enter_context(patch.dict(holder, {name: instead}))
+                else:
+                    stack.enter_context(patch.object(holder, name, instead))
+            yield
+
+
+# --- gateway
+
+
+async def _no_wait(_request: object) -> None:
+    return
+
+
+_settle = DuplicateWindow.settle
+
+
+def _remember_all(window: DuplicateWindow, *args: Any, **kwargs: Any) -> None:
+    _settle(window, *args, **{**kwargs, "acknowledged": True})
+
+
+# --- worker
+
+_rebuild, _take = streams.rebuild.rebuild, MetricsWorker.take
+
+
+def _start_empty(source: Source, record: LogRecord, _log: object, *, step: object) -> SourceState:
+    return SourceState(source.epoch, source.partition, source.timing, next_offset=record.offset)
+
+
+def _skip_gap(state: SourceState, record: LogRecord, _log: object, *, step: object) -> None:
+    state.next_offset = record.offset
+
+
+def _rebuild_silently(*args: Any, **kwargs: Any) -> SourceState:
+    state = _rebuild(*args, **kwargs)
+    for cell in state.dirty_cells:
+        cell.dirty = False
+    for tally in state.dirty_tallies:
+        tally.dirty = False
+    state.dirty_cells.clear()
+    state.dirty_tallies.clear()
+    return state
+
+
+def _no_span(state: SourceState) -> None:
+    state.span_ms = -1
+
+
+async def _acknowledge_first(worker: MetricsWorker, record: LogRecord, ack: Callable[[], object]) -> None:
+    ack()
+    await _take(worker, record, lambda: None)
+
+
+def _all_at_once(cuts: list[Cut]) -> Iterator[Message]:
+    yield from source_messages(cuts)
+    yield from row_messages(cuts)
+
+
+# --- sink
+
+
+def _commit_first(consumption: Consumption) -> None:
+    batch = consumption._batch
+    consumption._commit({place: part.next_offset for place, part in batch.progress.items()})
+    consumption._insert(PROMPT)
+    consumption._insert(DEFERRED)
+    _note(consumption, batch)
+    consumption._batch = Batch()
+
+
+def _positions_first(consumption: Consumption) -> None:
+    batch = consumption._batch
+    _note(consumption, batch)
+    consumption._insert(DEFERRED)
+    consumption._insert(PROMPT)
+    consumption._batch = Batch()
+    consumption._commit({place: part.next_offset for place, part in batch.progress.items()})
+
+
+def _note(consumption: Consumption, batch: Batch) -> None:
+    if batch.progress:
+        rows = [
+            position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
+            for place, part in batch.progress.items()
+        ]
+        consumption._store.write(noted(rows), "")
+
+
+# --- store
+
+_rank = sinks.write._rank
+
+
+def _last_cell_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
+    return () if table is Table.CELLS else _rank(table, item)
+
+
+def _last_position_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
+    return () if table is Table.EVENTS else _rank(table, item)
+
+
+# --- settlement
+
+_due = Settler._due
+
+
+def _settle_nothing(_settler: Settler, _directory: object) -> Settled:
+    return Settled()
+
+
+def _never_again(settler: Settler, *args: Any) -> list[Any]:
+    return [block for block in _due(settler, *args) if not settler._memory.touched[block].settled_before]
+
+
+def _at_once(*_: object) -> int:
+    return 1 << 60
+
+
+def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
+    store.settled.update(cells)
+
+
+GUARDS = (
+    Guard("an answer waits for the broker's acknowledgement", ((take_in._Request, "_acknowledged", _no_wait),)),
+    Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
+    Guard("rebuild", ((streams.agents, "rebuild", _start_empty),)),
+    Guard("gap reading", ((streams.agents, "read_gap", _skip_gap),)),
+    Guard("sending again after a rebuild", ((streams.agents, "rebuild", _rebuild_silently),), commits_run_ahead=True),
+    Guard("the worker's dedupe", ((SourceState, "__post_init__", _no_span),)),
+    Guard("confirmation before commit", ((MetricsWorker, "take", _acknowledge_first),)),
+    Guard(
+        "rows before the row that vouches for them",
+        ((streams.agents, "row_messages", _all_at_once), (streams.agents, "source_messages", lambda _: ())),
+    ),
+    Guard("insert before commit", ((Consumption, "flush", _commit_first),)),
+    Guard("rows inserted before what vouches for them", ((Consumption, "flush", _positions_first),)),
+    Guard("the version of a cell", ((sinks.write, "_rank", _last_cell_wins),)),
+    Guard("the first position of an event", ((sinks.write, "_rank", _last_position_wins),)),
+    Guard("the store's dedupe", ((sinks.write.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)),
+    Guard("settlement", ((Settler, "settle", _settle_nothing),)),
+    Guard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),
+    Guard("settlement waits for every source", ((sinks.settle, "complete_until", _at_once),)),
+    Guard("the run of a settlement", ((MemoryStore, "put_settled", _last_run_written),)),
+)

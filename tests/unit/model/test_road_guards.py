@@ -1,0 +1,41 @@
+"""Each guard of the counting protocol, taken out: the model finds a run where a reader is shown what is not so.
+
+The same run is right with the guard in place.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.road_model.guards import GUARDS, Guard
+from tests.road_model.road import drive
+
+FIRST_SEED = 1000
+BUDGET = 1500
+"""Runs to find it in; about six times what the best hidden one takes."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+async def first_wrong(guard: Guard) -> int | None:
+    """Return the seed of the first run that goes wrong."""
+    for seed in range(FIRST_SEED, FIRST_SEED + BUDGET):
+        wrong, _ = await drive(seed, commits_run_ahead=guard.commits_run_ahead)
+        if wrong:
+            return seed
+    return None
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_without_this_guard_a_reader_is_shown_what_is_not_so(guard: Guard) -> None:
+    with guard.taken_out():
+        seed = asyncio.run(first_wrong(guard))
+
+    assert seed is not None
+    assert asyncio.run(drive(seed, commits_run_ahead=guard.commits_run_ahead))[0] == ""

@@ -1,0 +1,133 @@
+"""The counting protocol, gateway to view, under crashes, zombies, replays, late and repeated events at every step.
+
+The real roles run on a log, a clock and a store in memory (`tests/road_model`). A reader looks after every write: no
+number above the truth, none that goes down. At rest every event on the log stands once, settled cells are the plain
+recomputation, settlement found nothing to explain, and every sum closes.
+`AVENUE_TEST_MODEL_RUNS=20000` runs it longer.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.road_model.road import Road, drive, model_time
+
+RUNS = int(os.environ.get("AVENUE_TEST_MODEL_RUNS", "300"))
+EXAMPLES = max(40, RUNS // 10)
+SEEDS = st.integers(0, 1 << 16)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+class RoadMachine(RuleBasedStateMachine):
+    """The road, step by step: what fails here is shrunk to the fewest steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._loop = asyncio.new_event_loop()
+        time = self._stack.enter_context(model_time())
+
+        async def make() -> Road:
+            return Road(time)
+
+        self._road = self._loop.run_until_complete(make())
+
+    def _do(self, act: Callable[[Road, random.Random], Awaitable[None]], seed: int) -> None:
+        async def once() -> None:
+            await act(self._road, random.Random(seed))
+
+        self._loop.run_until_complete(once())
+
+    @rule(seed=SEEDS)
+    def a_partner_pushes(self, seed: int) -> None:
+        self._do(Road.push, seed)
+
+    @rule(seeds=st.lists(SEEDS, min_size=1, max_size=8))
+    def the_broker_answers(self, seeds: list[int]) -> None:
+        for seed in seeds:
+            self._do(Road.publish, seed)
+
+    @rule(seed=SEEDS)
+    def time_passes(self, seed: int) -> None:
+        self._do(Road.pass_time, seed)
+
+    @rule(seeds=st.lists(SEEDS, min_size=1, max_size=12))
+    def workers_work(self, seeds: list[int]) -> None:
+        for seed in seeds:
+            self._do(Road.work, seed)
+
+    @rule(seeds=st.lists(SEEDS, min_size=1, max_size=3))
+    def sinks_read_and_insert(self, seeds: list[int]) -> None:
+        for seed in seeds:
+            self._do(Road.sink, seed)
+
+    @rule(seed=SEEDS)
+    def a_settler_settles(self, seed: int) -> None:
+        self._do(Road.settle, seed)
+
+    @rule(seed=SEEDS)
+    def a_write_of_the_dead_arrives(self, seed: int) -> None:
+        self._do(Road.write_late, seed)
+
+    @rule(
+        act=st.sampled_from(
+            (
+                Road.crash_gateway,
+                Road.crash_worker,
+                Road.start_worker,
+                Road.rebalance,
+                Road.replace_sink,
+                Road.replace_settler,
+            )
+        ),
+        seed=SEEDS,
+    )
+    def something_crashes_or_moves(self, act: Callable[[Road, random.Random], Awaitable[None]], seed: int) -> None:
+        self._do(act, seed)
+
+    def teardown(self) -> None:
+        try:
+            self._do(Road.come_to_rest, 0)
+        finally:
+            self._loop.run_until_complete(self._road.close())
+            self._loop.close()
+            self._stack.close()
+
+
+def test_no_reader_is_ever_shown_a_wrong_number_and_at_rest_each_event_counts_once() -> None:
+    found: dict[int, str] = {}
+
+    async def all_of_them() -> None:
+        for seed in range(RUNS):
+            if text := (await drive(seed))[0]:
+                found[seed] = text
+
+    asyncio.run(all_of_them())
+
+    assert found == {}
+
+
+def test_the_same_holds_step_by_step() -> None:
+    run_state_machine_as_test(
+        RoadMachine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
