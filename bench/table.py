@@ -27,9 +27,9 @@ def main() -> int:
         for name in PAGES:
             page = ROOT / name
             page.write_text(filled(page.read_text()))
-    for name, rendered in TABLES.items():
-        if (found := result_of(name)) is not None:
-            print(f"\n## {name}\n\n{rendered(found)}")
+    for name in TABLES:
+        if (text := rendered(name)) is not None:
+            print(f"\n## {name}\n\n{text}")
     return 0
 
 
@@ -37,6 +37,13 @@ def result_of(name: str) -> Result | None:
     """Return the result *name*, None where it was not measured."""
     path = RESULTS / f"{name}.json"
     return dict(json.loads(path.read_text())) if path.exists() else None
+
+
+def rendered(name: str) -> str | None:
+    """Return the tables of *name*: of its file, and of those named *name*-something; None where there is none."""
+    found = [path.stem for path in sorted([*RESULTS.glob(f"{name}.json"), *RESULTS.glob(f"{name}-*.json")])]
+    parts = [(stem, TABLES[name](result_of(stem) or {})) for stem in found]
+    return "\n\n".join(f"{stem}:\n\n{text}" if len(parts) > 1 else text for stem, text in parts) or None
 
 
 def filled(page: str) -> str:
@@ -47,10 +54,7 @@ def filled(page: str) -> str:
 def _block(name: str) -> str:
     if name == "summary":
         return summary(result_of("peers"))
-    found = result_of(name)
-    return (
-        TABLES[name](found) if found is not None else f"`make bench` has not written `bench/results/{name}.json` yet."
-    )
+    return rendered(name) or f"`bench/results/{name}.json` has not been written yet."
 
 
 def summary(peers: Result | None) -> str:
@@ -156,14 +160,23 @@ def worker_table(found: Result) -> str:
 
 
 def plain_table(found: Result) -> str:
-    """Return any other result: each of its lists of rows as a table, then its stamp."""
+    """Return any other result: each of its lists of rows, or named figures, as a table, then its stamp."""
     parts = []
-    for name, rows in found.items():
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+    for name, part in found.items():
+        rows = _rows(part)
+        if rows:
             head = list(dict.fromkeys(key for row in rows for key in row))
             body = [tuple(_plain(row.get(key)) for key in head) for row in rows]
             parts.append(f"{name.replace('_', ' ')}:\n\n{_table([key.replace('_', ' ') for key in head], body)}\n")
     return "\n".join([*parts, _stamp(found)])
+
+
+def _rows(part: Any) -> list[Result]:
+    if isinstance(part, list) and all(isinstance(row, dict) for row in part):
+        return part
+    if isinstance(part, dict) and part and all(isinstance(value, dict) for value in part.values()):
+        return [{"what": name, "min (median)": value} for name, value in part.items()]
+    return []
 
 
 def _plain(value: Any) -> str:
@@ -179,7 +192,7 @@ def _plain(value: Any) -> str:
 
 def _stamp(found: Result) -> str:
     machine = found.get("machine", "")
-    text = machine.get("text", "") if isinstance(machine, dict) else machine
+    text = (machine.get("text") or _plain(machine)) if isinstance(machine, dict) else machine
     runs = f"; {found['runs']} runs" if isinstance(found.get("runs"), int) else ""
     return f"Measured on {text}{runs}; `{found.get('command', '')}`."
 
@@ -207,6 +220,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "road": road_table,
     "gateway": plain_table,
     "queries": plain_table,
+    "memory": plain_table,
 }
 
 if __name__ == "__main__":

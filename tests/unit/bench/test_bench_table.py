@@ -1,5 +1,7 @@
 """The tables of measured figures: rendered from the results, and the pages hold what the results say."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,12 +53,26 @@ def test_the_summary_has_the_ratios_of_the_table(peers: dict[str, Any]) -> None:
 
 
 def test_any_result_becomes_a_table() -> None:
-    found = {"what": "x", "rows": [{"size": 1, "cpu_ms": {"min": 1.0, "median": 250.0}}, {"size": 2}], **STAMP}
+    figures = {"min": 1.0, "median": 250.0}
+    found = {"what": "x", "rows": [{"size": 1, "cpu_ms": figures}, {"size": 2}], "stages": {"split": figures}, **STAMP}
 
     said = table.plain_table(found)
 
     assert "| 1 | 1.0 (250) |\n| 2 | – |" in said
+    assert "| split | 1.0 (250) |" in said
     assert said.endswith("Measured on a machine; 3 runs; `python -m it`.")
+
+
+def test_files_of_one_name_stand_below_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    for size in (1, 10):
+        (tmp_path / f"queries-{size}m.json").write_text(json.dumps({"rows": [{"size": size}]}))
+
+    said = table.rendered("queries")
+
+    assert said is not None
+    assert said.index("queries-10m:") < said.index("| 10 |") < said.index("queries-1m:") < said.index("| 1 |")
+    assert table.rendered("gateway") is None
 
 
 def test_a_marked_block_is_replaced_and_the_rest_stays() -> None:
@@ -66,15 +82,15 @@ def test_a_marked_block_is_replaced_and_the_rest_stays() -> None:
         patch.setitem(table.TABLES, "nothing", table.plain_table)
         once = table.filled(page)
 
-    assert once.startswith("before\n<!-- begin nothing -->\n`make bench` has not written")
-    assert once.endswith("yet.\n<!-- end nothing -->\nafter\n")
+    assert once.startswith("before\n<!-- begin nothing -->\n`bench/results/nothing.json` has not")
+    assert once.endswith("written yet.\n<!-- end nothing -->\nafter\n")
 
 
 @pytest.mark.parametrize("name", sorted(table.TABLES))
 def test_every_result_that_is_there_can_be_rendered(name: str) -> None:
-    found = table.result_of(name)
+    text = table.rendered(name)
 
-    assert found is None or "| --- |" in table.TABLES[name](found)
+    assert text is None or "| --- |" in text
 
 
 @pytest.mark.parametrize("page", table.PAGES)
