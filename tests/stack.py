@@ -219,7 +219,10 @@ class Stack:
 
         def holds() -> bool:
             headers = {"authorization": f"Bearer {key}"}
-            answer = httpx.post(f"{self.url}/v1/events", json=[], headers=headers, trust_env=False, timeout=KEY_S)
+            try:
+                answer = httpx.post(f"{self.url}/v1/events", json=[], headers=headers, trust_env=False, timeout=KEY_S)
+            except httpx.TransportError:
+                return False  # it is being started anew
             return answer.status_code == 200
 
         until(holds, KEY_S, "a new key did not take hold")
