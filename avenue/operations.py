@@ -1,5 +1,6 @@
 """What operators ask of the store: read-only SQL, kept rejects. The same for the running server and an open folder."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,19 @@ ORDER BY rejects.received_at DESC LIMIT {limit:UInt32}
 """
 
 
+# Texts, names and comments, in which a semicolon is no end of a statement.
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+
+
 class QueryRefusedError(PipelineError):
     """ClickHouse refused a query; the message is its own, without addresses."""
 
 
 def run_sql(clickhouse: ClickHouse, sql: str) -> Iterator[bytes]:
     """Yield the result of *sql* as NDJSON. Raises `QueryRefusedError`; writing is refused by the engine itself."""
+    if ";" in _QUOTED.sub("", sql).strip().rstrip(";"):
+        # chDB would run them one after another, and print the first one's rows to this process's standard output.
+        raise QueryRefusedError("one statement at a time, please")
     try:
         yield clickhouse.reader().raw_query(sql.strip().rstrip(";"), fmt="JSONEachRow")
     except ClickHouseError as error:

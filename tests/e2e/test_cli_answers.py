@@ -1,0 +1,191 @@
+"""The command line as an operator and a partner meet it beside a running stack."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack import BATCH_ACCOUNT, Stack, until
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+STORED_S = 30.0
+TRIAL = "neuro-band-demo"
+
+
+def ended(stack: Stack, *words: str, code: int = 0) -> str:
+    """Run `avenue …`, expect exit *code*, and return what it said: on standard error alone where it is 2."""
+    done = stack.command(*words)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def answer(stack: Stack, *words: str) -> Any:
+    """Run `avenue … --json` and return what it answered; nothing else is on standard output."""
+    return json.loads(ended(stack, *words, "--json"))
+
+
+def test_sql_answers_one_json_object_a_line(stack: Stack) -> None:
+    text = ended(stack, "sql", "SELECT number AS n, '脑' AS word FROM numbers(2) WHERE word != 'a;b' -- two; rows\n;")
+
+    assert [json.loads(line) for line in text.splitlines()] == [{"n": 0, "word": "脑"}, {"n": 1, "word": "脑"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELEC 1", "Syntax error"),
+        ("SELECT nothing FROM events", "nothing"),
+        ("SELECT 1 FROM no_such_table", "no_such_table"),
+        ("", "query"),
+    ],
+)
+def test_a_broken_query_is_refused_in_the_engine_s_words_on_one_line(stack: Stack, query: str, told: str) -> None:
+    text = ended(stack, "sql", query, code=1)
+
+    assert told.lower() in text.lower()
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "INSERT INTO pilot_rejects (reject_id) VALUES ('mine')",
+        "DROP TABLE pilot_events",
+        "TRUNCATE TABLE pilot_events",
+        "ALTER TABLE pilot_events DELETE WHERE 1",
+        "CREATE TABLE mine (n UInt8) ENGINE = Memory",
+        "SET readonly = 0",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT * FROM file('/etc/passwd', LineAsString)",
+        "SELECT 1; DROP TABLE pilot_events",
+    ],
+)
+def test_what_is_no_reading_is_refused(stack: Stack, query: str) -> None:
+    before = stack.number("SELECT count() FROM system.tables WHERE database = currentDatabase()")
+
+    text = ended(stack, "sql", query, code=1)
+
+    assert len(text.splitlines()) == 1
+    assert stack.number("SELECT count() FROM system.tables WHERE database = currentDatabase()") == before
+    assert stack.number("SELECT count() FROM pilot_rejects WHERE reject_id = 'mine'") == 0
+
+
+def events_file(folder: Path, *lines: bytes) -> str:
+    path = folder / "events.ndjson"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return str(path)
+
+
+def event(**change: Any) -> bytes:
+    base = {
+        "event_id": f"cli-{uuid.uuid4().hex}",
+        "kind": "interaction",
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "product_id": "neuro-band",
+    }
+    return json.dumps({name: value for name, value in (base | change).items() if value is not None}).encode()
+
+
+def test_a_file_with_garbage_is_sent_and_each_line_that_is_none_is_named(stack: Stack, tmp_path: Path) -> None:
+    twice = event()
+    lines = (twice, b"{broken \xff", b"", b"7", event(event_id=None, evnt_id="e-1"), event(kind="interact"), twice)
+    file = events_file(tmp_path, *lines)
+
+    text = ended(stack, "send", file, "--url", stack.url, "--key", stack.pushing_key(BATCH_ACCOUNT), code=1)
+
+    told = text.splitlines()
+    assert told[0].startswith("line 2 (no id) rejected malformed")
+    assert told[1].startswith("line 4 (no id) rejected not_an_object")
+    assert told[2] == "line 5 (no id) rejected missing_field (event_id): event_id is required; evnt_id is no field of an event: is it meant for event_id?"  # fmt: skip
+    assert "did you mean interaction?" in told[3]
+    assert told[4].endswith(" duplicate")
+    assert told[5].startswith("1 accepted, 1 duplicate, 4 rejected, 0 unsent; 1 requests")
+
+
+def test_a_key_that_does_not_hold_ends_a_sending_with_2(stack: Stack, tmp_path: Path) -> None:
+    file = events_file(tmp_path, event())
+
+    text = ended(stack, "send", file, "--url", stack.url, "--key", "avk_none", code=2)
+
+    assert "the key is unknown, expired or revoked" in text
+    assert "avk_none" not in text
+
+
+def test_a_kept_reject_is_listed_and_shown(stack: Stack, tmp_path: Path) -> None:
+    mine = f"cli-{uuid.uuid4().hex}"
+    file = events_file(tmp_path, event(event_id=mine, product_id="no-such-product"))
+    ended(stack, "send", file, "--url", stack.url, "--key", stack.pushing_key(BATCH_ACCOUNT), code=1)
+    listing = ("rejects", "list", "--account", BATCH_ACCOUNT, "--reason", "unknown_product", "--limit", "1000")
+
+    def kept() -> list[str]:
+        ids = [row["reject_id"] for row in answer(stack, *listing)]
+        return [one for one in ids if mine in answer(stack, "rejects", "show", one)["payload"]]
+
+    until(lambda: bool(kept()), STORED_S, "the reject was not stored")
+    shown = answer(stack, "rejects", "show", kept()[0])
+
+    assert {"reject_id", "account_id", "platform", "flow", "reason", "field", "message", "payload", "received_at"} <= set(shown)  # fmt: skip
+    assert (shown["account_id"], shown["flow"], shown["reason"]) == (BATCH_ACCOUNT, "events", "unknown_product")
+    assert shown["reject_id"] in ended(stack, *listing)
+    assert "no kept reject no/such" in ended(stack, "rejects", "show", "no/such", code=1)
+
+
+def test_keys_are_issued_listed_and_revoked_as_programs_read_it(stack: Stack) -> None:
+    issued = answer(stack, "key", "issue", "--scope", "startup:calmwave", "--expires", "1d")
+    secret = ended(stack, "key", "issue", "--scope", "programme").splitlines()[-1]
+    revoked = answer(stack, "key", "revoke", issued["id"])
+
+    assert set(issued) == {"id", "key", "scope", "expires_at"}
+    assert secret.startswith("avk_p")
+    assert revoked["id"] == issued["id"]
+    states = {key["id"]: key["state"] for key in answer(stack, "key", "list")}
+    assert states[issued["id"]] == "revoked"
+    assert "no startup 'calmwav'" in ended(stack, "key", "issue", "--scope", "startup:calmwav", code=2)
+
+
+def test_the_registry_in_force_is_shown_and_its_own_file_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    shown = tmp_path / "shown.toml"
+    shown.write_text(ended(stack, "registry", "show"))
+
+    assert answer(stack, "registry", "plan", str(shown))["changes"] == []
+    assert {"version", "registry", "epochs"} <= set(answer(stack, "registry", "show"))
+    assert answer(stack, "registry", "check", str(shown))["problems"] == []
+
+
+def test_the_doctor_finds_nothing_and_topics_are_listed(stack: Stack) -> None:
+    found = answer(stack, "doctor")
+    topics = {topic["topic"]: topic for topic in answer(stack, "topics", "list")}
+
+    assert (found["ok"], found["first_broken"]) == (True, None)
+    assert {check["state"] for check in found["checks"]} <= {"well", "skipped"}
+    assert topics["pilot-events.v1"]["epoch"] == 1
+
+
+def test_a_report_goes_where_it_is_told_and_an_unknown_trial_is_named(stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+
+    said = ended(stack, "report", TRIAL, "--lang", "en", "-o", str(file))
+
+    assert said == f"{file}\n"
+    assert json.loads(file.read_text())
+    assert json.loads(ended(stack, "report", TRIAL, "--format", "json", "-o", "-"))
+    assert "no-such-trial" in ended(stack, "report", "no-such-trial", code=1)
+
+
+def test_reconcile_prints_every_sum_and_no_difference(stack: Stack, tmp_path: Path) -> None:
+    file = events_file(tmp_path, event())
+    ended(stack, "send", file, "--url", stack.url, "--key", stack.pushing_key(BATCH_ACCOUNT))
+
+    found = answer(stack, "reconcile")
+    said = ended(stack, "reconcile", "--trial", TRIAL).splitlines()
+
+    assert found["differences"] == []
+    assert found["sums"]
+    assert all(item["closed"] for item in found["sums"])
+    assert said[-1].endswith(" sums, 0 open; 0 differences")
+    assert "no-such-trial" in ended(stack, "reconcile", "--trial", "no-such-trial", code=1)
