@@ -155,6 +155,12 @@ class SinkSettings(Group):
     settle_every_s: Seconds = Field(5.0, description="closed or marked blocks are looked for this often")
     settle_blocks: Positive = Field(500, description="blocks of one settlement run")
     resettle_s: Seconds = Field(20.0, description="a block that is touched again and again is settled again this often")
+    roll_days: Positive = Field(
+        4, description="days of products summed in one settlement run; after an update, old ones"
+    )
+    reroll_s: Seconds = Field(
+        600.0, description="a past day that is touched again and again is summed again this often"
+    )
     sums_every_s: Seconds = Field(60.0, description="the sums are taken so often, or rarer where that costs over 2 %")
 
 

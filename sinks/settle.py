@@ -17,6 +17,7 @@ from schemas.timing import Timing
 from sinks.blocks import BLOCK_S, HOUR_S, Block, Hour, Touch, block_parameters, lateness_parameters, moment
 from sinks.clickhouse.sql import query
 from sinks.compare import UNEXPLAINED, CellKey, Difference, compare
+from sinks.days import Day, DayRoller
 from sinks.recheck import CellDifference
 from sinks.sources import complete_until, read_marks
 
@@ -46,6 +47,7 @@ class Settled:
     blocks: tuple[Block, ...] = ()
     differences: tuple[Difference, ...] = ()
     hours: tuple[Hour, ...] = ()
+    days: tuple[Day, ...] = ()
     waiting: int = 0
     """Blocks that are over, or were touched, and were left for the next call."""
 
@@ -75,9 +77,10 @@ class Settler:
         self._clickhouse = clickhouse
         self._clock = clock
         self._memory = _Memory()
+        self._days = DayRoller(settings.sink, clock)
 
     def settle(self, directory: Directory) -> Settled:
-        """Settle the blocks that are due, oldest first, up to a run's bound; sum the hours that follow from them.
+        """Settle the blocks that are due, oldest first, up to a bound; sum the hours and days that follow from them.
 
         Raises `ClickHouseError`; what was not finished is done at the next call.
         """
@@ -87,14 +90,16 @@ class Settler:
         client = self._clickhouse.writer()
         timing = Timing(grace_ms=epoch.grace_ms, lead_ms=epoch.lead_ms, slack_ms=epoch.slack_ms)
         self._look(client)
-        due = self._due(client, epoch, timing)
+        until_ms = self._until_ms(client, epoch, timing)
+        due = self._due(until_ms)
         chosen = due[: self._settings.sink.settle_blocks]
         SETTLE_PENDING.set(len(due) - len(chosen))
         differences: list[Difference] = []
         if chosen:
             differences = self._settle_blocks(client, chosen, directory.epochs, timing)
         hours = self._roll_hours(client)
-        return Settled(tuple(chosen), tuple(differences), tuple(hours), len(due) - len(chosen))
+        days = self._days.roll(client, self._memory.touched, until_ms)
+        return Settled(tuple(chosen), tuple(differences), tuple(hours), tuple(days), len(due) - len(chosen))
 
     def settle_again(self, wrong: Collection[CellDifference]) -> None:
         """Have the blocks of settled cells that were found *wrong* settled at the next call, above any run they have.
@@ -130,11 +135,15 @@ class Settler:
             memory.looked_at = now
             for product_id, start_s, run in client.query(query("due_hours")).result_rows:
                 memory.hours[Hour(product_id, int(start_s))] = int(run)
+            self._days.look(client)
 
-    def _due(self, client: Client, epoch: Epoch, timing: Timing) -> list[Block]:
-        """Return the touched blocks that are over, oldest first; one settled just now waits for company."""
+    def _until_ms(self, client: Client, epoch: Epoch, timing: Timing) -> int:
+        """Return up to when every source was stored and counted, less the grace of what is late."""
         timeout_ms = int(self._settings.kafka.delivery_timeout_s * 1000)
-        until_ms = complete_until(read_marks(client, epoch), timing, timeout_ms) - timing.grace_ms
+        return complete_until(read_marks(client, epoch), timing, timeout_ms) - timing.grace_ms
+
+    def _due(self, until_ms: int) -> list[Block]:
+        """Return the touched blocks that are over, oldest first; one settled just now waits for company."""
         again_before_ms = self._clock.now_ms() - int(self._settings.sink.resettle_s * 1000)
         return sorted(
             (
@@ -203,6 +212,7 @@ class Settler:
         _insert(client, "settled_blocks", SETTLED_COLUMNS, rows)
 
     def _forget(self, touches: Mapping[Block, Touch], run: int) -> None:
+        self._days.note(touches)
         for block, touch in touches.items():
             if self._memory.touched.get(block) == touch:
                 del self._memory.touched[block]

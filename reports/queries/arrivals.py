@@ -113,7 +113,7 @@ def _stored(context: QueryContext, trial_id: str, interval: Interval) -> tuple[i
         "graces": [epoch.grace_ms for epoch in epochs] or [Timing().grace_ms],
         "grace": Timing().grace_ms,
     }
-    (found,) = rows(context.client, _STORED_SQL, parameters)
+    (found,) = rows(context, _STORED_SQL, parameters)
     return tuple(int(number) for number in found)
 
 
@@ -134,8 +134,8 @@ def _blocks(context: QueryContext, trial_id: str, interval: Interval) -> tuple[i
         "from": moment(whole.from_ms),
         "to": moment(whole.to_ms),
     }
-    ((blocks, settled, touched, settled_rows),) = rows(context.client, _BLOCKS_SQL, parameters)
-    ((events,),) = rows(context.client, _OF_PRODUCT_SQL, parameters)
+    ((blocks, settled, touched, settled_rows),) = rows(context, _BLOCKS_SQL, parameters)
+    ((events,),) = rows(context, _OF_PRODUCT_SQL, parameters)
     share = int(settled_rows) / int(touched) if touched else None
     return max(0, int(touched) - int(events)), int(blocks), int(settled), share
 
@@ -150,5 +150,5 @@ def _duplicates(context: QueryContext, trial_id: str, interval: Interval) -> int
         "from": moment(interval.from_ms),
         "to": moment(max(interval.to_ms, interval.from_ms)),
     }
-    ((found,),) = rows(context.client, _DUPLICATES_SQL, parameters)
+    ((found,),) = rows(context, _DUPLICATES_SQL, parameters)
     return int(found)

@@ -1,8 +1,9 @@
 """The street now: every placement along it, and what each reports; another startup's place is only occupied."""
 
+from reports.queries import cells
 from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState, QueryContext
 from reports.queries.presence import placements_of, split_of
-from reports.queries.sql import moment, rows
+from reports.queries.sql import fill, moment, rows
 from reports.scope import Reader, trial_seen
 from reports.spans import due_spans
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -30,12 +31,19 @@ FROM (
 WHERE placement_id != '' AND events > 0
 GROUP BY placement_id
 """
+_OWN_SQL = """
+#with#
+SELECT placement_id, max(last_ms)
+FROM (#source#) AS cells
+WHERE placement_id != '' AND events > 0
+GROUP BY placement_id
+"""
 
 
 def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
     """Return what stands along the street now, by metre; *reader*'s own with their events of the last 24 hours."""
     registry = context.directory.registry
-    interval = Interval(context.now_ms - DAY_MS, context.now_ms + 5 * MINUTE_MS)
+    interval = _last_day(context)
     if registry is None:
         return AvenueMap(length_m=0, places=(), interval=interval)
     seen = {t for t in context.directory.trials if trial_seen(reader, context.directory, t)}
@@ -47,6 +55,10 @@ def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
         places=tuple(sorted(places, key=lambda p: (p.metre, p.side, p.placement_id))),
         interval=interval,
     )
+
+
+def _last_day(context: QueryContext) -> Interval:
+    return Interval(context.now_ms - DAY_MS, context.now_ms + 5 * MINUTE_MS)
 
 
 def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int, int]], *, shown: bool) -> MapPlace:
@@ -86,13 +98,18 @@ def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> Pla
 
 def _counts(context: QueryContext, products: list[str], interval: Interval) -> dict[str, tuple[int, int]]:
     parameters = {"products": products, "from": moment(interval.from_ms), "to": moment(interval.to_ms)}
-    answer = rows(context.client, _SQL, parameters)
+    answer = rows(context, _SQL, parameters)
     return {str(placement): (int(events), int(last_ms)) for placement, events, last_ms in answer}
 
 
-def reporting(context: QueryContext, trial_id: str, places: AvenueMap) -> tuple[int, int]:
+def reporting(context: QueryContext, trial_id: str) -> tuple[int, int]:
     """Return how many of the trial's placements that are due now report, and how many are due."""
-    own = set(placements_of(context.directory, trial_id))
-    states = [place.state for place in places.places if place.placement_id in own]
+    source = cells.by_hour(context, trial_id, _last_day(context))
+    sql = fill(_OWN_SQL, **{"with": source.ctes}, source=source.sql)
+    last_ms = {str(placement): int(at_ms) for placement, at_ms in rows(context, sql, source.parameters)}
+    standing = (
+        p for p in placements_of(context.directory, trial_id) if context.directory.placed[p].covers(context.now_ms)
+    )
+    states = [_state(context, placement_id, last_ms.get(placement_id)) for placement_id in standing]
     due = [state for state in states if state in {"reporting", "silent", "waiting"}]
     return due.count("reporting"), len(due)

@@ -1,15 +1,18 @@
-"""Which cells hold: settled ones where a block was settled, hours where they are rolled up, live ones elsewhere.
+"""Which cells hold: settled ones where a block was settled, hours and days where they are summed, live ones elsewhere.
 
 A block's settled cells are written at once, tombstones of vanished ones included, so a block is settled or live as a
 whole. ClickHouse reads one snapshot of each table within a query: no block is in both halves or in neither.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from registry.directory import TrialSpan
-from reports.queries.model import Dimension, Interval
-from reports.queries.sql import fill, moment
-from schemas.timing import HOUR_MS, minute_of
+from reports.queries.model import Dimension, Interval, QueryContext
+from reports.queries.past import DAYS, Past, past
+from reports.queries.sql import SECOND, fill, within
+from schemas.timing import BLOCK_MS, HOUR_MS, block_of, minute_of
 
 COLUMN: dict[Dimension, str] = {"platform": "platform", "placement": "placement_id", "arm": "arm", "kind": "kind"}
 
@@ -21,22 +24,16 @@ _COLUMNS = (
 _MINUTES = """
     SELECT minute AS at, #columns#
     FROM cells_settled FINAL
-    WHERE product_id = {product:String}
-      AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
-      AND trial_id = {trial:String}
+    WHERE product_id = {product:String} AND #minutes# AND trial_id = {trial:String}
       #unrolled#
     UNION ALL
     SELECT minute AS at, #columns#
     FROM cells_live FINAL
-    WHERE product_id = {product:String}
-      AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
-      AND trial_id = {trial:String}
+    WHERE product_id = {product:String} AND #minutes# AND trial_id = {trial:String}
       AND toStartOfFiveMinutes(minute) NOT IN (
           SELECT toStartOfFiveMinutes(minute)
           FROM cells_settled
-          WHERE product_id = {product:String}
-            AND minute >= toStartOfFiveMinutes({from:DateTime('UTC')})
-            AND minute < toStartOfFiveMinutes({to:DateTime('UTC')}) + INTERVAL 5 MINUTE
+          WHERE product_id = {product:String} AND #blocks#
       )
       #unrolled#"""
 
@@ -46,49 +43,108 @@ _HOURS = """
     UNION ALL
     SELECT hour AS at, #columns#
     FROM cells_hourly FINAL
-    WHERE product_id = {product:String}
-      AND hour >= {first_hour:DateTime('UTC')} AND hour < {last_hour:DateTime('UTC')}
-      AND hour IN (SELECT rolled_hour FROM rolled)
+    WHERE product_id = {product:String} AND #hours# AND hour IN (SELECT rolled_hour FROM rolled)
       AND trial_id = {trial:String}"""
 
 # A rolled hour that is older than a settlement of one of its blocks is out of date: its minutes are read instead.
-_ROLLED = """
+_ROLLED = """WITH
     rolled AS (
         SELECT rolled_hour
         FROM (
             SELECT hour AS rolled_hour, max(rolled_at) AS at
             FROM rolled_hours
-            WHERE product_id = {product:String}
-              AND hour >= {first_hour:DateTime('UTC')} AND hour < {last_hour:DateTime('UTC')}
+            WHERE product_id = {product:String} AND #hours#
             GROUP BY hour
         ) AS rolls
         LEFT JOIN (
             SELECT toStartOfHour(block) AS settled_hour, max(settled_at) AS last
             FROM settled_blocks
-            WHERE product_id = {product:String}
-              AND block >= {first_hour:DateTime('UTC')} AND block < {last_hour:DateTime('UTC')}
+            WHERE product_id = {product:String} AND #hour_blocks#
             GROUP BY settled_hour
         ) AS settlements ON rolled_hour = settled_hour
         WHERE at >= last
     )"""
 
-WITH_MINUTES = ""
-MINUTES = fill(_MINUTES, columns=_COLUMNS, unrolled="")
-"""The cells of a trial and interval by the minute, as a subquery."""
-
-WITH_HOURS = "WITH" + _ROLLED
-HOURS = fill(_MINUTES + _HOURS, columns=_COLUMNS, unrolled=_UNROLLED)
-"""The same in fewer rows, for whoever asks by the hour or more, under `WITH_HOURS`."""
+_DAYS = """
+    SELECT day AS at, #columns#
+    FROM cells_daily FINAL
+    WHERE split = {split:String} AND #days#"""
 
 
-def parameters(trial: TrialSpan, interval: Interval) -> dict[str, Any]:
-    """Return the parameters of the subqueries: whole minutes, from that of the start until before the end."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A trial's cells as a subquery: `at` and the columns of cells, what goes before the SELECT, the parameters."""
+
+    sql: str
+    parameters: dict[str, Any]
+    ctes: str = ""
+
+
+def by_minute(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+    """Return the cells of whole minutes, from that of the start until before the end."""
+    span = context.span(trial_id)
+    return _by_minute(span, [_whole_minutes(interval)])
+
+
+def by_hour(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+    """Return the same in fewer rows, for whoever asks by the hour or more."""
+    return _by_hour(context.span(trial_id), [_whole_minutes(interval)])
+
+
+def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> Source:
+    """Return the same in fewer rows still, for whoever asks by the day or more, and splits by *by* alone.
+
+    Other columns than that of *by* and kind may be empty; people and sessions stand in rows of no kind.
+    """
+    parted, rest = rest_by_hour(context, trial_id, interval)
+    return with_days(rest, parted, fill(_DAYS, columns=_COLUMNS, days=DAYS), {"split": by or ""})
+
+
+def rest_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
+    """Return *interval* with the past's days set apart, and the cells of what is left, by the hour."""
+    span = context.span(trial_id)
+    parted = past(context, span.product_id, _whole_minutes(interval))
+    return parted, _by_hour(span, parted.ranges)
+
+
+def rest_by_minute(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
+    """Return the same with the cells of what is left by the minute."""
+    span = context.span(trial_id)
+    parted = past(context, span.product_id, _whole_minutes(interval))
+    return parted, _by_minute(span, parted.ranges)
+
+
+def with_days(rest: Source, parted: Past, days_sql: str, parameters: dict[str, Any]) -> Source:
+    """Return *rest*, which reads the past's ranges, and beside it *days_sql*, which reads its days."""
+    if not parted.days:
+        return rest
+    sql = f"{days_sql} UNION ALL {rest.sql}" if parted.ranges else days_sql
+    return Source(sql, {**rest.parameters, **parted.parameters, **parameters}, rest.ctes if parted.ranges else "")
+
+
+def _whole_minutes(interval: Interval) -> Interval:
     from_ms = minute_of(interval.from_ms)
-    return {
-        "product": trial.product_id,
-        "trial": trial.trial_id,
-        "from": moment(from_ms),
-        "to": moment(-(-max(interval.to_ms, from_ms) // 1000) * 1000),
-        "first_hour": moment(-(-from_ms // HOUR_MS) * HOUR_MS),
-        "last_hour": moment(interval.to_ms // HOUR_MS * HOUR_MS),
-    }
+    return Interval(from_ms, -(-max(interval.to_ms, from_ms) // 1000) * 1000)
+
+
+def _by_minute(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+    parts, parameters = _conditions(span, ranges)
+    return Source(fill(_MINUTES, columns=_COLUMNS, unrolled="", **parts), parameters)
+
+
+def _by_hour(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+    parts, parameters = _conditions(span, ranges)
+    hours = [(-(-r.from_ms // HOUR_MS) * HOUR_MS, r.to_ms // HOUR_MS * HOUR_MS) for r in ranges]
+    hours = [(first, last) for first, last in hours if first < last]
+    parts["hours"], more = within("hour", SECOND, "hours", hours)
+    parts["hour_blocks"], _ = within("block", SECOND, "hours", hours)
+    sql = fill(_MINUTES + _HOURS, columns=_COLUMNS, unrolled=_UNROLLED, **parts)
+    return Source(sql, parameters | more, fill(_ROLLED, **parts))
+
+
+def _conditions(span: TrialSpan, ranges: Sequence[Interval]) -> tuple[dict[str, str], dict[str, Any]]:
+    minutes, parameters = within("minute", SECOND, "minutes", [(r.from_ms, r.to_ms) for r in ranges])
+    whole = [(block_of(r.from_ms), block_of(r.to_ms) + BLOCK_MS) for r in ranges]
+    blocks, more = within("minute", SECOND, "blocks", whole)
+    parameters |= more | {"product": span.product_id, "trial": span.trial_id}
+    return {"minutes": minutes, "blocks": blocks}, parameters

@@ -1,14 +1,12 @@
 """A metric by Shanghai day and split, exactly, from stored events: what a report draws and tabulates over time."""
 
 from collections import defaultdict
-from typing import Any
 
 from reports.metrics import METRICS, Reported
-from reports.queries import cells, presence
+from reports.queries import cells, exact, presence
 from reports.queries.model import Dimension, Interval, Line, MetricLines, Point, QueryContext
-from reports.queries.sql import fill, moment, rows
+from reports.queries.sql import fill, rows
 from reports.queries.sums import columns_of, named, selected, value_of
-from reports.queries.totals import EVENTS
 from schemas.registry import MetricId
 
 _SQL = """
@@ -42,20 +40,16 @@ def _from_events(
     if interval.empty:
         return ()
     columns = columns_of((metric,), "events")
+    source = exact.events(trial_id, interval)
     sql = fill(
         _SQL,
         split=cells.COLUMN[by],
-        source=EVENTS,
+        source=source.sql,
         sums=selected(columns.sums),
         derived=selected(columns.derived),
     )
-    parameters: dict[str, Any] = {
-        "trial": trial_id,
-        "from": moment(interval.from_ms),
-        "to": moment(interval.to_ms),
-    }
     points: dict[str, list[Point]] = defaultdict(list)
-    for row in rows(context.client, sql, parameters):
+    for row in rows(context, sql, source.parameters):
         values = named(("split", "day"), columns, row)
         value, n = value_of(metric, values, "events")
         if n:

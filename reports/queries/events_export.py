@@ -71,7 +71,7 @@ class ExportQuestion:
 
 def check(context: QueryContext, question: ExportQuestion) -> int:
     """Return how many events the export holds. Raises `TooManyRowsError` beyond what its form allows."""
-    ((found,),) = rows(context.client, _COUNT, _parameters(question))
+    ((found,),) = rows(context, _COUNT, _parameters(question))
     limit = question.max_rows
     if question.form == "parquet" and question.embedded:
         limit = min(limit, _PARQUET_ROWS)

@@ -4,7 +4,8 @@ from typing import Any
 
 from registry.directory import Directory
 from reports.queries.model import FlaggedBlock, Freshness, Interval, QueryContext
-from reports.queries.sql import moment, rows
+from reports.queries.past import settled_quietly
+from reports.queries.sql import SECOND, fill, moment, rows, within
 from schemas.timing import block_of, minute_of
 from schemas.topics import Topic, partition_of
 
@@ -40,8 +41,8 @@ SELECT reason, count()
 FROM pilot_rejects FINAL
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
-  AND JSONExtractString(payload, 'product_id') NOT IN {other_products:Array(String)}
-  AND JSONExtractString(payload, 'placement_id') NOT IN {other_placements:Array(String)}
+  AND named_product NOT IN {other_products:Array(String)}
+  AND named_placement NOT IN {other_placements:Array(String)}
 GROUP BY reason
 ORDER BY count() DESC, reason
 """
@@ -50,13 +51,13 @@ SELECT toUnixTimestamp(block) * 1000, unexplained > 0
 FROM (
     SELECT block, argMax(settled_blocks.rows, run) AS seen, argMax(settled_blocks.unexplained, run) AS unexplained
     FROM settled_blocks
-    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
+    WHERE product_id = {product:String} AND #blocks#
     GROUP BY block
 ) AS settled
 LEFT JOIN (
     SELECT block, sum(touched_blocks.rows) AS touched
     FROM touched_blocks
-    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
+    WHERE product_id = {product:String} AND #blocks#
     GROUP BY block
 ) AS touches USING (block)
 WHERE unexplained > 0 OR touched != seen
@@ -87,29 +88,29 @@ def complete_until(context: QueryContext, product_id: str) -> int | None:
     if epoch is None:
         return None
     source = {"epoch": epoch.number, "partition": partition_of(product_id, epoch.partitions)}
-    stored = rows(context.client, _STORED_SQL, {**source, "topic": Topic.EVENTS.value})
+    stored = rows(context, _STORED_SQL, {**source, "topic": Topic.EVENTS.value})
     if not stored:
         return None
     ((stored_offset, stored_ms),) = stored
-    counted = rows(context.client, _COUNTED_SQL, source)
+    counted = rows(context, _COUNTED_SQL, source)
     counted_offset, counted_ms = counted[0] if counted else (0, 0)
     if counted_offset >= stored_offset:
         return int(stored_ms)
-    uncounted = rows(context.client, _UNCOUNTED_SQL, {**source, "topic": Topic.EVENTS.value, "counted": counted_offset})
+    uncounted = rows(context, _UNCOUNTED_SQL, {**source, "topic": Topic.EVENTS.value, "counted": counted_offset})
     # The last counted record may be hours old where nothing came since; the first uncounted one says more.
     counted_ms = int(uncounted[0][0]) - 1 if uncounted else int(counted_ms)
     return min(int(stored_ms), counted_ms) or None
 
 
 def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
-    parameters = {
-        "product": context.span(trial_id).product_id,
-        "from": moment(block_of(interval.from_ms)),
-        "to": moment(minute_of(interval.to_ms)),
-    }
+    product_id = context.span(trial_id).product_id
+    # A day that was summed and holds has no block that waits.
+    whole = Interval(block_of(interval.from_ms), minute_of(interval.to_ms))
+    open_days = settled_quietly(context, product_id, whole).ranges
+    blocks, parameters = within("block", SECOND, "blocks", [(r.from_ms, r.to_ms) for r in open_days])
+    found = rows(context, fill(_FLAGGED_SQL, blocks=blocks), parameters | {"product": product_id})
     return tuple(
-        FlaggedBlock(int(start_ms), "unexplained" if unexplained else "waiting")
-        for start_ms, unexplained in rows(context.client, _FLAGGED_SQL, parameters)
+        FlaggedBlock(int(start_ms), "unexplained" if unexplained else "waiting") for start_ms, unexplained in found
     )
 
 
@@ -122,7 +123,7 @@ def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) 
         "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
         "other_placements": [p.placement_id for p in context.directory.placed.values() if p.trial_id != trial_id],
     }
-    return {str(reason): int(count) for reason, count in rows(context.client, _REJECTED_SQL, parameters)}
+    return {str(reason): int(count) for reason, count in rows(context, _REJECTED_SQL, parameters)}
 
 
 def accounts_of(directory: Directory, trial_id: str) -> tuple[str, ...]:

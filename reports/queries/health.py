@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from reports.metrics import Text
-from reports.queries.avenue_map import avenue_map, reporting
+from reports.queries.avenue_map import reporting
 from reports.queries.freshness import freshness
 from reports.queries.model import HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
@@ -11,7 +11,6 @@ from reports.queries.presence import placements_of
 from reports.queries.units import due_units, parts_by_metric
 from reports.science.balance import balance
 from reports.science.intervals import MIN_UNITS
-from reports.scope import Reader
 from reports.spans import due_spans, total_ms
 from schemas.timing import HOUR_MS, MINUTE_MS
 
@@ -21,8 +20,6 @@ DEAD_MS = 8 * HOUR_MS
 """So much is a day without one."""
 LAG_S = 300.0
 """The store further behind than this is behind, whatever the street does."""
-
-_EVERYTHING = Reader(key_id="", scope="operator", startup_id=None)
 
 
 def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
@@ -102,7 +99,7 @@ def _balance(planned: Mapping[str, int], came: Mapping[str, int]) -> HealthLine:
 
 
 def _placements(context: QueryContext, trial_id: str) -> HealthLine:
-    up, due = reporting(context, trial_id, avenue_map(context, _EVERYTHING))
+    up, due = reporting(context, trial_id)
     numbers: dict[str, Number | None] = {"reporting": up, "due": due}
     if not due:
         return _line("placements", "unknown", Text("此刻没有应上报的展位", "no placement is due now"), numbers)

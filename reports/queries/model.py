@@ -3,9 +3,9 @@
 Times are Unix milliseconds UTC; an interval is half-open; days are those of Asia/Shanghai.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from registry.directory import Directory, TrialSpan
 from runtime.clickhouse import Client
@@ -44,6 +44,8 @@ class QueryContext:
     now_ms: int
     max_points: int = 100_000
     """More points than this raise `TooManyPointsError`."""
+    asked: dict[tuple[str, str], Sequence[Sequence[Any]]] = field(default_factory=dict, repr=False, compare=False)
+    """What this answer has asked already, by query and parameters: nothing is asked twice for one answer."""
 
     def span(self, trial_id: str) -> TrialSpan:
         """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""

@@ -45,14 +45,14 @@ def now(context: QueryContext, trial_id: str, minutes: int = 15) -> NowAnswer:
     """Return what came in the last *minutes*, up to the end of this one (partners' clocks may be ahead)."""
     end = minute_of(context.now_ms) + MINUTE_MS
     interval = Interval(end - minutes * MINUTE_MS, end)
-    parameters = cells.parameters(context.span(trial_id), interval)
+    source = cells.by_minute(context, trial_id, interval)
     by_kind: dict[str, tuple[int, int]] = {}
     by_minute: dict[int, int] = {}
-    for kind, minute, events, last_ms in rows(context.client, fill(_KINDS_SQL, source=cells.MINUTES), parameters):
+    for kind, minute, events, last_ms in rows(context, fill(_KINDS_SQL, source=source.sql), source.parameters):
         before = by_kind.get(str(kind), (0, 0))
         by_kind[str(kind)] = (before[0] + int(events), max(before[1], int(last_ms)))
         by_minute[int(minute)] = by_minute.get(int(minute), 0) + int(events)
-    (people,) = rows(context.client, fill(_PEOPLE_SQL, source=cells.MINUTES), parameters)
+    (people,) = rows(context, fill(_PEOPLE_SQL, source=source.sql), source.parameters)
     return NowAnswer(
         interval=interval,
         events=sum(by_minute.values()),
@@ -68,5 +68,5 @@ def now(context: QueryContext, trial_id: str, minutes: int = 15) -> NowAnswer:
 def last_event_ms(context: QueryContext, trial_id: str) -> int | None:
     """Return when the trial's latest event occurred, or None before the first."""
     parameters = {"product": context.span(trial_id).product_id, "trial": trial_id}
-    ((at_ms, cells_seen),) = rows(context.client, _LAST_SQL, parameters)
+    ((at_ms, cells_seen),) = rows(context, _LAST_SQL, parameters)
     return int(at_ms) if cells_seen else None

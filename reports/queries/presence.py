@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from registry.directory import Directory
-from reports.queries import cells
+from reports.queries import signs
 from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
-from reports.queries.sql import fill, moment, rows
+from reports.queries.sql import fill, rows
 from reports.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -18,19 +18,15 @@ MAX_SILENCE_MS = 7 * DAY_MS
 """How far back the last sign of life is looked for, whatever `heartbeat_s` says: it bounds what is read."""
 
 _SIGNS_SQL = """
-SELECT placement_id, min(first_ms), max(last_ms)
-FROM (#source#) AS cells
-WHERE placement_id != '' AND events > 0
-GROUP BY placement_id, at
-ORDER BY placement_id, at
+SELECT placement_id, first_ms, last_ms
+FROM (#source#) AS spans
+ORDER BY placement_id, first_ms
 """
 _SWITCHES_SQL = """
-SELECT placement_id, toUnixTimestamp64Milli(occurred_at), kind = 'device.online'
-FROM pilot_events FINAL
-WHERE trial_id = {trial:String}
-  AND occurred_at < {to:DateTime64(3, 'UTC')}
-  AND kind IN ('device.online', 'device.offline')
-ORDER BY placement_id, occurred_at, kind
+SELECT placement_id, at_ms, is_on
+FROM (#source#) AS switches
+-- Of two at the same instant the one that switches off comes first.
+ORDER BY placement_id, at_ms, is_on
 """
 _HOURS_SQL = """
 #with#
@@ -169,8 +165,8 @@ def _events_by_hour(context: QueryContext, trial_id: str, interval: Interval) ->
     whole_hours = Interval(step_start(interval.from_ms, "hour"), interval.to_ms)
     if whole_hours.empty:
         return {}
-    sql = fill(_HOURS_SQL, **{"with": cells.WITH_HOURS}, source=cells.HOURS)
-    answer = rows(context.client, sql, cells.parameters(context.span(trial_id), whole_hours))
+    source = signs.hours(context, trial_id, whole_hours)
+    answer = rows(context, fill(_HOURS_SQL, **{"with": source.ctes}, source=source.sql), source.parameters)
     return {(str(placement), int(hour)): int(events) for placement, hour, events in answer}
 
 
@@ -222,18 +218,20 @@ def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int
 
 def _switches(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, bool]]]:
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
-    parameters = {"trial": trial_id, "to": moment(until.to_ms)}
-    for placement_id, at_ms, on in rows(context.client, _SWITCHES_SQL, parameters):
+    source = signs.switches(context, trial_id, until.to_ms)
+    for placement_id, at_ms, on in rows(context, fill(_SWITCHES_SQL, source=source.sql), source.parameters):
         found[str(placement_id)].append((int(at_ms), bool(on)))
     return found
 
 
 def _signs(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, int]]]:
     placements = (context.directory.placements[p] for p in placements_of(context.directory, trial_id))
-    silence_ms = max((p.heartbeat_s or 0 for p in placements), default=0) * 1000
-    back = Interval(until.from_ms - min(silence_ms, MAX_SILENCE_MS), until.to_ms)
+    silences_ms = {p.id: p.heartbeat_s * 1000 for p in placements if p.heartbeat_s is not None}
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    sql = fill(_SIGNS_SQL, source=cells.MINUTES)
-    for placement_id, first_ms, last_ms in rows(context.client, sql, cells.parameters(context.span(trial_id), back)):
+    if not silences_ms:
+        return found
+    back = Interval(until.from_ms - min(max(silences_ms.values()), MAX_SILENCE_MS), until.to_ms)
+    source = signs.spans(context, trial_id, back, silences_ms)
+    for placement_id, first_ms, last_ms in rows(context, fill(_SIGNS_SQL, source=source.sql), source.parameters):
         found[str(placement_id)].append((int(first_ms), int(last_ms)))
     return found

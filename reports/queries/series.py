@@ -65,25 +65,35 @@ def _from_cells(
         return dict.fromkeys(metrics, ())
     found: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     columns = columns_of(metrics, "cells")
-    by_minute = question.step == "minute"
+    source = _source(context, question)
     sql = fill(
         _SQL,
-        **{"with": cells.WITH_MINUTES if by_minute else cells.WITH_HOURS},
-        source=cells.MINUTES if by_minute else cells.HOURS,
+        **{"with": source.ctes},
+        source=source.sql,
         bucket=_BUCKET[question.step],
         split=cells.COLUMN[question.by] if question.by else "''",
         sums=selected(columns.sums),
         derived=selected(columns.derived),
     )
-    parameters = cells.parameters(context.span(question.trial_id), question.interval)
     limit = context.max_points // len(metrics) + 1
-    answer = rows(context.client, sql, {**parameters, "limit": limit})
+    answer = rows(context, sql, {**source.parameters, "limit": limit})
     if len(answer) == limit:
         raise TooManyPointsError(context.max_points)
     for row in answer:
         values = named(("bucket", "split"), columns, row)
         found[str(values["split"])].append((int(values["bucket"]), values))
     return {metric: _lines(context, question, metric, found) for metric in metrics}
+
+
+def _source(context: QueryContext, question: SeriesQuestion) -> cells.Source:
+    asked = context, question.trial_id, question.interval
+    match question.step:
+        case "minute":
+            return cells.by_minute(*asked)
+        case "hour":
+            return cells.by_hour(*asked)
+        case "day":
+            return cells.by_day(*asked, question.by)
 
 
 def _lines(

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from runtime.clickhouse import Client
+from reports.queries.model import QueryContext
+
+SECOND: Final = "DateTime('UTC')"
+MILLISECOND: Final = "DateTime64(3, 'UTC')"
 
 
 def fill(template: str, **parts: str) -> str:
@@ -19,7 +22,24 @@ def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000)
 
 
-def rows(client: Client, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
-    """Return the rows of a server-made query."""
-    found: Sequence[Sequence[Any]] = client.query(sql, parameters=parameters).result_rows
+def rows(context: QueryContext, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+    """Return the rows of a server-made query; what *context* has asked before is not asked again."""
+    key = sql, repr(parameters)
+    found = context.asked.get(key)
+    if found is None:
+        found = context.asked[key] = context.client.query(sql, parameters=parameters).result_rows
     return found
+
+
+def within(column: str, kind: str, name: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, dict[str, Any]]:
+    """Return the condition that *column*, of type *kind*, lies in one of *ranges* (Unix ms), and its parameters.
+
+    They are called by *name* and a number. No range holds nothing.
+    """
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    for number, (from_ms, to_ms) in enumerate(ranges):
+        begin, end = f"{name}_from_{number}", f"{name}_to_{number}"
+        conditions.append(f"({column} >= {{{begin}:{kind}}} AND {column} < {{{end}:{kind}}})")
+        parameters |= {begin: moment(from_ms), end: moment(to_ms)}
+    return f"({' OR '.join(conditions)})" if conditions else "0", parameters

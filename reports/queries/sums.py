@@ -9,10 +9,14 @@ from reports.queries.model import Number
 from reports.sketches import bin_middle_ms, estimate
 from schemas.registry import MetricId
 
-Layer = Literal["cells", "events"]
+Layer = Literal["cells", "units", "events"]
+"""What is summed: cells, the rows of `exact.by_unit`, or stored events one by one."""
 
-_REGISTERS = "maxMap(arrayMap(r -> bitShiftRight(r, 6), {0}), arrayMap(r -> bitAnd(r, 63), {0}))"
-"""Registers are packed as index << 6 | rank (`schemas.cells`); the maximum of each index merges them."""
+_REGISTERS = (
+    "arrayFilter((register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6), "
+    "arraySort(groupUniqArrayArray({0})) AS all_{0}, arrayShiftLeft(CAST(all_{0}, 'Array(UInt32)'), 1, 65536))"
+)
+"""Registers are packed as index << 6 | rank (`schemas.cells`): in order, the last of each index has its maximum."""
 _BINS = "sumMapIf(duration_bins, duration_counts, kind = 'use.completed')"
 _DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.completed' AND isNotNull(duration_ms)))"
 _EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
@@ -34,17 +38,27 @@ def columns_of(metrics: Iterable[MetricId], layer: Layer) -> Columns:
         match METRICS[metric].rule:
             case Amount(first, second) | Ratio(first, second):
                 for measure in (first, second):
-                    sums[f"m_{measure}"] = getattr(MEASURES[measure], layer)
+                    sums[f"m_{measure}"] = _measure(measure, layer)
             case Distinct(column):
-                sums["m_events"] = getattr(MEASURES["events"], layer)
+                sums["m_events"] = _measure("events", layer)
                 _distinct(column, layer, sums, derived)
             case Quantile(percent):
-                sums["m_timed_uses"] = getattr(MEASURES["timed_uses"], layer)
+                sums["m_timed_uses"] = _measure("timed_uses", layer)
                 _quantile(percent, layer, sums, derived)
             case Reported():
                 pass
     derived = {**{name: name for name in sums if name.startswith("m_")}, **derived}
     return Columns(sums, derived)
+
+
+def needs_sets(metrics: Iterable[MetricId]) -> bool:
+    """Tell whether one of *metrics* is counted from single people, sessions or durations."""
+    return any(isinstance(METRICS[metric].rule, Distinct | Quantile) for metric in metrics)
+
+
+def _measure(measure: str, layer: Layer) -> str:
+    found = MEASURES[measure]
+    return found.events if layer == "events" else found.cells
 
 
 def _distinct(column: str, layer: Layer, sums: dict[str, str], derived: dict[str, str]) -> None:
@@ -53,16 +67,20 @@ def _distinct(column: str, layer: Layer, sums: dict[str, str], derived: dict[str
         sums[f"d_{column}"] = f"uniqExactIf({name}, {name} != '')"
         derived[f"d_{column}"] = f"d_{column}"
         return
+    if layer == "units":
+        sums[f"d_{column}"] = f"uniqExactArray({column})"
+        derived[f"d_{column}"] = f"d_{column}"
+        return
     sums[f"r_{column}"] = _REGISTERS.format(column)
-    derived[f"seen_{column}"] = f"length(tupleElement(r_{column}, 1))"
-    derived[f"power_{column}"] = f"arraySum(rank -> exp2(-toFloat64(rank)), tupleElement(r_{column}, 2))"
+    derived[f"seen_{column}"] = f"length(r_{column})"
+    derived[f"power_{column}"] = f"arraySum(register -> exp2(-toFloat64(bitAnd(register, 63))), r_{column})"
 
 
 def _quantile(percent: int, layer: Layer, sums: dict[str, str], derived: dict[str, str]) -> None:
     rank = f"intDiv(m_timed_uses * {percent} + 99, 100)"
-    if layer == "events":
-        sums["durations"] = _DURATIONS
-        derived[f"q_{percent}"] = f"if(m_timed_uses = 0, 0, durations[{rank}])"
+    if layer != "cells":
+        sums["all_durations"] = _DURATIONS if layer == "events" else "arraySort(groupArrayArray(durations))"
+        derived[f"q_{percent}"] = f"if(m_timed_uses = 0, 0, all_durations[{rank}])"
         return
     sums["bins"] = _BINS
     derived[f"q_{percent}"] = (
@@ -92,7 +110,7 @@ def value_of(metric: MetricId, row: Mapping[str, Any], layer: Layer) -> tuple[Nu
 
 
 def _people(column: str, row: Mapping[str, Any], layer: Layer) -> int:
-    if layer == "events":
+    if layer != "cells":
         return int(row[f"d_{column}"])
     return estimate(int(row[f"seen_{column}"]), float(row[f"power_{column}"]))
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.metrics import METRICS, Reported
-from reports.queries import cells, presence
+from reports.queries import cells, exact, presence
 from reports.queries.model import QueryContext, Total, TotalsQuestion
-from reports.queries.sql import fill, moment, rows
-from reports.queries.sums import Layer, columns_of, named, selected, value_of
+from reports.queries.sql import fill, rows
+from reports.queries.sums import Layer, columns_of, named, needs_sets, selected, value_of
 from schemas.registry import MetricId
 
 _SQL = """
@@ -20,13 +20,6 @@ FROM (
 ) AS grouped
 #order#
 """
-
-EVENTS = """
-    SELECT platform, placement_id, arm, kind, outcome, occurred_at, subject, session_id, duration_ms, amount_fen, rating
-    FROM events
-    WHERE trial_id = {trial:String}
-      AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}"""
-"""The stored events of a trial and interval, each once, as a subquery."""
 
 
 def totals(context: QueryContext, question: TotalsQuestion) -> tuple[Total, ...]:
@@ -46,14 +39,14 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[Total, ...]
 def _from_rows(
     context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
 ) -> dict[MetricId, list[Total]]:
-    layer: Layer = "events" if question.exact else "cells"
+    layer, source = _source(context, question, metrics)
     columns = columns_of(metrics, layer)
     # A constant key where nothing is split, so that the SELECT lists never begin with a comma.
     keys = ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
     sql = fill(
         _SQL,
-        **{"with": "" if question.exact else cells.WITH_HOURS},
-        source=EVENTS if question.exact else cells.HOURS,
+        **{"with": source.ctes},
+        source=source.sql,
         keys=keys,
         sums=selected(columns.sums),
         derived=selected(columns.derived),
@@ -61,18 +54,21 @@ def _from_rows(
         order=f"ORDER BY {keys}" if question.by else "",
     )
     names = question.by or ("whole",)
-    answer = [named(names, columns, row) for row in rows(context.client, sql, _parameters(context, question))]
+    answer = [named(names, columns, row) for row in rows(context, sql, source.parameters)]
     return {metric: _totals(metric, question, answer, layer) for metric in metrics}
 
 
-def _parameters(context: QueryContext, question: TotalsQuestion) -> dict[str, Any]:
+def _source(
+    context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
+) -> tuple[Layer, cells.Source]:
+    asked = context, question.trial_id, question.interval
     if not question.exact:
-        return cells.parameters(context.span(question.trial_id), question.interval)
-    return {
-        "trial": question.trial_id,
-        "from": moment(question.interval.from_ms),
-        "to": moment(question.interval.to_ms),
-    }
+        if len(question.by) > 1:
+            return "cells", cells.by_hour(*asked)
+        return "cells", cells.by_day(*asked, question.by[0] if question.by else None)
+    if exact.SPLITS.issuperset(question.by):
+        return "units", exact.by_unit(*asked, sets=needs_sets(metrics))
+    return "events", exact.events(question.trial_id, question.interval)
 
 
 def _totals(metric: MetricId, question: TotalsQuestion, answer: list[dict[str, Any]], layer: Layer) -> list[Total]:

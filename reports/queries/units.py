@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio
-from reports.queries import presence
+from reports.queries import exact, presence
+from reports.queries.cells import Source
 from reports.queries.model import Interval, Number, QueryContext
-from reports.queries.sql import fill, moment, rows
-from reports.queries.sums import columns_of, named, selected
-from reports.queries.totals import EVENTS
+from reports.queries.sql import fill, rows
+from reports.queries.sums import columns_of, named, needs_sets, selected
 from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
@@ -19,7 +20,7 @@ FROM (
     SELECT
         arm,
         transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-        toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day
+        toUnixTimestamp(at) * 1000 AS day
         #sums#
     FROM (#source#) AS source
     WHERE arm != ''
@@ -31,20 +32,21 @@ _AT_MOST_SQL = """
 SELECT
     arm,
     transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-    toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day,
-    countIf(duration_ms <= {limit:UInt32}),
-    count()
+    toUnixTimestamp(at) * 1000 AS day,
+    sum(arrayCount(duration -> duration <= {limit:UInt32}, durations)),
+    sum(length(durations)) AS uses
 FROM (#source#) AS source
-WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+WHERE arm = {arm:String}
 GROUP BY arm, place, day
+HAVING uses > 0
 ORDER BY place, day
 """
 _RANKED_SQL = """
 SELECT arrayMap(rank -> durations[rank], {ranks:Array(UInt64)})
 FROM (
-    SELECT arraySort(groupArray(assumeNotNull(duration_ms))) AS durations
+    SELECT arraySort(groupArrayArray(source.durations)) AS durations
     FROM (#source#) AS source
-    WHERE arm = {arm:String} AND kind = 'use.completed' AND isNotNull(duration_ms)
+    WHERE arm = {arm:String}
 ) AS sorted
 """
 
@@ -70,10 +72,12 @@ def parts_by_metric(
     A unit without events is absent: silent is not unused. Quantiles have no parts; uptime and coverage have due time.
     """
     wanted = tuple(metrics)
-    columns = columns_of(("events", *(m for m in wanted if not isinstance(METRICS[m].rule, Quantile))), "events")
-    sql = fill(_SQL, source=EVENTS, sums=selected(columns.sums), derived=selected(columns.derived))
+    summed = ("events", *(m for m in wanted if not isinstance(METRICS[m].rule, Quantile)))
+    columns = columns_of(summed, "units")
+    source = exact.by_unit(context, trial_id, interval, sets=needs_sets(summed))
+    sql = fill(_SQL, source=source.sql, sums=selected(columns.sums), derived=selected(columns.derived))
     found: dict[MetricId, dict[UnitKey, Parts]] = {metric: {} for metric in wanted}
-    for row in rows(context.client, sql, _parameters(context, trial_id, interval)):
+    for row in rows(context, sql, _parameters(context, trial_id, source)):
         values = named(("arm", "place", "day"), columns, row)
         key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
         for metric in wanted:
@@ -105,8 +109,9 @@ def shares_at_most(
     context: QueryContext, trial_id: str, interval: Interval, *, arm: str, limit_ms: int
 ) -> Mapping[UnitKey, Parts]:
     """Return for each unit of *arm* how many timed uses took at most *limit_ms*, and how many there were."""
-    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "limit": limit_ms}
-    answer = rows(context.client, fill(_AT_MOST_SQL, source=EVENTS), parameters)
+    source = exact.by_unit(context, trial_id, interval, sets=True)
+    parameters = {**_parameters(context, trial_id, source), "arm": arm, "limit": limit_ms}
+    answer = rows(context, fill(_AT_MOST_SQL, source=source.sql), parameters)
     return {UnitKey(str(a), str(place), int(day)): (int(top), int(bottom)) for a, place, day, top, bottom in answer}
 
 
@@ -116,17 +121,16 @@ def ranked_durations(
     """Return the durations of *ranks*, from 1, among the timed uses of *arm*."""
     if not ranks:
         return []
-    parameters = {**_parameters(context, trial_id, interval), "arm": arm, "ranks": ranks}
-    ((found,),) = rows(context.client, fill(_RANKED_SQL, source=EVENTS), parameters)
+    source = exact.by_unit(context, trial_id, interval, sets=True)
+    parameters = {**source.parameters, "arm": arm, "ranks": ranks}
+    ((found,),) = rows(context, fill(_RANKED_SQL, source=source.sql), parameters)
     return [int(duration) for duration in found]
 
 
-def _parameters(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, object]:
+def _parameters(context: QueryContext, trial_id: str, source: Source) -> dict[str, Any]:
     placed = [context.directory.placed[p] for p in presence.placements_of(context.directory, trial_id)]
     return {
-        "trial": trial_id,
-        "from": moment(interval.from_ms),
-        "to": moment(max(interval.to_ms, interval.from_ms)),
+        **source.parameters,
         "placements": [p.placement_id for p in placed],
         "places": [p.place_id for p in placed],
     }

@@ -33,7 +33,7 @@ def _write(folder: Path, **files: str) -> Path:
 def test_every_migration_is_applied_once(empty_clickhouse: ClickHouse) -> None:
     first, second = migrate(empty_clickhouse), migrate(empty_clickhouse)
 
-    assert [name[:4] for name in first] == ["0001", "0002", "0003"]
+    assert [name[:4] for name in first] == ["0001", "0002", "0003", "0004"]
     assert second == []
 
 

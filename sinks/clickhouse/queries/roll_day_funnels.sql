@@ -5,14 +5,14 @@ INSERT INTO funnels_daily
     product_id, trial_id, day, arm, run, exposures, starts, completions, orders, reached_1, reached_2, reached_3, reached_4
 )
 SELECT
-    product_id, trial_id, begun, arm, {run:UInt64} AS run,
+    product_id, trial_id, day_start, arm, {run:UInt64} AS run,
     sum(found.exposures), sum(found.starts), sum(found.completions), sum(found.orders),
     arraySort(groupArrayIf(person, level = 1)), arraySort(groupArrayIf(person, level = 2)),
     arraySort(groupArrayIf(person, level = 3)), arraySort(groupArrayIf(person, level = 4))
 FROM
 (
     SELECT
-        product_id, trial_id, begun, arm, subject, reinterpretAsUInt128(sipHash128(subject)) AS person,
+        product_id, trial_id, day_start, arm, subject, reinterpretAsUInt128(sipHash128(subject)) AS person,
         if(subject = '', 0, windowFunnel({window:UInt64})(
             toUInt64(toUnixTimestamp64Milli(occurred_at)),
             kind = 'exposure' AND own,
@@ -27,14 +27,14 @@ FROM
     FROM
     (
         SELECT
-            product_id, trial_id, arm, kind, outcome, subject, occurred_at, day_start AS event_day,
-            arrayJoin([event_day, event_day - 86400]) AS begun, begun = event_day AS own, begun AS day_start
-        FROM (#day_events#)
+            product_id, trial_id, arm, kind, outcome, subject, occurred_at,
+            event_day - 86400 * days_back AS day_start, days_back = 0 AS own
+        FROM (SELECT * EXCEPT day_start, day_start AS event_day, arrayJoin([0, 1]) AS days_back FROM (#day_events#))
         WHERE kind IN ('exposure', 'use.started', 'use.completed', 'order.paid')
     )
     WHERE #chosen_days#
-    GROUP BY product_id, trial_id, begun, arm, subject
+    GROUP BY product_id, trial_id, day_start, arm, subject
 ) AS found
-GROUP BY product_id, trial_id, begun, arm
+GROUP BY product_id, trial_id, day_start, arm
 HAVING sum(found.exposures) + sum(found.starts) + sum(found.completions) + sum(found.orders) > 0
 SETTINGS do_not_merge_across_partitions_select_final = 1

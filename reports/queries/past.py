@@ -1,0 +1,151 @@
+"""Which days of a product's past stand summed in the store and hold by now; the rest is read as it came.
+
+A day holds where as many rows came and the same settlement was the last as when it was summed: then its sums are what
+its settled cells and stored events come to, and nothing newer is missed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from reports.queries.model import Interval, QueryContext
+from reports.queries.sql import rows
+from reports.spans import step_start
+from schemas.timing import DAY_MS
+
+Sort = Literal["cells", "funnels"]
+
+MAX_RANGES = 24
+"""More gaps than this between summed days are read as one: a condition is as long as there are gaps."""
+
+_SQL = """
+SELECT
+    toUnixTimestamp(day_start) * 1000, sum(came), max(settled),
+    max(cells_run), max(cells_rows), max(cells_settled_run), max(wrong),
+    max(funnels_run), max(funnels_rows), max(funnels_settled_run)
+FROM (
+    SELECT
+        toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start, sum(touches.rows) AS came, 0 AS settled,
+        0 AS cells_run, 0 AS cells_rows, 0 AS cells_settled_run, 0 AS wrong,
+        0 AS funnels_run, 0 AS funnels_rows, 0 AS funnels_settled_run
+    FROM touched_blocks AS touches
+    WHERE product_id = {product:String}
+    GROUP BY day_start
+    UNION ALL
+    SELECT toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start, 0, max(run), 0, 0, 0, 0, 0, 0, 0
+    FROM settled_blocks
+    WHERE product_id = {product:String}
+    GROUP BY day_start
+    UNION ALL
+    SELECT day, 0, 0, run, rolled.rows, settled_run, unexplained, 0, 0, 0
+    FROM rolled_days AS rolled FINAL
+    WHERE product_id = {product:String} AND sort = 'cells'
+    UNION ALL
+    SELECT day, 0, 0, 0, 0, 0, 0, run, rolled.rows, settled_run
+    FROM rolled_days AS rolled FINAL
+    WHERE product_id = {product:String} AND sort = 'funnels'
+)
+GROUP BY day_start
+"""
+
+
+class Summed(NamedTuple):
+    """What the sums of a day were made of."""
+
+    run: int
+    rows: int
+    settled_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the store says of a day: what came, the last settlement; what was summed."""
+
+    rows: int
+    settled_run: int
+    cells: Summed
+    unexplained: int
+    funnels: Summed
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An interval in two parts: whole days that are read summed, with the runs that hold, and ranges that are not."""
+
+    days: tuple[int, ...]
+    runs: tuple[int, ...]
+    ranges: tuple[Interval, ...]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of `DAYS`."""
+        return {"past_days": [day // 1000 for day in self.days], "past_runs": list(self.runs)}
+
+
+DAYS = """product_id = {product:String} AND trial_id = {trial:String}
+      AND day IN (SELECT toDateTime(arrayJoin({past_days:Array(UInt32)}), 'UTC'))
+      AND run >= transform(
+          toUnixTimestamp(day), {past_days:Array(UInt32)}, {past_runs:Array(UInt64)}, toUInt64(18446744073709551615)
+      )"""
+"""What chooses the rows of a past's days in a table of sums, read FINAL: rows of earlier runs are no more."""
+
+
+def past(context: QueryContext, product_id: str, interval: Interval, sort: Sort = "cells") -> Past:
+    """Return *interval* in whole days that hold and the ranges between them."""
+    days = _days(context, product_id)
+    held = _funnel_run if sort == "funnels" else _cells_run
+    return _parted(interval, {day: run for day in days if (run := held(days, day))}, sort)
+
+
+def settled_quietly(context: QueryContext, product_id: str, interval: Interval) -> Past:
+    """Return *interval* likewise; days with blocks that differ unexplained are among the ranges."""
+    days = _days(context, product_id)
+    runs = {day: run for day in days if not days[day].unexplained and (run := _cells_run(days, day))}
+    return _parted(interval, runs, "cells")
+
+
+def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:
+    found: dict[int, Day] = {}
+    for day, *numbers in rows(context, _SQL, {"product": product_id}):
+        came, settled, run, made_of, settled_run, wrong, *funnels = (int(number) for number in numbers)
+        found[int(day)] = Day(came, settled, Summed(run, made_of, settled_run), wrong, Summed(*funnels))
+    return found
+
+
+def _cells_run(days: Mapping[int, Day], day: int) -> int:
+    """Return the run of the day's sums where they hold, else 0."""
+    known = days[day]
+    return known.cells.run if known.cells[1:] == (known.rows, known.settled_run) else 0
+
+
+def _funnel_run(days: Mapping[int, Day], day: int) -> int:
+    """Return the run of the funnels begun on the day where they hold, else 0: they go on into the next day."""
+    known, following = days[day], days.get(day + DAY_MS)
+    rows_now = known.rows + (following.rows if following else 0)
+    settled_run = max(known.settled_run, following.settled_run if following else 0)
+    return known.funnels.run if known.funnels[1:] == (rows_now, settled_run) else 0
+
+
+def _parted(interval: Interval, runs: Mapping[int, int], sort: Sort) -> Past:
+    reach = DAY_MS * (2 if sort == "funnels" else 1)
+    first = step_start(interval.from_ms + DAY_MS - 1, "day")
+    whole = [day for day in sorted(runs) if first <= day and day + reach <= interval.to_ms]
+    ranges = _between(interval, whole)
+    if len(ranges) > MAX_RANGES:
+        # The last ranges are the newest days, where gaps belong; what is older is read as one.
+        cut = ranges[-MAX_RANGES].to_ms
+        whole = [day for day in whole if day >= cut]
+        ranges = _between(interval, whole)
+    return Past(tuple(whole), tuple(runs[day] for day in whole), tuple(ranges))
+
+
+def _between(interval: Interval, days: Iterable[int]) -> list[Interval]:
+    found: list[Interval] = []
+    at_ms = interval.from_ms
+    for day in days:
+        if day > at_ms:
+            found.append(Interval(at_ms, day))
+        at_ms = day + DAY_MS
+    if interval.to_ms > at_ms:
+        found.append(Interval(at_ms, interval.to_ms))
+    return found

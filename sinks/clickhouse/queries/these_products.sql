@@ -1,0 +1,1 @@
+product_id IN {products:Array(String)}

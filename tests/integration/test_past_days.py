@@ -1,0 +1,218 @@
+"""Summed days against what was summed: every answer of the read side is the same with them and without."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reports.dashboard.trend import TrendPick
+from reports.dashboard.trial_data import trial_data
+from reports.queries import freshness, funnel, past, presence, series, totals
+from reports.queries.model import DIMENSIONS, Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.science.readout import readout
+from runtime.clickhouse import ClickHouse
+from runtime.clock import ManualClock
+from runtime.settings import SinkSettings
+from schemas.lines import StoredEvent
+from schemas.registry import MetricId
+from schemas.timing import block_of
+from sinks.blocks import Block
+from sinks.days import Day, DayRoller
+from tests.reading_world import DAY, HOUR, NOW, START, World, cells_of, event, made_up
+
+pytestmark = pytest.mark.clickhouse
+
+PICK = TrendPick(metric="subjects", by="platform", range="trial", step="day", compare=False)
+SWITCHES = [
+    event(9000, kind="device.online", occurred_ms=START + 5 * HOUR),
+    event(9001, kind="device.offline", occurred_ms=START + DAY + 3 * HOUR),
+    event(9002, kind="device.online", occurred_ms=START + DAY + 9 * HOUR),
+    event(9003, kind="device.online", occurred_ms=START + 9 * HOUR, placement_id="p-3", account_id="douyin-main"),
+]
+
+
+class Days:
+    """A world whose blocks are settled and whose days are summed by the real code."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clock = ManualClock(NOW)
+        self.roller = DayRoller(SinkSettings(roll_days=3, reroll_s=1), self.clock)
+        self.events: dict[str, StoredEvent] = {}
+        self.stored = 0
+        self.run = 0
+
+    def come(self, events: Iterable[StoredEvent], *, settled: bool = True) -> None:
+        """Let *events* be stored, and their blocks settled again from all that is stored."""
+        came = list(events)
+        self.world.store(came)
+        for one in came:
+            self.events.setdefault(one.event_id, one)
+        if settled:
+            self.settle({block_of(one.occurred_ms) for one in came})
+
+    def settle(self, blocks: set[int]) -> None:
+        self.run += 1
+        found = [one for one in self.events.values() if block_of(one.occurred_ms) in blocks]
+        self.world.settle(cells_of(found), run=self.run, rows=0)
+        # What settlement notes: as many rows as have come by now.
+        self.world.clickhouse.writer().command(
+            "INSERT INTO settled_blocks (product_id, block, run, settled_at, rows) "
+            "SELECT product_id, block, {run:UInt64}, now64(3), sum(t.rows) FROM touched_blocks AS t "
+            "WHERE toUnixTimestamp(block) IN {blocks:Array(UInt32)} GROUP BY product_id, block",
+            parameters={"run": self.run + 1, "blocks": [block // 1000 for block in blocks]},
+        )
+        self.run += 1
+        self.roller.note(Block("neuro-band", block // 1000) for block in blocks)
+
+    def sum(self, until_ms: int = NOW) -> list[Day]:
+        """Sum what is due, in as many calls as it takes."""
+        found: list[Day] = []
+        self.clock.advance(5_000)
+        client = self.world.clickhouse.writer()
+        while days := self.roller.roll(client, (), until_ms):
+            found += days
+        return found
+
+
+@pytest.fixture
+def days(clickhouse: ClickHouse) -> Days:
+    return Days(World(clickhouse))
+
+
+def answers(context: QueryContext, interval: Interval) -> dict[str, Any]:
+    """Return everything that may be read from summed days."""
+    from typing import get_args
+
+    metrics: tuple[MetricId, ...] = get_args(MetricId)
+    found: dict[str, Any] = {
+        f"totals {exact} {by}": totals.totals(context, TotalsQuestion("neuro", metrics, interval, by=by, exact=exact))
+        for exact in (False, True)
+        for by in ((), ("arm",), ("platform",), ("placement",), ("arm", "placement"))
+    }
+    for by in (None, *DIMENSIONS):
+        asked = tuple(m for m in metrics if by != "kind" or m not in {"uptime", "coverage"})
+        found[f"series {by}"] = series.series(
+            context, SeriesQuestion(trial_id="neuro", metrics=asked, interval=interval, step="day", by=by)
+        )
+    found["funnel"] = funnel.funnel(context, "neuro", interval, "arm")
+    found["presences"] = presence.presences(context, "neuro", interval)
+    found["ledger"] = presence.ledger(context, "neuro", interval)
+    found["freshness"] = freshness.freshness(context, "neuro", interval)
+    found["readout"] = readout(context, "neuro")
+    return found
+
+
+def agree(days: Days, interval: Interval, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare every answer with what it is where no day counts as summed."""
+    summed = answers(days.world.context(), interval)
+    with monkeypatch.context() as patch:
+        patch.setattr(past, "_days", lambda *_: {})
+        plain = answers(days.world.context(), interval)
+    for name, answer in plain.items():
+        assert summed[name] == answer, name
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_answer_is_the_same_with_summed_days_and_without(
+    days: Days, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+    days.come([*made_up(600, seed=seed), *SWITCHES])
+
+    assert len(days.sum()) == 2
+
+    agree(days, Interval(START, NOW), monkeypatch)
+    agree(days, Interval(START + rng.randrange(DAY), START + 2 * DAY + rng.randrange(HOUR)), monkeypatch)
+
+
+def test_a_days_sums_are_left_aside_from_the_moment_an_event_comes_late_until_they_are_made_anew(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days.come([*made_up(200), *SWITCHES])
+    days.sum()
+    whole = Interval(START, NOW)
+    product = "neuro-band"
+    assert len(past.past(days.world.context(), product, whole).days) == 2
+
+    late = made_up(40, seed=5, days=2)
+    days.come([replace_id(one, f"late-{n}") for n, one in enumerate(late)], settled=False)
+
+    assert past.past(days.world.context(), product, whole).days == ()
+    agree(days, whole, monkeypatch)
+    days.settle({block_of(one.occurred_ms) for one in late})
+    agree(days, whole, monkeypatch)
+    assert len(days.sum()) == 2
+    assert len(past.past(days.world.context(), product, whole).days) == 2
+    agree(days, whole, monkeypatch)
+
+
+def test_what_a_correction_takes_out_of_a_day_is_out_of_its_sums(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The same event at an earlier place of the log says another arm: it is the one that stands.
+    wrong = event(7, subject="ab" * 16, arm="baseline", placement_id="p-2", occurred_ms=START + HOUR)
+    days.world.offset = 100
+    days.come([*made_up(120), wrong])
+    days.sum()
+    days.world.offset = 1
+
+    right = replace_arm(wrong)
+    days.events["e-7"] = right
+    days.come([right])
+    days.sum()
+
+    assert len(past.past(days.world.context(), "neuro-band", Interval(START, NOW)).days) == 2
+    agree(days, Interval(START, NOW), monkeypatch)
+
+
+def test_repeats_change_nothing_but_that_the_day_is_summed_again(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = made_up(150)
+    days.come(events)
+    days.sum()
+
+    days.come(events[:30])
+
+    assert days.sum()
+    agree(days, Interval(START, NOW), monkeypatch)
+
+
+def test_a_day_that_is_not_over_or_not_settled_is_not_summed(days: Days) -> None:
+    days.come(made_up(60, days=2))
+
+    assert days.sum(until_ms=START + DAY - 1) == []
+    assert [day.start_s * 1000 for day in days.sum(until_ms=START + DAY)] == [START]
+    days.come([event(500, occurred_ms=START + 30 * HOUR)], settled=False)
+    assert days.sum() == []
+
+
+def test_old_days_of_a_store_are_found_and_summed_a_few_at_a_time(days: Days) -> None:
+    days.come(made_up(60, days=2))
+    days.roller = DayRoller(SinkSettings(roll_days=1), days.clock)
+
+    days.roller.look(days.world.clickhouse.writer())
+
+    client = days.world.clickhouse.writer()
+    assert [len(days.roller.roll(client, (), NOW)) for _ in range(3)] == [1, 1, 0]
+
+
+def test_a_trials_page_is_the_same_with_summed_days(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    days.come([*made_up(300), *SWITCHES])
+    days.sum()
+
+    summed = trial_data(days.world.context(), "neuro", PICK)
+
+    monkeypatch.setattr(past, "_days", lambda *_: {})
+    assert replace(summed, directory=days.world.directory) == trial_data(days.world.context(), "neuro", PICK)
+
+
+def replace_id(one: StoredEvent, event_id: str) -> StoredEvent:
+    import msgspec
+
+    return msgspec.structs.replace(one, event_id=event_id)
+
+
+def replace_arm(one: StoredEvent) -> StoredEvent:
+    import msgspec
+
+    return msgspec.structs.replace(one, arm="pilot", placement_id="p-1")
