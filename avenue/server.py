@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from avenue.http_server import HttpServer
 from producers.gateway.gateway import Gateway
+from producers.gateway.push_first import PushFirst
 from producers.gateway.routes import gateway_routes
 from registry.follower import RegistryFollower
 from reports.reading import Reading
@@ -98,7 +99,9 @@ class ServerRoles:
     def _listen(self, routes: list[Any]) -> None:
         from avenue.read_side import application
 
-        app = application(routes, self._settings, reading=self._reading)
+        app: Any = application(routes, self._settings, reading=self._reading)
+        if self._gateway is not None:
+            app = PushFirst(self._gateway.door, app, max_body_bytes=self._settings.gateway.max_body_bytes)
         self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
         self._health.watch("http", self._http.problem)
         self._http.start()

@@ -106,8 +106,8 @@ def embedded(home: Path) -> Road:
     )  # fmt: skip
 
 
-def apart(home: Path) -> Road:
-    """Start a broker, `avenue gateway`, `avenue worker` and `avenue sink`, which alone has the chDB folder."""
+def apart(home: Path, roles: tuple[str, ...] = ("gateway", "worker", "sink")) -> Road:
+    """Start a broker and of `avenue gateway`, `avenue worker` and `avenue sink`, which alone has chDB, those asked."""
     registry = home.parent / "registry.toml"
     write_registry(registry)
     broker = Broker(home / "kafka")
@@ -119,7 +119,7 @@ def apart(home: Path) -> Road:
     prepare_cluster(settings, registry=load_registry(registry))
     ports = {role: free_port() for role in ("gateway", "worker", "sink", "http")}
     pids = {"broker": broker.pid or 0}
-    for role in ("gateway", "worker", "sink"):
+    for role in roles:
         environ = {
             "AVENUE_HOME": str(home),
             "AVENUE_KAFKA__BOOTSTRAP": broker.bootstrap,

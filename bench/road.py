@@ -149,7 +149,7 @@ def _pair(values: list[float] | None) -> str:
 
 
 def _print(rows: list[Row], latencies: list[LatencyRun]) -> None:
-    print(f"{_machine()['text']}\n{_command()}\nCPU-seconds per million events, min (median) of the runs")
+    print(f"{machine_facts()['text']}\n{_command()}\nCPU-seconds per million events, min (median) of the runs")
     print(f"{'layout':<10}{'load':<18}{'events':>8}" + "".join(f"{role:>16}" for role in (*ROLES, "all")))
     for row in rows:
         print(_line(row))
@@ -165,7 +165,7 @@ def _print(rows: list[Row], latencies: list[LatencyRun]) -> None:
 def _write(rows: list[Row], latencies: list[LatencyRun], asked: argparse.Namespace) -> None:
     found: dict[str, Any] = {
         "what": "CPU-seconds per million events by role, over HTTP; seconds from push to sight",
-        "machine": _machine(),
+        "machine": machine_facts(),
         "command": _command(),
         "runs": asked.runs,
         "cpu_seconds_per_million_events": [
@@ -194,7 +194,8 @@ def _figures(values: list[float]) -> dict[str, Any]:
     }
 
 
-def _machine() -> dict[str, Any]:
+def machine_facts() -> dict[str, Any]:
+    """Return what it was measured on."""
     cpu = next(
         (
             line.partition(":")[2].strip()

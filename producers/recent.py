@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from producers.consent import consent_key
+from registry.pseudonyms import TwoSteps
 
 KEEP_MS = 300_000
 """A visit on an avenue of 200 metres is mostly over by then; what goes on is hashed once more."""
@@ -25,42 +26,34 @@ class Pseudonymiser(Protocol):
         """Return the hash of *first_step* with the trial's key. Raises `UnavailableError` likewise."""
         ...
 
-    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
-        """Return both keys: where they are others than before, nothing hashed with those may be used any more."""
+    def two_steps(self, account_id: str, trial_id: str) -> TwoSteps:
+        """Return both with the keys in force. Raises `UnavailableError` likewise."""
         ...
 
 
 class Known:
-    """The texts of one account within one trial. Asking for one that is not known hashes it.
+    """The texts of one account within one trial. Asking for one that is not known hashes it."""
 
-    Raises `UnavailableError` where a key is not here, as the pseudonymiser does.
-    """
-
-    def __init__(
-        self, pseudonyms: Pseudonymiser, account_id: str, trial_id: str, note_learnt: Callable[[], None]
-    ) -> None:
-        self.keys = pseudonyms.keys_in_force(account_id, trial_id)
+    def __init__(self, account_id: str, steps: TwoSteps, note_learnt: Callable[[], None]) -> None:
+        self.keys = steps.keys
         self.subjects = _Subjects(self)
         """By subject: its consent key, and its part of the stored line."""
         self.sessions = _Sessions(self)
         """By session: its part of the stored line."""
-        self._pseudonyms = pseudonyms
         self._account_id = account_id
-        self._trial_id = trial_id
+        self._steps = steps
         self._note_learnt = note_learnt
 
     def hash_subject(self, text: str) -> tuple[str, bytes]:
         """Return what stands for a subject."""
         self._note_learnt()
-        first = self._pseudonyms.first_step(self._account_id, text)
-        second = self._pseudonyms.second_step(self._trial_id, first)
+        first, second = self._steps.both(text)
         return consent_key(self._account_id, first), b',"subject":"%b"' % second.encode()
 
     def hash_session(self, text: str) -> bytes:
         """Return what stands for a session."""
         self._note_learnt()
-        first = self._pseudonyms.first_step(self._account_id, text)
-        return b',"session_id":"%b"' % self._pseudonyms.second_step(self._trial_id, first).encode()
+        return b',"session_id":"%b"' % self._steps.both(text)[1].encode()
 
 
 class _Subjects(dict[str, tuple[str, bytes]]):
@@ -106,8 +99,9 @@ class RecentPseudonyms:
         self._learnt += 1
 
     def within(self, account_id: str, trial_id: str, pseudonyms: Pseudonymiser) -> Known:
-        """Return what is known with the keys in force."""
+        """Return what is known with the keys in force. Raises `UnavailableError` where one is not here."""
+        steps = pseudonyms.two_steps(account_id, trial_id)
         known = self._known.get((account_id, trial_id))
-        if known is None or known.keys != pseudonyms.keys_in_force(account_id, trial_id):
-            known = self._known[account_id, trial_id] = Known(pseudonyms, account_id, trial_id, self.note_learnt)
+        if known is None or known.keys != steps.keys:
+            known = self._known[account_id, trial_id] = Known(account_id, steps, self.note_learnt)
         return known

@@ -49,6 +49,9 @@ class Spots:
         spot = self._found.get(named)
         if spot is not None and spot.from_ms <= occurred_ms < spot.until_ms:
             return spot
+        if named[0] is None and named[1] is None:
+            # A missing field, which comes before any question of place.
+            return None
         located = place(event, occurred_ms, self._directory, window)
         if isinstance(located, Fault) or located.product_id not in self._products:
             return None

@@ -46,6 +46,22 @@ def second_step(trial_key: bytes, first_hex: str) -> str:
     return _digest(_base(trial_key, _SECOND), first_hex)
 
 
+class TwoSteps:
+    """Both steps with two given keys, for many texts. Where *keys* are no longer those in force, ask for it anew."""
+
+    __slots__ = ("_first", "_second", "keys")
+
+    def __init__(self, account: _State, trial: _State) -> None:
+        self.keys = account[0], trial[0]
+        self._first = account[1]
+        self._second = trial[1]
+
+    def both(self, text: str) -> tuple[str, str]:
+        """Return the first and the second step of *text*."""
+        first = _digest(self._first, text)
+        return first, _digest(self._second, first)
+
+
 class Pseudonyms:
     """The two steps by account and trial id, with base states kept for at most *max_states* of each.
 
@@ -60,23 +76,29 @@ class Pseudonyms:
 
     def first_step(self, account_id: str, subject: str) -> str:
         """Return what stands for *subject* within the account. Raises `UnavailableError` where its key is not here."""
+        return _digest(self._account(account_id)[1], subject)
+
+    def second_step(self, trial_id: str, first_hex: str) -> str:
+        """Return what stands for *first_hex* within the trial. Raises `UnavailableError` where its key is not here."""
+        return _digest(self._trial(trial_id)[1], first_hex)
+
+    def two_steps(self, account_id: str, trial_id: str) -> TwoSteps:
+        """Return both steps with the keys in force now. Raises `UnavailableError` where one is not here."""
+        return TwoSteps(self._account(account_id), self._trial(trial_id))
+
+    def _account(self, account_id: str) -> _State:
         key = self._keys.account_key(account_id)
         state = self._accounts.get(account_id)
         if state is None or state[0] is not key:
             state = self._renew(self._accounts, ("account", account_id), key, _FIRST)
-        return _digest(state[1], subject)
+        return state
 
-    def second_step(self, trial_id: str, first_hex: str) -> str:
-        """Return what stands for *first_hex* within the trial. Raises `UnavailableError` where its key is not here."""
+    def _trial(self, trial_id: str) -> _State:
         key = self._keys.trial_key(trial_id)
         state = self._trials.get(trial_id)
         if state is None or state[0] is not key:
             state = self._renew(self._trials, ("trial", trial_id), key, _SECOND)
-        return _digest(state[1], first_hex)
-
-    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
-        """Return both keys: where they are others than before, nothing hashed with those may be used any more."""
-        return self._keys.account_key(account_id), self._keys.trial_key(trial_id)
+        return state
 
     def _renew(self, states: dict[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
         sort, name = owner

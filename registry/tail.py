@@ -13,7 +13,9 @@ from runtime.settings import KafkaSettings
 
 log = get_logger(__name__)
 
-POLL_MS = 100
+# The broker answers at once when there is a record; so long it may keep a question open when there is none.
+POLL_MS = 500
+FIRST_POLL_MS = 50
 # How often the end of the topic is asked for: what shows a broker outage, and a topic that was made anew.
 CHECK_S = 2.0
 RETRY_S = 0.5
@@ -91,7 +93,7 @@ class TopicTail:
             self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
-        consumer = make_consumer(self._settings, client_id=f"avenue-follow-{self._topic}")
+        consumer = make_consumer(self._settings, client_id=f"avenue-follow-{self._topic}", fetch_max_wait_ms=POLL_MS)
         try:
             consumer.assign([self._partition])
             consumer.seek(self._partition, self._next)
@@ -119,7 +121,8 @@ class TopicTail:
             self._trouble = None
 
     def _take_in(self, consumer: Any) -> None:
-        for records in consumer.poll(timeout_ms=POLL_MS).values():
+        # At a start nothing may come at all, and somebody waits for the word that all is read.
+        for records in consumer.poll(timeout_ms=FIRST_POLL_MS if self._dirty else POLL_MS).values():
             for record in map(log_record, records):
                 self._apply(record)
         if self._end is None or not self._dirty:

@@ -50,6 +50,8 @@ MAX_ATTRIBUTE_NUMBER = 2**53 - 1
 _TIME = re.compile(TIME_PATTERN)
 _SECONDS = {f":{second:02d}.": second * 1000 for second in range(60)}
 _FRACTIONS = {f"{thousandth:03d}": thousandth for thousandth in range(1000)}
+# With "Z", and with an offset of hours and minutes.
+_USUAL_LENGTHS = frozenset({24, 29})
 _UNIX_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -58,12 +60,14 @@ def parse_time_ms(text: str) -> int:
 
     Raises `ValueError` where *text* is of another form or names no real time.
     """
-    # Most times have three digits of fraction: then minute and zone, second and fraction are looked up. What is found
-    # in all three is a time of that form.
-    second, fraction = _SECONDS.get(text[16:20]), _FRACTIONS.get(text[20:23])
-    if second is None or fraction is None or text[23:24].isdigit():
-        return _parse_exactly(text)
-    return _minute_ms(text[:16], text[23:]) + second + fraction
+    if len(text) in _USUAL_LENGTHS:
+        # Three digits of fraction, most likely: minute and zone, second and fraction are looked up, and where all
+        # three are found it is a time of that form.
+        try:
+            return _minute_ms(text[:16], text[23:]) + _SECONDS[text[16:20]] + _FRACTIONS[text[20:23]]
+        except (KeyError, ValueError):
+            return _parse_exactly(text)
+    return _parse_exactly(text)
 
 
 def _parse_exactly(text: str) -> int:

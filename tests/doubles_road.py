@@ -14,6 +14,7 @@ from producers.duplicates import DuplicateWindow
 from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Rejected
 from producers.placing import TimeWindow
 from registry.directory import Directory
+from registry.pseudonyms import TwoSteps
 from registry.secrets import SecretResolver
 from runtime.clock import Clock
 from schemas.lines import StoredEvent
@@ -30,8 +31,8 @@ class PlainPseudonyms:
     def second_step(self, trial_id: str, first_step: str) -> str:
         return f"{trial_id}/{first_step}"
 
-    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
-        return account_id.encode(), trial_id.encode()
+    def two_steps(self, account_id: str, trial_id: str) -> TwoSteps:
+        raise NotImplementedError("of the short way, which this road does not take")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The gateway's paths on the HTTP framework: bytes in, bytes out."""
+"""The gateway's paths on the HTTP framework: bytes in, bytes out. Pushes as they should be take `PushFirst` instead."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from litestar.params import FromPath
 
 from producers.gateway import door
 from producers.gateway.answers import HttpAnswer
+from producers.gateway.push_first import BATCH_PATH, request_of
 
 
 def gateway_routes(gate: door.Door) -> list[Any]:
     """Return the handlers of batch and native push."""
 
     @post(
-        "/v1/events",
+        BATCH_PATH,
         status_code=200,
         summary="Push pilot-usage events",
         description='A JSON array, {"events": […]}, one object, or NDJSON; gzip or zstd. One verdict per event.',
@@ -42,14 +43,7 @@ def gateway_routes(gate: door.Door) -> list[Any]:
 
 
 async def _request(request: Request[Any, Any, Any]) -> door.Request:
-    scope = request.scope
-    return door.Request(
-        method=scope["method"],
-        path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
-        query=scope["query_string"],
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        body=await request.body(),
-    )
+    return request_of(request.scope, await request.body())
 
 
 def _respond(answer: HttpAnswer) -> Response[bytes]:

@@ -1,0 +1,102 @@
+"""Pushes straight from the server to the door, past the HTTP framework, which costs more than the rest of a push."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from producers.gateway.answers import HttpAnswer, problem
+from producers.gateway.door import Door, Request
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+# ASGI's own, as the server or the framework types it.
+Scope = Any
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+BATCH_PATH = "/v1/events"
+_BATCH = ("", "")
+
+
+class PushFirst:
+    """An ASGI application that answers pushes and hands everything else to *rest*, the framework's application.
+
+    The framework's own routes for these paths stay: they say in OpenAPI what is here, and answer other methods and
+    other spellings of the path. Both ask the same `Door`.
+    """
+
+    def __init__(self, door: Door, rest: Any, *, max_body_bytes: int) -> None:
+        self._door = door
+        self._rest = rest
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or (push := _push_of(scope)) is None:
+            await self._rest(scope, receive, send)
+            return
+        try:
+            answer = await self._answer(scope, receive, push)
+        except Exception:
+            # The sender is told that it may try again, which is harmless; the log has the trace.
+            log.exception("a push failed", path=scope["path"])
+            answer = problem(500, "this push could not be answered; send it again, the same event_id is counted once")
+        if answer is not None:
+            await _send(send, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive, push: tuple[str, str]) -> HttpAnswer | None:
+        """Return the answer, None where the sender hung up."""
+        body = await _body(receive, self._max_body_bytes)
+        if body is None:
+            return None
+        if isinstance(body, HttpAnswer):
+            return body
+        request = request_of(scope, body)
+        return await (self._door.push_batch(request) if push == _BATCH else self._door.push_native(*push, request))
+
+
+def request_of(scope: Scope, body: bytes) -> Request:
+    """Return what the door is told of a request."""
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
+        query=scope["query_string"],
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )
+
+
+def _push_of(scope: Scope) -> tuple[str, str] | None:
+    """Return account and flow of a native push, `_BATCH` for a batch push, and None for any other request."""
+    path, method = scope["path"], scope["method"]
+    if path == BATCH_PATH:
+        return _BATCH if method == "POST" else None
+    if not path.startswith("/in/") or method not in {"GET", "POST"}:
+        return None
+    parts = path.split("/")
+    return (parts[2], parts[3]) if len(parts) == 4 and parts[2] and parts[3] else None
+
+
+async def _body(receive: Receive, max_bytes: int) -> bytes | HttpAnswer | None:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > max_bytes:
+            return problem(413, f"at most {max_bytes} bytes are taken; send smaller batches")
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _send(send: Send, answer: HttpAnswer) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(answer.body)),
+        *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
