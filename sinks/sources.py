@@ -24,20 +24,25 @@ class SourceMark:
     counted_ms: int = 0
 
     def rows_until(self, timing: Timing, delivery_timeout_ms: int) -> int:
-        """Return up to when every event received is stored.
+        """Return up to when, that moment included, every event received is stored.
 
-        The watermark less the slack; or, read to its end, then less the time-out within which a record that was
+        Before the watermark less the slack; or, read to its end, then less the time-out within which a record that was
         stamped before may still arrive.
         """
         idle = self.idle_ms - delivery_timeout_ms if self.idle_ms else 0
-        return max(0, max(self.stored_ms, idle) - timing.slack_ms)
+        return max(0, max(_before(self.stored_ms), idle) - timing.slack_ms)
 
     def cells_until(self, timing: Timing, delivery_timeout_ms: int) -> int:
         """Return up to when every event received is counted in a cell that is stored."""
         rows = self.rows_until(timing, delivery_timeout_ms)
         if self.counted_next >= self.stored_next:
             return rows
-        return min(rows, max(0, self.counted_ms - timing.slack_ms))
+        return min(rows, max(0, _before(self.counted_ms) - timing.slack_ms))
+
+
+def _before(watermark_ms: int) -> int:
+    # Disorder of exactly the slack is allowed, and its event counts live: the moment itself may not be whole yet.
+    return watermark_ms - 1
 
 
 def read_marks(client: Client, epoch: Epoch) -> dict[int, SourceMark]:

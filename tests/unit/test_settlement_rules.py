@@ -18,12 +18,12 @@ DIFFERENCE = Difference(CellKey("b", "t", "s", "p", "a", "k", 0), Block("b", 0),
     ("mark", "until_ms"),
     [
         (SourceMark(), 0),
-        # Busy: the watermark less the slack.
-        (SourceMark(5, 1_000_000, 0, 5, 1_000_000), 1_000_000 - SLACK),
+        # Busy: before the watermark less the slack.
+        (SourceMark(5, 1_000_000, 0, 5, 1_000_000), 1_000_000 - SLACK - 1),
         # Idle: read to its end, less what may still arrive.
         (SourceMark(5, 1_000_000, 9_000_000, 5, 1_000_000), 9_000_000 - 15_000 - SLACK),
         # The worker is behind: its watermark holds it up.
-        (SourceMark(5, 1_000_000, 9_000_000, 4, 900_000), 900_000 - SLACK),
+        (SourceMark(5, 1_000_000, 9_000_000, 4, 900_000), 900_000 - SLACK - 1),
         # The worker never came: nothing is complete.
         (SourceMark(5, 1_000_000, 9_000_000), 0),
         # An empty partition has nothing to count.
@@ -37,7 +37,7 @@ def test_a_source_is_complete_up_to(mark: SourceMark, until_ms: int) -> None:
 def test_the_slowest_source_decides() -> None:
     marks = {0: SourceMark(5, 1_000_000, 0, 5, 1_000_000), 1: SourceMark(5, 2_000_000, 0, 5, 2_000_000)}
 
-    assert complete_until(marks, TIMING, 15_000) == 1_000_000 - SLACK
+    assert complete_until(marks, TIMING, 15_000) == 1_000_000 - SLACK - 1
 
 
 def share(live: int, counted: int, *reasons: int, epoch: int = 1) -> SourceShare:
