@@ -255,6 +255,7 @@ def _result(found: list[Found], asked: argparse.Namespace) -> dict[str, Any]:
         "what": "CPU-seconds per million events, from a topic to the result, one process on one core",
         "machine": machine(),
         "versions": _versions(),
+        "load_average": os.getloadavg()[0],
         "command": " ".join(["python -m bench.peers.run", *sys.argv[1:]]),
         "events": asked.events,
         "runs": len(found[0].runs),

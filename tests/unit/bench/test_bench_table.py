@@ -94,8 +94,12 @@ def test_every_result_that_is_there_can_be_rendered(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", table.PAGES)
-def test_pages_hold_what_the_results_say(page: str) -> None:
+def test_pages_tell_no_other_figures_than_the_results(page: str) -> None:
     text = (table.ROOT / page).read_text()
+    blocks = {match[2]: match[0] for match in table.BLOCK.finditer(text)}
 
-    assert table.BLOCK.search(text), "no marked block"
-    assert text == table.filled(text), "`python -m bench.table --write` puts it right"
+    # A page may not know of a result yet; what it tells has to be what the results say.
+    known = [block for name, block in blocks.items() if table.unwritten(name) not in block]
+
+    assert known, "no marked block"
+    assert [block for block in known if block != table.filled(block)] == [], "run `python -m bench.table --write`"
