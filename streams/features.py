@@ -8,18 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.cells import HLL_BITS, HLL_REGISTERS, RANK_BITS, register_of
+from schemas.cells import HLL_BITS, HLL_REGISTERS, RANK_BITS, duration_bin, register_of
 
 NO_REGISTER = 0
 """Of an absent or an odd hash: no hash's register is 0, as a rank is at least 1."""
 NO_BIN = -1
 _HEX_DIGITS = 32
 _NOBODY = "0" * _HEX_DIGITS
+_FEW = 16
+"""Up to so many, one by one is cheaper: arrays cost some 10 µs each, however short they are."""
 _TOP_RANK = 64 - HLL_BITS + 1
 
 
 def registers_of(hashes: Sequence[str]) -> list[int]:
     """Return the packed HyperLogLog register of each of *hashes*; `NO_REGISTER` for an absent or an odd one."""
+    if len(hashes) <= _FEW:
+        return [_register_or_none(hashed) for hashed in hashes]
     text = "".join([hashed or _NOBODY for hashed in hashes])
     try:
         raw = bytes.fromhex(text)
@@ -45,6 +49,8 @@ def _register_or_none(hashed: str) -> int:
 
 def duration_bins(durations_ms: Sequence[int | None]) -> list[int]:
     """Return the histogram bin of each of *durations_ms*; `NO_BIN` for an absent one."""
+    if len(durations_ms) <= _FEW:
+        return [NO_BIN if value is None else duration_bin(value) for value in durations_ms]
     values = np.array([NO_BIN if value is None else value for value in durations_ms], dtype=np.int64)
     # The exponent of a float is the bit length of an integer below 2 ** 53.
     exponents = np.maximum(np.frexp(values)[1] - 8, 0)
