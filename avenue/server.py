@@ -1,6 +1,7 @@
 """The roles that answer or store, in one process: gateway, sink, reports; one of them, or all three on chDB."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -59,6 +60,9 @@ class ServerRoles:
         self._ops.start()
         try:
             await self._start()
+            # What was imported and built stays to the end: the collector need not walk it again with every generation.
+            gc.collect()
+            gc.freeze()
             self._health.set("start", None)
             await stop.wait()
         finally:

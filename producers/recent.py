@@ -3,7 +3,6 @@
 What partners send as subjects and sessions is held here in memory only, and forgotten as a whole when old or much.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 from producers.consent import consent_key
@@ -13,6 +12,8 @@ KEEP_MS = 300_000
 """A visit on an avenue of 200 metres is mostly over by then; what goes on is hashed once more."""
 MAX_TEXTS = 100_000
 """About 250 bytes each."""
+COUNT_EVERY = 16
+"""Requests; so many requests' texts may come on top."""
 
 
 class Pseudonymiser(Protocol):
@@ -34,50 +35,41 @@ class Pseudonymiser(Protocol):
 class Known:
     """The texts of one account within one trial. Asking for one that is not known hashes it."""
 
-    def __init__(self, account_id: str, steps: TwoSteps, note_learnt: Callable[[], None]) -> None:
+    def __init__(self, account_id: str, steps: TwoSteps) -> None:
         self.keys = steps.keys
-        self.subjects = _Subjects(self)
+        self.subjects = _Subjects(account_id, steps)
         """By subject: its consent key, and its part of the stored line."""
-        self.sessions = _Sessions(self)
+        self.sessions = _Sessions(steps)
         """By session: its part of the stored line."""
-        self._account_id = account_id
-        self._steps = steps
-        self._note_learnt = note_learnt
 
-    def hash_subject(self, text: str) -> tuple[str, bytes]:
-        """Return what stands for a subject."""
-        self._note_learnt()
-        first, second = self._steps.both(text)
-        return consent_key(self._account_id, first), b',"subject":"%b"' % second.encode()
-
-    def hash_session(self, text: str) -> bytes:
-        """Return what stands for a session."""
-        self._note_learnt()
-        return b',"session_id":"%b"' % self._steps.both(text)[1].encode()
+    def __len__(self) -> int:
+        return len(self.subjects) + len(self.sessions)
 
 
 class _Subjects(dict[str, tuple[str, bytes]]):
-    def __init__(self, known: Known) -> None:
+    def __init__(self, account_id: str, steps: TwoSteps) -> None:
         super().__init__()
-        self._known = known
+        self._account_id = account_id
+        self._both = steps.both
 
     def __missing__(self, text: str) -> tuple[str, bytes]:
-        found = self[text] = self._known.hash_subject(text)
+        first, second = self._both(text)
+        found = self[text] = consent_key(self._account_id, first), b',"subject":"%b"' % second.encode()
         return found
 
 
 class _Sessions(dict[str, bytes]):
-    def __init__(self, known: Known) -> None:
+    def __init__(self, steps: TwoSteps) -> None:
         super().__init__()
-        self._known = known
+        self._both = steps.both
 
     def __missing__(self, text: str) -> bytes:
-        found = self[text] = self._known.hash_session(text)
+        found = self[text] = b',"session_id":"%b"' % self._both(text)[1].encode()
         return found
 
 
 class RecentPseudonyms:
-    """The known texts of all accounts and trials, for *keep_ms* at most and *max_texts* beside one request's at most.
+    """The known texts of all accounts and trials, for *keep_ms* at most, *max_texts* and some requests' more at most.
 
     Used from one event loop only. A key that was destroyed or replaced is no longer used from the next request on.
     """
@@ -87,21 +79,20 @@ class RecentPseudonyms:
         self._max_texts = max_texts
         self._known: dict[tuple[str, str], Known] = {}
         self._began_ms = 0
-        self._learnt = 0
+        self._asked = 0
 
     def forget_old(self, now_ms: int) -> None:
         """Forget everything where it is old or much; to be called once a request."""
-        if self._learnt >= self._max_texts or not 0 <= now_ms - self._began_ms < self._keep_ms:
-            self._known, self._began_ms, self._learnt = {}, now_ms, 0
-
-    def note_learnt(self) -> None:
-        """Count a text that is now known."""
-        self._learnt += 1
+        self._asked += 1
+        # Counting takes some microseconds, too many for each request of one event.
+        much = self._asked % COUNT_EVERY == 0 and sum(map(len, self._known.values())) >= self._max_texts
+        if much or not 0 <= now_ms - self._began_ms < self._keep_ms:
+            self._known, self._began_ms = {}, now_ms
 
     def within(self, account_id: str, trial_id: str, pseudonyms: Pseudonymiser) -> Known:
         """Return what is known with the keys in force. Raises `UnavailableError` where one is not here."""
         steps = pseudonyms.two_steps(account_id, trial_id)
         known = self._known.get((account_id, trial_id))
         if known is None or known.keys != steps.keys:
-            known = self._known[account_id, trial_id] = Known(account_id, steps, self.note_learnt)
+            known = self._known[account_id, trial_id] = Known(account_id, steps)
         return known

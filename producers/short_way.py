@@ -17,7 +17,7 @@ from producers.judged import Judged
 from producers.personal import may_be_personal_in
 from runtime.errors import UnavailableError
 from schemas.event import CONSENT_KINDS, KINDS, MAX_ATTRIBUTES_BYTES, REQUIRED_BY_KIND, USE_OUTCOMES, parse_time_ms
-from schemas.fast import decode_fast
+from schemas.fast import are_event_ids, decode_but_for_id
 
 if TYPE_CHECKING:
     from producers.recent import Known
@@ -60,7 +60,7 @@ class ShortWay:
         Raises `UnavailableError` where a hash key is not here yet.
         """
         judged = Judged()
-        events = [_decoded(element) for element in elements]
+        events = _decoded(elements)
         doubtful = self._doubtful(events)
         texts = _attribute_texts(elements, events)
         for index, element, event, text in zip(indexes, elements, events, texts, strict=True):
@@ -125,12 +125,17 @@ class ShortWay:
         return part + known.sessions[event.session_id] if event.session_id else part
 
 
-def _decoded(element: Element) -> Any:
-    """Return the event of *element*, or None where the exact way has to say what is wrong."""
-    try:
-        return decode_fast(element)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
+def _decoded(elements: Sequence[Element]) -> list[Any]:
+    """Return the event of each element, or None where the exact way has to say what is wrong."""
+    events: list[Any] = []
+    for element in elements:
+        try:
+            events.append(decode_but_for_id(element))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            events.append(None)
+    if are_event_ids(event.event_id for event in events if event is not None):
+        return events
+    return [event if event is not None and are_event_ids((event.event_id,)) else None for event in events]
 
 
 def _attribute_texts(elements: Sequence[Element], events: Sequence[Any]) -> Sequence[bytes | None]:

@@ -58,8 +58,12 @@ class TwoSteps:
 
     def both(self, text: str) -> tuple[str, str]:
         """Return the first and the second step of *text*."""
-        first = _digest(self._first, text)
-        return first, _digest(self._second, first)
+        state = self._first.copy()
+        state.update(text.encode("utf-8", "surrogatepass"))
+        first = state.hexdigest()
+        state = self._second.copy()
+        state.update(first.encode())
+        return first, state.hexdigest()
 
 
 class Pseudonyms:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,12 +17,13 @@ from producers.intake import Accepted, Intake, IntakeParts, Judgement
 from producers.judged import Judged
 from producers.personal import find_personal_attribute, may_be_personal_in
 from producers.placing import place
-from producers.recent import RecentPseudonyms
+from producers.recent import COUNT_EVERY, RecentPseudonyms
 from producers.short_way import ShortWay
 from producers.spots import Spots
 from registry.directory import Directory
 from schemas.codec import encode
-from schemas.event import KINDS
+from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
+from schemas.fast import are_event_ids
 from tests.unit.producers.test_intake import NOW, NOW_MS, REGISTRY, Keys, intake, parts
 
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 2, 7)]
@@ -40,7 +42,7 @@ batches = st.lists(
         st.fixed_dictionaries(
             {
                 # Few, so that they meet.
-                "event_id": st.sampled_from(["a", "b", "c", "d", "e", "held", "sent", "13800138000", "not an id"]),
+                "event_id": st.sampled_from(["a", "b", "c", "d", "e", "held", "sent", "13800138000", "not an id", "é", "", "x" * 65]),
                 "kind": st.sampled_from([*KINDS, "exposure", "exposure", "interaction", "no-such-kind"]),
                 "occurred_at": st.sampled_from(
                     [*MINUTES_AGO, "2026-11-22T11:58:30.123+08:00", "2026-11-22T03:58:30.12345678Z",
@@ -176,7 +178,8 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
     assert not recent.within("sunmi-main", "t", pseudonyms).subjects
     for text in ("a", "b", "c"):
         assert recent.within("sunmi-main", "t", pseudonyms).sessions[text]
-    recent.forget_old(6001)
+    for _ in range(COUNT_EVERY):
+        recent.forget_old(6001)
     assert not recent.within("sunmi-main", "t", pseudonyms).sessions
 
 
@@ -223,6 +226,13 @@ def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
 class Named:
     def __init__(self, placement: str | None, product: str | None, trial: str | None, arm: str | None) -> None:
         self.placement_id, self.product_id, self.trial_id, self.arm = placement, product, trial, arm
+
+
+@given(st.lists(st.text(min_size=1, max_size=MAX_ID_CHARS, alphabet=st.characters(codec="utf-8")), max_size=3))
+@example(["a-b", "c\n"])
+@settings(max_examples=300, deadline=None)
+def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
+    assert are_event_ids(ids) == all(re.match(EVENT_ID_PATTERN, event_id) for event_id in ids)
 
 
 @given(attributes)
