@@ -12,9 +12,12 @@ from registry.directory import TrialSpan
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.past import DAYS, Past, past
 from reports.queries.sql import SECOND, fill, within
-from schemas.timing import BLOCK_MS, HOUR_MS, block_of, minute_of
+from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, block_of, minute_of
 
 COLUMN: dict[Dimension, str] = {"platform": "platform", "placement": "placement_id", "arm": "arm", "kind": "kind"}
+
+SHORT_MS = 2 * DAY_MS
+"""So much is read by the minute at once: to find out which hours are summed costs as much as it would save."""
 
 _COLUMNS = (
     "platform, placement_id, arm, kind, events, failed, abandoned, duration_count, duration_ms_sum, duration_bins, "
@@ -101,10 +104,11 @@ def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimensi
 
 
 def rest_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
-    """Return *interval* with the past's days set apart, and the cells of what is left, by the hour."""
+    """Return *interval* with the past's days set apart, and the cells of what is left, by the hour or the minute."""
     span = context.span(trial_id)
     parted = past(context, span.product_id, _whole_minutes(interval))
-    return parted, _by_hour(span, parted.ranges)
+    left_ms = sum(part.to_ms - part.from_ms for part in parted.ranges)
+    return parted, (_by_minute if left_ms <= SHORT_MS else _by_hour)(span, parted.ranges)
 
 
 def rest_by_minute(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:

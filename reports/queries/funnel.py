@@ -1,6 +1,6 @@
 """Exposure, start, completion, order: how many events, and how many people went on from step to step, in that order."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 
 from reports.queries import cells, exact
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval, QueryContext
@@ -13,54 +13,54 @@ WINDOW_MS = DAY_MS
 """A person goes on within a day of the first step: a visit to the street, not two."""
 
 _SQL = """
-SELECT split, level, count() AS people, sum(person_exposures), sum(person_starts), sum(person_completions),
-    sum(person_orders)
-FROM (
-    SELECT
-        split, person, max(part_level) AS level, sum(exposures) AS person_exposures, sum(starts) AS person_starts,
-        sum(completions) AS person_completions, sum(orders) AS person_orders
-    FROM (#source#) AS parts
-    GROUP BY split, person
-) AS people
-GROUP BY split, level
-ORDER BY split, level
+SELECT
+    split,
+    sum(parts.exposures), sum(parts.starts), sum(parts.completions), sum(parts.orders),
+    uniqExactArray(arrayConcat(reached_1, reached_2, reached_3, reached_4)),
+    uniqExactArray(arrayConcat(reached_2, reached_3, reached_4)),
+    uniqExactArray(arrayConcat(reached_3, reached_4)),
+    uniqExactArray(reached_4)
+FROM (#source#) AS parts
+GROUP BY split
+ORDER BY split
 """
-# windowFunnel counts how far each person came in order; people without a subject are in the events alone. A person's
-# level is the highest of all exposures', so that days and ranges may be looked at apart: each exposure within its own,
-# what follows it within its window.
+# windowFunnel counts how far each person came in order; people without a subject are in the events alone. A person came
+# as far as from any exposure, so that days and ranges may be looked at apart: an exposure in its own, what follows it
+# in its window.
 _EVENTS = """
     SELECT
-        #split# AS split,
-        if(subject = '', 0, reinterpretAsUInt128(sipHash128(subject))) AS person,
-        if(subject = '', 0, windowFunnel({window:UInt64})(
-            toUInt64(toUnixTimestamp64Milli(occurred_at)),
-            kind = 'exposure' AND own,
-            kind = 'use.started',
-            kind = 'use.completed' AND outcome = 'ok',
-            kind = 'order.paid'
-        )) AS part_level,
-        countIf(own AND kind = 'exposure') AS exposures,
-        countIf(own AND kind = 'use.started') AS starts,
-        countIf(own AND kind = 'use.completed' AND outcome = 'ok') AS completions,
-        countIf(own AND kind = 'order.paid') AS orders
+        split, sum(people.exposures) AS exposures, sum(people.starts) AS starts,
+        sum(people.completions) AS completions, sum(people.orders) AS orders,
+        groupArrayIf(person, level = 1) AS reached_1, groupArrayIf(person, level = 2) AS reached_2,
+        groupArrayIf(person, level = 3) AS reached_3, groupArrayIf(person, level = 4) AS reached_4
     FROM (
-        SELECT *, #own# AS own FROM (#events#) AS reach
-        WHERE kind IN ('exposure', 'use.started', 'use.completed', 'order.paid')
-    ) AS source
-    GROUP BY split, subject
-    HAVING part_level > 0 OR exposures + starts + completions + orders > 0"""
+        SELECT
+            #split# AS split,
+            reinterpretAsUInt128(sipHash128(subject)) AS person,
+            if(subject = '', 0, windowFunnel({window:UInt64})(
+                toUInt64(toUnixTimestamp64Milli(occurred_at)),
+                kind = 'exposure' AND own,
+                kind = 'use.started',
+                kind = 'use.completed' AND outcome = 'ok',
+                kind = 'order.paid'
+            )) AS level,
+            countIf(own AND kind = 'exposure') AS exposures,
+            countIf(own AND kind = 'use.started') AS starts,
+            countIf(own AND kind = 'use.completed' AND outcome = 'ok') AS completions,
+            countIf(own AND kind = 'order.paid') AS orders,
+            countIf(own) AS own_events
+        FROM (
+            SELECT *, #own# AS own FROM (#events#) AS reach
+            WHERE kind IN ('exposure', 'use.started', 'use.completed', 'order.paid')
+        ) AS source
+        GROUP BY split, subject
+    ) AS people
+    GROUP BY split
+    HAVING sum(people.own_events) > 0"""
 _DAYS = """
-    SELECT arm AS split, toUInt128(0) AS person, 0 AS part_level, exposures, starts, completions, orders
+    SELECT arm AS split, exposures, starts, completions, orders, reached_1, reached_2, reached_3, reached_4
     FROM funnels_daily FINAL
-    WHERE #days#
-    UNION ALL
-    SELECT split, arrayJoin(people) AS person, part_level, 0, 0, 0, 0
-    FROM (
-        SELECT arm AS split, people, part_level
-        FROM funnels_daily FINAL
-            ARRAY JOIN [reached_1, reached_2, reached_3, reached_4] AS people, [1, 2, 3, 4] AS part_level
-        WHERE #days#
-    ) AS rolled"""
+    WHERE #days#"""
 
 
 def funnel(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None = None) -> tuple[Funnel, ...]:
@@ -70,13 +70,14 @@ def funnel(context: QueryContext, trial_id: str, interval: Interval, by: Dimensi
     """
     if by == "kind":
         raise ValueError("a funnel's steps are kinds")
-    found: dict[str, list[tuple[int, ...]]] = defaultdict(list)
     source = _source(context, trial_id, interval, by)
-    for split, *numbers in rows(context, fill(_SQL, source=source.sql), source.parameters):
-        found[str(split)].append(tuple(int(number) for number in numbers))
+    found = {
+        str(split): _steps([int(number) for number in numbers])
+        for split, *numbers in rows(context, fill(_SQL, source=source.sql), source.parameters)
+    }
     if not found and by is None:
-        found[""] = []
-    return tuple(Funnel(by={by: split} if by else {}, steps=_steps(levels)) for split, levels in found.items())
+        found[""] = _steps([0] * 2 * len(STEPS))
+    return tuple(Funnel(by={by: split} if by else {}, steps=steps) for split, steps in found.items())
 
 
 def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> cells.Source:
@@ -91,17 +92,10 @@ def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimens
     return cells.with_days(cells.Source(fill(_EVENTS, **parts), parameters), whole, fill(_DAYS, days=DAYS), {})
 
 
-def _steps(levels: list[tuple[int, ...]]) -> tuple[FunnelStep, ...]:
+def _steps(numbers: Sequence[int]) -> tuple[FunnelStep, ...]:
+    """Return the steps from their events, followed by their people."""
     steps: list[FunnelStep] = []
-    for number, kind in enumerate(STEPS, start=1):
-        people = sum(level[1] for level in levels if level[0] >= number)
+    for kind, events, people in zip(STEPS, numbers[: len(STEPS)], numbers[len(STEPS) :], strict=True):
         before = steps[-1].subjects if steps else 0
-        steps.append(
-            FunnelStep(
-                kind=kind,
-                events=sum(level[number + 1] for level in levels),
-                subjects=people,
-                share=people / before if before else None,
-            )
-        )
+        steps.append(FunnelStep(kind=kind, events=events, subjects=people, share=people / before if before else None))
     return tuple(steps)

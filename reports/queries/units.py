@@ -33,20 +33,21 @@ SELECT
     arm,
     transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
     toUnixTimestamp(at) * 1000 AS day,
-    sum(arrayCount(duration -> duration <= {limit:UInt32}, durations)),
+    sum(arrayCount(duration -> duration <= transform(arm, {arms:Array(String)}, {limits:Array(UInt32)}, 0), durations)),
     sum(length(durations)) AS uses
 FROM (#source#) AS source
-WHERE arm = {arm:String}
+WHERE arm IN {arms:Array(String)}
 GROUP BY arm, place, day
 HAVING uses > 0
 ORDER BY place, day
 """
 _RANKED_SQL = """
-SELECT arrayMap(rank -> durations[rank], {ranks:Array(UInt64)})
+SELECT arm, arrayMap(rank -> durations[rank], {ranks:Array(UInt64)})
 FROM (
-    SELECT arraySort(groupArrayArray(source.durations)) AS durations
+    SELECT arm, arraySort(groupArrayArray(source.durations)) AS durations
     FROM (#source#) AS source
-    WHERE arm = {arm:String}
+    WHERE arm IN {arms:Array(String)}
+    GROUP BY arm
 ) AS sorted
 """
 
@@ -106,25 +107,26 @@ def due_units(context: QueryContext, trial_id: str, interval: Interval) -> froze
 
 
 def shares_at_most(
-    context: QueryContext, trial_id: str, interval: Interval, *, arm: str, limit_ms: int
+    context: QueryContext, trial_id: str, interval: Interval, limits_ms: Mapping[str, int]
 ) -> Mapping[UnitKey, Parts]:
-    """Return for each unit of *arm* how many timed uses took at most *limit_ms*, and how many there were."""
+    """Return for each unit of the arms in *limits_ms* how many timed uses took at most so long, and how many were."""
     source = exact.by_unit(context, trial_id, interval, sets=True)
-    parameters = {**_parameters(context, trial_id, source), "arm": arm, "limit": limit_ms}
+    parameters = {**_parameters(context, trial_id, source), "arms": list(limits_ms), "limits": list(limits_ms.values())}
     answer = rows(context, fill(_AT_MOST_SQL, source=source.sql), parameters)
     return {UnitKey(str(a), str(place), int(day)): (int(top), int(bottom)) for a, place, day, top, bottom in answer}
 
 
 def ranked_durations(
-    context: QueryContext, trial_id: str, interval: Interval, *, arm: str, ranks: list[int]
-) -> list[int]:
-    """Return the durations of *ranks*, from 1, among the timed uses of *arm*."""
+    context: QueryContext, trial_id: str, interval: Interval, ranks_of: Mapping[str, list[int]]
+) -> Mapping[str, Mapping[int, int]]:
+    """Return the durations of the ranks, from 1, that *ranks_of* names among the timed uses of each arm."""
+    ranks = sorted({rank for found in ranks_of.values() for rank in found})
     if not ranks:
-        return []
+        return {}
     source = exact.by_unit(context, trial_id, interval, sets=True)
-    parameters = {**source.parameters, "arm": arm, "ranks": ranks}
-    ((found,),) = rows(context, fill(_RANKED_SQL, source=source.sql), parameters)
-    return [int(duration) for duration in found]
+    parameters = {**source.parameters, "arms": list(ranks_of), "ranks": ranks}
+    answer = rows(context, fill(_RANKED_SQL, source=source.sql), parameters)
+    return {str(arm): dict(zip(ranks, (int(ms) for ms in found), strict=True)) for arm, found in answer}
 
 
 def _parameters(context: QueryContext, trial_id: str, source: Source) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _metric_rows(
     sums: Mapping[tuple[MetricId, str], Summed],
 ) -> list[ArmReadout]:
     totals_of = {arm: sums.get((metric.id, arm), _NOTHING) for arm in frame.trial.arms}
-    estimates = {arm: _estimates(frame, metric, parts, arm, totals_of[arm]) for arm in frame.trial.arms}
+    estimates = _estimates(frame, metric, parts, totals_of)
     rows = []
     for arm in frame.trial.arms:
         value, n = totals_of[arm]
@@ -176,16 +176,15 @@ def _counts(metric: Metric) -> bool:
 
 
 def _estimates(
-    frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], arm: str, total: Summed
-) -> tuple[Estimate, Estimate]:
-    """Return what is shown of the arm, and the same with half the risk, of which lifts are made.
+    frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], totals_of: Mapping[str, Summed]
+) -> dict[str, tuple[Estimate, Estimate]]:
+    """Return of each arm what is shown, and the same with half the risk, of which lifts are made.
 
     A lift's interval holds where both arms' do: each may go wrong half as often.
     """
     if isinstance(metric.rule, Quantile):
-        return _quantiles(frame, metric.rule.percent, arm, total)
-    own = [part for unit, part in parts.items() if unit.arm == arm]
-    return _at_both(own, frame)
+        return _quantiles(frame, metric.rule.percent, totals_of)
+    return {arm: _at_both([part for unit, part in parts.items() if unit.arm == arm], frame) for arm in totals_of}
 
 
 def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]:
@@ -193,28 +192,40 @@ def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]
     return shown, halved
 
 
-def _quantiles(frame: _Frame, percent: int, arm: str, total: Summed) -> tuple[Estimate, Estimate]:
+def _quantiles(frame: _Frame, percent: int, totals_of: Mapping[str, Summed]) -> dict[str, tuple[Estimate, Estimate]]:
     """A quantile's interval is that of the share of uses at or below it, read back as durations.
 
     R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
     """
-    value, n = total
-    if value is None:
-        return _at_both([], frame)
     asked = (frame.context, frame.trial.id, frame.interval)
-    parts = list(shares_at_most(*asked, arm=arm, limit_ms=int(value)).values())
-    shares = _at_both(parts, frame)
-    ranks = [_ranks(share, percent, n) for share in shares]
-    found = ranked_durations(*asked, arm=arm, ranks=[rank for pair in ranks if pair for rank in pair])
-    durations = dict(zip((rank for pair in ranks if pair for rank in pair), found, strict=True))
-    shown, halved = (
-        Estimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
-        if pair
+    values = {arm: int(value) for arm, (value, _) in totals_of.items() if value is not None}
+    units = shares_at_most(*asked, values) if values else {}
+    shares = {arm: _at_both([part for unit, part in units.items() if unit.arm == arm], frame) for arm in totals_of}
+    ranks = {
+        arm: [_ranks(share, percent, totals_of[arm][1]) if arm in values else None for share in shares[arm]]
+        for arm in totals_of
+    }
+    flat = {arm: [rank for pair in pairs if pair for rank in pair] for arm, pairs in ranks.items()}
+    durations = ranked_durations(*asked, flat)
+    found = {}
+    for arm, pairs in ranks.items():
+        shown, halved = (
+            _read_back(values.get(arm), share, pair, durations.get(arm, {}))
+            for share, pair in zip(shares[arm], pairs, strict=True)
+        )
+        found[arm] = shown, halved
+    return found
+
+
+def _read_back(
+    value: int | None, share: Estimate, pair: tuple[int, int] | None, durations: Mapping[int, int]
+) -> Estimate:
+    if value is None:
+        return share
+    if pair is None:
         # Without an interval of the share, or with one beyond the shortest or the longest use seen.
-        else Estimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
-        for share, pair in zip(shares, ranks, strict=True)
-    )
-    return shown, halved
+        return Estimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
+    return Estimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
 
 
 def _ranks(share: Estimate, percent: int, n: int) -> tuple[int, int] | None:

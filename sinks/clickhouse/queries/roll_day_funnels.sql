@@ -23,7 +23,8 @@ FROM
         countIf(own AND kind = 'exposure') AS exposures,
         countIf(own AND kind = 'use.started') AS starts,
         countIf(own AND kind = 'use.completed' AND outcome = 'ok') AS completions,
-        countIf(own AND kind = 'order.paid') AS orders
+        countIf(own AND kind = 'order.paid') AS orders,
+        countIf(own) AS own_events
     FROM
     (
         SELECT
@@ -36,5 +37,5 @@ FROM
     GROUP BY product_id, trial_id, day_start, arm, subject
 ) AS found
 GROUP BY product_id, trial_id, day_start, arm
-HAVING sum(found.exposures) + sum(found.starts) + sum(found.completions) + sum(found.orders) > 0
+HAVING sum(found.own_events) > 0
 SETTINGS do_not_merge_across_partitions_select_final = 1
