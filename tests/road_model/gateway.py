@@ -16,12 +16,13 @@ from producers.gateway.door import Door, DoorParts
 from producers.gateway.door import Request as HttpRequest
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.publisher import Publisher
+from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
 from runtime.kafka import KafkaError
 from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from tests.road_model.surroundings import ACCESS_KEY, PRODUCTS, Pseudonyms, Topics, directory
+from tests.road_model.surroundings import ACCESS_KEY, PRODUCTS, Keys, Topics, directory
 
 DELIVERY_MS = 15_000
 PATIENCE_MS = 15_000
@@ -92,7 +93,7 @@ class GatewayProcess:
                 directory=directory,
                 duplicates=self.window,
                 consent=ConsentLedger(max_subjects=100),
-                pseudonyms=Pseudonyms(),
+                pseudonyms=Pseudonyms(Keys()),
                 publisher=self.publisher,
                 clock=ahead,
             )
@@ -171,6 +172,8 @@ class Partner:
     """Sends events, each until it is answered; sends some again, hours later or at once."""
 
     clock: ManualClock
+    careless: bool = False
+    """Whether it uses ids again for other events."""
     sent: list[bytes] = field(default_factory=list)
     waiting: list[Request] = field(default_factory=list)
     """Requests that have to be sent again."""
@@ -180,6 +183,9 @@ class Partner:
         """Return a request of fresh events, some with ones that were sent before, or twice in it."""
         bodies = [self._fresh(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
         bodies += [chance.choice(self.sent) for _ in range(chance.choice((0, 0, 1, 2)))]
+        if self.careless:
+            used = json.loads(chance.choice(self.sent[-8:]))["event_id"]
+            bodies.append(json.dumps(json.loads(self._event(chance)) | {"event_id": used}).encode())
         if chance.random() < 0.03:
             bodies.append(b'{"event_id": 5}')
         self.unanswered += 1
@@ -201,6 +207,10 @@ class Partner:
         return []
 
     def _fresh(self, chance: random.Random) -> bytes:
+        self.sent.append(self._event(chance))
+        return self.sent[-1]
+
+    def _event(self, chance: random.Random) -> bytes:
         product = chance.choice(PRODUCTS)
         occurred_ms = self.clock.now_ms() - chance.choice(AGES_MS)
         event = {
@@ -212,5 +222,4 @@ class Partner:
             "subject": chance.choice(("ann", "bo", "cy")),
             "duration_ms": chance.choice((250, 5230)),
         }
-        self.sent.append(json.dumps(event).encode())
-        return self.sent[-1]
+        return json.dumps(event).encode()

@@ -81,22 +81,17 @@ def epoch() -> Epoch:
     return epoch_of(EPOCH, PARTITIONS)
 
 
-class Pseudonyms:
-    """Hashes of the right form."""
+class Keys:
+    """A hash key for everybody."""
 
-    def first_step(self, account_id: str, subject: str) -> str:
-        return _hash(f"{account_id}/{subject}")
+    def account_key(self, account_id: str) -> bytes:
+        return _KEY
 
-    def second_step(self, trial_id: str, first_step: str) -> str:
-        return _hash(f"{trial_id}/{first_step}")
-
-    def keys_in_force(self, account_id: str, trial_id: str) -> tuple[bytes | None, bytes | None]:
-        return account_id.encode(), trial_id.encode()
+    def trial_key(self, trial_id: str) -> bytes:
+        return _KEY
 
 
-@cache
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+_KEY = bytes(32)
 
 
 class Time:

@@ -16,6 +16,11 @@ Identity = tuple[str, int, str, str]
 _decode = msgspec.json.Decoder(CountedEvent).decode
 
 
+def identity(event: CountedEvent) -> Identity:
+    """Return what makes two lines the same event: the store's key."""
+    return event.trial_id, event.occurred_ms // HOUR_MS, event.account_id, event.event_id
+
+
 class WrongError(Exception):
     """A reader saw what is not so, or did not see what is."""
 
@@ -32,10 +37,10 @@ class Truth:
         """Take in a record of events that has just been stored by the broker."""
         for line, body in enumerate(record.value.split(b"\n")):
             event = _decode(body)
-            identity = event.trial_id, event.occurred_ms // HOUR_MS, event.account_id, event.event_id
+            key = identity(event)
             self.ids.add(event.event_id)
-            if identity not in self.events:
-                self.events[identity] = ((record.partition, record.offset, line), event)
+            if key not in self.events:
+                self.events[key] = ((record.partition, record.offset, line), event)
                 self.counts[cell_name(event)] += 1
 
     def cells(self) -> dict[CellName, CellRow]:
