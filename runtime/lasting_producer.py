@@ -1,14 +1,16 @@
-"""A producer that outlives a refusal: kafka-python's idempotent one sends nothing more once a broker refused a record.
+"""A producer that outlives a refusal and an outage: after them kafka-python's idempotent one (3.0.12) sends nothing.
 
 Any error that a retry cannot mend (a timestamp too far ahead, a missing right) puts its transaction manager into a
 state that it never leaves; each later send then fails with the same error until the client is made anew.
+A record that was sent once and then expires, as in an outage longer than the delivery time-out, costs it its producer
+id, and it never asks for another: whatever is sent later is neither sent nor failed, for ever.
 """
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from runtime.errors import PipelineError
 from runtime.logging import get_logger
@@ -43,7 +45,7 @@ class LastingProducer:
         except KafkaError as error:
             self._look(producer, error)
             raise
-        future.add_errback(lambda error: self._look(producer, error))
+        future.add_errback(lambda error: self._look(producer, error, expired=isinstance(error, KafkaTimeoutError)))
         return future
 
     def partitions_for(self, topic: str) -> Any:
@@ -60,10 +62,10 @@ class LastingProducer:
         with self._lock:
             self._closed.set()
             producer = self._current
-        producer.close(timeout=timeout)
+        _end(producer, timeout)
 
-    def _look(self, producer: Any, error: BaseException) -> None:
-        if getattr(error, "retriable", True):
+    def _look(self, producer: Any, error: BaseException, *, expired: bool = False) -> None:
+        if getattr(error, "retriable", True) and not expired:
             return
         with self._lock:
             if self._renewing or self._closed.is_set() or producer is not self._current:
@@ -72,20 +74,25 @@ class LastingProducer:
         threading.Thread(target=self._renew, args=(producer, error), name="producer-renewal", daemon=True).start()
 
     def _renew(self, spoilt: Any, error: BaseException) -> None:
-        log.warning("the broker refused a record for good; connecting anew", cause=type(error).__name__)
+        log.warning("the broker refused a record, or was away for long; connecting anew", cause=type(error).__name__)
+        while not (self._closed.is_set() or self._renewed(spoilt)):
+            self._closed.wait(PAUSE_S)
+        self._closed.wait(PAUSE_S)
+        with self._lock:
+            self._renewing = False
+
+    def _renewed(self, spoilt: Any) -> bool:
         try:
             fresh = self._make()
             for topic in tuple(self._topics):
                 # Else the first send to it would wait for that, in whatever thread.
                 fresh.partitions_for(topic)
         except (PipelineError, KafkaError) as failed:
-            log.warning("connecting anew failed; the next refusal tries again", cause=str(failed)[:300])
-        else:
-            self._put(fresh)
-            spoilt.close(timeout=CLOSE_S)
-        self._closed.wait(PAUSE_S)
-        with self._lock:
-            self._renewing = False
+            log.warning("connecting anew failed and is tried again", cause=str(failed)[:300])
+            return False
+        self._put(fresh)
+        _end(spoilt, CLOSE_S)
+        return True
 
     def _put(self, fresh: Any) -> None:
         with self._lock:
@@ -93,3 +100,12 @@ class LastingProducer:
                 self._current = fresh
                 return
         fresh.close(timeout=CLOSE_S)
+
+
+def _end(producer: Any, timeout_s: float | None) -> None:
+    """Close *producer*; what is not acknowledged within *timeout_s* fails, so that nobody waits for it for ever."""
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaTimeoutError:
+        # Its `close` gives up before it ends anything, its thread included, where a record is left.
+        producer._sender.force_close()  # noqa: SLF001 - the only way to end it

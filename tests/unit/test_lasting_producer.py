@@ -1,11 +1,11 @@
-"""A producer is made anew after a refusal that no retry can mend, and only then."""
+"""A producer is made anew after a refusal that no retry can mend and after an outage, and only then."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kafka.errors import InvalidTimestampError, KafkaError, NotLeaderForPartitionError
+from kafka.errors import InvalidTimestampError, KafkaError, KafkaTimeoutError, NotLeaderForPartitionError
 
 from runtime.errors import UnavailableError
 from runtime.lasting_producer import LastingProducer
@@ -81,13 +81,46 @@ def test_what_a_retry_mends_changes_nothing(error: KafkaError | None) -> None:
     assert client.warmed == []
 
 
-def test_where_no_client_can_be_made_the_next_refusal_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_client_can_be_made_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.lasting_producer.PAUSE_S", 0.01)
     spoilt, fresh = Client(InvalidTimestampError()), Client()
     producer = lasting(spoilt, UnavailableError("no broker"), fresh)
 
-    while not spoilt.closed.wait(0.01):
-        producer.send("t", b"x")
+    producer.send("t", b"x")
 
+    assert spoilt.closed.wait(SOON_S)
     assert fresh.warmed == ["t"]
     producer.close()
+
+
+class Wedged(Client):
+    """A client that waits for a producer id for ever: its records expire, and its close gives up."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaTimeoutError())
+        self._sender = self
+
+    def close(self, timeout: float | None = None) -> None:
+        raise KafkaTimeoutError("records are left")
+
+    def force_close(self) -> None:
+        self.closed.set()
+
+
+def test_after_a_record_expired_a_new_client_takes_over_and_the_old_one_is_ended() -> None:
+    wedged, fresh = Wedged(), Client()
+    producer = lasting(wedged, fresh)
+
+    producer.send("t", b"x")
+
+    assert wedged.closed.wait(SOON_S)
+    assert fresh.warmed == ["t"]
+    producer.close()
+
+
+def test_closing_ends_a_client_that_has_records_left() -> None:
+    wedged = Wedged()
+
+    lasting(wedged).close(timeout=1)
+
+    assert wedged.closed.is_set()
