@@ -60,9 +60,11 @@ class ServerRoles:
         self._ops.start()
         try:
             await self._start()
-            # What was imported and built stays to the end: the collector need not walk it again with every generation.
+            # What was imported and built stays to the end, and a request's objects go with it: the collector need
+            # neither walk the former again nor look for the latter after every 700.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(10_000, 20, 20)
             self._health.set("start", None)
             await stop.wait()
         finally:

@@ -79,6 +79,8 @@ def _new_producer(settings: KafkaSettings, client_id: str, linger_ms: int) -> Ka
             max_request_size=settings.max_message_bytes,
             delivery_timeout_ms=int(settings.delivery_timeout_s * 1000),
             max_block_ms=2000,
+            # Nobody reads the client's own metrics, and they cost a tenth of its time.
+            metrics_enabled=False,
             # A topic made by accident would have the broker's defaults instead of its TopicSpec.
             allow_auto_create_topics=False,
         )
@@ -101,6 +103,8 @@ def make_consumer(
         "max_poll_records": 2000,
         "exclude_internal_topics": True,
         "allow_auto_create_topics": False,
+        # As with the producer.
+        "metrics_enabled": False,
     }
     with _made_whole(settings) as made:
         return KafkaConsumer(**_common(settings, client_id), **made, **(options | config))
