@@ -1,6 +1,7 @@
 """The model's gateways: the real intake, window and publisher; the broker's answers are the model's to give."""
 
 import asyncio
+import itertools
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -75,6 +76,29 @@ class Sent:
             call(None if acknowledged else KafkaError())
 
 
+class OrderlyFuture(asyncio.Future[bool]):
+    """A future whose place in a set does not depend on where it lies in memory: a run is the same each time."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._number = number
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class OrderlyLoop:
+    """The running loop, with futures that are counted."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.call_later, self.call_soon_threadsafe = loop.call_later, loop.call_soon_threadsafe
+        self._numbers = itertools.count()
+
+    def create_future(self) -> OrderlyFuture:
+        return OrderlyFuture(next(self._numbers))
+
+
 class GatewayProcess:
     """One gateway: its window is lost with it. *skew_ms* is how far its clock is ahead."""
 
@@ -86,7 +110,7 @@ class GatewayProcess:
         self.requests: list[Request] = []
         self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
-        self.publisher._loop, self.publisher._producer = asyncio.get_running_loop(), self
+        self.publisher._loop, self.publisher._producer = OrderlyLoop(), self  # type: ignore[assignment]  # what it uses
         take_in = TakeIn(
             TakeInParts(
                 limits=LIMITS,
