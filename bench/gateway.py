@@ -35,6 +35,7 @@ from producers.intake import Intake, IntakeParts, Memory
 from producers.judged import Pile
 from producers.placing import TimeWindow
 from producers.publisher import Lines, OpenRecord
+from producers.recent import RecentPseudonyms
 from producers.short_way import ShortWay
 from registry.directory import Directory
 from registry.file import load_registry
@@ -158,7 +159,7 @@ def _stages() -> dict[str, float]:
         DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000),
         ConsentLedger(max_subjects=1000),
         Pseudonyms(_Keys()),
-        Memory(),
+        Memory(RecentPseudonyms(keep_ms=5 * MINUTE_MS, max_texts=100_000)),
     )
     clock = _Stopwatch()
     _pass_through(parts, clock, f"w{time.time_ns():x}")

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -77,8 +77,8 @@ Judgement = Accepted | Duplicate | Waiting | Rejected
 class Memory:
     """What one request's judgement leaves to the next, so that it need not be found again; never an outcome."""
 
-    def __init__(self) -> None:
-        self.recent = RecentPseudonyms()
+    def __init__(self, recent: RecentPseudonyms) -> None:
+        self.recent = recent
         self._spots: dict[str, Spots] = {}
         self._directory: Directory | None = None
 
@@ -100,7 +100,7 @@ class IntakeParts:
     duplicates: DuplicateWindow
     consent: ConsentLedger
     pseudonyms: Pseudonymiser
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory
 
 
 class Intake:

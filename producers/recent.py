@@ -8,10 +8,6 @@ from typing import Protocol
 from producers.consent import consent_key
 from registry.pseudonyms import TwoSteps
 
-KEEP_MS = 300_000
-"""A visit on an avenue of 200 metres is mostly over by then; what goes on is hashed once more."""
-MAX_TEXTS = 100_000
-"""About 250 bytes each."""
 COUNT_EVERY = 16
 """Requests; so many requests' texts may come on top."""
 
@@ -74,7 +70,7 @@ class RecentPseudonyms:
     Used from one event loop only. A key that was destroyed or replaced is no longer used from the next request on.
     """
 
-    def __init__(self, *, keep_ms: int = KEEP_MS, max_texts: int = MAX_TEXTS) -> None:
+    def __init__(self, *, keep_ms: int, max_texts: int) -> None:
         self._keep_ms = keep_ms
         self._max_texts = max_texts
         self._known: dict[tuple[str, str], Known] = {}

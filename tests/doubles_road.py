@@ -11,8 +11,9 @@ from producers.adapters.catalogue import adapter_for
 from producers.body import BodyProblem, split
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
-from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Rejected
+from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Memory, Rejected
 from producers.placing import TimeWindow
+from producers.recent import RecentPseudonyms
 from registry.directory import Directory
 from registry.pseudonyms import TwoSteps
 from registry.secrets import SecretResolver
@@ -60,6 +61,7 @@ class JudgingRoad:
         self._resolver = SecretResolver({})
         self._duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
         self._consent = ConsentLedger(max_subjects=100_000)
+        self._memory = Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000))
 
     def answer(self, request: JudgedRequest) -> tuple[int, bytes]:
         """Return status and body; `judged` gets the judgements of a request that was let in."""
@@ -139,7 +141,7 @@ class JudgingRoad:
     def _intake(self, account: Account, flow: str) -> Intake:
         now_ms = self.clock.now_ms()
         days = account.max_event_age_days or 30
-        parts = IntakeParts(self._directory, 4, self._duplicates, self._consent, PlainPseudonyms())
+        parts = IntakeParts(self._directory, 4, self._duplicates, self._consent, PlainPseudonyms(), self._memory)
         window = TimeWindow(now_ms - days * DAY_MS, now_ms + 5 * MINUTE_MS, now_ms)
         return Intake(parts, account, flow, delivery_id="d-test", window=window)
 

@@ -8,7 +8,9 @@ from producers.consent_log import ConsentLog
 from producers.duplicates import DuplicateWindow
 from producers.gateway.door import Door, DoorParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.intake import Memory
 from producers.publisher import Publisher
+from producers.recent import RecentPseudonyms
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
@@ -25,6 +27,7 @@ SECRETS = "gateway-secrets"
 """The dependency that says which secrets cannot be resolved."""
 _START_TIMEOUT_S = 30.0
 _HOUR_MS = 3_600_000
+_MINUTE_MS = 60_000
 
 
 class Gateway:
@@ -52,6 +55,9 @@ class Gateway:
                 pseudonyms=Pseudonyms(self._hash_keys),
                 publisher=self._publisher,
                 clock=clock,
+                memory=Memory(
+                    RecentPseudonyms(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
+                ),
             )
         )
         self.door = Door(

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from producers.consent import ConsentChange, ConsentLedger
 from producers.consent_log import records_of
@@ -63,7 +63,7 @@ class TakeInParts:
     pseudonyms: Pseudonymiser
     publisher: Publisher
     clock: Clock
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory
 
 
 class TakeIn:

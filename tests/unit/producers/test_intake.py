@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from producers.adapters.base import Mapped
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
-from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Rejected, Waiting
+from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Memory, Rejected, Waiting
 from producers.placing import TimeWindow
+from producers.recent import RecentPseudonyms
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from schemas.lines import StoredEvent
@@ -56,6 +57,7 @@ def parts(*, directory: Directory = DIRECTORY) -> IntakeParts:
         duplicates=DuplicateWindow(keep_ms=DAY_MS, max_ids=1000),
         consent=ConsentLedger(max_subjects=100),
         pseudonyms=Pseudonyms(Keys()),
+        memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
     )
 
 
