@@ -59,8 +59,9 @@ format: setup ## put formatting right
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup $(BENCH_STAMP) ## CPU-seconds per million events: the road by role, the worker, what one would pick instead
+bench: setup $(BENCH_STAMP) ## CPU-seconds per million events: the road by role, gateway and worker alone, what one would pick instead
 	@$(BIN)/python bench/road.py
+	@$(BIN)/python -m bench.gateway
 	@$(BIN)/python -m bench.worker
 	@$(BIN)/python -m bench.peers.run
 	@$(BIN)/python -m bench.table --write

@@ -37,37 +37,51 @@ numbers = st.one_of(
     st.sampled_from([13800138000, -13800138000, 13800138000.0, 6222021234567890, 1.38e10, 0.13800138, -0.0, 1e-7]),
 )
 attributes = st.dictionaries(texts, st.one_of(texts, numbers, st.booleans()), max_size=4)
+changes: dict[str, st.SearchStrategy[Any]] = {
+    "event_id": st.sampled_from(["held", "sent", "13800138000", "not an id", "é", "", "x" * 65]),
+    "kind": st.sampled_from([*KINDS, "no-such-kind"]),
+    "occurred_at": st.sampled_from(
+        ["2026-11-22T11:58:30.123+08:00", "2026-11-22T03:58:30.12345678Z", "2026-11-22 03:58:30",
+         "2026-10-01T00:00:00Z", "2026-11-22T06:00:00.000Z"]
+    ),
+    "placement_id": st.sampled_from(["p-018", "p-999", None]),
+    "product_id": st.sampled_from(["neuro-band", "emg-arm", "no-such", None]),
+    "trial_id": st.sampled_from(["neuro-band-2026q4", "emg-arm-2026q4", "no-such", None]),
+    "arm": st.sampled_from(["pilot", "baseline", "third", None]),
+    "subject": st.sampled_from(["another", "", "x" * 129, None]),
+    "session_id": st.sampled_from(["s-1", "s-2", "", None]),
+    "outcome": st.sampled_from(["ok", "failed", "no", None]),
+    "duration_ms": st.sampled_from([0, 5, 86_400_000, -1, None]),
+    "amount_fen": st.sampled_from([0, 1990, 10**12, 1.5, None]),
+    "rating": st.sampled_from([1, 5, 6, None]),
+    "attributes": st.one_of(attributes, st.none(), st.just({f"k{n}": "y" * 250 for n in range(20)})),
+}  # fmt: skip
+# Mostly sound, with ids of which few are different, so that they meet; at most two fields are changed.
+base = st.fixed_dictionaries(
+    {
+        "event_id": st.sampled_from("abcdef"),
+        "kind": st.sampled_from(["exposure", "interaction"]),
+        "occurred_at": st.sampled_from(MINUTES_AGO),
+        "placement_id": st.just("p-017"),
+        "subject": st.just("somebody"),
+    }
+)
+changed = st.lists(st.sampled_from(sorted(changes)), max_size=2, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: changes[name] for name in names})
+)
 batches = st.lists(
     st.one_of(
-        st.fixed_dictionaries(
-            {
-                # Few, so that they meet.
-                "event_id": st.sampled_from(["a", "b", "c", "d", "e", "held", "sent", "13800138000", "not an id", "é", "", "x" * 65]),
-                "kind": st.sampled_from([*KINDS, "exposure", "exposure", "interaction", "no-such-kind"]),
-                "occurred_at": st.sampled_from(
-                    [*MINUTES_AGO, "2026-11-22T11:58:30.123+08:00", "2026-11-22T03:58:30.12345678Z",
-                     "2026-11-22 03:58:30", "2026-10-01T00:00:00Z", "2026-11-22T06:00:00.000Z"]
-                ),
-            },
-            optional={
-                "placement_id": st.sampled_from(["p-017", "p-018", "p-999", None]),
-                "product_id": st.sampled_from(["neuro-band", "emg-arm", "no-such", None]),
-                "trial_id": st.sampled_from(["neuro-band-2026q4", "emg-arm-2026q4", "no-such", None]),
-                "arm": st.sampled_from(["pilot", "baseline", "third", None]),
-                "subject": st.sampled_from(["somebody", "another", "", "x" * 129, None]),
-                "session_id": st.sampled_from(["s-1", "s-2", "", None]),
-                "outcome": st.sampled_from(["ok", "failed", "no", None]),
-                "duration_ms": st.sampled_from([0, 5, 86_400_000, -1, None]),
-                "amount_fen": st.sampled_from([0, 1990, 10**12, 1.5, None]),
-                "rating": st.sampled_from([1, 5, 6, None]),
-                "attributes": st.one_of(attributes, st.none(), st.just({f"k{n}": "y" * 250 for n in range(20)})),
-            },
-        ).map(lambda fields: json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+        st.tuples(base, changed).map(
+            lambda both: json.dumps(both[0] | both[1], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ),
+        st.tuples(base, changed).map(
+            lambda both: json.dumps(both[0] | both[1], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ),
         st.binary(max_size=30),
         st.sampled_from([b"7", b"null", b"{}", b"[]", b'{"event_id":"a"' + b" " * 5000 + b"}"]),
     ),
     max_size=12,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
