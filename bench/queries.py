@@ -1,14 +1,16 @@
-"""How long the trial page's questions take over many stored events, and what they read.
+"""How long the trial page's questions take over many stored events, and what they cost.
 
     python bench/queries.py --folder FOLDER [--events 100000000] [--trials 40] [--rounds 40] [--label after]
 
 Makes the store in FOLDER as far as it is not there (100 million events: 20 minutes of one core, 9.5 GB), then asks what
 the page asks, each question of trials and intervals in turn, through the read path on chDB; last the whole page
 through the app, at first sight and again. Times are wall: they are latencies. CPU is of the process, all threads.
+Rows and bytes are as the engine sums them up: chDB counts those of the answer, a server those that were read.
 """
 
 import argparse
 import json
+import logging
 import platform
 import random
 import statistics
@@ -86,8 +88,8 @@ class Figures:
             "max_ms": round(max(self.wall_ms), 1),
             "cpu_ms": round(statistics.fmean(self.cpu_ms), 1),
             "queries": round(statistics.fmean(self.queries), 1),
-            "rows_read": round(statistics.fmean(self.rows)),
-            "bytes_read": round(statistics.fmean(self.bytes)),
+            "rows": round(statistics.fmean(self.rows)),
+            "bytes": round(statistics.fmean(self.bytes)),
         }
 
 
@@ -274,8 +276,8 @@ def show(figures: Figures) -> None:
     tree = figures.tree()
     print(
         f"{tree['name']:<36} p50 {tree['p50_ms']:>8.1f}  p95 {tree['p95_ms']:>8.1f}  max {tree['max_ms']:>8.1f} ms"
-        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}  rows {tree['rows_read']:>10,}"
-        f"  {tree['bytes_read'] / 1e6:>8.1f} MB",
+        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}  rows {tree['rows']:>10,}"
+        f"  {tree['bytes'] / 1e6:>8.1f} MB",
         flush=True,
     )
 
@@ -283,6 +285,7 @@ def show(figures: Figures) -> None:
 def main() -> int:
     """Make the store where it is missing, ask, print, write the result."""
     asked = _arguments()
+    logging.disable(logging.INFO)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="queries-"))
     store = Spies(ClickHouseSettings(database="bench", max_threads=2), path=folder)
     done = folder.with_name(folder.name + ".events")

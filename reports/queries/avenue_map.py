@@ -32,7 +32,6 @@ WHERE placement_id != '' AND events > 0
 GROUP BY placement_id
 """
 _OWN_SQL = """
-#with#
 SELECT placement_id, max(last_ms)
 FROM (#source#) AS cells
 WHERE placement_id != '' AND events > 0
@@ -104,8 +103,8 @@ def _counts(context: QueryContext, products: list[str], interval: Interval) -> d
 
 def reporting(context: QueryContext, trial_id: str) -> tuple[int, int]:
     """Return how many of the trial's placements that are due now report, and how many are due."""
-    source = cells.by_hour(context, trial_id, _last_day(context))
-    sql = fill(_OWN_SQL, **{"with": source.ctes}, source=source.sql)
+    source = cells.by_minute(context, trial_id, _last_day(context))
+    sql = fill(_OWN_SQL, source=source.sql)
     last_ms = {str(placement): int(at_ms) for placement, at_ms in rows(context, sql, source.parameters)}
     standing = (
         p for p in placements_of(context.directory, trial_id) if context.directory.placed[p].covers(context.now_ms)

@@ -42,7 +42,9 @@ FROM events AS stored
 WHERE stored.trial_id = {trial:String}
   AND stored.occurred_at >= {from:DateTime64(3, 'UTC')} AND stored.occurred_at < {to:DateTime64(3, 'UTC')}
 """
-_SELECT = "SELECT #columns#" + _WHERE + "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id"
+# The table's own order.
+_ORDER = "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id, stored.occurred_at"
+_SELECT = "SELECT #columns#" + _WHERE + _ORDER
 _COUNT = "SELECT count()" + _WHERE
 # Text times say their offset; Parquet has a type of its own for times.
 _TEXT_TIME = "formatDateTime(stored.#name#, '%Y-%m-%dT%H:%i:%S.%fZ') AS #name#"

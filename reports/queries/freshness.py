@@ -71,11 +71,16 @@ def freshness(context: QueryContext, trial_id: str, interval: Interval) -> Fresh
     flagged = _flagged(context, trial_id, interval)
     return Freshness(
         as_of_ms=as_of_ms,
-        lag_s=None if as_of_ms is None else max(0.0, (context.now_ms - as_of_ms) / 1000),
+        lag_s=lag(context, as_of_ms),
         rejected=sum(rejects_by_reason(context, trial_id, interval).values()),
         flagged_windows=len(flagged),
         flagged=flagged[:LISTED],
     )
+
+
+def lag(context: QueryContext, as_of_ms: int | None) -> float | None:
+    """Return how long ago *as_of_ms* is, in seconds; None where nothing has come yet."""
+    return None if as_of_ms is None else max(0.0, (context.now_ms - as_of_ms) / 1000)
 
 
 def complete_until(context: QueryContext, product_id: str) -> int | None:

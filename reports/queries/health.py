@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reports.metrics import Text
 from reports.queries.avenue_map import reporting
-from reports.queries.freshness import freshness
+from reports.queries.freshness import complete_until, freshness, lag
 from reports.queries.model import HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
@@ -50,7 +50,7 @@ def _arriving(context: QueryContext, trial_id: str) -> HealthLine:
     last_ms = last_event_ms(context, trial_id)
     if last_ms is None:
         return _line("arriving", "unknown", Text("等待第一个事件", "waiting for the first event"))
-    lag_s = freshness(context, trial_id, Interval(context.now_ms, context.now_ms)).lag_s
+    lag_s = lag(context, complete_until(context, context.span(trial_id).product_id))
     numbers: dict[str, Number | None] = {"last_ms": last_ms, "lag_s": lag_s}
     if lag_s is not None and lag_s > LAG_S:
         minutes = round(lag_s / 60)

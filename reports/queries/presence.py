@@ -162,12 +162,17 @@ def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[P
 
 
 def _events_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> dict[tuple[str, int], int]:
-    whole_hours = Interval(step_start(interval.from_ms, "hour"), interval.to_ms)
+    whole_hours = Interval(step_start(_first_ms(context, trial_id, interval), "hour"), interval.to_ms)
     if whole_hours.empty:
         return {}
     source = signs.hours(context, trial_id, whole_hours)
     answer = rows(context, fill(_HOURS_SQL, **{"with": source.ctes}, source=source.sql), source.parameters)
     return {(str(placement), int(hour)): int(events) for placement, hour, events in answer}
+
+
+def _first_ms(context: QueryContext, trial_id: str, interval: Interval) -> int:
+    """Return the trial's start where *interval* begins after it: all that one page asks is then one question."""
+    return min(interval.from_ms, context.span(trial_id).starts_ms)
 
 
 def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
@@ -230,7 +235,8 @@ def _signs(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     if not silences_ms:
         return found
-    back = Interval(until.from_ms - min(max(silences_ms.values()), MAX_SILENCE_MS), until.to_ms)
+    back_ms = min(max(silences_ms.values()), MAX_SILENCE_MS)
+    back = Interval(_first_ms(context, trial_id, until) - back_ms, until.to_ms)
     source = signs.spans(context, trial_id, back, silences_ms)
     for placement_id, first_ms, last_ms in rows(context, fill(_SIGNS_SQL, source=source.sql), source.parameters):
         found[str(placement_id)].append((int(first_ms), int(last_ms)))

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio
+from reports.metrics import METRICS, Amount, Distinct, Ratio
 from reports.queries import exact, presence
 from reports.queries.cells import Source
 from reports.queries.model import Interval, Number, QueryContext
 from reports.queries.sql import fill, rows
-from reports.queries.sums import columns_of, named, needs_sets, selected
+from reports.queries.sums import columns_of, named, selected
 from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
@@ -51,6 +51,8 @@ FROM (
 ) AS sorted
 """
 
+_ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Amount | Ratio))
+
 
 @dataclass(frozen=True, slots=True)
 class UnitKey:
@@ -73,9 +75,10 @@ def parts_by_metric(
     A unit without events is absent: silent is not unused. Quantiles have no parts; uptime and coverage have due time.
     """
     wanted = tuple(metrics)
-    summed = ("events", *(m for m in wanted if not isinstance(METRICS[m].rule, Quantile)))
-    columns = columns_of(summed, "units")
-    source = exact.by_unit(context, trial_id, interval, sets=needs_sets(summed))
+    # All that is merely added up, whatever was asked of it: the page asks twice, and reads once.
+    single = tuple(m for m in wanted if isinstance(METRICS[m].rule, Distinct))
+    columns = columns_of((*_ADDED, *single), "units")
+    source = exact.by_unit(context, trial_id, interval, sets=bool(single))
     sql = fill(_SQL, source=source.sql, sums=selected(columns.sums), derived=selected(columns.derived))
     found: dict[MetricId, dict[UnitKey, Parts]] = {metric: {} for metric in wanted}
     for row in rows(context, sql, _parameters(context, trial_id, source)):
