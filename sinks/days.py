@@ -138,7 +138,7 @@ class DayRoller:
                 client.command(query(name), parameters=_parameters(days, run))
             made_of = {day: Summed(run, marks[day].rows, marks[day].settled_run) for day in days}
             self._write(client, "cells", made_of, marks)
-        except BaseException:
+        except BaseException:  # whatever broke it: the days are noted for another look before it goes on up
             self._cells |= set(days)
             raise
         self._rolled_ms |= dict.fromkeys(days, self._clock.now_ms())

@@ -86,7 +86,7 @@ def first_line(error: BaseException) -> str:
 
 
 KEYS: dict[Table, tuple[str, ...]] = {
-    Table.EVENTS: ("trial_id", "account_id", "event_id"),
+    Table.EVENTS: ("trial_id", "account_id", "event_id", "occurred_ms"),
     Table.REJECTS: ("account_id", "reason", "reject_id"),
     Table.DELIVERIES: ("account_id", "delivery_id"),
     Table.CELLS: (
@@ -99,9 +99,7 @@ KEYS: dict[Table, tuple[str, ...]] = {
     Table.POSITIONS: ("topic", "epoch", "partition"),
     Table.REGISTRY: ("sort", "id"),
 }
-"""What makes two rows the same; events also share the hour."""
-
-_HOUR_MS = 3_600_000
+"""What makes two rows the same."""
 
 
 class MemoryRowWriter:
@@ -132,8 +130,7 @@ class MemoryRowWriter:
 
     @staticmethod
     def _key(table: Table, item: dict[str, Any]) -> tuple[Any, ...]:
-        hour = item["occurred_ms"] // _HOUR_MS if table is Table.EVENTS else 0
-        return (*(item.get(name, "") for name in KEYS[table]), hour)
+        return tuple(item.get(name, "") for name in KEYS[table])
 
 
 def _rank(table: Table, item: dict[str, Any]) -> tuple[int, ...]:

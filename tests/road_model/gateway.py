@@ -16,7 +16,9 @@ from producers.gateway.answers import HttpAnswer
 from producers.gateway.door import Door, DoorParts
 from producers.gateway.door import Request as HttpRequest
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.intake import Memory
 from producers.publisher import Publisher
+from producers.recent import RecentPseudonyms
 from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
 from runtime.kafka import KafkaError
@@ -118,6 +120,7 @@ class GatewayProcess:
                 duplicates=self.window,
                 consent=ConsentLedger(max_subjects=100),
                 pseudonyms=Pseudonyms(Keys()),
+                memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,
                 clock=ahead,
             )

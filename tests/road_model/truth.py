@@ -7,18 +7,17 @@ import msgspec
 from runtime.kafka import LogRecord
 from schemas.cells import CellRow
 from schemas.lines import CountedEvent
-from schemas.timing import HOUR_MS
 from tests.counting_world import CellName, cell_name
 from tests.road_model.cells import plain_cells
 from tests.road_model.store import MemoryStore
 
-Identity = tuple[str, int, str, str]
+Identity = tuple[str, str, str, int]
 _decode = msgspec.json.Decoder(CountedEvent).decode
 
 
 def identity(event: CountedEvent) -> Identity:
     """Return what makes two lines the same event: the store's key."""
-    return event.trial_id, event.occurred_ms // HOUR_MS, event.account_id, event.event_id
+    return event.trial_id, event.account_id, event.event_id, event.occurred_ms
 
 
 class WrongError(Exception):
