@@ -47,7 +47,16 @@ class Decision(enum.Enum):
 
 def decide(error: ClickHouseError) -> Decision:
     """Return what *error* asks for."""
-    return Decision.SPLIT if code_of(error) in CONTENT_CODES else Decision.AGAIN
+    return Decision.SPLIT if code_of(error) in CONTENT_CODES or _quotes_bytes(error) else Decision.AGAIN
+
+
+def _quotes_bytes(error: BaseException | None) -> bool:
+    """Tell whether the engine's words could not be read: it quotes the row that it refuses, which is no UTF-8 then."""
+    while error is not None:
+        if isinstance(error, UnicodeDecodeError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def code_of(error: BaseException) -> int:
