@@ -173,13 +173,13 @@ EXPORT = "/v1/trials/neuro/events"
 
 
 def test_csv_has_a_bom_and_every_event_once(client: Client, world: World) -> None:
-    world.store([event(0, attributes=msgspec.Raw('{"scene":"咖啡, \\"馆\\""}'.encode()))] * 2)
+    world.store([event(900, attributes=msgspec.Raw('{"scene":"咖啡, \\"馆\\""}'.encode()))] * 2)
     answer = client.get(EXPORT, headers=CALMWAVE)
 
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert answer.content.startswith(b"\xef\xbb\xbf")
     assert answer.headers["content-type"].startswith("text/csv")
-    assert len(rows) == len({row["event_id"] for row in rows}) == 300
+    assert len(rows) == len({row["event_id"] for row in rows}) == 301
     assert json.loads(answer.headers["x-avenue-freshness"])["rejected"] == 0
 
 
