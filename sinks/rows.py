@@ -66,7 +66,7 @@ def accounts_of(record: LogRecord) -> dict[str, int] | None:
         return None
     try:
         accounts = decode_accounts(header)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return accounts or None
 
@@ -131,7 +131,7 @@ def _without_secrets(key: str, value: bytes) -> str:
     """Return the entry as text: a demo's plain secrets and the hashes of access keys stay out of the store."""
     try:
         entry = msgspec.json.decode(value) if value else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     if not isinstance(entry, dict):
         return ""

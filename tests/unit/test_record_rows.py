@@ -77,3 +77,12 @@ def test_a_tombstone_of_the_registry_marks_the_entry_as_deleted() -> None:
     (row,) = by_table(rows_of(Topic.REGISTRY, record(b"", key=b"key:k-1"), 1))[Table.REGISTRY]
 
     assert row["deleted"] is True
+
+
+@pytest.mark.parametrize("topic", list(Topic))
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_is_nested_too_deep_to_be_read_comes_to_rows_all_the_same(topic: Topic, *, ours: bool) -> None:
+    deep = b"[" * 20_000
+    headers = {"schema-version": b"1", "accounts": deep} if ours else {}
+
+    rows_of(topic, record(deep, key=b"epoch:99", headers=headers), 1)
