@@ -15,7 +15,7 @@ from runtime.noise import OncePerWhile
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Group, Topic
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
-from streams.watch import Names, ProgressAge, Watch, Watched
+from streams.watch import Names, Watch, Watched
 from tests.counting_world import make_epoch
 
 
@@ -31,17 +31,6 @@ def test_a_message_is_closed_before_it_grows_beyond_its_bytes() -> None:
     values = list(packed([b"x" * 400_000] * 5 + [b"y" * (MAX_BYTES + 1)]))
 
     assert [value.count(b"\n") + 1 for value in values] == [2, 2, 1, 1]
-
-
-def test_progress_ages_only_while_records_wait_and_none_is_taken_in() -> None:
-    age = ProgressAge()
-
-    ages = [
-        age.read(now, moved=moved, waiting=waiting)
-        for now, moved, waiting in [(0, 1, 5), (4, 1, 5), (6, 2, 5), (9, 2, 5), (12, 2, 0), (15, 2, 3)]
-    ]
-
-    assert ages == [0, 4, 0, 3, 0, 3]
 
 
 def test_a_worker_that_does_not_move_says_that_it_is_stuck() -> None:
@@ -89,7 +78,7 @@ def test_the_topology_is_one_agent_on_the_events_and_two_ways_out() -> None:
 
     async def take(*_: object) -> None: ...
 
-    topology = make_topology(Settings(), take, lambda _: None, datadir="unused")
+    topology = make_topology(Settings(), take, lambda _: None)
 
     (agent,) = topology.app.agents.values()
     assert agent.channel.get_topic_name() == Topic.EVENTS
