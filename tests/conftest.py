@@ -41,6 +41,16 @@ def missing_service(reason: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of the long form out, unless it is asked for: they take minutes each."""
+    if os.environ.get("AVENUE_TEST_EVENTS", "0") != "0":
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture(scope="session")
 def kafka_jars() -> list[Path]:
     """Return the broker's jars, downloaded while the network may still be used."""

@@ -22,7 +22,7 @@ from tests.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack, until
 EVENTS = int(os.environ.get("AVENUE_TEST_EVENTS", "0"))
 """Of the long form, in all; 0: the short form."""
 LONG = EVENTS > 0
-long_form = pytest.mark.skipif(not LONG, reason="of the long form: make test-fault")
+long_form = pytest.mark.long
 SEED = int(os.environ.get("AVENUE_TEST_SEED", "11"))
 RATE = 2000.0 if LONG else 300.0
 BATCH = 200 if LONG else 40

@@ -1,6 +1,6 @@
 """Full disks: a small file system of its own under the broker or the store, filled and emptied under load.
 
-Needs the right to mount (root on Linux); elsewhere the tests are skipped and say so.
+Needs the right to mount (root on Linux); elsewhere the tests are skipped and say so, and fail where CI asks for all.
 """
 
 import subprocess
@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import missing_service
 from tests.fault_table import FaultLog
 from tests.stack import MakeStack, Stack, until
 from tests.under_load import (
@@ -48,7 +49,7 @@ def small_disk() -> Iterator[SmallDisk]:
         folder.mkdir(parents=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={mb}m,mode=0700", "tmpfs", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            pytest.skip("no right to mount a small file system here")
+            missing_service("there is no right to mount a small file system here")
         mounted.append(folder)
         return folder
 
