@@ -1,15 +1,14 @@
 """The conservation sums: what was received, published, counted, stored and kept, hop against hop."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.clickhouse import ClickHouse, Client
-from schemas.foreign import FOREIGN_FLOW
 from schemas.topics import Topic
 from sinks.blocks import lateness_parameters
-from sinks.clickhouse.sql import query
+from sinks.figures import BySource, Figures, FullFigures, Source
 from sinks.sources import read_epochs, stored_until, timing_among
 
 RECEIVED = "received = accepted + duplicate + rejected"
@@ -53,29 +52,30 @@ class Sum:
         return 0 if self.closed else self.left - self.right
 
 
-_Source = tuple[int, int]
-
-
-def conservation(clickhouse: ClickHouse) -> list[Sum]:
-    """Return every sum by account and source, as the store has them now."""
+def conservation(clickhouse: ClickHouse, running: "Running | None" = None) -> list[Sum]:
+    """Return every sum by account and source as the store has them now, all of it read, or by what *running* knows."""
     client = clickhouse.reader()
     epochs = read_epochs(client)
     cut_ms = stored_until(client) - ANSWER_MS
-    book = _Book(client, cut_ms, lateness_parameters(epochs, timing_among(epochs)))
+    lateness = lateness_parameters(epochs, timing_among(epochs))
+    book = _Book((running or FullFigures)(client, cut_ms, lateness))
     return [*book.received(), *book.published(), *book.counted(), *book.stored(), *book.kept()]
 
 
-class _Book:
-    """The figures of one moment; each table is read once."""
+Running = Callable[[Client, int, Mapping[str, Any]], Figures]
+"""Returns the figures of a client, the cut in Unix ms and the parameters of lateness."""
 
-    def __init__(self, client: Client, cut_ms: int, lateness: Mapping[str, Any]) -> None:
-        self._client = client
-        self._cut = {"cut_ms": cut_ms}
-        self._deliveries = {str(row[0]): _ints(row[1:]) for row in self._rows("sum_deliveries", self._cut)}
-        self._log = self._by_source("sum_log", {**self._cut, "topic": Topic.EVENTS.value})
-        self._reject_log = self._by_source("sum_log", {**self._cut, "topic": Topic.REJECTS.value})
-        self._progress = self._by_source("sum_progress", {})
-        self._stored = self._by_source("sum_stored", lateness)
+
+class _Book:
+    """The sums of one moment's figures; each is read once."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._deliveries = figures.deliveries()
+        self._log = figures.log(Topic.EVENTS)
+        self._reject_log = figures.log(Topic.REJECTS)
+        self._progress = figures.progress()
+        self._stored = figures.stored()
 
     def received(self) -> Iterable[Sum]:
         """Every received event was answered with one verdict."""
@@ -89,7 +89,7 @@ class _Book:
         accepted = {account: row[1] for account, row in self._deliveries.items()}
         fresh = {account: row[4] for account, row in self._deliveries.items()}
         accounts = sorted({*lines, *accepted} - {""})
-        listed = self._unanswered("sum_unanswered_events", {a: lines[a] - accepted.get(a, 0) for a in accounts})
+        listed = self._unanswered(Topic.EVENTS, {a: lines[a] - accepted.get(a, 0) for a in accounts})
         for account in accounts:
             missing = lines[account] - accepted.get(account, 0)
             # Of an unanswered line and its retry the store keeps one: the other is among the repeats.
@@ -109,7 +109,7 @@ class _Book:
         """Every line stands in the store, but for repeats and rejects."""
         parts = [self._stored_part(key) for key in sorted({*self._log, *self._stored})]
         # Repeats across sources, and ids whose content changed, are known by cell only, from settlement's list.
-        listed = self._listed()
+        listed = self._figures.listed()
         explained = listed != 0 and listed == sum(left - right for _, left, right, _ in parts)
         for (source, account), left, right, in_flight in parts:
             yield Sum.of(STORED, (account, _name(source)), left, left if explained else right, in_flight)
@@ -120,8 +120,8 @@ class _Book:
         rejected = {account: row[3] for account, row in self._deliveries.items()}
         fresh = {account: row[5] for account, row in self._deliveries.items()}
         accounts = sorted({*lines, *rejected} - {""})
-        listed = self._unanswered("sum_unanswered_rejects", {a: lines[a] - rejected.get(a, 0) for a in accounts})
-        kept = {str(account): int(count) for account, count in self._rows("sum_kept", {"foreign": FOREIGN_FLOW})}
+        listed = self._unanswered(Topic.REJECTS, {a: lines[a] - rejected.get(a, 0) for a in accounts})
+        kept = self._figures.kept()
         for account in accounts:
             repeated = lines[account] - kept.get(account, 0)
             surplus = lines[account] - rejected.get(account, 0)
@@ -130,7 +130,7 @@ class _Book:
             in_flight = recent[account] + fresh.get(account, 0)
             yield Sum.of(KEPT, (account, ""), rejected.get(account, 0), right, in_flight)
 
-    def _stored_part(self, key: tuple[_Source, str]) -> tuple[tuple[_Source, str], int, int, int]:
+    def _stored_part(self, key: tuple[Source, str]) -> tuple[tuple[Source, str], int, int, int]:
         lines, recent, ahead = self._log.get(key, (0, 0, 0))
         _counted, repeated, late, _disordered, rejected = self._progress.get(key, (0, 0, 0, 0, 0))
         rows, late_rows = self._stored.get(key, (0, 0))
@@ -138,28 +138,12 @@ class _Book:
         right = rows + repeated + (late - late_rows) + rejected
         return key, lines, right, max(recent, ahead)
 
-    def _listed(self) -> int:
-        ((listed,),) = self._rows("sum_listed", {})
-        return int(listed)
-
-    def _unanswered(self, name: str, missing: Mapping[str, int]) -> dict[str, int]:
+    def _unanswered(self, topic: Topic, missing: Mapping[str, int]) -> Mapping[str, int]:
         """Look for unanswered requests only where lines are missing an answer: it reads every row."""
-        if not any(count > 0 for count in missing.values()):
-            return {}
-        parameters = {**self._cut, "foreign": FOREIGN_FLOW}
-        return {str(account): int(count) for account, count in self._rows(name, parameters)}
-
-    def _by_source(self, name: str, parameters: Mapping[str, Any]) -> dict[tuple[_Source, str], tuple[int, ...]]:
-        rows = self._rows(name, parameters)
-        return {((int(row[0]), int(row[1])), str(row[2])): _ints(row[3:]) for row in rows}
-
-    def _rows(self, name: str, parameters: Mapping[str, Any]) -> list[Any]:
-        return list(self._client.query(query(name), parameters=dict(parameters)).result_rows)
+        return self._figures.unanswered(topic) if any(count > 0 for count in missing.values()) else {}
 
 
-def _per_account(
-    by_source: Mapping[tuple[_Source, str], tuple[int, ...]], *, width: int = 3
-) -> tuple[Counter[str], ...]:
+def _per_account(by_source: BySource, *, width: int = 3) -> tuple[Counter[str], ...]:
     sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for (_, account), row in by_source.items():
         for place, value in enumerate(row):
@@ -171,5 +155,5 @@ def _ints(values: Iterable[Any]) -> tuple[int, ...]:
     return tuple(int(value) for value in values)
 
 
-def _name(source: _Source) -> str:
+def _name(source: Source) -> str:
     return f"{source[0]}/{source[1]}"

@@ -13,7 +13,8 @@ from sinks.clickhouse.sql import query
 
 UNEXPLAINED = "unexplained"
 REPEATED = "repeat_across_sources"
-REASONS = ("same_id_other_content", "disorder_beyond_slack", "final_row_kept_back")
+SAME_ID = "same_id_other_content"
+REASONS = (SAME_ID, "disorder_beyond_slack", "final_row_kept_back")
 # A run that finds more is a fault of the whole, not of cells; the others are found when their blocks are touched.
 LIMIT = 10_000
 

@@ -18,6 +18,8 @@ from sinks.blocks import BLOCK_S, HOUR_S, Block, Hour, Touch, block_parameters, 
 from sinks.clickhouse.sql import query
 from sinks.compare import UNEXPLAINED, CellKey, Difference, compare
 from sinks.days import Day, DayRoller
+from sinks.figures import ints
+from sinks.left import Left, leave
 from sinks.recheck import CellDifference
 from sinks.sources import complete_until, read_marks
 
@@ -33,6 +35,7 @@ RUN_BITS = 10
 SETTLED_COLUMNS = (
     *("product_id", "block", "run", "settled_at", "rows", "touched_at", "cause"),
     *("cells", "events", "live_events", "late_events", "explained", "unexplained"),
+    *("sources", "listed"),
 )
 DIFFERENCE_COLUMNS = (
     *("product_id", "block", "run", "trial_id", "platform", "placement_id", "arm", "kind", "minute"),
@@ -50,6 +53,15 @@ class Settled:
     days: tuple[Day, ...] = ()
     waiting: int = 0
     """Blocks that are over, or were touched, and were left for the next call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is written of the blocks of one run beside their cells."""
+
+    totals: Mapping[Block, Sequence[int]]
+    left: Mapping[Block, Left]
+    differences: Sequence[Difference]
 
 
 @dataclass(slots=True)
@@ -116,6 +128,11 @@ class Settler:
             block, touch = Block(product_id, int(start_s)), Touch(*(int(count) for count in counts))
             memory.touched[block], memory.last_runs[block] = touch, touch.last_run
 
+    def waiting(self) -> Mapping[Block, Touch]:
+        """Look again, and return the blocks that have rows which no settlement has seen. Raises `ClickHouseError`."""
+        self._look(self._clickhouse.writer())
+        return dict(self._memory.touched)
+
     # --- which
 
     def _look(self, client: Client) -> None:
@@ -169,12 +186,13 @@ class Settler:
         chosen = block_parameters(blocks)
         client.command(query("settle_cells"), parameters={**chosen, "run": run})
         totals = {
-            Block(row[0], int(row[1])): [int(value) for value in row[2:]]
-            for row in client.query(query("block_totals"), parameters={**chosen, **lateness}).result_rows
+            Block(row[0], int(row[1])): ints(row[2:])
+            for row in client.query(query("block_totals"), parameters=chosen).result_rows
         }
+        left = leave(client, blocks, lateness, differences)
         _write_differences(client, differences, run)
         # Last: a block without this row is settled again.
-        self._write_settled(client, touches, totals, differences, run)
+        self._write_settled(client, touches, _Found(totals, left, differences), run)
         self._forget(touches, run)
         _count(touches, differences, time.perf_counter() - began)
         return differences
@@ -189,24 +207,18 @@ class Settler:
         last_runs = self._memory.last_runs
         return max(now, 1 + max(max(touch.last_run, last_runs.get(block, 0)) for block, touch in touches.items()))
 
-    def _write_settled(
-        self,
-        client: Client,
-        touches: Mapping[Block, Touch],
-        totals: Mapping[Block, list[int]],
-        differences: Sequence[Difference],
-        run: int,
-    ) -> None:
-        unexplained = Counter(item.block for item in differences if item.explanation == UNEXPLAINED)
-        found = Counter(item.block for item in differences)
+    def _write_settled(self, client: Client, touches: Mapping[Block, Touch], found: _Found, run: int) -> None:
+        unexplained = Counter(item.block for item in found.differences if item.explanation == UNEXPLAINED)
+        listed = Counter(item.block for item in found.differences)
         now = moment(self._clock.now_ms())
         rows = []
         for block, touch in touches.items():
-            wrong = unexplained[block]
+            wrong, left = unexplained[block], found.left.get(block, Left())
             rows.append(
                 [
                     *(block.product_id, moment(block.start_s * 1000), run, now, touch.rows, moment(touch.touched_ms)),
-                    *(_cause(touch), *totals.get(block, [0, 0, 0, 0]), found[block] - wrong, wrong),
+                    *(_cause(touch), *found.totals.get(block, (0, 0, 0)), left.late_events),
+                    *(listed[block] - wrong, wrong, left.sources, left.listed),
                 ]
             )
         _insert(client, "settled_blocks", SETTLED_COLUMNS, rows)

@@ -11,6 +11,7 @@ from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
 from runtime.settings import Settings
 from sinks.recheck import wrongly_settled
+from sinks.running import RunningSums
 from sinks.settle import Settler
 from sinks.sums import forget, measure
 from sinks.write import first_line
@@ -61,30 +62,39 @@ class SettlingThread:
 
     def _run(self) -> None:
         settler: Settler | None = None
+        running: RunningSums | None = None
+        led = False
         while not self._stopping.wait(self._settings.sink.settle_every_s):
             if not self._leads():
                 # Another sink settles; what we knew would be old by the time we take over.
-                if settler is not None:
+                if led:
                     forget()
-                settler = None
+                led, settler, running = False, None, None
                 continue
+            led = True
             settler = settler or Settler(self._settings, self._clickhouse, self._clock)
+            running = running or RunningSums(settler.waiting)
             try:
-                self._turn(settler)
+                self._turn(settler, running)
                 self._trouble = None
             except (ClickHouseError, ConfigurationError, OSError) as error:
                 self._tell(f"settlement waits: {first_line(error)}")
+                # A settlement may stand whose answer was lost: the sums must not go by what they knew before it.
+                running = None
             except Exception as error:
                 # Outermost loop of the thread: nothing is lost, as a block is settled when its row says so.
                 log.exception("settlement failed and is tried again")
                 self._tell(f"settlement failed: {type(error).__name__}")
-                settler = None
+                settler = running = None
 
-    def _turn(self, settler: Settler) -> None:
-        while settler.settle(self._directory()).waiting and not self._stopping.is_set():
-            continue
+    def _turn(self, settler: Settler, running: RunningSums) -> None:
+        waiting = True
+        while waiting and not self._stopping.is_set():
+            done = settler.settle(self._directory())
+            running.note(done.blocks)
+            waiting = bool(done.waiting)
         if time.monotonic() >= self._measure_at and not self._stopping.is_set():
-            seconds = measure(self._clickhouse)
+            seconds = measure(self._clickhouse, running)
             self._measure_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
         if time.monotonic() >= self._recheck_at and not self._stopping.is_set():
             self._recheck(settler)

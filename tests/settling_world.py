@@ -170,6 +170,10 @@ class World:
         self.offsets[0, -1] += 1
         self._write(rows_of(Topic.REJECTS, record, 1))
 
+    def note(self, row: Rows) -> None:
+        """Note how far the sink has come."""
+        self._write([row])
+
     def idle(self, *, epoch: int = 1, partitions: Sequence[int] = (0,)) -> None:
         """Note that the sink has read these sources to their end by now."""
         now_ms = self.clock.now_ms()

@@ -47,6 +47,7 @@ def table(found: dict[str, Any]) -> list[str]:
         if len(items) > 1:
             lines.append(_sum_line(_total(items)))
     lines += [_difference_line(item) for item in found["differences"]]
+    lines += [f"OTHERWISE BY SETTLED BLOCKS {item['name']}\n{_sum_line(item)}" for item in found.get("otherwise", ())]
     lines.append(_verdict(found))
     return lines
 

@@ -316,7 +316,7 @@ class MemoryStore:
         return since
 
     def block_totals(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        totals = {block: [0, 0, 0, 0] for block in _blocks(parameters)}
+        totals = {block: [0, 0, 0] for block in _blocks(parameters)}
         for name, (_, cell) in self.settled.items():
             if (total := totals.get(_block_of_cell(name))) is not None:
                 total[0] += cell.events > 0
@@ -324,11 +324,19 @@ class MemoryStore:
         for row in self.live_rows():
             if (total := totals.get(_block_of_cell(cell_name(row)))) is not None:
                 total[2] += row.events
-        for stored in self.events():
-            if (total := totals.get(stored.block)) is not None:
-                total[3] += self.is_late(stored.item)
         for block, total in sorted(totals.items()):
             yield (*block, *total)
+
+    def block_sources(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        blocks = _blocks(parameters)
+        sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
+        for stored in self.events():
+            if stored.block in blocks:
+                row = sums[*stored.block, *stored.place[:2], stored.event.account_id]
+                row[0] += 1
+                row[1] += self.is_late(stored.item)
+        for key, row in sums.items():
+            yield (*key, *row)
 
     # --- the sums
 
@@ -416,7 +424,8 @@ class MemoryStore:
 
 _OUTCOMES = ("received", "accepted", "duplicate", "rejected")
 NAMES = (
-    *("due_hours", "source_marks", "compare_cells", "explain_cells", "block_totals", "stored_until", "sum_deliveries"),
+    *("due_hours", "source_marks", "compare_cells", "explain_cells", "block_totals", "block_sources"),
+    *("stored_until", "sum_deliveries"),
     *("sum_log", "sum_progress", "sum_stored", "sum_listed", "sum_unanswered_events", "sum_unanswered_rejects"),
     "sum_kept",
 )

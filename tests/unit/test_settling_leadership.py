@@ -12,6 +12,8 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
 from runtime.settings import ClickHouseSettings, Settings, SinkSettings
+from sinks.running import RunningSums
+from sinks.settle import Settled
 from sinks.settling import SettlingThread
 
 
@@ -23,12 +25,12 @@ def eventually(check: Callable[[], bool]) -> bool:
 
 
 def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def measured(_: ClickHouse) -> float:
+    def measured(_clickhouse: ClickHouse, _running: RunningSums) -> float:
         CONSERVATION_GAP.labels("stored").set(3)
         RECONCILE_DIFFERENCE.set(2)
         return 0.0
 
-    settled = SimpleNamespace(settle=lambda _directory: SimpleNamespace(waiting=0))
+    settled = SimpleNamespace(settle=lambda _directory: Settled(), settle_again=len, waiting=dict)
     monkeypatch.setattr("sinks.settling.Settler", lambda *_: settled)
     monkeypatch.setattr("sinks.settling.measure", measured)
     leads = [True]
