@@ -13,6 +13,7 @@ from schemas.lines import RejectLine, StoredEvent
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
 from sinks.book import conservation
+from sinks.clickhouse.sql import query
 from sinks.running import RunningFigures, RunningSums
 from sinks.settle import Settler
 from sinks.settled_sums import SettledSums
@@ -51,6 +52,8 @@ class History:
         product = self.chance.choice(PRODUCTS)
         new = [self._new(f"e-{number}-{index}", product) for index in range(self.chance.randrange(1, 5))]
         old = [item for item in self.sent if item.product_id == product]
+        if self.chance.random() < 0.5:
+            old = old[-3:]
         again = self.chance.sample(old, min(len(old), self.chance.randrange(3)))
         self._push([*new, *(self._again(item) for item in again)], counted=self.chance.random() < 0.9)
         self.sent += new
@@ -94,11 +97,13 @@ class History:
         """Begin another epoch: repeats come across sources from now on."""
         if len(self.world.epochs) < 3:
             self.world.epochs = (*self.world.epochs, epoch_of(self.epoch + 1, 2))
+            if self.sent:
+                self._push([self._again(self.sent[-1])], counted=True)
 
     def step(self) -> None:
         """Do something."""
         acts = (self.send, self.reject, self.replay, self.count, self.wait, self.settle, self.resize, self.begin_anew)
-        (act,) = self.chance.choices(acts, (8, 2, 2, 3, 6, 5, 0.5, 0.5))
+        (act,) = self.chance.choices(acts, (8, 2, 2, 3, 5, 5, 1, 0.5))
         act()
 
     def check(self) -> None:
@@ -106,6 +111,7 @@ class History:
         full = {(item.name, item.account, item.source): item for item in conservation(self.world.clickhouse)}
         kept = conservation(self.world.clickhouse, self.running.figures)
         assert {(item.name, item.account, item.source): item for item in kept} == full
+        assert [(self.running.settled.listed,)] == self.world.rows(query("sum_listed"))
 
     def _push(self, events: list[StoredEvent], *, counted: bool) -> None:
         partition = PRODUCTS.index(events[0].product_id) % 2
@@ -115,8 +121,10 @@ class History:
             self.count()
 
     def _new(self, event_id: str, product: str) -> StoredEvent:
-        # The last two are late.
-        age_ms = self.chance.choice([0, 1, 2, 30, 200]) * MINUTE_MS
+        if self.sent and self.chance.random() < 0.3:
+            # Into a block that has events, settled or not: late, as a rule.
+            return self._fresh(event_id, product, self.chance.choice(self.sent).occurred_ms)
+        age_ms = self.chance.choice([0, 1, 2, 200]) * MINUTE_MS
         return self._fresh(event_id, product, self.world.clock.now_ms() - age_ms - self.chance.randrange(2000))
 
     def _fresh(self, event_id: str, product: str, at_ms: int) -> StoredEvent:
