@@ -223,6 +223,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "peers": peers_table,
     "worker": worker_table,
     "road": road_table,
+    "sink": plain_table,
     "gateway": plain_table,
     "queries": plain_table,
     "memory": plain_table,
