@@ -10,10 +10,13 @@ from schemas.lines import RejectLine
 from schemas.timing import MINUTE_MS
 from sinks.book import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, Sum, conservation
 from sinks.recheck import differences
+from sinks.running import RunningSums
 from sinks.sums import Reconciliation, measure, reconcile
 from tests.settling_world import ACCOUNT, NOON_MS, World, epoch_of, event
 
 pytestmark = pytest.mark.clickhouse
+
+AT_ONCE = " SETTINGS mutations_sync = 2"
 
 
 @pytest.fixture
@@ -263,6 +266,33 @@ def test_reconciling_names_a_live_cell_that_settlement_could_not_explain(world: 
     assert [(item.layer, item.shown_events, item.expected_events) for item in found.differences] == [
         ("at settlement", 5, 1)
     ]
+
+
+def test_reconciling_tells_what_settlements_left_wrong(world: World) -> None:
+    world.send(event("e-1"))
+    world.deliver("d-1", accepted=1)
+    world.later(9)
+    world.settle()
+    world.command("ALTER TABLE settled_blocks UPDATE sources = [(1, 0, 'sunmi-main', 3, 0)] WHERE 1" + AT_ONCE)
+
+    found = reconciled(world)
+
+    assert (found.ok, all(item.closed for item in found.sums)) == (False, True)
+    assert [(item.name, item.left, item.right) for item in found.otherwise] == [(STORED, 1, 3)]
+
+
+def test_blocks_settled_before_anything_was_left_of_them_are_filled(world: World) -> None:
+    world.send(event("e-1"), event("e-late", after_ms=9 * MINUTE_MS))
+    world.later(20)
+    world.settle()
+    left = world.rows("SELECT sources, rows, run FROM settled_blocks FINAL")
+    world.command("ALTER TABLE settled_blocks UPDATE sources = [] WHERE 1" + AT_ONCE)
+
+    running = RunningSums(world.settler.waiting)
+
+    assert running.fill(world.clickhouse)
+    assert world.rows("SELECT sources, rows, run FROM settled_blocks FINAL") == left
+    assert conservation(world.clickhouse, running.figures) == conservation(world.clickhouse)
 
 
 def test_the_gauges_show_gaps_and_standing_differences(world: World) -> None:
