@@ -19,6 +19,8 @@ SELECT
 FROM pilot_events FINAL
 WHERE trial_id = {trial:String}
   AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}
+  AND toStartOfHour(occurred_at) >= toStartOfHour({from:DateTime64(3, 'UTC')})
+  AND toStartOfHour(occurred_at) <= toStartOfHour({to:DateTime64(3, 'UTC')})
 """
 _OF_PRODUCT_SQL = """
 SELECT count()

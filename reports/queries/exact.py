@@ -5,7 +5,7 @@ from typing import Any
 from reports.queries.cells import Source, with_days
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.past import DAYS, past
-from reports.queries.sql import MILLISECOND, fill, within
+from reports.queries.sql import fill, happened
 
 SPLITS: frozenset[Dimension] = frozenset({"arm", "placement"})
 """How a source of `by_unit` can be split."""
@@ -61,7 +61,7 @@ _LIVE_SETS = """,
 
 def events(trial_id: str, interval: Interval) -> Source:
     """Return the stored events of *interval*, each once."""
-    when, parameters = within("occurred_at", MILLISECOND, "events", [(interval.from_ms, interval.to_ms)])
+    when, parameters = happened("events", [(interval.from_ms, interval.to_ms)])
     return Source(fill(EVENTS, when=when), parameters | {"trial": trial_id})
 
 
@@ -72,7 +72,7 @@ def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: b
     """
     span = context.span(trial_id)
     parted = past(context, span.product_id, interval)
-    when, parameters = within("occurred_at", MILLISECOND, "events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
     given: dict[str, Any] = {**parameters, "product": span.product_id, "trial": trial_id}
     rest = Source(fill(_LIVE, live_sets=_LIVE_SETS if sets else "", events=fill(EVENTS, when=when)), given)
     parts = {

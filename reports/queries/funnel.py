@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from reports.queries import cells, exact
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval, QueryContext
 from reports.queries.past import DAYS, Past, past
-from reports.queries.sql import MILLISECOND, fill, rows, within
+from reports.queries.sql import MILLISECOND, fill, happened, rows, within
 from schemas.timing import DAY_MS
 
 STEPS = ("exposure", "use.started", "use.completed", "order.paid")
@@ -86,7 +86,7 @@ def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimens
     whole = past(context, product_id, interval, "funnels") if by == "arm" else Past((), (), (interval,))
     own, parameters = within("occurred_at", MILLISECOND, "own", [(r.from_ms, r.to_ms) for r in whole.ranges])
     reach = [(r.from_ms, min(r.to_ms + WINDOW_MS + 1, interval.to_ms)) for r in whole.ranges]
-    when, more = within("occurred_at", MILLISECOND, "events", reach)
+    when, more = happened("events", reach)
     parameters |= more | {"product": product_id, "trial": trial_id, "window": WINDOW_MS}
     parts = {"split": cells.COLUMN[by] if by else "''", "own": own, "events": fill(exact.EVENTS, when=when)}
     return cells.with_days(cells.Source(fill(_EVENTS, **parts), parameters), whole, fill(_DAYS, days=DAYS), {})

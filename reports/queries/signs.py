@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from reports.queries.cells import Source, rest_by_hour, rest_by_minute, with_days
 from reports.queries.model import Interval, QueryContext
 from reports.queries.past import DAYS, past
-from reports.queries.sql import MILLISECOND, fill, within
+from reports.queries.sql import fill, happened
 
 _REST = "SELECT at, placement_id, events FROM (#source#) AS cells"
 _HOURS = """
@@ -58,7 +58,7 @@ def switches(context: QueryContext, trial_id: str, until_ms: int) -> Source:
     """Return what was switched before *until_ms*: `placement_id`, `at_ms`, and in `is_on` whether on or off."""
     product_id = context.span(trial_id).product_id
     parted = past(context, product_id, Interval(0, until_ms))
-    when, parameters = within("occurred_at", MILLISECOND, "events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
     live = Source(fill(_SWITCHED, when=when), {**parameters, "product": product_id, "trial": trial_id})
     return with_days(live, parted, fill(_SWITCHED_DAYS, days=DAYS), {})
 
