@@ -40,6 +40,10 @@ TWINS = {
     "sink-joining",
     "settlement-before-cells",
     "settlement-before-hours",
+    "worker-some-rows-confirmed",
+    "worker-rebuild",
+    "sink-before-commit",
+    "migration",
 }
 HELD_PLACES = [place for place in (*WORKER_PLACES, *SERVER_PLACES) if LONG or place not in TWINS]
 EVENTS_BETWEEN_HELD = max(200, EVENTS // (2 * HELD_ROUNDS * len(HELD_PLACES)))
