@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from registry.directory import Directory
+from reports.queries.kept import Kept
 from reports.queries.model import QueryContext
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
@@ -45,6 +46,8 @@ class Reading:
     """Signs the dashboard's cookies; where several processes serve one address, all must be given the same."""
     exports_running: list[int] = field(default_factory=lambda: [0], repr=False)
     """One number, of exports running or waiting; touched in the event loop only."""
+    kept: Kept = field(default_factory=Kept, repr=False)
+    """What all answers know of summed days."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
 
     @cached_property
@@ -64,6 +67,7 @@ class Reading:
             directory=self.directory(),
             now_ms=self.clock.now_ms(),
             max_points=self.settings.report.max_points,
+            kept=self.kept,
         )
 
     async def ask(self, question: Callable[[QueryContext], Answer]) -> Answer:

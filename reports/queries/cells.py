@@ -5,13 +5,13 @@ whole. ClickHouse reads one snapshot of each table within a query: no block is i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.directory import TrialSpan
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.past import DAYS, Past, past
-from reports.queries.sql import SECOND, fill, within
+from reports.queries.sql import SECOND, fill, rows, within
 from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, block_of, minute_of
 
 COLUMN: dict[Dimension, str] = {"platform": "platform", "placement": "placement_id", "arm": "arm", "kind": "kind"}
@@ -81,6 +81,9 @@ class Source:
     sql: str
     parameters: dict[str, Any]
     ctes: str = ""
+    days: "Source | None" = None
+    """Where summed days are in it: these alone, and in `rest` what else there is."""
+    rest: "Source | None" = None
 
 
 def by_minute(context: QueryContext, trial_id: str, interval: Interval) -> Source:
@@ -122,8 +125,34 @@ def with_days(rest: Source, parted: Past, days_sql: str, parameters: dict[str, A
     """Return *rest*, which reads the past's ranges, and beside it *days_sql*, which reads its days."""
     if not parted.days:
         return rest
-    sql = f"{days_sql} UNION ALL {rest.sql}" if parted.ranges else days_sql
-    return Source(sql, {**rest.parameters, **parted.parameters, **parameters}, rest.ctes if parted.ranges else "")
+    given = {**parted.parameters, **parameters}
+    # The product and the trial are among the rest's.
+    days = Source(days_sql, {**{name: rest.parameters[name] for name in ("product", "trial")}, **given})
+    if not parted.ranges:
+        return replace(days, days=days)
+    sql = f"{days_sql} UNION ALL {rest.sql}"
+    return Source(sql, {**rest.parameters, **given}, rest.ctes, days, rest)
+
+
+def rows_apart(
+    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+) -> list[Sequence[Any]]:
+    """Return the rows of *template* over *source* in no order, for a SELECT that never groups two days in one row.
+
+    Those of summed days are asked once in this process: their runs are among the parameters. Lists in them are arrays.
+    """
+    more = parameters or {}
+    if source.days is None:
+        return list(_asked(context, template, source, more))
+    key = fill(template, source=source.days.sql), repr(source.days.parameters | more)
+    found = context.kept.take(key)
+    if found is None:
+        found = context.kept.keep(key, _asked(context, template, source.days, more))
+    return [*found, *(_asked(context, template, source.rest, more) if source.rest else ())]
+
+
+def _asked(context: QueryContext, template: str, source: Source, more: dict[str, Any]) -> Sequence[Sequence[Any]]:
+    return rows(context, fill(template, **{"with": source.ctes}, source=source.sql), source.parameters | more)
 
 
 def _whole_minutes(interval: Interval) -> Interval:

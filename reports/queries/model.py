@@ -3,11 +3,12 @@
 Times are Unix milliseconds UTC; an interval is half-open; days are those of Asia/Shanghai.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from registry.directory import Directory, TrialSpan
+from reports.queries.kept import Kept
 from runtime.clickhouse import Client
 from runtime.errors import PipelineError
 from schemas.registry import MetricId
@@ -46,6 +47,10 @@ class QueryContext:
     """More points than this raise `TooManyPointsError`."""
     asked: dict[tuple[str, str], Sequence[Sequence[Any]]] = field(default_factory=dict, repr=False, compare=False)
     """What this answer has asked already, by query and parameters: nothing is asked twice for one answer."""
+    worked_out: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What this answer has worked out already, by question."""
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
+    """What this process knows of summed days."""
 
     def span(self, trial_id: str) -> TrialSpan:
         """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""

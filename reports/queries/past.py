@@ -37,13 +37,13 @@ FROM (
     WHERE product_id = {product:String}
     GROUP BY day_start
     UNION ALL
-    SELECT day, 0, 0, run, rolled.rows, settled_run, unexplained, 0, 0, 0
+    SELECT
+        day, 0, 0,
+        if(sort = 'cells', run, 0), if(sort = 'cells', rolled.rows, 0), if(sort = 'cells', settled_run, 0),
+        if(sort = 'cells', unexplained, 0),
+        if(sort = 'funnels', run, 0), if(sort = 'funnels', rolled.rows, 0), if(sort = 'funnels', settled_run, 0)
     FROM rolled_days AS rolled FINAL
-    WHERE product_id = {product:String} AND sort = 'cells'
-    UNION ALL
-    SELECT day, 0, 0, 0, 0, 0, 0, run, rolled.rows, settled_run
-    FROM rolled_days AS rolled FINAL
-    WHERE product_id = {product:String} AND sort = 'funnels'
+    WHERE product_id = {product:String}
 )
 GROUP BY day_start
 """
@@ -92,6 +92,8 @@ DAYS = """product_id = {product:String} AND trial_id = {trial:String}
 
 def past(context: QueryContext, product_id: str, interval: Interval, sort: Sort = "cells") -> Past:
     """Return *interval* in whole days that hold and the ranges between them."""
+    if not _whole_days(interval):
+        return Past((), (), _between(interval, ()))
     days = _days(context, product_id)
     held = _funnel_run if sort == "funnels" else _cells_run
     return _parted(interval, {day: run for day in days if (run := held(days, day))}, sort)
@@ -99,6 +101,8 @@ def past(context: QueryContext, product_id: str, interval: Interval, sort: Sort 
 
 def settled_quietly(context: QueryContext, product_id: str, interval: Interval) -> Past:
     """Return *interval* likewise; days with blocks that differ unexplained are among the ranges."""
+    if not _whole_days(interval):
+        return Past((), (), _between(interval, ()))
     days = _days(context, product_id)
     runs = {day: run for day in days if not days[day].unexplained and (run := _cells_run(days, day))}
     return _parted(interval, runs, "cells")
@@ -136,10 +140,14 @@ def _parted(interval: Interval, runs: Mapping[int, int], sort: Sort) -> Past:
         cut = ranges[-MAX_RANGES].to_ms
         whole = [day for day in whole if day >= cut]
         ranges = _between(interval, whole)
-    return Past(tuple(whole), tuple(runs[day] for day in whole), tuple(ranges))
+    return Past(tuple(whole), tuple(runs[day] for day in whole), ranges)
 
 
-def _between(interval: Interval, days: Iterable[int]) -> list[Interval]:
+def _whole_days(interval: Interval) -> bool:
+    return step_start(interval.from_ms + DAY_MS - 1, "day") + DAY_MS <= interval.to_ms
+
+
+def _between(interval: Interval, days: Iterable[int]) -> tuple[Interval, ...]:
     found: list[Interval] = []
     at_ms = interval.from_ms
     for day in days:
@@ -148,4 +156,4 @@ def _between(interval: Interval, days: Iterable[int]) -> list[Interval]:
         at_ms = day + DAY_MS
     if interval.to_ms > at_ms:
         found.append(Interval(at_ms, interval.to_ms))
-    return found
+    return tuple(found)

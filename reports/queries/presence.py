@@ -7,8 +7,8 @@ from typing import Literal
 
 from registry.directory import Directory
 from reports.queries import signs
+from reports.queries.cells import rows_apart
 from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
-from reports.queries.sql import fill, rows
 from reports.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -17,25 +17,19 @@ Share = Literal["uptime", "coverage"]
 MAX_SILENCE_MS = 7 * DAY_MS
 """How far back the last sign of life is looked for, whatever `heartbeat_s` says: it bounds what is read."""
 
-_SIGNS_SQL = """
-SELECT placement_id, first_ms, last_ms
-FROM (#source#) AS spans
-ORDER BY placement_id, first_ms
-"""
-_SWITCHES_SQL = """
-SELECT placement_id, at_ms, is_on
-FROM (#source#) AS switches
--- Of two at the same instant the one that switches off comes first.
-ORDER BY placement_id, at_ms, is_on
-"""
+_SIGNS_SQL = "SELECT placement_id, first_ms, last_ms FROM (#source#) AS spans"
+_SWITCHES_SQL = "SELECT placement_id, at_ms, is_on FROM (#source#) AS switches"
 _HOURS_SQL = """
 #with#
-SELECT placement_id, toUnixTimestamp(toStartOfHour(at)) * 1000 AS hour, sum(events) AS events
-FROM (#source#) AS cells
-WHERE placement_id != ''
-GROUP BY placement_id, hour
-HAVING events > 0
-ORDER BY placement_id, hour
+SELECT placement_id, groupArray(hour), groupArray(came)
+FROM (
+    SELECT placement_id, toUnixTimestamp(toStartOfHour(at)) AS hour, sum(events) AS came
+    FROM (#source#) AS cells
+    WHERE placement_id != ''
+    GROUP BY placement_id, hour
+    HAVING came > 0
+) AS hours
+GROUP BY placement_id
 """
 
 
@@ -54,7 +48,12 @@ def shares(context: QueryContext, trial_id: str, interval: Interval, share: Shar
     until = Interval(interval.from_ms, min(interval.to_ms, context.now_ms))
     if until.empty:
         return ()
-    return _uptimes(context, trial_id, until) if share == "uptime" else _coverages(context, trial_id, until)
+    key = "shares", trial_id, until, share
+    found: tuple[PlacementShare, ...] | None = context.worked_out.get(key)
+    if found is None:
+        found = (_uptimes if share == "uptime" else _coverages)(context, trial_id, until)
+        context.worked_out[key] = found
+    return found
 
 
 def presences(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Presence, ...]:
@@ -166,8 +165,11 @@ def _events_by_hour(context: QueryContext, trial_id: str, interval: Interval) ->
     if whole_hours.empty:
         return {}
     source = signs.hours(context, trial_id, whole_hours)
-    answer = rows(context, fill(_HOURS_SQL, **{"with": source.ctes}, source=source.sql), source.parameters)
-    return {(str(placement), int(hour)): int(events) for placement, hour, events in answer}
+    return {
+        (str(placement), int(hour) * 1000): int(events)
+        for placement, hours, came in rows_apart(context, _HOURS_SQL, source)
+        for hour, events in zip(hours, came, strict=True)
+    }
 
 
 def _first_ms(context: QueryContext, trial_id: str, interval: Interval) -> int:
@@ -224,7 +226,8 @@ def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int
 def _switches(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, bool]]]:
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     source = signs.switches(context, trial_id, until.to_ms)
-    for placement_id, at_ms, on in rows(context, fill(_SWITCHES_SQL, source=source.sql), source.parameters):
+    # Of two at the same instant the one that switches off comes first.
+    for placement_id, at_ms, on in sorted(rows_apart(context, _SWITCHES_SQL, source), key=tuple):
         found[str(placement_id)].append((int(at_ms), bool(on)))
     return found
 
@@ -238,6 +241,6 @@ def _signs(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str
     back_ms = min(max(silences_ms.values()), MAX_SILENCE_MS)
     back = Interval(_first_ms(context, trial_id, until) - back_ms, until.to_ms)
     source = signs.spans(context, trial_id, back, silences_ms)
-    for placement_id, first_ms, last_ms in rows(context, fill(_SIGNS_SQL, source=source.sql), source.parameters):
+    for placement_id, first_ms, last_ms in sorted(rows_apart(context, _SIGNS_SQL, source), key=tuple):
         found[str(placement_id)].append((int(first_ms), int(last_ms)))
     return found

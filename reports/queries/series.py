@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from reports.metrics import METRICS, Amount, Distinct, Reported
@@ -17,7 +18,7 @@ from reports.queries.model import (
     Step,
     TooManyPointsError,
 )
-from reports.queries.sql import fill, rows
+from reports.queries.sql import fill
 from reports.queries.sums import columns_of, named, selected, value_of
 from reports.spans import starts
 from schemas.registry import MetricId
@@ -36,7 +37,6 @@ FROM (
     FROM (#source#) AS cells
     GROUP BY bucket, split
 ) AS buckets
-ORDER BY split, bucket
 LIMIT {limit:UInt64}
 """
 
@@ -66,20 +66,19 @@ def _from_cells(
     found: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     columns = columns_of(metrics, "cells")
     source = _source(context, question)
-    sql = fill(
+    template = fill(
         _SQL,
-        **{"with": source.ctes},
-        source=source.sql,
         bucket=_BUCKET[question.step],
         split=cells.COLUMN[question.by] if question.by else "''",
         sums=selected(columns.sums),
         derived=selected(columns.derived),
     )
     limit = context.max_points // len(metrics) + 1
-    answer = rows(context, sql, {**source.parameters, "limit": limit})
-    if len(answer) == limit:
+    # A summed day is a bucket of its own, or none: it is read by the day alone.
+    answer = cells.rows_apart(context, template, source, {"limit": limit})
+    if len(answer) >= limit:
         raise TooManyPointsError(context.max_points)
-    for row in answer:
+    for row in sorted(answer, key=itemgetter(1, 0)):
         values = named(("bucket", "split"), columns, row)
         found[str(values["split"])].append((int(values["bucket"]), values))
     return {metric: _lines(context, question, metric, found) for metric in metrics}

@@ -69,10 +69,6 @@ def spans(context: QueryContext, trial_id: str, interval: Interval, silences_ms:
     They follow from minutes; neighbours may belong together. Placements without one of *silences_ms* are left out.
     """
     parted, rest = rest_by_minute(context, trial_id, interval)
-    parameters = {
-        **rest.parameters,
-        "silent_placements": list(silences_ms),
-        "silences_ms": list(silences_ms.values()),
-    }
-    minutes = Source(fill(_MINUTES, source=rest.sql), parameters)
-    return with_days(minutes, parted, fill(_SPANS, days=DAYS), {})
+    silent = {"silent_placements": list(silences_ms), "silences_ms": list(silences_ms.values())}
+    minutes = Source(fill(_MINUTES, source=rest.sql), rest.parameters | silent)
+    return with_days(minutes, parted, fill(_SPANS, days=DAYS), silent)

@@ -1,16 +1,21 @@
 """From metrics to the columns of one SELECT, and from its rows to values: the arithmetic of every one."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported
+import numpy as np
+
+from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported, percent_rank
 from reports.queries.model import Number
 from reports.sketches import bin_middle_ms, estimate
+from schemas.cells import HLL_REGISTERS, RANK_BITS
 from schemas.registry import MetricId
 
 Layer = Literal["cells", "units", "events"]
 """What is summed: cells, the rows of `exact.by_unit`, or stored events one by one."""
+
 
 _REGISTERS = (
     "arrayFilter((register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6), "
@@ -87,6 +92,48 @@ def _quantile(percent: int, layer: Layer, sums: dict[str, str], derived: dict[st
         "if(m_timed_uses = 0, 0, tupleElement(bins, 1)["
         f"arrayFirstIndex(reached -> reached >= {rank}, arrayCumSum(tupleElement(bins, 2)))])"
     )
+
+
+def to_be_merged(metrics: Iterable[MetricId]) -> Mapping[str, str]:
+    """Return the columns of cells that *metrics* need, of which `merged` makes what `value_of` asks for."""
+    found: dict[str, str] = {}
+    for name, expression in columns_of(metrics, "cells").sums.items():
+        if name == "bins":
+            found |= {"bins_at": f"tupleElement({expression}, 1)", "bins_n": f"tupleElement({expression}, 2)"}
+        else:
+            found[name] = expression
+    return found
+
+
+def merged(metrics: Iterable[MetricId], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one row of *parts*, which hold the columns of `to_be_merged`: numbers added, registers and bins merged."""
+    row: dict[str, Any] = {name: sum(int(part[name]) for part in parts) for name in parts[0] if name.startswith("m_")}
+    for metric in metrics:
+        match METRICS[metric].rule:
+            case Distinct(column) if f"seen_{column}" not in row:
+                ranks = np.zeros(HLL_REGISTERS, dtype=np.int64)
+                for part in parts:
+                    packed = np.asarray(part[f"r_{column}"], dtype=np.int64)
+                    np.maximum.at(ranks, packed >> RANK_BITS, packed & (1 << RANK_BITS) - 1)
+                row[f"seen_{column}"] = int(np.count_nonzero(ranks))
+                row[f"power_{column}"] = float(np.exp2(-ranks[ranks > 0].astype(np.float64)).sum())
+            case Quantile(percent):
+                row[f"q_{percent}"] = _bin_of_rank(parts, percent_rank(row["m_timed_uses"], percent))
+            case _:
+                pass
+    return row
+
+
+def _bin_of_rank(parts: Sequence[Mapping[str, Any]], rank: int) -> int:
+    found: Counter[int] = Counter()
+    for part in parts:
+        for at, n in zip(part["bins_at"], part["bins_n"], strict=True):
+            found[int(at)] += int(n)
+    for at in sorted(found):
+        rank -= found[at]
+        if rank <= 0:
+            return at
+    return 0
 
 
 def value_of(metric: MetricId, row: Mapping[str, Any], layer: Layer) -> tuple[Number | None, int]:

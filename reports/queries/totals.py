@@ -1,13 +1,14 @@
 """A metric over one whole interval, split by arm, platform, placement or kind: from cells, or exactly from events."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.metrics import METRICS, Reported
 from reports.queries import cells, exact, presence
 from reports.queries.model import QueryContext, Total, TotalsQuestion
 from reports.queries.sql import fill, rows
-from reports.queries.sums import Layer, columns_of, named, needs_sets, selected, value_of
+from reports.queries.sums import Layer, columns_of, merged, named, needs_sets, selected, to_be_merged, value_of
 from schemas.registry import MetricId
 
 _SQL = """
@@ -19,6 +20,13 @@ FROM (
     #group#
 ) AS grouped
 #order#
+"""
+
+_CELLS_SQL = """
+#with#
+SELECT #keys# #sums#
+FROM (#source#) AS source
+#group#
 """
 
 
@@ -40,22 +48,42 @@ def _from_rows(
     context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
 ) -> dict[MetricId, list[Total]]:
     layer, source = _source(context, question, metrics)
-    columns = columns_of(metrics, layer)
     # A constant key where nothing is split, so that the SELECT lists never begin with a comma.
     keys = ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
-    sql = fill(
-        _SQL,
-        **{"with": source.ctes},
-        source=source.sql,
-        keys=keys,
-        sums=selected(columns.sums),
-        derived=selected(columns.derived),
-        group=f"GROUP BY {keys}" if question.by else "",
-        order=f"ORDER BY {keys}" if question.by else "",
-    )
-    names = question.by or ("whole",)
-    answer = [named(names, columns, row) for row in rows(context, sql, source.parameters)]
+    parts = {"keys": keys, "group": f"GROUP BY {keys}" if question.by else ""}
+    names: tuple[str, ...] = question.by or ("whole",)
+    if layer == "cells":
+        answer = _merged(context, source, metrics, names, parts)
+    else:
+        columns = columns_of(metrics, layer)
+        sql = fill(
+            _SQL,
+            **{"with": source.ctes},
+            **parts,
+            source=source.sql,
+            sums=selected(columns.sums),
+            derived=selected(columns.derived),
+            order=f"ORDER BY {keys}" if question.by else "",
+        )
+        answer = [named(names, columns, row) for row in rows(context, sql, source.parameters)]
     return {metric: _totals(metric, question, answer, layer) for metric in metrics}
+
+
+def _merged(
+    context: QueryContext,
+    source: cells.Source,
+    metrics: tuple[MetricId, ...],
+    names: Sequence[str],
+    parts: dict[str, str],
+) -> list[dict[str, Any]]:
+    """Return rows of *names* and sums: those of summed days, which are kept, with what came since."""
+    columns = to_be_merged(metrics)
+    template = fill(_CELLS_SQL, **parts, sums=selected(columns))
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in cells.rows_apart(context, template, source):
+        key = tuple(str(value) for value in row[: len(names)])
+        found[key].append(dict(zip(columns, row[len(names) :], strict=True)))
+    return [{**dict(zip(names, key, strict=True)), **merged(metrics, found[key])} for key in sorted(found)]
 
 
 def _source(

@@ -3,14 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from reports.metrics import METRICS, Amount, Distinct, Ratio
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio, percent_rank
 from reports.queries import exact, presence
-from reports.queries.cells import Source
+from reports.queries.cells import rows_apart
 from reports.queries.model import Interval, Number, QueryContext
-from reports.queries.sql import fill, rows
-from reports.queries.sums import columns_of, named, selected
+from reports.queries.sql import fill
+from reports.queries.sums import columns_of, named, needs_sets, selected, value_of
 from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
@@ -26,32 +30,11 @@ FROM (
     WHERE arm != ''
     GROUP BY arm, place, day
 ) AS units
-ORDER BY arm, place, day
-"""
-_AT_MOST_SQL = """
-SELECT
-    arm,
-    transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-    toUnixTimestamp(at) * 1000 AS day,
-    sum(arrayCount(duration -> duration <= transform(arm, {arms:Array(String)}, {limits:Array(UInt32)}, 0), durations)),
-    sum(length(durations)) AS uses
-FROM (#source#) AS source
-WHERE arm IN {arms:Array(String)}
-GROUP BY arm, place, day
-HAVING uses > 0
-ORDER BY place, day
-"""
-_RANKED_SQL = """
-SELECT arm, arrayMap(rank -> durations[rank], {ranks:Array(UInt64)})
-FROM (
-    SELECT arm, arraySort(groupArrayArray(source.durations)) AS durations
-    FROM (#source#) AS source
-    WHERE arm IN {arms:Array(String)}
-    GROUP BY arm
-) AS sorted
 """
 
 _ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Amount | Ratio))
+_DISTINCT = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Distinct))
+_MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +50,48 @@ Parts = tuple[Number, Number]
 """The numerator and the denominator that a unit adds to a metric; the denominator of a count is 1, the unit itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the events of one unit come to: sums and numbers of people by name, durations of its uses in order."""
+
+    key: UnitKey
+    values: Mapping[str, Any]
+    durations: NDArray[Any]
+    """Empty where they were not asked for."""
+
+
+_NO_DURATIONS: NDArray[Any] = np.empty(0, dtype=np.uint32)
+
+
+def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
+    """Return every unit that sent an event in *interval*, in order of arm, place and day, exactly.
+
+    Without *sets* there are no people and no durations, only what is merely added up.
+    """
+    key = "units", trial_id, interval, sets
+    if key not in context.worked_out:
+        context.worked_out[key] = _units(context, trial_id, interval, sets=sets)
+    found: tuple[Unit, ...] = context.worked_out[key]
+    return found
+
+
+def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
+    columns = columns_of((*_ADDED, *_DISTINCT) if sets else _ADDED, "units")
+    source = exact.by_unit(context, trial_id, interval, sets=sets)
+    timed = {"timed": "arraySort(groupArrayArray(durations))"} if sets else {}
+    template = fill(
+        _SQL, sums=selected({**columns.sums, **timed}), derived=selected({**columns.derived, **{t: t for t in timed}})
+    )
+    answer = rows_apart(context, template, source, _places(context, trial_id))
+    found = []
+    for row in sorted(answer, key=itemgetter(0, 1, 2)):
+        *numbers, durations = row if sets else (*row, _NO_DURATIONS)
+        values = named(("arm", "place", "day"), columns, numbers)
+        key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
+        found.append(Unit(key, values, np.asarray(durations)))
+    return tuple(found)
+
+
 def parts_by_metric(
     context: QueryContext, trial_id: str, interval: Interval, metrics: Iterable[MetricId]
 ) -> Mapping[MetricId, Mapping[UnitKey, Parts]]:
@@ -75,29 +100,48 @@ def parts_by_metric(
     A unit without events is absent: silent is not unused. Quantiles have no parts; uptime and coverage have due time.
     """
     wanted = tuple(metrics)
-    # All that is merely added up, whatever was asked of it: the page asks twice, and reads once.
-    single = tuple(m for m in wanted if isinstance(METRICS[m].rule, Distinct))
-    columns = columns_of((*_ADDED, *single), "units")
-    source = exact.by_unit(context, trial_id, interval, sets=bool(single))
-    sql = fill(_SQL, source=source.sql, sums=selected(columns.sums), derived=selected(columns.derived))
     found: dict[MetricId, dict[UnitKey, Parts]] = {metric: {} for metric in wanted}
-    for row in rows(context, sql, _parameters(context, trial_id, source)):
-        values = named(("arm", "place", "day"), columns, row)
-        key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
+    for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
         for metric in wanted:
             match METRICS[metric].rule:
                 case Amount(measure):
-                    found[metric][key] = (int(values[f"m_{measure}"]), 1)
+                    found[metric][unit.key] = (int(unit.values[f"m_{measure}"]), 1)
                 case Ratio(top, bottom):
-                    found[metric][key] = (int(values[f"m_{top}"]), int(values[f"m_{bottom}"]))
+                    found[metric][unit.key] = (int(unit.values[f"m_{top}"]), int(unit.values[f"m_{bottom}"]))
                 case Distinct(column):
-                    found[metric][key] = (int(values[f"d_{column}"]), 1)
+                    found[metric][unit.key] = (int(unit.values[f"d_{column}"]), 1)
                 case _:
                     pass
     for metric in wanted:
         if metric in {"uptime", "coverage"}:
             found[metric] = _reported(context, trial_id, interval, metric)
     return found
+
+
+def totals_by_arm(
+    context: QueryContext, trial_id: str, interval: Interval, metrics: Iterable[MetricId]
+) -> Mapping[tuple[MetricId, str], tuple[Number | None, int]]:
+    """Return value and n of each arm that has something to say, exactly, of those *metrics* that units add up to."""
+    wanted = tuple(metrics)
+    by_arm: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
+        by_arm[unit.key.arm].append(unit)
+    found: dict[tuple[MetricId, str], tuple[Number | None, int]] = {}
+    for arm, arms_units in by_arm.items():
+        row = {name: sum(int(u.values[name]) for u in arms_units) for name in _MEASURED}
+        durations = _durations(arms_units)
+        for metric in wanted:
+            rule = METRICS[metric].rule
+            if isinstance(rule, Quantile) and durations.size:
+                row[f"q_{rule.percent}"] = int(durations[percent_rank(durations.size, rule.percent) - 1])
+            value, n = value_of(metric, row, "units")
+            if n:
+                found[metric, arm] = value, n
+    return found
+
+
+def _durations(of: Iterable[Unit]) -> NDArray[Any]:
+    return np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
 
 
 def due_units(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
@@ -113,32 +157,30 @@ def shares_at_most(
     context: QueryContext, trial_id: str, interval: Interval, limits_ms: Mapping[str, int]
 ) -> Mapping[UnitKey, Parts]:
     """Return for each unit of the arms in *limits_ms* how many timed uses took at most so long, and how many were."""
-    source = exact.by_unit(context, trial_id, interval, sets=True)
-    parameters = {**_parameters(context, trial_id, source), "arms": list(limits_ms), "limits": list(limits_ms.values())}
-    answer = rows(context, fill(_AT_MOST_SQL, source=source.sql), parameters)
-    return {UnitKey(str(a), str(place), int(day)): (int(top), int(bottom)) for a, place, day, top, bottom in answer}
+    return {
+        unit.key: (int(np.searchsorted(unit.durations, limits_ms[unit.key.arm], side="right")), unit.durations.size)
+        for unit in units(context, trial_id, interval, sets=True)
+        if unit.key.arm in limits_ms and unit.durations.size
+    }
 
 
 def ranked_durations(
     context: QueryContext, trial_id: str, interval: Interval, ranks_of: Mapping[str, list[int]]
 ) -> Mapping[str, Mapping[int, int]]:
     """Return the durations of the ranks, from 1, that *ranks_of* names among the timed uses of each arm."""
-    ranks = sorted({rank for found in ranks_of.values() for rank in found})
-    if not ranks:
-        return {}
-    source = exact.by_unit(context, trial_id, interval, sets=True)
-    parameters = {**source.parameters, "arms": list(ranks_of), "ranks": ranks}
-    answer = rows(context, fill(_RANKED_SQL, source=source.sql), parameters)
-    return {str(arm): dict(zip(ranks, (int(ms) for ms in found), strict=True)) for arm, found in answer}
+    by_arm: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units(context, trial_id, interval, sets=True):
+        by_arm[unit.key.arm].append(unit)
+    found = {}
+    for arm, ranks in ranks_of.items():
+        durations = _durations(by_arm[arm]) if ranks else _NO_DURATIONS
+        found[arm] = {rank: int(durations[rank - 1]) for rank in ranks}
+    return found
 
 
-def _parameters(context: QueryContext, trial_id: str, source: Source) -> dict[str, Any]:
+def _places(context: QueryContext, trial_id: str) -> dict[str, Any]:
     placed = [context.directory.placed[p] for p in presence.placements_of(context.directory, trial_id)]
-    return {
-        **source.parameters,
-        "placements": [p.placement_id for p in placed],
-        "places": [p.place_id for p in placed],
-    }
+    return {"placements": [p.placement_id for p in placed], "places": [p.place_id for p in placed]}
 
 
 def _reported(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId) -> dict[UnitKey, Parts]:

@@ -8,10 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile
+from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile, Reported
 from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
 from reports.queries.totals import totals
-from reports.queries.units import Parts, UnitKey, due_units, parts_by_metric, ranked_durations, shares_at_most
+from reports.queries.units import (
+    Parts,
+    UnitKey,
+    due_units,
+    parts_by_metric,
+    ranked_durations,
+    shares_at_most,
+    totals_by_arm,
+)
 from reports.science.balance import Balance, balance
 from reports.science.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimate
 from schemas.registry import MetricId, Trial
@@ -134,8 +142,14 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
 
 
 def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], Summed]:
-    question = TotalsQuestion(frame.trial.id, metrics, frame.interval, by=("arm",), exact=True)
-    return {(total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)}
+    # People who came to two places or on two days are one; all else is the sum of the units.
+    alone = tuple(m for m in metrics if isinstance(METRICS[m].rule, Distinct | Reported))
+    added = tuple(m for m in metrics if m not in alone)
+    found = dict(totals_by_arm(frame.context, frame.trial.id, frame.interval, added))
+    question = TotalsQuestion(frame.trial.id, alone, frame.interval, by=("arm",), exact=True)
+    return found | {
+        (total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)
+    }
 
 
 def _metric_rows(
