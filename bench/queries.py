@@ -4,7 +4,9 @@
 
 Makes the store in FOLDER as far as it is not there (100 million events: 20 minutes of one core, 9.5 GB), then asks what
 the page asks, each question of trials and intervals in turn, through the read path on chDB; last the whole page
-through the app, at first sight and again. Times are wall: they are latencies. CPU is of the process, all threads.
+through the app, at first sight and again. What is kept of summed days is kept, as in a server: a question about a
+trial or an interval that was not asked about before finds nothing kept. Times are wall: they are
+latencies. CPU is of the process, all threads.
 Rows and bytes are as the engine sums them up: chDB counts those of the answer, a server those that were read.
 """
 
@@ -34,6 +36,7 @@ from reports.dashboard.trend import TrendPick, trend
 from reports.dashboard.trial_data import BY_PLATFORM, judged_by
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, now, presence, series, totals
+from reports.queries.kept import Kept
 from reports.queries.model import Interval, QueryContext, SeriesQuestion, TotalsQuestion
 from reports.reading import Reading
 from reports.science.readout import readout
@@ -171,7 +174,7 @@ def measured(figures: Figures, spies: Sequence[Spy]) -> Iterator[None]:
 
 def ask_questions(store: ClickHouse, trials: int, rounds: int, only: str) -> list[Figures]:
     """Ask each question *rounds* times, of other trials and intervals each time."""
-    known, found = directory(), []
+    known, found, kept = directory(), [], Kept()
     for name, question in questions().items():
         if only and only not in name:
             continue
@@ -179,7 +182,7 @@ def ask_questions(store: ClickHouse, trials: int, rounds: int, only: str) -> lis
         chosen = intervals(rng)
         spy = Spy(store.reader())
         for number in range(rounds + 1):
-            context = QueryContext(client=spy, directory=known, now_ms=NOW_MS)  # type: ignore[arg-type]  # as a client
+            context = QueryContext(client=spy, directory=known, now_ms=NOW_MS, kept=kept)  # type: ignore[arg-type]  # as a client
             trial = trial_ids()[rng.randrange(trials)]
             # The first round opens files that an idle store has not open; it is not counted.
             with measured(figures if number else Figures(""), [spy]):

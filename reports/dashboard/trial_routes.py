@@ -18,9 +18,9 @@ from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
 from reports.dashboard.trial_data import SPARK_DAYS, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
-from reports.queries import freshness, series, totals
+from reports.queries import freshness, past, series, totals
 from reports.queries.avenue_map import avenue_map
-from reports.queries.model import Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.queries.model import Freshness, Interval, QueryContext, SeriesQuestion, TotalsQuestion
 from reports.scope import Reader, trial_seen, trials_seen
 from reports.spans import step_start
 from schemas.registry import Trial, epoch_ms
@@ -84,18 +84,31 @@ def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: S
 
 
 def _rows(context: QueryContext, reader: Reader, words: Speech) -> list[dict[str, Any]]:
-    return [_row(context, trial, reader, words) for trial in trials_seen(reader, context.directory)]
+    seen = trials_seen(reader, context.directory)
+    past.look_up(context, {trial.product for trial in seen})
+    rejected = freshness.rejected_of_many(context, {trial.id: _so_far(trial, context.now_ms) for trial in seen})
+    return [_row(context, trial, reader, words) | _fresh(context, trial, rejected[trial.id], words) for trial in seen]
+
+
+def _so_far(trial: Trial, now_ms: int) -> Interval:
+    starts = epoch_ms(trial.starts)
+    return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
+
+
+def _fresh(context: QueryContext, trial: Trial, rejected: int, words: Speech) -> dict[str, Any]:
+    """Return how fresh a trial's row is; which windows wait is said on the trial's own page."""
+    as_of_ms = freshness.complete_until(context, trial.product)
+    found = Freshness(as_of_ms, freshness.lag(context, as_of_ms), rejected, flagged_windows=0)
+    return {"freshness": freshness_values(found, context.now_ms, words)}
 
 
 def _row(context: QueryContext, trial: Trial, reader: Reader, words: Speech) -> dict[str, Any]:
-    starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
-    interval = Interval(starts, max(starts, min(context.now_ms + MINUTE_MS, ends)))
+    starts, ends, interval = epoch_ms(trial.starts), epoch_ms(trial.ends), _so_far(trial, context.now_ms)
     primary, events = totals.totals(context, TotalsQuestion(trial.id, (trial.primary_metric, "events"), interval))
     days = Interval(max(starts, step_start(interval.to_ms - SPARK_DAYS * DAY_MS, "day")), interval.to_ms)
     (by_day,) = series.series(context, SeriesQuestion(trial.id, ("events",), days, step="day", dense=True))
     formats, product = Formats(words), context.directory.products[trial.product]
     state = trial_state(trial, context.now_ms)
-    fresh = freshness.freshness(context, trial.id, interval)
     return {
         "id": trial.id,
         "product": words.pick(product.name),
@@ -107,7 +120,6 @@ def _row(context: QueryContext, trial: Trial, reader: Reader, words: Speech) -> 
         "primary": {"value": formats.metric(trial.primary_metric, primary.value), "n": formats.whole(primary.n)},
         "events": formats.whole(events.value or 0),
         "spark": spark(by_day.lines[0].points) if by_day.lines else None,
-        "freshness": freshness_values(fresh, context.now_ms, words),
     }
 
 

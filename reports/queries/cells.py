@@ -143,16 +143,29 @@ def rows_apart(
     """
     more = parameters or {}
     if source.days is None:
-        return list(_asked(context, template, source, more))
+        return list(rows_of(context, template, source, more))
+    found = rows_of_days(context, template, source, more)
+    return [*found, *(rows_of(context, template, source.rest, more) if source.rest else ())]
+
+
+def rows_of_days(
+    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+) -> Sequence[Sequence[Any]]:
+    """Return the rows of *template* over the summed days of *source* alone, asked once in this process."""
+    if source.days is None:
+        return ()
+    more = parameters or {}
     key = fill(template, source=source.days.sql), repr(source.days.parameters | more)
     found = context.kept.take(key)
-    if found is None:
-        found = context.kept.keep(key, _asked(context, template, source.days, more))
-    return [*found, *(_asked(context, template, source.rest, more) if source.rest else ())]
+    return context.kept.keep(key, rows_of(context, template, source.days, more)) if found is None else found
 
 
-def _asked(context: QueryContext, template: str, source: Source, more: dict[str, Any]) -> Sequence[Sequence[Any]]:
-    return rows(context, fill(template, **{"with": source.ctes}, source=source.sql), source.parameters | more)
+def rows_of(
+    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+) -> Sequence[Sequence[Any]]:
+    """Return the rows of *template* over *source*."""
+    sql = fill(template, **{"with": source.ctes}, source=source.sql)
+    return rows(context, sql, source.parameters | (parameters or {}))
 
 
 def _whole_minutes(interval: Interval) -> Interval:

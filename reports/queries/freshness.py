@@ -1,5 +1,6 @@
 """How far to trust an answer: up to when the store is complete for a trial, what was refused, what may still change."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from registry.directory import Directory
@@ -45,6 +46,21 @@ WHERE account_id IN {accounts:Array(String)}
   AND named_placement NOT IN {other_placements:Array(String)}
 GROUP BY reason
 ORDER BY count() DESC, reason
+"""
+# Of many trials at once, each with an interval of its own.
+_REJECTED_OF_MANY_SQL = """
+SELECT
+    account_id, named_product, named_placement,
+    sumForEach(arrayMap(
+        (from_ms, to_ms) -> toUInt64(received_ms >= from_ms AND received_ms < to_ms),
+        {from_ms:Array(Int64)}, {to_ms:Array(Int64)}
+    ))
+FROM (
+    SELECT account_id, named_product, named_placement, toUnixTimestamp64Milli(received_at) AS received_ms
+    FROM pilot_rejects FINAL
+    WHERE account_id IN {accounts:Array(String)}
+) AS rejects
+GROUP BY account_id, named_product, named_placement
 """
 _FLAGGED_SQL = """
 SELECT toUnixTimestamp(block) * 1000, unexplained > 0
@@ -129,6 +145,26 @@ def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) 
         "other_placements": [p.placement_id for p in context.directory.placed.values() if p.trial_id != trial_id],
     }
     return {str(reason): int(count) for reason, count in rows(context, _REJECTED_SQL, parameters)}
+
+
+def rejected_of_many(context: QueryContext, intervals: Mapping[str, Interval]) -> dict[str, int]:
+    """Return for each trial of *intervals* how many kept rejects of its interval may concern it, as above."""
+    accounts = {trial_id: set(accounts_of(context.directory, trial_id)) for trial_id in intervals}
+    parameters: dict[str, Any] = {
+        "accounts": sorted(set().union(*accounts.values())),
+        "from_ms": [interval.from_ms for interval in intervals.values()],
+        "to_ms": [interval.to_ms for interval in intervals.values()],
+    }
+    found = dict.fromkeys(intervals, 0)
+    for account, product, placement, counts in rows(context, _REJECTED_OF_MANY_SQL, parameters) if intervals else ():
+        placed = context.directory.placed.get(str(placement))
+        for trial_id, count in zip(intervals, counts, strict=True):
+            own = context.span(trial_id).product_id
+            named_another = product != own and product in context.directory.products
+            placed_elsewhere = placed is not None and placed.trial_id != trial_id
+            if account in accounts[trial_id] and not named_another and not placed_elsewhere:
+                found[trial_id] += int(count)
+    return found
 
 
 def accounts_of(directory: Directory, trial_id: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ A day holds where as many rows came and the same settlement was the last as when
 its settled cells and stored events come to, and nothing newer is missed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,32 +20,35 @@ MAX_RANGES = 24
 
 _SQL = """
 SELECT
-    toUnixTimestamp(day_start) * 1000, sum(came), max(settled),
+    product_id, toUnixTimestamp(day_start) * 1000, sum(came), max(settled),
     max(cells_run), max(cells_rows), max(cells_settled_run), max(wrong),
     max(funnels_run), max(funnels_rows), max(funnels_settled_run)
 FROM (
     SELECT
-        toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start, sum(touches.rows) AS came, 0 AS settled,
+        product_id, toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start,
+        sum(touches.rows) AS came, 0 AS settled,
         0 AS cells_run, 0 AS cells_rows, 0 AS cells_settled_run, 0 AS wrong,
         0 AS funnels_run, 0 AS funnels_rows, 0 AS funnels_settled_run
     FROM touched_blocks AS touches
-    WHERE product_id = {product:String}
-    GROUP BY day_start
-    UNION ALL
-    SELECT toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start, 0, max(run), 0, 0, 0, 0, 0, 0, 0
-    FROM settled_blocks
-    WHERE product_id = {product:String}
-    GROUP BY day_start
+    WHERE product_id IN {products:Array(String)}
+    GROUP BY product_id, day_start
     UNION ALL
     SELECT
-        day, 0, 0,
+        product_id, toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start, 0, max(run),
+        0, 0, 0, 0, 0, 0, 0
+    FROM settled_blocks
+    WHERE product_id IN {products:Array(String)}
+    GROUP BY product_id, day_start
+    UNION ALL
+    SELECT
+        product_id, day, 0, 0,
         if(sort = 'cells', run, 0), if(sort = 'cells', rolled.rows, 0), if(sort = 'cells', settled_run, 0),
         if(sort = 'cells', unexplained, 0),
         if(sort = 'funnels', run, 0), if(sort = 'funnels', rolled.rows, 0), if(sort = 'funnels', settled_run, 0)
     FROM rolled_days AS rolled FINAL
-    WHERE product_id = {product:String}
+    WHERE product_id IN {products:Array(String)}
 )
-GROUP BY day_start
+GROUP BY product_id, day_start
 """
 
 
@@ -108,11 +111,21 @@ def settled_quietly(context: QueryContext, product_id: str, interval: Interval) 
     return _parted(interval, runs, "cells")
 
 
-def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:
-    found: dict[int, Day] = {}
-    for day, *numbers in rows(context, _SQL, {"product": product_id}):
+def look_up(context: QueryContext, products: Collection[str]) -> None:
+    """Ask at once for all *products* what an answer about each of them would ask."""
+    found: dict[str, dict[int, Day]] = {product_id: {} for product_id in products}
+    for product_id, day, *numbers in rows(context, _SQL, {"products": sorted(products)}):
         came, settled, run, made_of, settled_run, wrong, *funnels = (int(number) for number in numbers)
-        found[int(day)] = Day(came, settled, Summed(run, made_of, settled_run), wrong, Summed(*funnels))
+        found[str(product_id)][int(day)] = Day(
+            came, settled, Summed(run, made_of, settled_run), wrong, Summed(*funnels)
+        )
+    context.worked_out.update({("days", product_id): days for product_id, days in found.items()})
+
+
+def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:
+    if ("days", product_id) not in context.worked_out:
+        look_up(context, (product_id,))
+    found: Mapping[int, Day] = context.worked_out["days", product_id]
     return found
 
 

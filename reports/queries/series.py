@@ -18,8 +18,9 @@ from reports.queries.model import (
     Step,
     TooManyPointsError,
 )
+from reports.queries.since import SPLITS, since
 from reports.queries.sql import fill
-from reports.queries.sums import columns_of, named, selected, value_of
+from reports.queries.sums import columns_of, merged, named, selected, value_of
 from reports.spans import starts
 from schemas.registry import MetricId
 
@@ -75,12 +76,17 @@ def _from_cells(
     )
     limit = context.max_points // len(metrics) + 1
     # A summed day is a bucket of its own, or none: it is read by the day alone.
-    answer = cells.rows_apart(context, template, source, {"limit": limit})
+    splits = (question.by,) if question.by else ()
+    apart = source.days is not None and SPLITS.issuperset(splits)
+    answer = (cells.rows_of_days if apart else cells.rows_apart)(context, template, source, {"limit": limit})
     if len(answer) >= limit:
         raise TooManyPointsError(context.max_points)
-    for row in sorted(answer, key=itemgetter(1, 0)):
-        values = named(("bucket", "split"), columns, row)
-        found[str(values["split"])].append((int(values["bucket"]), values))
+    values = [named(("bucket", "split"), columns, row) for row in answer]
+    if apart:
+        for (bucket, *split), parts in since(context, source, ("bucket", *splits)).items():
+            values.append({"bucket": bucket, "split": "".join(split), **merged(metrics, parts)})
+    for one in sorted(values, key=itemgetter("split", "bucket")):
+        found[str(one["split"])].append((int(one["bucket"]), one))
     return {metric: _lines(context, question, metric, found) for metric in metrics}
 
 

@@ -1,7 +1,7 @@
 """From metrics to the columns of one SELECT, and from its rows to values: the arithmetic of every one."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,9 +105,10 @@ def to_be_merged(metrics: Iterable[MetricId]) -> Mapping[str, str]:
     return found
 
 
-def merged(metrics: Iterable[MetricId], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merged(metrics: Collection[MetricId], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return one row of *parts*, which hold the columns of `to_be_merged`: numbers added, registers and bins merged."""
-    row: dict[str, Any] = {name: sum(int(part[name]) for part in parts) for name in parts[0] if name.startswith("m_")}
+    wanted = (name for name in columns_of(metrics, "cells").sums if name.startswith("m_"))
+    row: dict[str, Any] = {name: sum(int(part[name]) for part in parts) for name in wanted}
     for metric in metrics:
         match METRICS[metric].rule:
             case Distinct(column) if f"seen_{column}" not in row:

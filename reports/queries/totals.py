@@ -1,12 +1,13 @@
 """A metric over one whole interval, split by arm, platform, placement or kind: from cells, or exactly from events."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reports.metrics import METRICS, Reported
 from reports.queries import cells, exact, presence
 from reports.queries.model import QueryContext, Total, TotalsQuestion
+from reports.queries.since import SPLITS, since
 from reports.queries.sql import fill, rows
 from reports.queries.sums import Layer, columns_of, merged, named, needs_sets, selected, to_be_merged, value_of
 from schemas.registry import MetricId
@@ -53,7 +54,7 @@ def _from_rows(
     parts = {"keys": keys, "group": f"GROUP BY {keys}" if question.by else ""}
     names: tuple[str, ...] = question.by or ("whole",)
     if layer == "cells":
-        answer = _merged(context, source, metrics, names, parts)
+        answer = _merged(context, question, source, metrics, parts)
     else:
         columns = columns_of(metrics, layer)
         sql = fill(
@@ -71,19 +72,23 @@ def _from_rows(
 
 def _merged(
     context: QueryContext,
+    question: TotalsQuestion,
     source: cells.Source,
     metrics: tuple[MetricId, ...],
-    names: Sequence[str],
     parts: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Return rows of *names* and sums: those of summed days, which are kept, with what came since."""
+    """Return rows of the split and sums: those of summed days, which are kept, with what came since."""
     columns = to_be_merged(metrics)
     template = fill(_CELLS_SQL, **parts, sums=selected(columns))
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in cells.rows_apart(context, template, source):
-        key = tuple(str(value) for value in row[: len(names)])
-        found[key].append(dict(zip(columns, row[len(names) :], strict=True)))
-    return [{**dict(zip(names, key, strict=True)), **merged(metrics, found[key])} for key in sorted(found)]
+    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    apart = source.days is not None and SPLITS.issuperset(question.by)
+    for row in (cells.rows_of_days if apart else cells.rows_apart)(context, template, source):
+        key = tuple(str(value) for value in row[: len(question.by)])
+        found[key].append(dict(zip(columns, row[max(1, len(question.by)) :], strict=True)))
+    if apart:
+        for key, more in since(context, source, question.by).items():
+            found[key] += more
+    return [{**dict(zip(question.by, key, strict=True)), **merged(metrics, found[key])} for key in sorted(found)]
 
 
 def _source(

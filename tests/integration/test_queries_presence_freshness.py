@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reports.queries.avenue_map import avenue_map
-from reports.queries.freshness import freshness
+from reports.queries.freshness import freshness, rejected_of_many
 from reports.queries.funnel import funnel
 from reports.queries.health import health
 from reports.queries.model import Interval, SeriesQuestion, TotalsQuestion
@@ -109,6 +109,10 @@ def test_rejects_of_another_product_are_not_told(world: World) -> None:
     )
 
     assert freshness(world.context(), "neuro", WHOLE).rejected == 2
+    trials = dict.fromkeys(world.directory.trials, WHOLE)
+    each = {trial_id: freshness(world.context(), trial_id, WHOLE).rejected for trial_id in trials}
+    assert rejected_of_many(world.context(), trials) == each
+    assert rejected_of_many(world.context(), {}) == {}
 
 
 def test_blocks_that_wait_or_differ_are_flagged(world: World) -> None:
