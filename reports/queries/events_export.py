@@ -46,7 +46,7 @@ WHERE stored.trial_id = {trial:String}
   AND toStartOfHour(stored.occurred_at) <= toStartOfHour({to:DateTime64(3, 'UTC')})
 """
 # The table's own order.
-_ORDER = "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id, stored.occurred_at"
+_ORDER = "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id, toUnixTimestamp64Milli(stored.occurred_at)"
 _SELECT = "SELECT #columns#" + _WHERE + _ORDER
 _COUNT = "SELECT count()" + _WHERE
 # Text times say their offset; Parquet has a type of its own for times.

@@ -46,18 +46,5 @@ def within(column: str, kind: str, name: str, ranges: Sequence[tuple[int, int]])
 
 
 def happened(name: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, dict[str, Any]]:
-    """Return the condition that an event occurred in one of *ranges* (Unix ms), likewise.
-
-    Events lie by the hour, and the engine does not see by itself what the time of an event says of its hour: without
-    being told it reads the month.
-    """
-    conditions: list[str] = []
-    _, parameters = within("occurred_at", MILLISECOND, name, ranges)
-    for number in range(len(ranges)):
-        begin, end = f"{{{name}_from_{number}:{MILLISECOND}}}", f"{{{name}_to_{number}:{MILLISECOND}}}"
-        conditions.append(
-            f"(occurred_at >= {begin} AND occurred_at < {end} AND "
-            f"toStartOfHour(occurred_at) >= toStartOfHour({begin}) AND "
-            f"toStartOfHour(occurred_at) <= toStartOfHour({end}))"
-        )
-    return f"({' OR '.join(conditions)})" if conditions else "0", parameters
+    """Return the condition that an event occurred in one of *ranges* (Unix ms), likewise."""
+    return within("occurred_at", MILLISECOND, name, ranges)

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from avenue.simulator.run import simulate
 from runtime.clock import SystemClock
 from schemas.event import PLATFORMS
 from tests.ledger_truth import assert_all_is_counted_once
-from tests.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack
+from tests.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack, living
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("ledger")]
 
 EVENTS = int(os.environ.get("AVENUE_TEST_EVENTS", "20000"))
 NATIVE_EVENTS = max(600, EVENTS // 40)
@@ -32,6 +33,12 @@ class PastClock(SystemClock):
     def now_ms(self) -> int:
         """Return the time as it was."""
         return super().now_ms() - PAST_MS
+
+
+@pytest.fixture(scope="module")
+def stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Return a stack that nobody else pushes to."""
+    yield from living(Stack(tmp_path_factory.mktemp("ledger-stack")))
 
 
 @pytest.fixture(scope="module")

@@ -95,9 +95,9 @@ def wedge(place: str) -> Callable[[Stack], None]:
 
 STUCK: dict[str, tuple[str, Callable[[Stack], None]]] = {
     "worker takes nothing in": ("worker", wedge("worker-takes-nothing-in")),
-    "sink reads nothing": ("server", wedge("sink-polls-nothing")),
 }
 STUCK_LONG: dict[str, tuple[str, Callable[[Stack], None]]] = {
+    "sink reads nothing": ("server", wedge("sink-polls-nothing")),
     "gateway's loop stands still": ("server", wedge("gateway-coalescing")),
     "SIGSTOP worker for good": ("worker", freeze("worker")),
     "worker's loop stands still": ("worker", wedge("worker-all-rows-confirmed")),

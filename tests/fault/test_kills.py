@@ -32,8 +32,8 @@ ROUNDS = 5 if LONG else 1
 HELD_ROUNDS = 2 if LONG else 1
 # Answered before each kill, and after the last: so many at least, and up to half as many again.
 EVENTS_BETWEEN = max(600, EVENTS // (2 * ROUNDS * len(KILLED)))
-# The short form leaves out those that have a twin.
-TWINS = {
+# The short form has one place of each role.
+LONG_FORM_ONLY = {
     "worker-all-rows-confirmed",
     "gateway-acknowledged",
     "sink-between-inserts",
@@ -45,7 +45,7 @@ TWINS = {
     "sink-before-commit",
     "migration",
 }
-HELD_PLACES = [place for place in (*WORKER_PLACES, *SERVER_PLACES) if LONG or place not in TWINS]
+HELD_PLACES = [place for place in (*WORKER_PLACES, *SERVER_PLACES) if LONG or place not in LONG_FORM_ONLY]
 EVENTS_BETWEEN_HELD = max(200, EVENTS // (2 * HELD_ROUNDS * len(HELD_PLACES)))
 # From a start on the same home to `ready`.
 READY_S = 60.0

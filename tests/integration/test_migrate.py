@@ -6,7 +6,7 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from runtime.errors import ProtocolError
-from sinks.clickhouse.migrate import migrate, read_folder
+from sinks.clickhouse.migrate import FOLDER, migrate, read_folder
 
 pytestmark = pytest.mark.clickhouse
 
@@ -33,7 +33,7 @@ def _write(folder: Path, **files: str) -> Path:
 def test_every_migration_is_applied_once(empty_clickhouse: ClickHouse) -> None:
     first, second = migrate(empty_clickhouse), migrate(empty_clickhouse)
 
-    assert [name[:4] for name in first] == ["0001", "0002", "0003", "0004"]
+    assert first == [f"{item.number:04d}_{item.name}" for item in read_folder(FOLDER)]
     assert second == []
 
 

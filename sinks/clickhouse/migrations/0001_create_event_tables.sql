@@ -38,8 +38,9 @@ CREATE TABLE IF NOT EXISTS pilot_events
 )
 ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMM(occurred_at)
--- A repeat has the time of its first. With the time in the key an id used again for another event is another row.
-ORDER BY (trial_id, toStartOfHour(occurred_at), account_id, event_id, occurred_at)
+-- A repeat has the time of its first. With the time in the key an id used again for another event is another row. As
+-- a number: a condition on `occurred_at` would else be held against the last column of the key, not against the hour.
+ORDER BY (trial_id, toStartOfHour(occurred_at), account_id, event_id, toUnixTimestamp64Milli(occurred_at))
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- Which blocks got rows, how many and when last: tells settlement where to look. `rows` grows with every insert, a
