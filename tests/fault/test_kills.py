@@ -43,7 +43,6 @@ LONG_FORM_ONLY = {
     "worker-some-rows-confirmed",
     "worker-rebuild",
     "sink-before-commit",
-    "migration",
 }
 HELD_PLACES = [place for place in (*WORKER_PLACES, *SERVER_PLACES) if LONG or place not in LONG_FORM_ONLY]
 EVENTS_BETWEEN_HELD = max(200, EVENTS // (2 * HELD_ROUNDS * len(HELD_PLACES)))
