@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from kafka.admin import NewTopic
 from avenue.embedded.broker import Broker
 from runtime.kafka import KafkaError, make_admin, make_producer
 from runtime.settings import KafkaSettings
+from tests.stack import until
 
 pytestmark = pytest.mark.kafka
 
@@ -25,6 +27,18 @@ def outcome(future: Any, patience_s: float = PATIENCE_S) -> str:
     return "acknowledged"
 
 
+def freeze(broker: Broker) -> None:
+    """Stop every thread of *broker*: a signal takes its time to reach them, and one more record would come through."""
+    broker.child.signal(signal.SIGSTOP)
+    until(lambda: states(broker) == {"T"}, PATIENCE_S, "the broker does not stand still")
+
+
+def states(broker: Broker) -> set[str]:
+    """Return the states that the broker's threads are in, as the kernel's letters."""
+    stats = [path.read_text() for path in Path(f"/proc/{broker.pid}/task").glob("*/stat")]
+    return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
+
 def test_after_an_outage_longer_than_the_delivery_time_out_records_are_acknowledged_again(
     private_broker: Broker, unique_name: str
 ) -> None:
@@ -36,7 +50,7 @@ def test_after_an_outage_longer_than_the_delivery_time_out_records_are_acknowled
     assert outcome(producer.send(unique_name, b"before")) == "acknowledged"
 
     # Frozen, not killed: what is sent now is on its way when its time is over.
-    private_broker.child.signal(signal.SIGSTOP)
+    freeze(private_broker)
     meanwhile = [producer.send(unique_name, b"meanwhile")]
     assert outcome(meanwhile[0]) == "KafkaTimeoutError"
     meanwhile += [producer.send(unique_name, b"meanwhile") for _ in range(3)]
