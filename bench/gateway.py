@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.layouts import Road, apart
+from bench.machine import RESULTS, machine
 from bench.pushes import ACCOUNT, bodies, events, headers_of, write_registry
-from bench.road import machine_facts
 from bench.wire import push_over_wire
 from producers.body import Element, split
 from producers.consent import ConsentLedger
@@ -46,7 +46,6 @@ from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import Topic
 
 T = TypeVar("T")
-RESULTS = Path(__file__).parent / "results"
 WARM_UP = 20_000
 SINGLE_SHARE = 10
 IDLE_S = 10.0
@@ -72,7 +71,7 @@ def main() -> int:
     stages = [_stages() for _ in range(asked.runs)]
     found: dict[str, Any] = {
         "what": "the gateway's CPU-seconds per million events",
-        "machine": machine_facts(),
+        "machine": machine(),
         "command": " ".join(["python -m bench.gateway", *sys.argv[1:]]),
         "events": asked.events,
         "stages_us_per_event": {name: _figures([run[name] for run in stages]) for name in stages[0]},

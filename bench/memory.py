@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from bench.layouts import Road, embedded
+from bench.machine import RESULTS
 from bench.pushes import bodies, events, push
 
-RESULTS = Path(__file__).parent / "results"
 STEPS = 20
 BATCH = 500
 MIB = 1024

@@ -13,7 +13,6 @@ Rows and bytes are as the engine sums them up: chDB counts those of the answer, 
 import argparse
 import json
 import logging
-import platform
 import random
 import statistics
 import sys
@@ -28,6 +27,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from bench.machine import RESULTS, machine
 from bench.query_store import DAYS, KEY, NOW_MS, TRIALS, Making, directory, make, trial_ids
 from reports.api.app import read_routes
 from reports.api.live import counts
@@ -45,7 +45,6 @@ from runtime.clock import ManualClock
 from runtime.settings import ClickHouseSettings, Settings
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
-RESULTS = Path(__file__).parent / "results"
 ALL = tuple(METRICS)
 
 
@@ -261,17 +260,6 @@ def disk(store: ClickHouse) -> dict[str, Any]:
         "GROUP BY table ORDER BY 2 DESC"
     )
     return {str(table): {"bytes": int(size), "rows": int(rows)} for table, size, rows in answer.result_rows}
-
-
-def machine() -> dict[str, Any]:
-    """Return what it ran on."""
-    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
-    cores = sum(line.startswith("processor") for line in _cpuinfo())
-    return {"cpu": model, "cores": cores, "python": platform.python_version(), "system": platform.system()}
-
-
-def _cpuinfo() -> list[str]:
-    return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
 
 
 def show(figures: Figures) -> None:

@@ -11,8 +11,6 @@ settlement. Wall-clock times depend on what else the machine does; CPU times har
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -24,9 +22,9 @@ from typing import Any
 
 from bench.latency import LatencyRun, measure_latency
 from bench.layouts import Road, apart, embedded
+from bench.machine import RESULTS, machine
 from bench.pushes import bodies, events, push
 
-RESULTS = Path(__file__).parent / "results"
 LAYOUTS: Mapping[str, Callable[[Path], Road]] = {"embedded": embedded, "apart": apart}
 ROLES = ("broker", "gateway", "server", "worker", "sink")
 WARM_UP = 5_000
@@ -149,7 +147,7 @@ def _pair(values: list[float] | None) -> str:
 
 
 def _print(rows: list[Row], latencies: list[LatencyRun]) -> None:
-    print(f"{machine_facts()['text']}\n{_command()}\nCPU-seconds per million events, min (median) of the runs")
+    print(f"{machine()['text']}\n{_command()}\nCPU-seconds per million events, min (median) of the runs")
     print(f"{'layout':<10}{'load':<18}{'events':>8}" + "".join(f"{role:>16}" for role in (*ROLES, "all")))
     for row in rows:
         print(_line(row))
@@ -165,7 +163,7 @@ def _print(rows: list[Row], latencies: list[LatencyRun]) -> None:
 def _write(rows: list[Row], latencies: list[LatencyRun], asked: argparse.Namespace) -> None:
     found: dict[str, Any] = {
         "what": "CPU-seconds per million events by role, over HTTP; seconds from push to sight",
-        "machine": machine_facts(),
+        "machine": machine(),
         "command": _command(),
         "runs": asked.runs,
         "cpu_seconds_per_million_events": [
@@ -192,20 +190,6 @@ def _figures(values: list[float]) -> dict[str, Any]:
         "median": round(statistics.median(values), 2),
         "runs": [round(value, 2) for value in values],
     }
-
-
-def machine_facts() -> dict[str, Any]:
-    """Return what it was measured on."""
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    cores, python = os.cpu_count(), platform.python_version()
-    return {"cpu": cpu, "cores": cores, "python": python, "text": f"{cpu}, {cores} cores, Python {python}"}
 
 
 def _command() -> str:

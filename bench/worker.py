@@ -10,17 +10,16 @@ steps alone, in this process, and a rebuild. AVENUE_BENCH_KAFKA=host:port uses a
 import argparse
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 from bench.broker import broker
+from bench.machine import RESULTS, machine
 from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import TopicPartition, make_admin, make_consumer, make_producer
 from runtime.settings import KafkaSettings, Settings
@@ -36,7 +35,6 @@ from streams.steps import take_record
 PER_RECORD = 500
 PARTITIONS = 4
 SPREAD_MS = 8 * 60_000
-RESULTS = Path(__file__).parent / "results"
 PROGRAM = (
     "import sys; from runtime.logging import configure_logging; from runtime.settings import load_settings; "
     "from streams.app import run_worker; s = load_settings(); configure_logging(s.log, role='worker'); "
@@ -175,7 +173,7 @@ def main() -> None:
         "wall_seconds": [wall for _, wall in runs],
         "steps_us_per_event": steps_us,
         "rebuild_us_per_event": rebuild_us,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": machine(),
         "command": f"python -m bench.worker --events {asked.events} --runs {asked.runs}",
     }
     RESULTS.mkdir(exist_ok=True)
