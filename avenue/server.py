@@ -25,7 +25,6 @@ from sinks.sink import Sink
 log = get_logger(__name__)
 
 Role = Literal["gateway", "sink", "reports"]
-ALL_ROLES: frozenset[Role] = frozenset({"gateway", "sink", "reports"})
 _FOLLOW_TIMEOUT_S = 60.0
 BEAT_S = 1.0
 SESSION_SECRET_FILE = "session.key"  # noqa: S105 - a file's name

@@ -30,10 +30,7 @@ TRIALS = 40
 PLATFORMS = ("sunmi", "douyin", "bilibili", "meituan", "aihuishou")
 PLACEMENTS = 6
 PARTITIONS = 8
-SUBJECTS = 50_000
 VISIT_EVENTS = 10
-OPEN_HOURS = 14
-"""From 08:00 to 22:00."""
 SETTLED_UNTIL_MS = NOW_MS - NOW_MS % BLOCK_MS - 2 * BLOCK_MS
 RUN = 1
 RECORD = 500

@@ -42,7 +42,6 @@ _STEPS: Mapping[Range, tuple[Step, ...]] = {
 LINES_DRAWN = 8
 """As many colours as can be told apart; the table has them all."""
 TABLE_ROWS = 120
-LONG_TRIAL_MS = 60 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
