@@ -14,6 +14,7 @@ RANK_BITS = 6
 METRICS_KEY_CELLS = b"cells"
 METRICS_KEY_PROGRESS = b"progress"
 METRICS_KEY_SOURCE = b"source"
+METRICS_KEY_REPEATS = b"repeats"
 
 
 class CellRow(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -66,6 +67,26 @@ class ProgressRow(msgspec.Struct, kw_only=True):
     """Not late by themselves, but their minute was closed (disorder beyond the slack) or not open yet (further ahead
     than the lead). Stored and settled, not live."""
     rejected: int = 0
+
+
+class RepeatRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """A line of `pilot-events.v1` that a worker found to be a repeat: its position and its place in the store.
+
+    The store tells repeats by their whole content's key, the time among it. A message whose time is that of its receipt
+    comes with another time when it is sent again, so that only the worker, who goes by the id, can tell.
+    """
+
+    epoch: int
+    partition: int
+    offset: int
+    line: int
+    event_id: str
+    account_id: str
+    product_id: str
+    trial_id: str
+    occurred_ms: int
+    received_ms: int
+    is_repeat: int = 1
 
 
 class SourceRow(msgspec.Struct, kw_only=True):

@@ -108,7 +108,7 @@ class _Book:
     def stored(self) -> Iterable[Sum]:
         """Every line stands in the store, but for repeats and rejects."""
         parts = [self._stored_part(key) for key in sorted({*self._log, *self._stored})]
-        # Repeats across sources, and ids whose content changed, are known by cell only, from settlement's list.
+        # Repeats across sources are known by cell only, from settlement's list.
         listed = self._figures.listed()
         explained = listed != 0 and listed == sum(left - right for _, left, right, _ in parts)
         for (source, account), left, right, in_flight in parts:

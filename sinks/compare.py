@@ -13,8 +13,7 @@ from sinks.clickhouse.sql import query
 
 UNEXPLAINED = "unexplained"
 REPEATED = "repeat_across_sources"
-SAME_ID = "same_id_other_content"
-REASONS = (SAME_ID, "disorder_beyond_slack", "final_row_kept_back")
+REASONS = ("disorder_beyond_slack", "final_row_kept_back")
 # A run that finds more is a fault of the whole, not of cells; the others are found when their blocks are touched.
 LIMIT = 10_000
 

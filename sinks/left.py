@@ -8,7 +8,7 @@ from typing import Any
 from runtime.clickhouse import Client
 from sinks.blocks import Block, block_parameters
 from sinks.clickhouse.sql import query
-from sinks.compare import REPEATED, SAME_ID, Difference
+from sinks.compare import REPEATED, Difference
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ def leave(
     for product_id, start_s, epoch, partition, account_id, events, late in count_events(client, blocks, lateness):
         left[Block(product_id, start_s)].sources.append((epoch, partition, account_id, events, late))
     for item in differences:
-        if {REPEATED, SAME_ID} & set(item.explanation.split("+")):
+        if REPEATED in item.explanation.split("+"):
             left[item.block].listed += item.live_events - item.recomputed_events
     return left
 

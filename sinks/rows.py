@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from runtime.kafka import LogRecord
-from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_SOURCE
+from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_REPEATS, METRICS_KEY_SOURCE
 from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, fill_positions
 from schemas.topics import Topic
@@ -25,6 +25,8 @@ TABLE_OF_KEY: Mapping[bytes, Table] = {
     METRICS_KEY_CELLS: Table.CELLS,
     METRICS_KEY_PROGRESS: Table.PROGRESS,
     METRICS_KEY_SOURCE: Table.SOURCES,
+    # A row of its event's key and position, above the event's own.
+    METRICS_KEY_REPEATS: Table.EVENTS,
 }
 FILE_KEY = "registry:file"
 

@@ -29,7 +29,7 @@ def _fields(line: type[msgspec.Struct]) -> tuple[str, ...]:
 # Listed in full: an EPHEMERAL column is filled only where it is named, and a field that a table lacks is refused
 # at once instead of being lost.
 COLUMNS: dict[Table, tuple[str, ...]] = {
-    Table.EVENTS: ("epoch", "partition", "offset", "line", *_fields(StoredEvent)),
+    Table.EVENTS: ("epoch", "partition", "offset", "line", *_fields(StoredEvent), "is_repeat"),
     Table.REJECTS: _fields(RejectLine),
     Table.DELIVERIES: _fields(DeliveryLine),
     Table.CELLS: _fields(CellRow),

@@ -125,8 +125,9 @@ class MemoryRowWriter:
                 table[key] = item
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
-        """Return the rows of *table* by key."""
-        return [row for _, row in sorted(self.tables[table].items(), key=lambda pair: str(pair[0]))]
+        """Return the rows of *table* by key, as a reader sees them."""
+        pairs = sorted(self.tables[table].items(), key=lambda pair: str(pair[0]))
+        return [row for _, row in pairs if not row.get("is_repeat")]
 
     @staticmethod
     def _key(table: Table, item: dict[str, Any]) -> tuple[Any, ...]:
@@ -135,7 +136,7 @@ class MemoryRowWriter:
 
 def _rank(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
     if table is Table.EVENTS:
-        return (-item["epoch"], -item["partition"], -item["offset"], -item["line"])
+        return (-item["epoch"], -item["partition"], -item["offset"], -item["line"], item.get("is_repeat", 0))
     if table is Table.REJECTS:
         return (-item["received_ms"],)
     return (item.get("version", 0),)

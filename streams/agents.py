@@ -229,6 +229,7 @@ class MetricsWorker:
         for cut in cuts:
             WORKER_ROWS.labels("cell").inc(len(cut.cells))
             WORKER_ROWS.labels("progress").inc(len(cut.progress))
+            WORKER_ROWS.labels("repeat").inc(len(cut.repeats))
             WORKER_ROWS.labels("source").inc()
             WORKER_WATERMARK.labels(str(cut.partition)).set(cut.source.watermark_ms / 1000)
         for state in self._states.values():

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_SOURCE
+from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_REPEATS, METRICS_KEY_SOURCE
 from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, RejectLine
 from schemas.topics import Topic
@@ -27,10 +27,11 @@ class Message:
 
 
 def row_messages(cuts: Iterable[Cut]) -> Iterator[Message]:
-    """Yield the messages of cells and progress: they are to be confirmed before anything says that they are there."""
+    """Yield the messages of cells, progress and repeats: to be confirmed before anything says that they are there."""
     for cut in cuts:
         yield from _rows(cut, METRICS_KEY_CELLS, map(encode, cut.cells))
         yield from _rows(cut, METRICS_KEY_PROGRESS, map(encode, cut.progress))
+        yield from _rows(cut, METRICS_KEY_REPEATS, map(encode, cut.repeats))
 
 
 def source_messages(cuts: Iterable[Cut]) -> Iterator[Message]:

@@ -6,6 +6,8 @@ A rebuild reads from far enough back that every cell still open comes out whole,
   events of an open minute lie in records whose watermark is at most one span behind;
 - whether each of those is a repeat depends on one more span of ids;
 - two slacks more give the cells that closed just now, in case their last rows did not come through.
+
+Repeats of the last two slacks are told again for the same reason: a commit can run ahead of what was confirmed.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,8 +64,11 @@ def rebuild(source: Source, record: LogRecord, log: Log, *, step: Step = _no_ste
     state = SourceState(source.epoch, source.partition, timing, next_offset=record.offset)
     # A minute counts from the lead before its start: one whose lead began earlier would come out short.
     state.floor_ms = whole_from_ms + timing.lead_ms if from_ms else 0
+    tell_from_ms = record.timestamp_ms - 2 * timing.slack_ms
     for past in log.since(source.partition, from_ms, record.offset):
         take_record(state, past)
+        if past.timestamp_ms < tell_from_ms:
+            state.repeats.clear()  # told and confirmed long ago
         step(state)
     _drop_partial_tallies(state, whole_from_ms)
     state.floor_ms = 0

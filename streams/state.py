@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, get_args
 
-from schemas.cells import RANK_BITS, CellRow, ProgressRow, SourceRow
+from schemas.cells import RANK_BITS, CellRow, ProgressRow, RepeatRow, SourceRow
 from schemas.lines import CountedEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
 from streams.features import NO_BIN, NO_REGISTER
@@ -164,6 +164,8 @@ class SourceState:
     tallies: dict[int, dict[str, Tally]] = field(default_factory=dict)
     dirty_cells: list[Cell] = field(default_factory=list)
     dirty_tallies: list[Tally] = field(default_factory=list)
+    repeats: list[RepeatRow] = field(default_factory=list)
+    """To be sent: bounded, as records are, by how many are taken in before a flush; after a rebuild by the ids held."""
     outcomes: dict[Outcome, int] = field(default_factory=_nothing)
     """What became of the lines taken since somebody last looked, for the metrics."""
     told_offset: int = NO_OFFSET

@@ -4,14 +4,14 @@ Every line of a record gets exactly one outcome: counted, repeated, late, disord
 on what a record holds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import msgspec
 
 from runtime.kafka import LogRecord
-from schemas.cells import CellRow, ProgressRow, SourceRow
+from schemas.cells import CellRow, ProgressRow, RepeatRow, SourceRow
 from schemas.codec import decode_counted_lines
 from schemas.foreign import position_reject, read_foreign, split_lines
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, RejectLine
@@ -21,8 +21,17 @@ from streams.state import Cell, Outcome, SourceState, Tally
 
 NOBODY = ""
 """The account of a line that cannot be read."""
-Featured = tuple[CountedEvent, int, int, int]
-"""An event, the registers of its subject and its session, the bin of its duration."""
+Featured = tuple[CountedEvent, int, int, int, int]
+"""An event, the registers of its subject and its session, the bin of its duration, its line in the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a record holds: its events with their lines, and a reject for each line that is none."""
+
+    events: list[CountedEvent]
+    lines: Sequence[int]
+    rejects: tuple[RejectLine, ...] = ()
 
 
 def _account_of(item: Featured) -> str:
@@ -31,27 +40,28 @@ def _account_of(item: Featured) -> str:
 
 def take_record(state: SourceState, record: LogRecord) -> tuple[RejectLine, ...]:
     """Take *record*, the next of its source, into *state*; return the rejects of the lines that are no events."""
-    events, rejects = read_record(record, state.epoch)
+    read = read_record(record, state.epoch)
     offset = record.offset
     state.advance(offset, record.timestamp_ms)
-    for account, run in groupby(_with_features(events), _account_of):
+    for account, run in groupby(_with_features(read), _account_of):
         state.note(_touched_tally(state, account, offset), _take_run(state, account, run, offset))
-    if rejects:
-        state.note(_touched_tally(state, NOBODY, offset), {"rejected": len(rejects)})
-    return rejects
+    if read.rejects:
+        state.note(_touched_tally(state, NOBODY, offset), {"rejected": len(read.rejects)})
+    return read.rejects
 
 
-def read_record(record: LogRecord, epoch: int) -> tuple[list[CountedEvent], tuple[RejectLine, ...]]:
+def read_record(record: LogRecord, epoch: int) -> Read:
     """Return the events of *record* in order, and a reject for each line that is none.
 
     A record of our gateway's is decoded at once; a foreign one, or one that does not decode, line by line.
     """
     if is_ours(record.headers):
         try:
-            return decode_counted_lines(record.value), ()
+            events = decode_counted_lines(record.value)
+            return Read(events, range(len(events)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # some line is damaged; below, each gets its own verdict
-    events: list[CountedEvent] = []
+    found: list[tuple[int, CountedEvent]] = []
     rejects: list[RejectLine] = []
     place = (epoch, record.partition, record.offset)
     for index, line in split_lines(record.value):
@@ -59,8 +69,8 @@ def read_record(record: LogRecord, epoch: int) -> tuple[list[CountedEvent], tupl
         if event is None:
             rejects.append(position_reject(place, index, line, received_ms=max(0, record.timestamp_ms)))
         else:
-            events.append(event)
-    return events, tuple(rejects)
+            found.append((index, event))
+    return Read([event for _, event in found], [index for index, _ in found], tuple(rejects))
 
 
 def is_ours(headers: Mapping[str, bytes]) -> bool:
@@ -74,7 +84,7 @@ def _take_run(state: SourceState, account: str, events: Iterable[Featured], offs
     in_time_ms = MINUTE_MS + state.timing.grace_ms
     ids = state.ids.setdefault(account, {})
     counted = repeated = late = disordered = 0
-    for event, subject, session, duration in events:
+    for event, subject, session, duration, line in events:
         occurred_ms = event.occurred_ms
         minute_ms = occurred_ms - occurred_ms % MINUTE_MS
         if minute_ms > ahead_ms:
@@ -86,6 +96,7 @@ def _take_run(state: SourceState, account: str, events: Iterable[Featured], offs
         ids[event_id] = mark
         if sight_ms is not None and mark - sight_ms <= span_ms:
             repeated += 1
+            state.repeats.append(_repeat_row(state, event, offset, line))
         elif event.received_ms > minute_ms + in_time_ms:
             late += 1
         elif minute_ms < closed_ms:
@@ -97,13 +108,30 @@ def _take_run(state: SourceState, account: str, events: Iterable[Featured], offs
     return {"counted": counted, "repeated": repeated, "late": late, "disordered": disordered}
 
 
-def _with_features(events: list[CountedEvent]) -> Iterator[Featured]:
-    """Yield *events* with what is worked out for a whole record at once, at a fifth of the cost of one by one."""
+def _repeat_row(state: SourceState, event: CountedEvent, offset: int, line: int) -> RepeatRow:
+    return RepeatRow(
+        epoch=state.epoch,
+        partition=state.partition,
+        offset=offset,
+        line=line,
+        event_id=event.event_id,
+        account_id=event.account_id,
+        product_id=event.product_id,
+        trial_id=event.trial_id,
+        occurred_ms=event.occurred_ms,
+        received_ms=event.received_ms,
+    )
+
+
+def _with_features(read: Read) -> Iterator[Featured]:
+    """Yield the events with what is worked out for a whole record at once, at a fifth of the cost of one by one."""
+    events = read.events
     return zip(
         events,
         registers_of([event.subject for event in events]),
         registers_of([event.session_id for event in events]),
         duration_bins([event.duration_ms for event in events]),
+        read.lines,
         strict=True,
     )
 
@@ -145,6 +173,7 @@ class Cut:
     partition: int
     cells: list[CellRow]
     progress: list[ProgressRow]
+    repeats: list[RepeatRow]
     source: SourceRow
     closed_minutes: list[int] = field(default_factory=list)
     closed_tallies: list[int] = field(default_factory=list)
@@ -162,6 +191,7 @@ def cut_rows(state: SourceState) -> Cut | None:
         partition=state.partition,
         cells=[cell.row(state.epoch, state.partition) for cell in state.dirty_cells],
         progress=[tally.row(state.epoch, state.partition) for tally in state.dirty_tallies],
+        repeats=state.repeats,
         source=state.source_row(),
         closed_minutes=[minute for minute in state.cells if minute < state.closed_ms],
         closed_tallies=[minute for minute in state.tallies if minute < minute_of(state.watermark_ms)],
@@ -172,6 +202,7 @@ def cut_rows(state: SourceState) -> Cut | None:
         tally.dirty = False
     state.dirty_cells.clear()
     state.dirty_tallies.clear()
+    state.repeats = []
     state.told_offset = state.next_offset
     return cut
 

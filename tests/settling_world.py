@@ -133,7 +133,12 @@ class World:
             return
         self._write(
             joined(table, rows)
-            for table, rows in ((Table.CELLS, cut.cells), (Table.PROGRESS, cut.progress), (Table.SOURCES, [cut.source]))
+            for table, rows in (
+                (Table.CELLS, cut.cells),
+                (Table.PROGRESS, cut.progress),
+                (Table.EVENTS, cut.repeats),
+                (Table.SOURCES, [cut.source]),
+            )
             if rows
         )
 

@@ -140,7 +140,7 @@ class WorkerRoad:
         return {
             partition: Truth(
                 [
-                    (record, read_record(record, self.epoch.number)[0])
+                    (record, read_record(record, self.epoch.number).events)
                     for record in log
                     if record.partition == partition
                 ],

@@ -1,11 +1,12 @@
 """What every row writer promises; one subclass per backend."""
 
+import itertools
 from abc import ABC, abstractmethod
 
 import pytest
 
 from runtime.kafka import LogRecord
-from schemas.cells import CellRow
+from schemas.cells import METRICS_KEY_REPEATS, CellRow, RepeatRow
 from schemas.codec import encode
 from schemas.lines import RejectLine, encode_record
 from schemas.topics import Topic
@@ -20,6 +21,26 @@ def events_at(offset: int, *event_ids: str, platform: str = "sunmi") -> Rows:
     value = encode_record(encode(event(event_id, platform=platform)) for event_id in event_ids)
     headers = {"schema-version": b"1", "accounts": encode({"sunmi-main": len(event_ids)})}
     rows, _log = rows_of(Topic.EVENTS, LogRecord("", 0, offset, NOON_MS, None, value, headers), 1)
+    return rows
+
+
+def repeat_at(offset: int, event_id: str) -> Rows:
+    """Return what the worker says of the event at *offset*."""
+    one = event(event_id)
+    row = RepeatRow(
+        epoch=1,
+        partition=0,
+        offset=offset,
+        line=0,
+        event_id=event_id,
+        account_id=one.account_id,
+        product_id=one.product_id,
+        trial_id=one.trial_id,
+        occurred_ms=one.occurred_ms,
+        received_ms=one.received_ms,
+    )
+    record = LogRecord("", 0, 0, NOON_MS, METRICS_KEY_REPEATS + b":1:0", encode(row), {})
+    (rows,) = rows_of(Topic.METRICS, record, 1)
     return rows
 
 
@@ -89,6 +110,26 @@ class WriterContract(ABC):
         writer.write(events_at(0, "e-1", "e-1"), token="t-1")
 
         assert self.column(writer, Table.EVENTS, "event_id") == ["e-1"]
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_a_line_that_is_told_to_be_a_repeat_is_not_shown_however_often_it_comes(
+        self, writer: RowWriter, order: tuple[int, ...]
+    ) -> None:
+        steps = [events_at(3, "e-1"), repeat_at(3, "e-1"), events_at(3, "e-1")]
+        for step in order:
+            writer.write(steps[step], token=f"t-{step}")
+
+        assert self.column(writer, Table.EVENTS, "event_id") == []
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_a_later_repeat_takes_nothing_from_the_first_of_its_kind(
+        self, writer: RowWriter, order: tuple[int, ...]
+    ) -> None:
+        steps = [events_at(3, "e-1", platform="first"), events_at(7, "e-1", platform="again"), repeat_at(7, "e-1")]
+        for step in order:
+            writer.write(steps[step], token=f"t-{step}")
+
+        assert self.column(writer, Table.EVENTS, "platform") == ["first"]
 
     @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
     def test_of_two_versions_of_a_cell_the_higher_wins(self, writer: RowWriter, order: tuple[int, int]) -> None:

@@ -1,10 +1,13 @@
 """Settlement on the real engine, with live cells by the worker's real steps."""
 
+from typing import Any
+
 import pytest
 
 from runtime.clickhouse import ClickHouse
 from schemas.timing import MINUTE_MS
 from sinks.blocks import Block
+from sinks.book import STORED, conservation
 from tests.settling_world import NOON_MS, World, epoch_of, event, hash_of, random_events
 
 pytestmark = pytest.mark.clickhouse
@@ -188,16 +191,38 @@ def test_a_repeat_across_sources_is_explained(world: World) -> None:
     assert world.rows(SEEN) == [(2, 1)]
 
 
-def test_the_same_id_with_other_content_inside_the_span_is_explained(world: World) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"at_ms": NOON_MS + 2 * MINUTE_MS}, {"trial_id": "other-q4", "product_id": "other"}],
+    ids=["a message whose time is that of its receipt, sent again", "other content"],
+)
+def test_an_id_that_comes_again_inside_the_span_stands_once_whatever_else_it_says(
+    world: World, change: dict[str, Any]
+) -> None:
     world.send(event("e-1"))
-    world.send(event("e-1", trial_id="other-q4", product_id="other"))
+    again = world.send(event("e-1", **change))
+    world.store(again)  # read twice, as after a crash of the sink: what the worker said still holds
     assert world.rows(SEEN) == [(1, 0)]
-    world.later(9)
+    world.later(12)
 
-    (difference,) = world.settle().differences
+    settled = world.settle()
 
-    assert difference.explanation == "same_id_other_content"
-    assert world.rows(SEEN) == [(2, 1)]
+    assert settled.differences == ()
+    assert world.rows(SEEN) == [(1, 1)]
+    assert world.rows("SELECT event_id, toUnixTimestamp64Milli(occurred_at), product_id FROM events") == [
+        ("e-1", NOON_MS, "band")
+    ]
+    assert all(
+        item.closed and item.left == item.right for item in conservation(world.clickhouse) if item.name == STORED
+    )
+
+
+def test_an_id_used_again_long_after_is_another_event(world: World) -> None:
+    world.send(event("e-1"))
+    world.send(event("e-1", NOON_MS + 20 * MINUTE_MS))
+
+    assert world.rows("SELECT count() FROM events") == [(2,)]
+    assert world.rows(SEEN) == [(2, 0)]
 
 
 def test_disorder_beyond_the_slack_is_explained(world: World) -> None:

@@ -14,6 +14,7 @@ import streams.state
 from producers.duplicates import DuplicateWindow
 from producers.gateway import take_in
 from runtime.kafka import LogRecord
+from schemas.cells import METRICS_KEY_REPEATS
 from sinks.batch import DEFERRED, PROMPT, Batch
 from sinks.consume import Consumption
 from sinks.settle import Settled, Settler
@@ -37,6 +38,8 @@ class Guard:
     without: tuple[Substitution, ...]
     commits_run_ahead: bool = False
     """Whether it guards against commits that run ahead, and so shows only where they do."""
+    careless: bool = False
+    """Whether it guards against partners that use ids again."""
 
     @contextmanager
     def taken_out(self) -> Iterator[None]:
@@ -85,6 +88,7 @@ def _rebuild_silently(*args: Any, **kwargs: Any) -> SourceState:
         tally.dirty = False
     state.dirty_cells.clear()
     state.dirty_tallies.clear()
+    state.repeats.clear()
     return state
 
 
@@ -100,6 +104,10 @@ async def _acknowledge_first(worker: MetricsWorker, record: LogRecord, ack: Call
 def _all_at_once(cuts: list[Cut]) -> Iterator[Message]:
     yield from source_messages(cuts)
     yield from row_messages(cuts)
+
+
+def _no_repeats(cuts: list[Cut]) -> Iterator[Message]:
+    yield from (message for message in row_messages(cuts) if not (message.key or b"").startswith(METRICS_KEY_REPEATS))
 
 
 # --- sink
@@ -173,6 +181,7 @@ GUARDS = (
     Guard("gap reading", ((streams.agents, "read_gap", _skip_gap),)),
     Guard("sending again after a rebuild", ((streams.agents, "rebuild", _rebuild_silently),), commits_run_ahead=True),
     Guard("the worker's dedupe", ((SourceState, "__post_init__", _no_span),)),
+    Guard("the worker tells repeats", ((streams.agents, "row_messages", _no_repeats),), careless=True),
     Guard("confirmation before commit", ((MetricsWorker, "take", _acknowledge_first),)),
     Guard(
         "rows before the row that vouches for them",

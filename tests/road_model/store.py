@@ -160,6 +160,8 @@ class MemoryStore:
     def events(self) -> Iterator[Stored]:
         """Yield the stored events, repeats gone."""
         for item in self.writing.tables[Table.EVENTS].values():
+            if item.get("is_repeat"):
+                continue
             place = (item["epoch"], item["partition"], item["offset"], item["line"])
             event = self._events.get(place)
             if event is None:
@@ -259,7 +261,6 @@ class MemoryStore:
 
     def explain_cells(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
         blocks, marks = _blocks(parameters), self._marks(parameters)
-        since = self._sights(parameters, blocks)
         live = {
             (cell_name(row), row.epoch, row.partition): row
             for row in self.live_rows()
@@ -274,8 +275,7 @@ class MemoryStore:
             counts = reasons.setdefault(key, Counter())
             version = live[key].version if key in live else -1
             mark_ms = marks.get((epoch, partition, offset), 0)
-            repeated = stored.place in since and since[stored.place] <= parameters["span_ms"]
-            counts[_reason(key[0][6], mark_ms, parameters, repeated=repeated, above=offset > version)] += 1
+            counts[_reason(key[0][6], mark_ms, parameters, above=offset > version)] += 1
         for (name, epoch, partition), counts in sorted(reasons.items(), key=lambda pair: pair[0][1:]):
             row = live.get((name, epoch, partition))
             said = (row.version, row.events) if row else (-1, 0)
@@ -296,24 +296,6 @@ class MemoryStore:
         for place in sorted(stamps):
             highest[place[:2]] = marks[place] = max(highest.get(place[:2], 0), stamps[place])
         return marks
-
-    def _sights(
-        self, parameters: Mapping[str, Any], blocks: set[tuple[str, int]]
-    ) -> dict[tuple[int, int, int, int], int]:
-        """Return, for each stored event whose id stands before it in its source, how long before."""
-        chosen = {stored.event.event_id for stored in self.events() if stored.block in blocks}
-        first_ms = parameters["from_s"] * 1000 - 2 * parameters["span_ms"]
-        until_ms = parameters["until_s"] * 1000 + 2 * parameters["span_ms"]
-        last: dict[tuple[int, int, str, str], int] = {}
-        since: dict[tuple[int, int, int, int], int] = {}
-        for stored in sorted(self.events(), key=lambda s: s.place):
-            received_ms = stored.event.received_ms
-            if stored.event.event_id in chosen and first_ms <= received_ms < until_ms:
-                key = (*stored.place[:2], stored.event.account_id, stored.event.event_id)
-                if key in last:
-                    since[stored.place] = received_ms - last[key]
-                last[key] = received_ms
-        return since
 
     def block_totals(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
         totals = {block: [0, 0, 0] for block in _blocks(parameters)}
@@ -396,7 +378,7 @@ class MemoryStore:
             sum(
                 item["live_events"] - item["recomputed_events"]
                 for item in self.differences
-                if {"repeat_across_sources", "same_id_other_content"} & set(item["explanation"].split("+"))
+                if "repeat_across_sources" in item["explanation"].split("+")
                 and item["run"] == self.settlements[item["product_id"], _seconds(item["block"])].run
             ),
         )
@@ -435,11 +417,9 @@ _ANSWERS: dict[str, _Answer] = {query(name): getattr(MemoryStore, name) for name
 }
 
 
-def _reason(minute_ms: int, mark_ms: int, parameters: Mapping[str, Any], *, repeated: bool, above: bool) -> str:
+def _reason(minute_ms: int, mark_ms: int, parameters: Mapping[str, Any], *, above: bool) -> str:
     graces = dict(zip(parameters["epochs"], parameters["graces_ms"], strict=True))
     grace_ms = max(graces.values())
-    if repeated:
-        return "same_id_other_content"
     closed = mark_ms - parameters["slack_ms"] > minute_ms + MINUTE_MS + grace_ms
     if closed or minute_ms > mark_ms + parameters["lead_ms"]:
         return "disorder_beyond_slack"

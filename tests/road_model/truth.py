@@ -7,6 +7,7 @@ import msgspec
 from runtime.kafka import LogRecord
 from schemas.cells import CellRow
 from schemas.lines import CountedEvent
+from schemas.timing import Timing, minute_of
 from tests.counting_world import CellName, cell_name
 from tests.road_model.cells import plain_cells
 from tests.road_model.store import MemoryStore
@@ -25,22 +26,47 @@ class WrongError(Exception):
 
 
 class Truth:
-    """The events on the log, each at its first position."""
+    """The events on the log, each at its first position; an id used again within the span is no event."""
 
-    def __init__(self) -> None:
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._marks: Counter[int] = Counter()
+        self._sights: dict[tuple[int, str, str], int] = {}
         self.events: dict[Identity, tuple[tuple[int, int, int], CountedEvent]] = {}
         self.ids: set[str] = set()
-        self.counts: Counter[CellName] = Counter()
+        self.most: Counter[CellName] = Counter()
+        """By cell: the events that a reader may be shown at the most, one that nobody has told to be a repeat too."""
+        self.may_fall: set[CellName] = set()
+        """Cells that may show an id's other use until the worker has told that it is a repeat."""
+        self._known: set[Identity] = set()
 
     def take(self, record: LogRecord) -> None:
         """Take in a record of events that has just been stored by the broker."""
+        partition = record.partition
+        self._marks[partition] = max(self._marks[partition], record.timestamp_ms)
         for line, body in enumerate(record.value.split(b"\n")):
-            event = _decode(body)
-            key = identity(event)
-            self.ids.add(event.event_id)
-            if key not in self.events:
-                self.events[key] = ((record.partition, record.offset, line), event)
-                self.counts[cell_name(event)] += 1
+            self._take(_decode(body), (partition, record.offset, line))
+
+    def _take(self, event: CountedEvent, place: tuple[int, int, int]) -> None:
+        key, name = identity(event), cell_name(event)
+        self.ids.add(event.event_id)
+        repeated = self._repeated(event, place[0])
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.most[name] += 1
+        if repeated:
+            self.may_fall.add(name)
+        else:
+            self.events[key] = (place, event)
+
+    def _repeated(self, event: CountedEvent, partition: int) -> bool:
+        mark_ms = self._marks[partition]
+        if minute_of(event.occurred_ms) > mark_ms + self._timing.lead_ms:
+            return False
+        used = (partition, event.account_id, event.event_id)
+        sight_ms, self._sights[used] = self._sights.get(used), mark_ms
+        return sight_ms is not None and mark_ms - sight_ms <= self._timing.span_ms
 
     def cells(self) -> dict[CellName, CellRow]:
         """Return the cells that all events come to, late ones included."""
@@ -60,9 +86,9 @@ class Watcher:
         self.looks += 1
         shown = self._store.shown_events()
         for name, events in shown.items():
-            if events > self._truth.counts[name]:
-                raise WrongError(f"above: {name} shows {events} of {self._truth.counts[name]}")
+            if events > self._truth.most[name]:
+                raise WrongError(f"above: {name} shows {events} of {self._truth.most[name]}")
         for name, events in self._seen.items():
-            if shown.get(name, 0) < events:
+            if shown.get(name, 0) < events and name not in self._truth.may_fall:
                 raise WrongError(f"went down: {name} from {events} to {shown.get(name, 0)}")
         self._seen = shown

@@ -41,23 +41,22 @@ def test_the_slowest_source_decides() -> None:
 
 
 def share(live: int, counted: int, *reasons: int, epoch: int = 1) -> SourceShare:
-    return SourceShare(epoch, 0, 3, live, counted, reasons or (0, 0, 0))
+    return SourceShare(epoch, 0, 3, live, counted, reasons or (0, 0))
 
 
 @pytest.mark.parametrize(
     ("shares", "explanation"),
     [
-        ([share(1, 1, 1, 0, 0)], "same_id_other_content"),
-        ([share(1, 1, 0, 2, 0)], "disorder_beyond_slack"),
-        ([share(1, 1, 0, 1, 1)], "disorder_beyond_slack+final_row_kept_back"),
+        ([share(1, 1, 2, 0)], "disorder_beyond_slack"),
+        ([share(1, 1, 1, 1)], "disorder_beyond_slack+final_row_kept_back"),
         ([share(2, 2), share(1, 0, epoch=2)], "repeat_across_sources"),
         # More than is stored, and no earlier source that could have it.
         ([share(3, 2)], "unexplained"),
         # Fewer than are stored, and nothing known of the rest.
         ([share(1, 2)], "unexplained"),
-        ([share(1, 2, 0, 0, 1)], "unexplained"),
+        ([share(1, 2, 0, 1)], "unexplained"),
         # One source is explained, the other is not.
-        ([share(2, 2, 1, 0, 0), share(0, 1, epoch=2)], "unexplained"),
+        ([share(2, 2, 1, 0), share(0, 1, epoch=2)], "unexplained"),
         # The counts agree, the content does not.
         ([share(2, 2)], "unexplained"),
         ([], "unexplained"),

@@ -1,7 +1,8 @@
 -- What the topics hold, row by row. Every key replaces, so a batch may be inserted any number of times.
 -- The sink lists the columns of each insert: EPHEMERAL ones (times in Unix ms) are read from the line and not stored.
 
--- Accepted events. The same event stands once: the earliest position wins.
+-- Accepted events. The same event stands once: the earliest position wins. A line that the worker found to be a repeat
+-- gets a second row at its position, which wins over the line and is shown to nobody.
 CREATE TABLE IF NOT EXISTS pilot_events
 (
     epoch UInt16,
@@ -28,18 +29,19 @@ CREATE TABLE IF NOT EXISTS pilot_events
     rating Nullable(UInt8),
     attributes String DEFAULT '{}',
     delivery_id String,
+    is_repeat UInt8 DEFAULT 0,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
-    -- Higher is earlier: epoch, partition, offset and line, 16 + 16 + 64 + 32 bits, turned round.
-    precedence UInt128 MATERIALIZED bitNot(bitOr(
-        bitOr(bitShiftLeft(toUInt128(epoch), 112), bitShiftLeft(toUInt128(partition), 96)),
-        bitOr(bitShiftLeft(toUInt128(offset), 32), toUInt128(line))
-    )),
+    -- Higher is earlier: epoch, partition, offset and line, 16 + 16 + 64 + 31 bits, turned round; last, what the worker
+    -- said of it.
+    precedence UInt128 MATERIALIZED bitOr(bitShiftLeft(bitNot(bitOr(
+        bitOr(bitShiftLeft(toUInt128(epoch), 111), bitShiftLeft(toUInt128(partition), 95)),
+        bitOr(bitShiftLeft(toUInt128(offset), 31), toUInt128(line))
+    )), 1), toUInt128(is_repeat)),
     INDEX received received_at TYPE minmax
 )
-ENGINE = ReplacingMergeTree(precedence)
+ENGINE = ReplacingMergeTree(precedence, is_repeat)
 PARTITION BY toYYYYMM(occurred_at)
--- A repeat has the time of its first. With the time in the key an id used again for another event is another row. As
--- a number: a condition on `occurred_at` would else be held against the last column of the key, not against the hour.
+-- With the time in the key an id used again for another event, long after, is another row. As a number: a condition on `occurred_at` would else be held against the last column of the key, not against the hour.
 ORDER BY (trial_id, toStartOfHour(occurred_at), account_id, event_id, toUnixTimestamp64Milli(occurred_at))
 SETTINGS non_replicated_deduplication_window = 10000;
 

@@ -23,19 +23,24 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+async def drive_for(guard: Guard, seed: int) -> tuple[str, int]:
+    """Run the road of *seed* in the circumstances that *guard* is for."""
+    return await drive(seed, commits_run_ahead=guard.commits_run_ahead, careless=guard.careless)
+
+
 async def first_wrong(guard: Guard) -> int | None:
-    """Return the seed of the first run that goes wrong."""
+    """Return the seed of the first run that goes wrong without *guard* and is right with it.
+
+    A commit that runs ahead of what was confirmed can cost a last row whatever stands in its way (ADR 10).
+    """
     for seed in range(FIRST_SEED, FIRST_SEED + BUDGET):
-        wrong, _ = await drive(seed, commits_run_ahead=guard.commits_run_ahead)
-        if wrong:
+        with guard.taken_out():
+            wrong, _ = await drive_for(guard, seed)
+        if wrong and not (await drive_for(guard, seed))[0]:
             return seed
     return None
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
 def test_without_this_guard_a_reader_is_shown_what_is_not_so(guard: Guard) -> None:
-    with guard.taken_out():
-        seed = asyncio.run(first_wrong(guard))
-
-    assert seed is not None
-    assert asyncio.run(drive(seed, commits_run_ahead=guard.commits_run_ahead))[0] == ""
+    assert asyncio.run(first_wrong(guard)) is not None

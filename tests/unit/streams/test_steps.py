@@ -1,11 +1,16 @@
 """What a record does to a source's state: every line one outcome, every row a function of the log's prefix."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA
 from schemas.timing import MINUTE_MS, minute_of
+from schemas.topics import Topic
+from sinks.rows import rows_of as rows_of_record
+from sinks.tables import Table
 from streams.rebuild import lookback_ms, read_gap, rebuild
 from streams.state import SourceState
 from streams.steps import cut_rows, forget_closed, take_record
@@ -99,6 +104,60 @@ def test_what_a_flush_forgets_is_never_touched_again(written: Written) -> None:
         forget_closed(state, cut)
         assert {row.version for row in cut.cells} <= {record.offset}
         assert len(cut.cells) == len(truth.cells[record.offset])
+
+
+def test_a_repeat_is_told_by_its_position_and_its_own_content() -> None:
+    state = SourceState(EPOCH, PARTITION, TIMING)
+    take_record(state, make_record(0, [make_event("e-1")]))
+    again = make_event("e-1", occurred_ms=START_MS + 7000, trial_id="t-2")
+
+    take_record(state, make_record(1, [make_event("e-2"), again]))
+    cut = cut_rows(state)
+
+    assert cut is not None
+    assert [(row.offset, row.line, row.event_id, row.trial_id, row.occurred_ms) for row in cut.repeats] == [
+        (1, 1, "e-1", "t-2", START_MS + 7000)
+    ]
+    take_record(state, make_record(2, [make_event("e-3")]))
+    assert rows_of(state)[0].keys()
+    assert state.repeats == []
+
+
+def test_a_repeat_in_a_foreign_record_has_the_line_that_the_sink_gives_it() -> None:
+    line = make_record(0, [make_event("e-1")]).value
+    record = raw_record(0, b"\n".join([b"", line, b"no event", line]))
+    state = SourceState(EPOCH, PARTITION, TIMING)
+
+    take_record(state, record)
+
+    stored = next(rows for rows in rows_of_record(Topic.EVENTS, record, EPOCH) if rows.table is Table.EVENTS)
+    lines = [json.loads(row)["line"] for row in stored.body.split(b"\n")]
+    assert [row.line for row in state.repeats] == lines[1:] == [3]
+
+
+@given(logs(), st.data())
+@settings(max_examples=200)
+def test_a_rebuild_tells_the_repeats_of_the_last_minutes_and_none_that_is_none(
+    written: Written, data: st.DataObject
+) -> None:
+    log = MemoryLog([record for record, _ in written])
+    record = log.records[data.draw(st.integers(0, len(written) - 1))]
+    whole = state_after(log.records[: record.offset])
+
+    rebuilt = rebuild(SOURCE, record, log)
+
+    told = {(row.offset, row.line) for row in rebuilt.repeats}
+    assert told <= {(row.offset, row.line) for row in whole.repeats}
+    stamps = {past.offset: past.timestamp_ms for past in log.records}
+    since = next(
+        (
+            offset
+            for offset in reversed(range(record.offset))
+            if stamps[offset] < record.timestamp_ms - 2 * TIMING.slack_ms
+        ),
+        -1,
+    )
+    assert {(row.offset, row.line) for row in whole.repeats if row.offset > since} <= told
 
 
 @given(st.binary(max_size=400), st.sampled_from([OUR_HEADERS, {}]))
