@@ -129,10 +129,11 @@ def _placeholders(count: int) -> list[bytes]:
     return [b"\n%b%d," % (POSITION_PLACEHOLDER, index) for index in range(count)]
 
 
-def fill_positions(value: bytes, *, epoch: int, partition: int, offset: int) -> bytes:
-    """Return record *value* with the position of each line in place of the placeholder.
+def fill_positions(value: bytes, *, epoch: int, partition: int, offset: int) -> tuple[bytes, int]:
+    """Return record *value* with the position of each line in place of the placeholder, and how many lines had one.
 
     Text inside a line cannot hold the placeholder: JSON escapes its quotes.
     """
     place = b'{"epoch":%d,"partition":%d,"offset":%d,"line":' % (epoch, partition, offset)
-    return value.replace(POSITION_PLACEHOLDER, place)
+    filled = value.replace(POSITION_PLACEHOLDER, place)
+    return filled, (len(filled) - len(value)) // (len(place) - len(POSITION_PLACEHOLDER))

@@ -1,6 +1,7 @@
-"""From a Kafka record to the rows it means: pure, and without decoding what our own roles wrote."""
+"""From a Kafka record to the rows it means: pure, and without decoding the events that our own gateway wrote."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,8 @@ import msgspec
 
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_REPEATS, METRICS_KEY_SOURCE
-from schemas.codec import encode
-from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, fill_positions
+from schemas.codec import decode_delivery, decode_reject, encode
+from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, DeliveryLine, RejectLine, fill_positions
 from schemas.topics import Topic
 from sinks.foreign import Place, take_foreign
 from sinks.tables import Table
@@ -29,6 +30,10 @@ TABLE_OF_KEY: Mapping[bytes, Table] = {
     METRICS_KEY_REPEATS: Table.EVENTS,
 }
 FILE_KEY = "registry:file"
+_DECODERS: Mapping[Topic, Callable[[bytes], RejectLine | DeliveryLine]] = {
+    Topic.REJECTS: decode_reject,
+    Topic.DELIVERIES: decode_delivery,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +55,29 @@ def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[Rows]:
     if topic is Topic.REGISTRY:
         return [_registry_row(record)]
     accounts = accounts_of(record)
-    if accounts is None:
+    value = None if accounts is None else _value_of(topic, record, epoch, accounts)
+    if accounts is None or value is None:
         return _foreign_rows(topic, record, epoch)
-    value = record.value
-    if topic is Topic.EVENTS:
-        value = fill_positions(value, epoch=epoch, partition=record.partition, offset=record.offset)
     return [
         Rows(TABLE_OF_TOPIC[topic], value, sum(accounts.values())),
         log_rows(topic, record, epoch, accounts),
     ]
+
+
+def _value_of(topic: Topic, record: LogRecord, epoch: int, accounts: Mapping[str, int]) -> bytes | None:
+    """Return what is inserted of *record*, or None where it does not hold the lines that its header tells of.
+
+    Events are not decoded for that: a line of the gateway's has the placeholder of its position, a foreign one hardly.
+    """
+    if topic is Topic.EVENTS:
+        value, lines = fill_positions(record.value, epoch=epoch, partition=record.partition, offset=record.offset)
+        return value if lines == sum(accounts.values()) else None
+    decode = _DECODERS[topic]
+    try:
+        found = Counter(decode(line).account_id for line in record.value.split(b"\n"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return record.value if found == accounts else None
 
 
 def accounts_of(record: LogRecord) -> dict[str, int] | None:
@@ -70,7 +89,7 @@ def accounts_of(record: LogRecord) -> dict[str, int] | None:
         accounts = decode_accounts(header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return accounts or None
+    return accounts if accounts and min(accounts.values()) > 0 else None
 
 
 def log_rows(topic: Topic, record: LogRecord, epoch: int, accounts: Mapping[str, int]) -> Rows:

@@ -249,7 +249,7 @@ class World:
         columns = ["epoch", "partition", "offset", "line", *StoredEvent.__struct_fields__]
         for start in range(0, len(lines), 500):
             record = encode_record(msgspec.json.encode(e) for e in lines[start : start + 500])
-            value = fill_positions(
+            value, _ = fill_positions(
                 record, epoch=1, partition=partition_of("neuro-band", PARTITIONS), offset=self.offset
             )
             self._insert("pilot_events", value, columns)

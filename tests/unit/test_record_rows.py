@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runtime.kafka import LogRecord
 from schemas.codec import encode
+from schemas.lines import encode_record
 from schemas.topics import Topic
 from sinks.rows import Rows, rows_of
 from sinks.tables import COLUMNS, Table
@@ -31,8 +32,39 @@ def test_a_foreign_event_is_stored_in_our_own_form_with_its_position() -> None:
 
     (row,) = found[Table.EVENTS]
     assert (row["epoch"], row["partition"], row["offset"], row["line"], row["attributes"]) == (2, 3, 9, 1, {})
-    assert set(row) == set(COLUMNS[Table.EVENTS])
+    assert set(row) == set(COLUMNS[Table.EVENTS]) - {"is_repeat"}
     assert found[Table.LOG][0]["account_id"] == "sunmi-main"
+
+
+LINE = encode_record([encode(event("e-1"))])
+REJECT = (
+    b'{"reject_id":"r-1","account_id":"sunmi-main","platform":"sunmi","flow":"events","reason":"x","received_ms":1}'
+)
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "accounts"),
+    [
+        (Topic.EVENTS, LINE, {"sunmi-main": 2}),
+        (Topic.EVENTS, LINE + b'\n{"a":1}', {"sunmi-main": 2}),
+        (Topic.EVENTS, b'{"a":1}', {"sunmi-main": 1}),
+        (Topic.EVENTS, LINE, {"sunmi-main": 2, "push-demo": -1}),
+        (Topic.REJECTS, REJECT, {"sunmi-main": 2}),
+        (Topic.REJECTS, REJECT, {"push-demo": 1}),
+        (Topic.REJECTS, b'{"a":1}', {"sunmi-main": 1}),
+        (Topic.DELIVERIES, b'{"a":1}', {"sunmi-main": 1}),
+    ],
+)
+def test_a_record_that_does_not_hold_what_its_header_tells_of_is_read_line_by_line(
+    topic: Topic, value: bytes, accounts: dict[str, int]
+) -> None:
+    rows = rows_of(topic, record(value, headers={"schema-version": b"1", "accounts": encode(accounts)}), 1)
+
+    found = by_table(rows)
+    counted = {str(row["account_id"]): row["lines"] for row in found[Table.LOG]}
+    kept = sum(len(found.get(table, ())) for table in (Table.EVENTS, Table.REJECTS, Table.DELIVERIES))
+    assert counted != accounts
+    assert sum(counted.values()) == kept  # type: ignore[arg-type]  # numbers, as a line has them
 
 
 @given(value=st.binary(max_size=300), topic=st.sampled_from([*Topic][:5]), ours=st.booleans())

@@ -60,7 +60,9 @@ def test_a_first_release_line_is_still_read() -> None:
 
 def test_a_record_s_positions_are_filled_by_one_replacement() -> None:
     lines = [FIRST_LINE, FIRST_LINE.replace(b'"x"', rb'"{\"epoch\":0,\"line\":"')]
-    filled = fill_positions(encode_record(lines), epoch=2, partition=3, offset=99).split(b"\n")
+    value, count = fill_positions(encode_record(lines), epoch=2, partition=3, offset=99)
+    filled = value.split(b"\n")
+    assert count == 2
     places = [{k: json.loads(line)[k] for k in ("epoch", "partition", "offset", "line")} for line in filled]
     assert places == [{"epoch": 2, "partition": 3, "offset": 99, "line": n} for n in (0, 1)]
     assert json.loads(filled[1])["attributes"] == {"scene": '{"epoch":0,"line":'}
