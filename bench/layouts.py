@@ -19,7 +19,7 @@ from avenue.embedded.broker import Broker
 from avenue.embedded.ports import free_port
 from avenue.embedded.prepare import prepare_cluster
 from avenue.run_file import read_run_file
-from bench.pushes import ACCOUNT, headers_of, write_registry
+from bench.pushes import ACCOUNT, PRODUCTS, headers_of, write_registry
 from registry.file import load_registry
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
@@ -106,10 +106,10 @@ def embedded(home: Path) -> Road:
     )  # fmt: skip
 
 
-def apart(home: Path, roles: tuple[str, ...] = ("gateway", "worker", "sink")) -> Road:
+def apart(home: Path, roles: tuple[str, ...] = ("gateway", "worker", "sink"), *, products: int = PRODUCTS) -> Road:
     """Start a broker and of `avenue gateway`, `avenue worker` and `avenue sink`, which alone has chDB, those asked."""
     registry = home.parent / "registry.toml"
-    write_registry(registry)
+    write_registry(registry, products)
     broker = Broker(home / "kafka")
     broker.prepare()
     broker.start()

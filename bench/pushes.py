@@ -20,25 +20,25 @@ NEW_VISIT_SHARE = 0.25
 _SHARES = {"use.completed": 5, "interaction": 3, "exposure": 2, "order.paid": 1}
 
 
-def write_registry(path: Path) -> None:
-    """Write a registry file: one account, 40 products, each with a trial in two arms and two placements."""
+def write_registry(path: Path, products: int = PRODUCTS) -> None:
+    """Write a registry file: one account, *products*, each with a trial in two arms and two placements."""
     today = datetime.now(UTC).date()
     span = f"{today - timedelta(days=30)}T00:00:00Z", f"{today + timedelta(days=30)}T00:00:00Z"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(_registry_lines(*span)) + "\n")
+    path.write_text("\n".join(_registry_lines(*span, products)) + "\n")
 
 
-def _registry_lines(starts: str, ends: str) -> Iterator[str]:
+def _registry_lines(starts: str, ends: str, products: int) -> Iterator[str]:
     yield 'demo = true\n[avenue]\nid = "bench"\nname = { zh = "试", en = "Bench" }\nlength_m = 200\ntimezone = "Asia/Shanghai"'  # noqa: E501 - one line of a file
     yield '[[startups]]\nid = "maker"\nname = { zh = "试", en = "Maker" }'
-    names = [f"product-{number:02d}" for number in range(PRODUCTS)]
+    names = [f"product-{number:02d}" for number in range(products)]
     yield f'[[accounts]]\nid = "{ACCOUNT}"\nplatform = "sunmi"\nproducts = {json.dumps(names)}'
     for number, name in enumerate(names):
         yield f'[[products]]\nid = "{name}"\nstartup = "maker"\nname = {{ zh = "试", en = "{name}" }}'
         yield f'[[trials]]\nid = "{name}-trial"\nproduct = "{name}"\nstarts = {starts}\nends = {ends}'
         yield 'arms = ["baseline", "pilot"]\nunit = "placement-day"\nhypothesis = { zh = "快", en = "fast" }'
         yield 'primary_metric = "success_rate"\nguardrails = []'
-        for arm, metre in (("baseline", 2 * number), ("pilot", 2 * number + 1)):
+        for arm, metre in (("baseline", 2 * number % 200), ("pilot", (2 * number + 1) % 200)):
             yield f'[[placements]]\nid = "p-{number:02d}-{arm}"\ntrial = "{name}-trial"\narm = "{arm}"'
             yield f'account = "{ACCOUNT}"\nmetre = {metre}\nside = "north"\nzone = "street"'
             yield f"from = {starts}\nuntil = {ends}"
@@ -50,8 +50,9 @@ class Visits:
     So subjects and sessions come again as they do from people, and each session is one person's at one product.
     """
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, products: int) -> None:
         self._chance = chance
+        self._products = products
         self._open = [self._begin() for _ in range(OPEN_VISITS)]
 
     def next(self) -> tuple[int, str, str, str]:
@@ -64,17 +65,17 @@ class Visits:
     def _begin(self) -> tuple[int, str, str, str]:
         chance = self._chance
         return (
-            chance.randrange(PRODUCTS),
+            chance.randrange(self._products),
             chance.choice(("baseline", "pilot")),
             f"visitor-{chance.randrange(PEOPLE):032x}",
             f"session-{chance.getrandbits(64):016x}",
         )
 
 
-def events(run: str, count: int, *, age_s: float = 0.0) -> list[bytes]:
-    """Return *count* events of about 380 bytes, of the last second or *age_s* before; *run* makes their ids unique."""
+def events(run: str, count: int, *, age_s: float = 0.0, products: int = PRODUCTS) -> list[bytes]:
+    """Return *count* events of about 380 bytes, of the last seconds or *age_s* before; *run* makes their ids unique."""
     chance = random.Random(f"visits of {run}")
-    visits, newest = Visits(chance), time.time() - age_s - 1
+    visits, newest = Visits(chance, products), time.time() - age_s - 1
     return [_event(f"{run}-{number:08d}", chance, visits, newest) for number in range(count)]
 
 

@@ -130,14 +130,14 @@ def road_table(found: Result) -> str:
     """Return the road by role, and the seconds from a push to its sight."""
     rows = found["cpu_seconds_per_million_events"]
     roles = list(dict.fromkeys(role for row in rows for role in row["roles"]))
-    head = ("layout", "load", "events", *roles, "all")
+    head = ("layout", "load", "events", *roles, "all but the broker")
     cells = [
         (
             row["layout"],
             row["load"],
             f"{row['events']:,}",
             *(_pair(row["roles"][role]) if role in row["roles"] else "–" for role in roles),
-            _pair(row["all"]),
+            _pair(row["ours"]),
         )
         for row in rows
     ]
@@ -227,6 +227,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "gateway": plain_table,
     "queries": plain_table,
     "memory": plain_table,
+    "growth": plain_table,
 }
 
 if __name__ == "__main__":
