@@ -156,7 +156,8 @@ def test_a_repeat_in_another_epoch_is_above_the_truth_only_until_the_settlement_
         until(lambda: blocks <= settled_blocks(stack), SETTLED_LIVE_S, "the block is not settled")
 
     faults.note("the same ids in another epoch, live")
-    assert blocks_with_repeats(stack) == blocks
+    # What was late by its second sight was counted live once: its block has nothing to list.
+    assert set() < blocks_with_repeats(stack) <= blocks
     assert reader.anomalies(truth) == []
     assert stack.reconcile()["ok"]
     assert_all_is_counted_once(stack)
