@@ -4,7 +4,7 @@ A gateway holds the last changes of each subject; several gateways merge what th
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 
 import msgspec
 
@@ -29,6 +29,8 @@ class ConsentLedger:
 
     def __init__(self, *, max_subjects: int) -> None:
         self._changes: dict[str, tuple[ConsentChange, ...]] = {}
+        self.subjects: KeysView[str] = self._changes.keys()
+        """The keys that have changes, at any time: to ask `allows` of another is to be told True."""
         self._max_subjects = max_subjects
         self._lock = threading.Lock()
 

@@ -28,6 +28,10 @@ class Pseudonymiser(Protocol):
         ...
 
 
+Visit = tuple[str | None, str, bytes, bytes]
+"""Whom a session's last event was of, that subject's consent key and part of the stored line, and the session's."""
+
+
 class Known:
     """The texts of one account within one trial. Asking for one that is not known hashes it."""
 
@@ -36,10 +40,25 @@ class Known:
         self.subjects = _Subjects(account_id, steps)
         """By subject: its consent key, and its part of the stored line."""
         self.sessions = _Sessions(steps)
-        """By session: its part of the stored line."""
+        """By session: its part of the stored line, with the subject's that it was last seen with."""
+
+    def visit(self, subject: str | None, session_id: str | None) -> Visit:
+        """Return what stands for both. A session is one person's as a rule, so that its entry answers for both."""
+        visit = self.sessions[session_id] if session_id else _NOBODY
+        # Nobody's subject is None; an empty one is stored as none is.
+        if visit[0] == subject or not (subject or visit[0]):
+            return visit
+        visit = (subject, *(self.subjects[subject] if subject else _NO_SUBJECT), visit[3])
+        if session_id:
+            self.sessions[session_id] = visit
+        return visit
 
     def __len__(self) -> int:
         return len(self.subjects) + len(self.sessions)
+
+
+_NO_SUBJECT = ("", b"")
+_NOBODY: Visit = (None, *_NO_SUBJECT, b"")
 
 
 class _Subjects(dict[str, tuple[str, bytes]]):
@@ -54,13 +73,13 @@ class _Subjects(dict[str, tuple[str, bytes]]):
         return found
 
 
-class _Sessions(dict[str, bytes]):
+class _Sessions(dict[str, Visit]):
     def __init__(self, steps: TwoSteps) -> None:
         super().__init__()
         self._both = steps.both
 
-    def __missing__(self, text: str) -> bytes:
-        found = self[text] = b',"session_id":"%b"' % self._both(text)[1].encode()
+    def __missing__(self, text: str) -> Visit:
+        found = self[text] = None, *_NO_SUBJECT, b',"session_id":"%b"' % self._both(text)[1].encode()
         return found
 
 

@@ -108,7 +108,7 @@ class GatewaySettings(Group):
     duplicate_window_ids: Positive = Field(1_000_000, description="event ids remembered, about 100 bytes each")
     duplicate_window_hours: Positive = Field(24, description="how long an id is remembered")
     recent_texts: Positive = Field(
-        100_000, description="subjects and sessions whose pseudonyms are at hand, in memory only, about 250 bytes each"
+        100_000, description="subjects and sessions whose pseudonyms are at hand, in memory only, about 300 bytes each"
     )
     recent_minutes: Positive = Field(5, description="how long they are at hand: most visits are over by then")
     idempotency_keys: Positive = Field(10_000, description="answers kept for Idempotency-Key")

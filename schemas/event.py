@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -64,7 +63,7 @@ def parse_time_ms(text: str) -> int:
         # Three digits of fraction, most likely: minute and zone, second and fraction are looked up, and where all
         # three are found it is a time of that form.
         try:
-            return _minute_ms(text[:16], text[23:]) + _SECONDS[text[16:20]] + _FRACTIONS[text[20:23]]
+            return _ZONES[text[23:]][text[:16]] + _SECONDS[text[16:20]] + _FRACTIONS[text[20:23]]
         except (KeyError, ValueError):
             return _parse_exactly(text)
     return _parse_exactly(text)
@@ -75,17 +74,39 @@ def _parse_exactly(text: str) -> int:
     if match is None:
         raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
     minute, seconds, fraction, zone = match.groups()
-    return _minute_ms(minute, zone) + int(seconds) * 1000 + (int(fraction[:3].ljust(3, "0")) if fraction else 0)
+    return _ZONES[zone][minute] + int(seconds) * 1000 + (int(fraction[:3].ljust(3, "0")) if fraction else 0)
 
 
-# Events come from few minutes and zones; the bound keeps a hostile sender from filling memory.
-@lru_cache(maxsize=8192)
-def _minute_ms(minute: str, zone: str) -> int:
-    whole = f"{minute}:00{zone}"
-    if _TIME.match(whole) is None:
-        raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
-    delta = datetime.fromisoformat(whole.upper()) - _UNIX_EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1000
+class _Minutes(dict[str, int]):
+    """The minutes of one zone, remembered as Unix milliseconds. Asking for one raises `ValueError` where it is none."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, minute: str) -> int:
+        whole = f"{minute}:00{self._zone}"
+        if _TIME.match(whole) is None:
+            raise ValueError("must be an RFC 3339 time with an offset, like 2026-11-22T10:15:30.123+08:00")
+        delta = datetime.fromisoformat(whole.upper()) - _UNIX_EPOCH
+        if len(self) >= _MAX_MINUTES:
+            self.clear()
+        found = self[minute] = (delta.days * 86_400 + delta.seconds) * 1000
+        return found
+
+
+class _Zones(dict[str, _Minutes]):
+    def __missing__(self, zone: str) -> _Minutes:
+        if len(self) >= _MAX_ZONES:
+            self.clear()
+        found = self[zone] = _Minutes(zone)
+        return found
+
+
+# Events come from few minutes and zones; the bounds keep a hostile sender from filling memory.
+_MAX_ZONES = 16
+_MAX_MINUTES = 1024
+_ZONES = _Zones()
 
 
 def _check_time(text: str) -> str:

@@ -18,7 +18,7 @@ from producers.judged import Judged
 from producers.personal import find_personal_attribute, may_be_personal_in
 from producers.placing import place
 from producers.recent import COUNT_EVERY, RecentPseudonyms
-from producers.short_way import ShortWay
+from producers.short_way import AT_ONCE, ShortWay
 from producers.spots import Spots
 from registry.directory import Directory
 from schemas.codec import encode
@@ -159,6 +159,33 @@ def test_sound_events_need_no_other_way(content_type: str) -> None:
     desk = intake()
     only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
     assert gathered(ShortWay(only).judge(elements, range(40))) == exactly(desk, [bytes(e) for e in elements])
+
+
+def test_a_session_passed_on_is_stored_with_whom_each_event_names() -> None:
+    subjects = ["one", "two", "one", "", None, "two", None, "one"]
+    sessions = ["s", "s", "s", "s", "s", "", None, "t"]
+    events = [
+        {**sound(number), "subject": subject, "session_id": session, "placement_id": "p-017"}
+        for number, (subject, session) in enumerate(zip(subjects, sessions, strict=True))
+    ]
+    elements: list[Element] = [json.dumps(event).encode() for event in events]
+    desk = intake()
+    only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
+    assert gathered(ShortWay(only).judge(elements, range(8))) == exactly(desk, [bytes(e) for e in elements])
+
+
+def test_a_long_run_is_judged_as_one() -> None:
+    # An id comes again, and a subject withdraws, further on than what is decoded at once.
+    events = [sound(number) for number in range(3 * AT_ONCE)]
+    events[2 * AT_ONCE + 7]["event_id"] = "e-3"
+    withdrawn = {"kind": "consent.withdrawn", "outcome": None, "occurred_at": MINUTES_AGO[2]}
+    events[AT_ONCE + 5] |= withdrawn | {"subject": events[0]["subject"]}
+    elements: list[Element] = [json.dumps(event).encode() for event in events]
+    exact, short = intake(), intake()
+    found = gathered(ShortWay(short).judge(elements, range(len(elements))))
+    assert found == exactly(exact, [bytes(e) for e in elements])
+    assert short.taken == exact.taken
+    assert {name for _, name, *_ in found if isinstance(name, str)} == {"Duplicate", "Rejected"}
 
 
 def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
