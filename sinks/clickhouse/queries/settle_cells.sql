@@ -61,5 +61,4 @@ FROM
     WHERE #chosen_cells#
 ) AS share
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute
--- A second thread costs a quarter more CPU, which the gateway beside us needs.
-SETTINGS do_not_merge_across_partitions_select_final = 1, max_threads = 1
+SETTINGS do_not_merge_across_partitions_select_final = 1
