@@ -1,4 +1,4 @@
-"""Live cells against the stored events, before they are settled: where they differ, and what explains it."""
+"""Live cells against the stored events, as settlement found them: where they differ, and what explains it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -56,12 +56,8 @@ class SourceShare:
 
 
 def compare(client: Client, blocks: Collection[Block], lateness: Mapping[str, Any], timing: Timing) -> list[Difference]:
-    """Return the cells of *blocks* whose live version differs from the events that are not late, each explained."""
-    chosen = block_parameters(blocks)
-    rows = client.query(
-        query("compare_cells"),
-        parameters={**chosen, **lateness, "limit": LIMIT},
-    ).result_rows
+    """Return the cells of *blocks* whose live version was found to differ when they were settled, each explained."""
+    rows = client.query(query("differing_cells"), parameters={**block_parameters(blocks), "limit": LIMIT}).result_rows
     found = [_difference(row) for row in rows]
     if not found:
         return []

@@ -1,7 +1,7 @@
 """What a settlement leaves of its blocks for the sums, so that they need not read the events again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,9 @@ from runtime.clickhouse import Client
 from sinks.blocks import Block, block_parameters
 from sinks.clickhouse.sql import query
 from sinks.compare import REPEATED, Difference
+
+Counted = tuple[str, int, int, int, str, int, int]
+"""Product, block, epoch, partition, account, stored events, late ones of them."""
 
 
 @dataclass(slots=True)
@@ -25,15 +28,15 @@ class Left:
         return sum(source[4] for source in self.sources)
 
 
-def leave(
-    client: Client, blocks: Collection[Block], lateness: Mapping[str, Any], differences: Iterable[Difference]
-) -> dict[Block, Left]:
-    """Return what is left of *blocks*: their stored events counted now, and their *differences*.
+def leave(client: Client, blocks: Collection[Block], differences: Iterable[Difference]) -> dict[Block, Left]:
+    """Return what is left of *blocks*, whose cells were just settled: whose events they hold, and their *differences*.
 
-    The touches of the blocks must have been read before: what comes meanwhile, counted or not, then shows as a touch.
+    The touches of the blocks must have been read before their cells were settled: what comes meanwhile, counted or not,
+    then shows as a touch.
     """
     left: defaultdict[Block, Left] = defaultdict(Left)
-    for product_id, start_s, epoch, partition, account_id, events, late in count_events(client, blocks, lateness):
+    rows = client.query(query("cell_sources"), parameters=block_parameters(blocks)).result_rows
+    for product_id, start_s, epoch, partition, account_id, events, late in _counted(rows):
         left[Block(product_id, start_s)].sources.append((epoch, partition, account_id, events, late))
     for item in differences:
         if REPEATED in item.explanation.split("+"):
@@ -41,11 +44,12 @@ def leave(
     return left
 
 
-def count_events(
-    client: Client, blocks: Collection[Block], lateness: Mapping[str, Any]
-) -> Iterable[tuple[str, int, int, int, str, int, int]]:
-    """Yield product, block, epoch, partition, account, stored events and late ones of *blocks*."""
+def count_events(client: Client, blocks: Collection[Block], lateness: Mapping[str, Any]) -> Iterator[Counted]:
+    """Yield the stored events of *blocks*, counted anew: what a settlement would leave of them."""
     parameters = {**block_parameters(blocks), **lateness}
-    for row in client.query(query("block_sources"), parameters=parameters).result_rows:
-        product_id, start_s, epoch, partition, account_id, events, late = row
+    return _counted(client.query(query("block_sources"), parameters=parameters).result_rows)
+
+
+def _counted(rows: Iterable[Sequence[Any]]) -> Iterator[Counted]:
+    for product_id, start_s, epoch, partition, account_id, events, late in rows:
         yield str(product_id), int(start_s), int(epoch), int(partition), str(account_id), int(events), int(late)

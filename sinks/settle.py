@@ -180,16 +180,18 @@ class Settler:
         began = time.perf_counter()
         touches = {block: self._memory.touched[block] for block in blocks}
         lateness = lateness_parameters(epochs, timing)
-        # Before anything is written: what live metrics said, against what came in.
-        differences = self._with_wrong(compare(client, blocks, lateness, timing), blocks)
         run = self._next_run(touches)
         chosen = block_parameters(blocks)
-        client.command(query("settle_cells"), parameters={**chosen, "run": run})
+        # The one reading of the events: it compares with the live cells too, and the rest is read from what it wrote.
+        client.command(query("settle_cells"), parameters={**chosen, **lateness, "run": run})
         totals = {
             Block(row[0], int(row[1])): ints(row[2:])
             for row in client.query(query("block_totals"), parameters=chosen).result_rows
         }
-        left = leave(client, blocks, lateness, differences)
+        differing = [block for block, total in totals.items() if total[-1]]
+        found = compare(client, differing, lateness, timing) if differing else []
+        differences = self._with_wrong(found, blocks)
+        left = leave(client, blocks, differences)
         _write_differences(client, differences, run)
         # Last: a block without this row is settled again.
         self._write_settled(client, touches, _Found(totals, left, differences), run)
@@ -217,7 +219,7 @@ class Settler:
             rows.append(
                 [
                     *(block.product_id, moment(block.start_s * 1000), run, now, touch.rows, moment(touch.touched_ms)),
-                    *(_cause(touch), *found.totals.get(block, (0, 0, 0)), left.late_events),
+                    *(_cause(touch), *found.totals.get(block, (0, 0, 0, 0))[:3], left.late_events),
                     *(listed[block] - wrong, wrong, left.sources, left.listed),
                 ]
             )

@@ -1,5 +1,6 @@
 """What is inserted where: each table with the columns that a line may fill, in the order of the lines."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -25,6 +26,9 @@ class Table(StrEnum):
 def _fields(line: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(line.__struct_fields__)
 
+
+WAYS_IN: Mapping[Table, str] = {Table.EVENTS: "event_lines"}
+"""Where rows are inserted that a view brings into their table."""
 
 # Listed in full: an EPHEMERAL column is filled only where it is named, and a field that a table lacks is refused
 # at once instead of being lost.

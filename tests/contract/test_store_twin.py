@@ -145,7 +145,8 @@ def twin_after(seed: int, clickhouse: ClickHouse) -> TwinStore:
 def test_both_stores_answer_alike_on_the_road(clickhouse: ClickHouse) -> None:
     store = twin_after(3, clickhouse)
 
-    assert {query(name) for name in ("source_marks", "block_totals", "sum_stored", "sum_log")} <= store.compared
+    names = ("source_marks", "block_totals", "cell_sources", "sum_stored", "sum_log")
+    assert {query(name) for name in names} <= store.compared
 
 
 @pytest.mark.parametrize("name", ["rebuild", "the worker's dedupe", "settlement waits for every source"])
@@ -155,4 +156,4 @@ def test_both_stores_tell_the_same_differences(clickhouse: ClickHouse, name: str
         seed = next(s for s in range(100) if asyncio.run(drive_quietly(s, MemoryStore)).differences)
         store = twin_after(seed, clickhouse)
 
-    assert {query("compare_cells"), query("explain_cells")} <= store.compared
+    assert {query("differing_cells"), query("explain_cells")} <= store.compared

@@ -3,16 +3,23 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runtime.clickhouse import ClickHouse
 from schemas.timing import MINUTE_MS
 from sinks.blocks import Block
 from sinks.book import STORED, conservation
+from sinks.clickhouse.sql import query
 from tests.settling_world import NOON_MS, World, epoch_of, event, hash_of, random_events
 
 pytestmark = pytest.mark.clickhouse
 
 BLOCK = Block("band", NOON_MS // 1000)
+ALL_OF_A_CELL = (
+    "product_id, trial_id, platform, placement_id, arm, kind, minute, events, failed, abandoned, duration_count, "
+    "duration_ms_sum, duration_bins, duration_counts, amount_count, amount_fen_sum, rating_count, rating_sum, subjects, "
+    "sessions, first_ms, last_ms"
+)
 SEEN = "SELECT sum(events), max(settled) FROM metrics_by_minute"
 
 
@@ -44,6 +51,34 @@ def test_live_cells_equal_the_recomputation_whatever_the_events_are(world: World
     assert (len(settled.blocks), settled.differences) == (1, ())
     assert world.rows("SELECT * EXCEPT settled FROM cells ORDER BY ALL") == live
     assert world.rows("SELECT DISTINCT settled FROM cells") == [(1,)]
+
+
+def test_cells_of_several_sources_with_late_events_among_them_are_what_their_events_come_to(world: World) -> None:
+    world.epochs = (epoch_of(partitions=2),)
+    drawn = random_events(11, 400)
+    # Every third comes late: into cells that have events which are not.
+    drawn = [
+        replace(item, received_ms=item.occurred_ms + 4 * MINUTE_MS) if n % 3 == 0 else item
+        for n, item in enumerate(drawn)
+    ]
+    drawn.sort(key=lambda item: item.received_ms)
+    for start in range(0, len(drawn), 40):
+        world.send(*drawn[start : start + 40], partition=start // 40 % 2)
+    world.later(15)
+
+    settled = world.settle()
+
+    assert (len(settled.blocks), settled.differences) == (1, ())
+    settled_cells, plain_cells = (
+        world.rows(f"SELECT {ALL_OF_A_CELL} FROM {where} ORDER BY ALL")  # noqa: S608 - ours
+        for where in ("cells_settled FINAL", f"({query('recompute', events='everything')})")
+    )
+    assert settled_cells == plain_cells
+    assert world.rows("SELECT sum(late_events) > 50, sum(live_events) FROM cells_settled FINAL") == world.rows(
+        "SELECT 1, sum(events) FROM cells_live FINAL"
+    )
+    counted = "SELECT source.1, source.2, source.3, sum(source.4), sum(source.5) FROM {} ARRAY JOIN sources AS source GROUP BY ALL ORDER BY ALL"
+    assert world.rows(counted.format("cells_settled FINAL")) == world.rows(counted.format("settled_blocks FINAL"))
 
 
 def test_a_late_event_is_in_the_settled_numbers(world: World) -> None:

@@ -48,6 +48,16 @@ class Settlement:
 
 
 @dataclass(slots=True)
+class Found:
+    """What a settlement found of a cell: its events by source and account, and what its live version said."""
+
+    late: int
+    live: int
+    differs: bool
+    sources: dict[Row, list[int]]
+
+
+@dataclass(slots=True)
 class Shown:
     """A cell as a reader sees it."""
 
@@ -82,6 +92,7 @@ class MemoryStore:
         self._positions: dict[tuple[str, int, int], list[int]] = {}
         self.touched: dict[tuple[str, int], list[int]] = {}
         self.settled: dict[CellName, tuple[int, CellRow]] = {}
+        self.found: dict[tuple[CellName, int], Found] = {}  # by cell and run
         self.settlements: dict[tuple[str, int], Settlement] = {}
         self.hourly: dict[tuple[str, int], tuple[int, int]] = {}
         self.rolled: dict[tuple[str, int], int] = {}
@@ -197,10 +208,27 @@ class MemoryStore:
     def settle_cells(self, chosen: Mapping[str, Any]) -> dict[CellName, tuple[int, CellRow]]:
         """Return the settled cells of the *chosen* blocks under their run: computed, not written."""
         blocks = _blocks(chosen)
-        found = plain_cells(stored.event for stored in self.events() if stored.block in blocks)
-        before = [*(cell_name(row) for row in self.live_rows()), *self.settled]
-        empty = {name: empty_cell(name) for name in before if _block_of_cell(name) in blocks}
-        return {name: (chosen["run"], cell) for name, cell in {**empty, **found}.items()}
+        by_name: dict[CellName, list[Stored]] = defaultdict(list)
+        for stored in self.events():
+            if stored.block in blocks:
+                by_name[cell_name(stored.event)].append(stored)
+        live = merged_by_name(row for row in self.live_rows() if _block_of_cell(cell_name(row)) in blocks)
+        names = {*by_name, *live, *(name for name in self.settled if _block_of_cell(name) in blocks)}
+        cells = {}
+        for name in names:
+            self.found[name, chosen["run"]] = self._found(name, by_name[name], live.get(name))
+            found = plain_cells(stored.event for stored in by_name[name])
+            cells[name] = (chosen["run"], found.get(name, empty_cell(name)))
+        return cells
+
+    def _found(self, name: CellName, events: Sequence[Stored], live: CellRow | None) -> Found:
+        prompt = plain_cells(stored.event for stored in events if not self.is_late(stored.item)).get(name)
+        sources: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
+        for stored in events:
+            row = sources[*stored.place[:2], stored.event.account_id]
+            row[0] += 1
+            row[1] += self.is_late(stored.item)
+        return Found(sum(row[1] for row in sources.values()), live.events if live else 0, prompt != live, sources)
 
     def put_settled(self, cells: Mapping[CellName, tuple[int, CellRow]]) -> None:
         """Write settled cells; the highest run of a cell stands."""
@@ -248,16 +276,25 @@ class MemoryStore:
         for partition, mark in sorted(marks.items()):
             yield (partition, *mark)
 
-    def compare_cells(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
+    def _settled_in(self, parameters: Mapping[str, Any]) -> Iterator[tuple[CellName, CellRow, Found]]:
         blocks = _blocks(parameters)
-        found = plain_cells(s.event for s in self.events() if s.block in blocks and not self.is_late(s.item))
-        live = merged_by_name(row for row in self.live_rows() if _block_of_cell(cell_name(row)) in blocks)
-        for name in sorted({*found, *live}):
-            if found.get(name) != live.get(name):
-                product, trial, platform, placement, arm, kind, minute_ms = name
-                counts = [cells[name].events if name in cells else 0 for cells in (live, found)]
-                block_s = block_of(minute_ms) // 1000
-                yield (product, block_s, trial, platform, placement, arm, kind, minute_ms // 1000, *counts)
+        for name, (run, cell) in sorted(self.settled.items()):
+            if _block_of_cell(name) in blocks:
+                yield name, cell, self.found[name, run]
+
+    def differing_cells(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        for name, cell, found in self._settled_in(parameters):
+            if found.differs:
+                yield (*_block_of_cell(name), *name[1:6], name[6] // 1000, found.live, cell.events - found.late)
+
+    def cell_sources(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
+        sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
+        for name, _, found in self._settled_in(parameters):
+            for source, (events, late) in found.sources.items():
+                row = sums[*_block_of_cell(name), *source]
+                row[:] = row[0] + events, row[1] + late
+        for key, row in sums.items():
+            yield (*key, *row)
 
     def explain_cells(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
         blocks, marks = _blocks(parameters), self._marks(parameters)
@@ -298,15 +335,12 @@ class MemoryStore:
         return marks
 
     def block_totals(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        totals = {block: [0, 0, 0] for block in _blocks(parameters)}
-        for name, (_, cell) in self.settled.items():
-            if (total := totals.get(_block_of_cell(name))) is not None:
-                total[0] += cell.events > 0
-                total[1] += cell.events
-        for row in self.live_rows():
-            if (total := totals.get(_block_of_cell(cell_name(row)))) is not None:
-                total[2] += row.events
-        for block, total in sorted(totals.items()):
+        totals: dict[Row, list[int]] = defaultdict(lambda: [0] * 4)
+        for name, cell, found in self._settled_in(parameters):
+            total = totals[_block_of_cell(name)]
+            numbers = (cell.events > 0, cell.events, found.live, found.differs)
+            total[:] = [sum(pair) for pair in zip(total, numbers, strict=True)]
+        for block, total in totals.items():
             yield (*block, *total)
 
     def block_sources(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
@@ -406,7 +440,7 @@ class MemoryStore:
 
 _OUTCOMES = ("received", "accepted", "duplicate", "rejected")
 NAMES = (
-    *("due_hours", "source_marks", "compare_cells", "explain_cells", "block_totals", "block_sources"),
+    *("due_hours", "source_marks", "differing_cells", "explain_cells", "block_totals", "cell_sources", "block_sources"),
     *("stored_until", "sum_deliveries"),
     *("sum_log", "sum_progress", "sum_stored", "sum_listed", "sum_unanswered_events", "sum_unanswered_rejects"),
     "sum_kept",

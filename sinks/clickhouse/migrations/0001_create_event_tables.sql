@@ -69,6 +69,43 @@ SELECT
 FROM pilot_events
 GROUP BY product_id, block;
 
+-- The way in: lines as they are, every name a plain text. The engine's JSON reader takes 0.2 us to put one value into a
+-- LowCardinality column; a view casts whole blocks at a fraction of that. Nothing is stored here.
+CREATE TABLE IF NOT EXISTS event_lines
+(
+    epoch UInt16,
+    partition UInt16,
+    offset UInt64,
+    line UInt32,
+    event_id String,
+    account_id String,
+    platform String,
+    product_id String,
+    trial_id String,
+    kind String,
+    occurred_ms Int64,
+    received_ms Int64,
+    delivery_id String,
+    attributes String DEFAULT '{}',
+    placement_id String,
+    arm String,
+    outcome String,
+    subject String,
+    session_id String,
+    duration_ms Nullable(UInt32),
+    amount_fen Nullable(Int64),
+    rating Nullable(UInt8),
+    is_repeat UInt8
+)
+ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS pilot_events_from_lines TO pilot_events AS
+SELECT
+    * EXCEPT (occurred_ms, received_ms),
+    fromUnixTimestamp64Milli(occurred_ms, 'UTC') AS occurred_at,
+    fromUnixTimestamp64Milli(received_ms, 'UTC') AS received_at
+FROM event_lines;
+
 -- Kept rejects: a redelivered one is kept once, its first receipt wins.
 CREATE TABLE IF NOT EXISTS pilot_rejects
 (

@@ -96,7 +96,13 @@ CREATE TABLE IF NOT EXISTS cells_settled
     subjects Array(UInt16),
     sessions Array(UInt16),
     first_ms Int64,
-    last_ms Int64
+    last_ms Int64,
+    -- What the comparison with the live cell found, in the statement that settles.
+    late_events UInt64,
+    live_events UInt64,
+    differs Bool,
+    -- By source and account, the events and the late ones of them.
+    sources Array(Tuple(UInt16, UInt16, String, UInt64, UInt64))
 )
 ENGINE = ReplacingMergeTree(run)
 PARTITION BY toYYYYMM(minute)

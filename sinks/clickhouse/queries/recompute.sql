@@ -12,14 +12,8 @@ SELECT
     countIf(outcome = 'abandoned') AS abandoned,
     count(duration_ms) AS duration_count,
     sum(toUInt64(ifNull(duration_ms, 0))) AS duration_ms_sum,
-    -- Exact below 256 ms, then 128 bins a doubling: the exponent and seven bits of the mantissa of a double, which
-    -- holds an integer this small exactly.
     (sumMapIf(
-        [toUInt16(if(
-            ifNull(duration_ms, 0) < 128,
-            ifNull(duration_ms, 0),
-            bitShiftRight(reinterpretAsUInt64(toFloat64(ifNull(duration_ms, 0))), 45) - 131712
-        ))],
+        [#duration_bin#],
         [toUInt64(1)],
         isNotNull(duration_ms)
     ) AS bins).1 AS duration_bins,
@@ -46,19 +40,7 @@ FROM
     SELECT
         product_id, trial_id, platform, placement_id, arm, kind, occurred_at, outcome, duration_ms, amount_fen, rating,
         subject, session_id,
-        -- The first 16 hex digits, big-endian; index = low 10 bits, rank = trailing zeros of the rest plus one.
-        reinterpretAsUInt64(reverse(unhex(substring(subject, 1, 16)))) AS subject_bits,
-        reinterpretAsUInt64(reverse(unhex(substring(session_id, 1, 16)))) AS session_bits,
-        toInt64(bitShiftRight(subject_bits, 10)) AS subject_rest,
-        toInt64(bitShiftRight(session_bits, 10)) AS session_rest,
-        toUInt16(bitOr(
-            bitShiftLeft(bitAnd(subject_bits, 1023), 6),
-            least(bitCount(bitXor(subject_rest, subject_rest - 1)), 55)
-        )) AS subject_register,
-        toUInt16(bitOr(
-            bitShiftLeft(bitAnd(session_bits, 1023), 6),
-            least(bitCount(bitXor(session_rest, session_rest - 1)), 55)
-        )) AS session_register
+        #event_registers#
     FROM pilot_events FINAL
     WHERE #events#
 )

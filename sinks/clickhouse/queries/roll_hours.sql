@@ -5,34 +5,42 @@ INSERT INTO cells_hourly
     duration_ms_sum, duration_bins, duration_counts, amount_count, amount_fen_sum, rating_count, rating_sum, subjects,
     sessions, first_ms, last_ms
 )
+WITH
+    -- Of registers in order, the last of an index has its highest rank.
+    registers -> arrayFilter(
+        (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
+        registers, arrayShiftLeft(CAST(registers, 'Array(UInt32)'), 1, 65536)
+    ) AS highest,
+    -- Bins come with their counts (48 bits); in order and added up, each bin's sum is read off where it ends.
+    arraySort(groupArrayArray(found.packed_bins)) AS packed,
+    arrayMap(bin -> toUInt16(bitShiftRight(bin, 48)), packed) AS bins,
+    arrayFilter(
+        (sum, bin, next) -> bin != next,
+        arrayCumSum(arrayMap(bin -> bitAnd(bin, 281474976710655), packed)),
+        bins, arrayShiftLeft(CAST(bins, 'Array(UInt32)'), 1, 65536)
+    ) AS bin_sums
 SELECT
     product_id, hour_start, {run:UInt64} AS run, trial_id, platform, placement_id, arm, kind,
     sum(found.events), sum(found.failed), sum(found.abandoned), sum(found.duration_count), sum(found.duration_ms_sum),
-    (sumMap(found.duration_bins, found.duration_counts) AS bins).1, bins.2,
+    arrayCompact(bins), arrayMap((sum, before) -> sum - before, bin_sums, arrayShiftRight(bin_sums, 1, 0)),
     sum(found.amount_count), sum(found.amount_fen_sum), sum(found.rating_count), sum(found.rating_sum),
-    arrayFilter(
-        (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
-        arraySort(groupUniqArrayArray(found.subjects)) AS seen_subjects,
-        arrayShiftLeft(CAST(seen_subjects, 'Array(UInt32)'), 1, 65536)
-    ),
-    arrayFilter(
-        (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
-        arraySort(groupUniqArrayArray(found.sessions)) AS seen_sessions,
-        arrayShiftLeft(CAST(seen_sessions, 'Array(UInt32)'), 1, 65536)
-    ),
+    highest(arraySort(groupArrayArray(found.subjects))), highest(arraySort(groupArrayArray(found.sessions))),
     minIf(found.first_ms, found.events > 0), max(found.last_ms)
 FROM
 (
     SELECT
         product_id, toStartOfHour(minute) AS hour_start, trial_id, platform, placement_id, arm, kind, events, failed,
-        abandoned, duration_count, duration_ms_sum, duration_bins, duration_counts, amount_count, amount_fen_sum,
-        rating_count, rating_sum, subjects, sessions, first_ms, last_ms
+        abandoned, duration_count, duration_ms_sum,
+        arrayMap(
+            (bin, times) -> bitOr(bitShiftLeft(toUInt64(bin), 48), times), duration_bins, duration_counts
+        ) AS packed_bins,
+        amount_count, amount_fen_sum, rating_count, rating_sum, subjects, sessions, first_ms, last_ms
     FROM cells_settled FINAL
     WHERE product_id IN {products:Array(String)}
         AND minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({until_s:UInt32}, 'UTC')
     UNION ALL
     SELECT
-        product_id, hour, trial_id, platform, placement_id, arm, kind, 0, 0, 0, 0, 0, [], [], 0, 0, 0, 0, [], [], 0, 0
+        product_id, hour, trial_id, platform, placement_id, arm, kind, 0, 0, 0, 0, 0, [], 0, 0, 0, 0, [], [], 0, 0
     FROM cells_hourly
     WHERE product_id IN {products:Array(String)}
 ) AS found

@@ -1,0 +1,29 @@
+-- What each source and account has in the cells of the chosen blocks by their stored events, repeats gone: late events
+-- (side 1) apart from the others (side 0). Bins and registers as they come: one of each event.
+SELECT
+    product_id, trial_id, platform, placement_id, arm, kind, toStartOfMinute(toDateTime(occurred_at, 'UTC')) AS minute,
+    epoch, partition, account_id, toUInt8(#is_late#) AS side,
+    count() AS events,
+    countIf(outcome = 'failed') AS failed,
+    countIf(outcome = 'abandoned') AS abandoned,
+    count(duration_ms) AS duration_count,
+    sum(toUInt64(ifNull(duration_ms, 0))) AS duration_ms_sum,
+    groupArrayIf(#duration_bin#, isNotNull(duration_ms)) AS bins,
+    count(amount_fen) AS amount_count,
+    sum(toInt64(ifNull(amount_fen, 0))) AS amount_fen_sum,
+    count(rating) AS rating_count,
+    sum(toUInt64(ifNull(rating, 0))) AS rating_sum,
+    groupArrayIf(subject_register, subject != '') AS subjects,
+    groupArrayIf(session_register, session_id != '') AS sessions,
+    min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
+    max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
+    #cell_weight# + arraySum(bin -> intHash64(bin), bins) AS weight
+FROM
+(
+    SELECT
+        product_id, trial_id, platform, placement_id, arm, kind, occurred_at, received_at, epoch, partition, account_id,
+        outcome, duration_ms, amount_fen, rating, subject, session_id, #event_registers#
+    FROM pilot_events FINAL
+    WHERE #chosen_events#
+)
+GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, account_id, side
