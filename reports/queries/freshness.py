@@ -14,8 +14,8 @@ from schemas.topics import Topic, partition_of
 LISTED = 100
 """Flagged blocks named in an answer; all are counted."""
 
-# The sink has stored what it has read; what it has read to the end of is complete up to then. Of all partitions at once:
-# there are few, and one answer asks it once for all its products.
+# The sink has stored what it has read; what it has read to the end of is complete up to then. Of all partitions at
+# once: there are few, and one answer asks it once for all its products.
 _SOURCES_SQL = """
 SELECT 'stored', partition, max(next_offset), toUnixTimestamp64Milli(greatest(max(watermark_at), max(read_to_end_at)))
 FROM sink_sources

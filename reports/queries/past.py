@@ -21,12 +21,16 @@ MAX_RANGES = 24
 
 # Put together below: what the engine spends on a question is mostly the reading of its text.
 _SQL = """
-SELECT product_id, 'came', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, sum(touches.rows), 0 AS b, 0 AS c, 0 AS d
+SELECT
+    product_id, 'came', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, sum(touches.rows),
+    0 AS b, 0 AS c, 0 AS d
 FROM touched_blocks AS touches
 WHERE product_id IN {products:Array(String)}
 GROUP BY product_id, day_s
 UNION ALL
-SELECT product_id, 'settled', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, max(run), 0 AS b, 0 AS c, 0 AS d
+SELECT
+    product_id, 'settled', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, max(run),
+    0 AS b, 0 AS c, 0 AS d
 FROM settled_blocks
 WHERE product_id IN {products:Array(String)}
 GROUP BY product_id, day_s
@@ -114,6 +118,12 @@ def _day(said: Mapping[str, Sequence[int]]) -> Day:
         unexplained=cells[3],
         funnels=Summed(*funnels[:3]),
     )
+
+
+def days_left(context: QueryContext, product_id: str, parted: Past) -> int:
+    """Return on how many days of the ranges of *parted* something came."""
+    came = [day for day, said in _days(context, product_id).items() if said.rows]
+    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.ranges) for day in came)
 
 
 def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:

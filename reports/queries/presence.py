@@ -1,7 +1,7 @@
 """Who was to report, and did: uptime, coverage, and the ledger of placements by the hour. Silent is not unused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ Share = Literal["uptime", "coverage"]
 
 MAX_SILENCE_MS = 7 * DAY_MS
 """How far back the last sign of life is looked for, whatever `heartbeat_s` says: it bounds what is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlacementShare:

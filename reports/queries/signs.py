@@ -65,7 +65,7 @@ class Signs:
     hours: Mapping[tuple[str, int], int]
     """How many events came, by placement and start of an hour."""
     spans: Mapping[str, list[tuple[int, int]]]
-    """Of placements with a silence: spans (first, last) in order that hold none longer; neighbours may belong together."""
+    """Spans (first, last), in order, that hold no silence longer than the placement's; some may belong together."""
 
 
 def signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
