@@ -8,7 +8,8 @@ from reports.queries.freshness import complete_until, freshness, lag
 from reports.queries.model import HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
-from reports.queries.units import due_units, parts_by_metric
+from reports.queries.units import due_units
+from reports.queries.units import seen as units_seen
 from reports.science.balance import balance
 from reports.science.intervals import MIN_UNITS
 from reports.spans import due_spans, total_ms
@@ -27,7 +28,7 @@ def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
     span = context.span(trial_id)
     interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
     units, arms = due_units(context, trial_id, interval), span.arms
-    seen = units & parts_by_metric(context, trial_id, interval, ("events",))["events"].keys()
+    seen = units & units_seen(context, trial_id, interval)
     planned = {arm: sum(unit.arm == arm for unit in units) for arm in arms}
     came = {arm: sum(unit.arm == arm for unit in seen) for arm in arms}
     return (
