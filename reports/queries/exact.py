@@ -1,12 +1,14 @@
 """What is counted exactly, by day, arm and placement: summed days where they hold, stored events elsewhere."""
 
-from collections.abc import Collection, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
 
-from reports.queries.cells import Source, with_days
+from reports.queries.cells import Source, rows_kept, with_days
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.past import DAYS, past
-from reports.queries.sql import fill, happened
+from reports.queries.sql import fill, happened, rows
+from reports.queries.sums import DURATIONS, columns_of, selected
+from schemas.registry import MetricId
 
 Column = Literal["subjects", "sessions"]
 SPLITS: frozenset[Dimension] = frozenset({"arm", "placement"})
@@ -63,6 +65,26 @@ _LIVE = """
         #live_sets#
     FROM (#events#) AS live
     GROUP BY at, arm, placement_id, kind"""
+# Of units: sums of their summed days, what is counted of these, and both of whatever is not summed.
+_UNIT_SUMS = """
+SELECT arm, placement_id, toUnixTimestamp(at) #sums#
+FROM (#source#) AS source
+WHERE arm != ''
+GROUP BY arm, placement_id, at
+"""
+_UNIT_SETS = """
+SELECT arm, placement_id, toUnixTimestamp(day), length(subjects), length(sessions), durations
+FROM (#source#) AS source
+WHERE arm != ''
+"""
+_UNIT_DAYS = "SELECT day, arm, placement_id, subjects, sessions, durations FROM units_daily FINAL WHERE #days#"
+_UNIT_LIVE = """
+SELECT arm, placement_id, toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) AS day_s #sums#
+FROM (#events#) AS live
+WHERE arm != ''
+GROUP BY arm, placement_id, day_s
+"""
+_SET_NAMES = ("d_subjects", "d_sessions", "timed")
 _PEOPLE: Mapping[Column, str] = {
     "subjects": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(subject)), subject != '')",
     "sessions": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(session_id)), session_id != '')",
@@ -88,6 +110,34 @@ def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: b
     parts = {"sums": _SUMS, "no_sums": _NO_SUMS, "sets": _SETS, "no_sets": f", {_NO_SETS}" if sets else ""}
     live_sql = fill(_LIVE, live_sets=_LIVE_SETS if sets else "", events=EVENTS)
     return _two_parts(context, trial_id, interval, fill(_DAY_SUMS + (_DAY_SETS if sets else ""), **parts), live_sql)
+
+
+def unit_rows(
+    context: QueryContext, trial_id: str, interval: Interval, metrics: tuple[MetricId, ...], *, sets: bool
+) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    """Give arm, placement, day (Unix seconds) and values, in one row or two: the measures of *metrics* by name.
+
+    With *sets* also `d_subjects` and `d_sessions`, how many different ones, and `timed`, the durations of uses.
+    """
+    span = context.span(trial_id)
+    parted = past(context, span.product_id, interval)
+    given = {"product": span.product_id, "trial": trial_id}
+    if parted.days:
+        summed = columns_of(metrics, "units").sums
+        days = Source(fill(_DAY_SUMS, sums=_SUMS, no_sets="", days=DAYS), given | parted.parameters)
+        for arm, placement, day_s, *numbers in rows_kept(context, fill(_UNIT_SUMS, sums=selected(summed)), days):
+            yield arm, placement, day_s, dict(zip(summed, numbers, strict=True))
+    if parted.days and sets:
+        days = Source(fill(_UNIT_DAYS, days=DAYS), given | parted.parameters)
+        for arm, placement, day_s, *values in rows_kept(context, _UNIT_SETS, days):
+            yield arm, placement, day_s, dict(zip(_SET_NAMES, values, strict=True))
+    if parted.ranges:
+        when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+        counted = columns_of((*metrics, "subjects", "sessions") if sets else metrics, "events").sums
+        sums = {**counted, **({"timed": DURATIONS} if sets else {})}
+        sql = fill(_UNIT_LIVE, sums=selected(sums), events=fill(EVENTS, when=when))
+        for arm, placement, day_s, *values in rows(context, sql, given | parameters):
+            yield arm, placement, day_s, dict(zip(sums, values, strict=True))
 
 
 def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> Source:

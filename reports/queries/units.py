@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +14,26 @@ from reports.queries.cells import rows_apart
 from reports.queries.exact import Column
 from reports.queries.model import Interval, Number, QueryContext
 from reports.queries.sql import fill, rows
-from reports.queries.sums import columns_of, named, needs_sets, selected, value_of
+from reports.queries.sums import columns_of, needs_sets, value_of
 from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
-_SQL = """
+# Whoever came to two placements that stand at one place on one day came to one unit.
+_SHARED_SQL = """
 SELECT
     arm,
     transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-    toUnixTimestamp(at) * 1000 AS day
-    #sums#
+    toUnixTimestamp(at) AS day_s,
+    uniqExactArray(subjects), uniqExactArray(sessions)
 FROM (#source#) AS source
 WHERE arm != ''
-GROUP BY arm, place, day
+GROUP BY arm, place, day_s
 """
 _SEEN_SQL = "SELECT arm, placement_id, toUnixTimestamp(at) * 1000 FROM (#source#) AS source WHERE arm != ''"
 
 _PEOPLE_SQL = "SELECT arm, #counted# FROM (#source#) AS source WHERE arm != '' GROUP BY arm"
 
 _ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Amount | Ratio))
-_DISTINCT = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Distinct))
 _MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
 
 
@@ -78,19 +77,31 @@ def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: boo
 
 
 def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
-    columns = columns_of((*_ADDED, *_DISTINCT) if sets else _ADDED, "units")
-    source = exact.by_unit(context, trial_id, interval, sets=sets)
-    timed = {"timed": "arraySort(groupArrayArray(durations))"} if sets else {}
-    # Nothing is derived from the sums of units: they are selected as they are.
-    template = fill(_SQL, sums=selected({**{name: columns.sums[name] for name in columns.derived}, **timed}))
-    answer = rows_apart(context, template, source, _places(context, trial_id))
-    found = []
-    for row in sorted(answer, key=itemgetter(0, 1, 2)):
-        *numbers, durations = row if sets else (*row, _NO_DURATIONS)
-        values = named(("arm", "place", "day"), columns, numbers)
-        key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
-        found.append(Unit(key, values, np.asarray(durations)))
-    return tuple(found)
+    places = _places(context, trial_id)
+    names = [*columns_of(_ADDED, "units").sums, *(f"d_{column}" for column in get_args(Column) if sets)]
+    values: dict[UnitKey, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(names, 0))
+    durations: dict[UnitKey, list[NDArray[Any]]] = defaultdict(list)
+    came: dict[UnitKey, set[str]] = defaultdict(set)
+    for arm, placement, day_s, row in exact.unit_rows(context, trial_id, interval, _ADDED, sets=sets):
+        key = UnitKey(arm, places.get(placement, placement), day_s * 1000)
+        came[key].add(placement)
+        durations[key].append(np.asarray(row.pop("timed", _NO_DURATIONS), dtype=np.uint32))
+        for name, number in row.items():
+            values[key][name] += number
+    if sets and any(len(placements) > 1 for placements in came.values()):
+        _count_shared(context, trial_id, interval, values)
+    return tuple(Unit(key, values[key], np.sort(np.concatenate(durations[key]))) for key in sorted(values))
+
+
+def _count_shared(
+    context: QueryContext, trial_id: str, interval: Interval, values: Mapping[UnitKey, dict[str, Any]]
+) -> None:
+    """Put the numbers of different people and sessions of each unit in its place in *values*."""
+    source = exact.by_unit(context, trial_id, interval, sets=True)
+    places = _places(context, trial_id)
+    given = {**source.parameters, "placements": list(places), "places": list(places.values())}
+    for arm, place, day_s, subjects, sessions in rows(context, fill(_SHARED_SQL, source=source.sql), given):
+        values[UnitKey(arm, place, day_s * 1000)].update(d_subjects=subjects, d_sessions=sessions)
 
 
 def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
@@ -98,9 +109,9 @@ def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[
     for sets in (True, False):
         if ("units", trial_id, interval, sets) in context.worked_out:
             return frozenset(unit.key for unit in units(context, trial_id, interval, sets=sets))
-    placed = context.directory.placed
+    places = _places(context, trial_id)
     return frozenset(
-        UnitKey(str(arm), placed[p].place_id if p in placed and placed[p].trial_id == trial_id else str(p), int(day))
+        UnitKey(str(arm), places.get(p, str(p)), int(day))
         for arm, p, day in rows_apart(context, _SEEN_SQL, exact.seen_by_unit(context, trial_id, interval))
     )
 
@@ -212,9 +223,9 @@ def ranked_durations(
     return found
 
 
-def _places(context: QueryContext, trial_id: str) -> dict[str, Any]:
-    placed = [context.directory.placed[p] for p in presence.placements_of(context.directory, trial_id)]
-    return {"placements": [p.placement_id for p in placed], "places": [p.place_id for p in placed]}
+def _places(context: QueryContext, trial_id: str) -> dict[str, str]:
+    """Return where each of the trial's placements stands."""
+    return {p: context.directory.placed[p].place_id for p in presence.placements_of(context.directory, trial_id)}
 
 
 def _reported(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId) -> dict[UnitKey, Parts]:
