@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from reports.metrics import Text
 from reports.queries.avenue_map import reporting
 from reports.queries.freshness import complete_until, freshness, lag
-from reports.queries.model import HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
+from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
 from reports.queries.units import due_units
@@ -23,8 +23,8 @@ LAG_S = 300.0
 """The store further behind than this is behind, whatever the street does."""
 
 
-def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
-    """Return the trial's health list, in the order in which it is to be read."""
+def health(context: QueryContext, trial_id: str, fresh: Freshness | None = None) -> tuple[HealthLine, ...]:
+    """Return the trial's health list, in the order in which it is to be read; *fresh* where that is known already."""
     span = context.span(trial_id)
     interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
     units, arms = due_units(context, trial_id, interval), span.arms
@@ -37,7 +37,7 @@ def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
         _balance(planned, came),
         _placements(context, trial_id),
         _blocks(came),
-        _flagged(context, trial_id, interval),
+        _flagged(fresh or freshness(context, trial_id, interval)),
     )
 
 
@@ -120,8 +120,7 @@ def _blocks(came: Mapping[str, int]) -> HealthLine:
     return _line("blocks", "warning", text, numbers)
 
 
-def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> HealthLine:
-    found = freshness(context, trial_id, interval)
+def _flagged(found: Freshness) -> HealthLine:
     unexplained = any(block.reason == "unexplained" for block in found.flagged)
     numbers: dict[str, Number | None] = {"flagged": found.flagged_windows, "rejected": found.rejected}
     if not found.flagged_windows:

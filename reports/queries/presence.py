@@ -7,7 +7,7 @@ from typing import Literal
 
 from registry.directory import Directory
 from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
-from reports.queries.signs import Signs, signs, switches
+from reports.queries.signs import hours, signs, switches
 from reports.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -59,7 +59,7 @@ def presences(context: QueryContext, trial_id: str, interval: Interval) -> tuple
 
 def ledger(context: QueryContext, trial_id: str, interval: Interval) -> tuple[CoverageHour, ...]:
     """Return every due placement-hour that is over, with the number of its events: 0 is a silence."""
-    events = _signs(context, trial_id, interval).hours
+    events = hours(context, trial_id, _with_start(context, trial_id, interval), _silences_ms(context, trial_id))
     return tuple(
         CoverageHour(placement_id=found.placement_id, hour_ms=hour, events=events.get((found.placement_id, hour), 0))
         for found in shares(context, trial_id, interval, "coverage")
@@ -129,15 +129,15 @@ def _unit_ms(share: Share, step: Step) -> int:
 
 def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
     over = Interval(step_start(until.from_ms, "hour"), step_start(until.to_ms, "hour"))
-    events = _signs(context, trial_id, until).hours
+    events = hours(context, trial_id, _with_start(context, trial_id, until), _silences_ms(context, trial_id))
     found = []
     for placement_id in placements_of(context.directory, trial_id):
-        hours = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
+        due = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
         found.append(
             PlacementShare(
                 placement_id=placement_id,
-                due=merged((hour, hour + HOUR_MS) for hour in hours),
-                met=merged((hour, hour + HOUR_MS) for hour in hours if (placement_id, hour) in events),
+                due=merged((hour, hour + HOUR_MS) for hour in due),
+                met=merged((hour, hour + HOUR_MS) for hour in due if (placement_id, hour) in events),
                 share="coverage",
             )
         )
@@ -145,10 +145,11 @@ def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[P
 
 
 def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
-    switched = switches(context, trial_id, until.to_ms, _silences_ms(context, trial_id))
+    silences_ms = _silences_ms(context, trial_id)
+    switched = switches(context, trial_id, until.to_ms, silences_ms)
     if not switched:
         return ()
-    spans = _signs(context, trial_id, until).spans
+    spans = signs(context, trial_id, _with_start(context, trial_id, until), silences_ms).spans
     found = []
     for placement_id in placements_of(context.directory, trial_id):
         due = due_spans(context.directory, placement_id, until)
@@ -190,13 +191,14 @@ def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int
     return merged(spans)
 
 
-def _signs(context: QueryContext, trial_id: str, until: Interval) -> Signs:
-    """Return the signs from the trial's start, or that of *until* before it, up to its end."""
-    silences_ms = _silences_ms(context, trial_id)
-    # From the trial's start where *until* begins after it: all that one page asks is then one question.
+def _with_start(context: QueryContext, trial_id: str, until: Interval) -> Interval:
+    """Return what is read for *until*: from the trial's start where it begins later, so that a page asks once.
+
+    And some time before, in which the last sign of life may lie.
+    """
     from_ms = min(until.from_ms, context.span(trial_id).starts_ms)
-    back_ms = min(max(silences_ms.values(), default=0), MAX_SILENCE_MS)
-    return signs(context, trial_id, Interval(from_ms - back_ms, until.to_ms), silences_ms)
+    back_ms = min(max(_silences_ms(context, trial_id).values(), default=0), MAX_SILENCE_MS)
+    return Interval(from_ms - back_ms, until.to_ms)
 
 
 def _silences_ms(context: QueryContext, trial_id: str) -> dict[str, int]:

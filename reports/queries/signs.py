@@ -77,6 +77,19 @@ def signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms:
     return found
 
 
+def hours(
+    context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]
+) -> Mapping[tuple[str, int], int]:
+    """Return how many events came in each hour of *interval*, and maybe in others, by placement and start."""
+    for key, found in context.worked_out.items():
+        match key:
+            case ("signs", known, Interval(from_ms, to_ms)) if known == trial_id:
+                if from_ms <= interval.from_ms and interval.to_ms <= to_ms:
+                    read: Signs = found
+                    return read.hours
+    return signs(context, trial_id, interval, silences_ms).hours
+
+
 def _signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
     parted = _past(context, trial_id, interval.to_ms)
     hours: dict[tuple[str, int], int] = defaultdict(int)
