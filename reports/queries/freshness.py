@@ -35,15 +35,17 @@ WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partiti
   AND offset >= {counted:UInt64}
 HAVING count() > 0
 """
-# By what they name, which tells below whose they are: a list of all that is not the trial's would be long.
+# By what they name, which tells below whose they are. The same reject always names the same product, so those of other
+# products are left out before repeats are merged: of all trials' rejects few are one's own.
 _REJECTED_SQL = """
 SELECT reason, named_product, named_placement, count()
 FROM pilot_rejects FINAL
+PREWHERE named_product NOT IN {other_products:Array(String)}
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
 GROUP BY reason, named_product, named_placement
 """
-# Of many trials at once, each with an interval of its own.
+# Of many trials at once, in each of the intervals that they have.
 _REJECTED_OF_MANY_SQL = """
 SELECT
     account_id, named_product, named_placement,
@@ -138,6 +140,7 @@ def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) 
         "accounts": list(accounts_of(context.directory, trial_id)),
         "from": moment(interval.from_ms),
         "to": moment(max(interval.to_ms, interval.from_ms)),
+        "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
     }
     found: dict[str, int] = defaultdict(int)
     for reason, product, placement, count in rows(context, _REJECTED_SQL, parameters):
@@ -158,16 +161,18 @@ def _may_concern(context: QueryContext, trial_id: str, product: str, placement: 
 def rejected_of_many(context: QueryContext, intervals: Mapping[str, Interval]) -> dict[str, int]:
     """Return for each trial of *intervals* how many kept rejects of its interval may concern it, as above."""
     accounts = {trial_id: set(accounts_of(context.directory, trial_id)) for trial_id in intervals}
+    # Trials often run at the same time, and a row is held against each interval.
+    number_of = {interval: number for number, interval in enumerate(dict.fromkeys(intervals.values()))}
     parameters: dict[str, Any] = {
         "accounts": sorted(set().union(*accounts.values())),
-        "from_ms": [interval.from_ms for interval in intervals.values()],
-        "to_ms": [interval.to_ms for interval in intervals.values()],
+        "from_ms": [interval.from_ms for interval in number_of],
+        "to_ms": [interval.to_ms for interval in number_of],
     }
     found = dict.fromkeys(intervals, 0)
     for account, product, placement, counts in rows(context, _REJECTED_OF_MANY_SQL, parameters) if intervals else ():
-        for trial_id, count in zip(intervals, counts, strict=True):
+        for trial_id, interval in intervals.items():
             if account in accounts[trial_id] and _may_concern(context, trial_id, str(product), str(placement)):
-                found[trial_id] += int(count)
+                found[trial_id] += int(counts[number_of[interval]])
     return found
 
 

@@ -19,7 +19,7 @@ Sort = Literal["cells", "funnels"]
 MAX_RANGES = 24
 """More gaps than this between summed days are read as one: a condition is as long as there are gaps."""
 
-# Put together below: what the engine spends on a question is mostly the reading of its text.
+# Put together below: the engine spends more on the text of a question that does it all than on these few rows.
 _SQL = """
 SELECT
     product_id, 'came', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, sum(touches.rows),
