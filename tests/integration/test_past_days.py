@@ -228,11 +228,11 @@ def test_many_trials_at_a_glance_are_told_what_each_would_be_told_alone(days: Da
     found = glances(replace(days.context(), directory=known), {"neuro": whole, "emg": whole}, 1)
 
     last = Interval(START + DAY, NOW)
-    alone = totals.totals(days.context(), TotalsQuestion("neuro", (primary, "events"), whole))
+    told, events = totals.totals(days.context(), TotalsQuestion("neuro", (primary, "events"), whole))
     (lines,) = series.series(
         days.context(), SeriesQuestion(trial_id="neuro", metrics=("events",), interval=last, step="day", dense=True)
     )
-    assert found["neuro"] == Glance(*alone, lines.lines[0].points)
+    assert found["neuro"] == Glance(told, events, lines.lines[0].points)
     assert (found["emg"].events.value, found["emg"].days) == (0, ())
 
 
