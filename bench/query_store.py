@@ -184,7 +184,10 @@ _COLUMNS = """product_id, trial_id, platform, placement_id, arm, kind, events, f
     sessions, first_ms, last_ms"""
 _SETTLED = """
 INSERT INTO cells_settled (block, run, minute, #columns#)
-SELECT toStartOfFiveMinutes(minute), 1, minute, #columns# FROM (#recompute#)
+SELECT toStartOfFiveMinutes(minute), 1, minute, #columns#
+FROM cells_live
+WHERE product_id = {product:String} AND minute >= toDateTime({from_s:UInt32}, 'UTC')
+    AND minute < toDateTime({until_s:UInt32}, 'UTC')
 """
 _LIVE = """
 INSERT INTO cells_live (minute, epoch, partition, version, #columns#)
@@ -295,7 +298,8 @@ def _make_trial(making: Making, number: int) -> None:
         client.command(statement, parameters=parameters)
     step = 15 * DAY_MS
     for from_ms in range(FIRST_MS, NOW_MS, step):
-        for statement, until_ms in ((_SETTLED, SETTLED_UNTIL_MS), (_LIVE, NOW_MS)):
+        # The road's live cells are what a settlement comes to: computed once, and settled as they are.
+        for statement, until_ms in ((_LIVE, NOW_MS), (_SETTLED, SETTLED_UNTIL_MS)):
             span = {"from_s": from_ms // 1000, "until_s": min(from_ms + step, until_ms) // 1000}
             sql = statement.replace("#columns#", _COLUMNS).replace(
                 "#recompute#", query("recompute", events="span_events")

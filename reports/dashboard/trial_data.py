@@ -72,15 +72,18 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
     interval = Interval(span.starts_ms, max(span.starts_ms, until))
     metrics = tuple(METRICS)
     ledger_interval = _last_hours(interval)
+    # First: the health list takes from it which units came, instead of asking.
+    judged = readout(context, trial_id, judged_by(context.directory.trials[trial_id]))
+    fresh = freshness.freshness(context, trial_id, interval)
     return TrialData(
         directory=context.directory,
         trial=context.directory.trials[trial_id],
         now_ms=context.now_ms,
         interval=interval,
-        freshness=freshness.freshness(context, trial_id, interval),
-        health=health.health(context, trial_id),
+        freshness=fresh,
+        health=health.health(context, trial_id, fresh),
         now=now.now(context, trial_id, NOW_MINUTES),
-        readout=readout(context, trial_id, judged_by(context.directory.trials[trial_id])),
+        readout=judged,
         whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},
         by_arm=totals.totals(context, TotalsQuestion(trial_id, metrics, interval, by=("arm",))),
         by_platform=totals.totals(context, TotalsQuestion(trial_id, BY_PLATFORM, interval, by=("platform",))),

@@ -18,13 +18,13 @@ from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
 from reports.dashboard.trial_data import SPARK_DAYS, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
-from reports.queries import freshness, past, series, totals
+from reports.queries import freshness
 from reports.queries.avenue_map import avenue_map
-from reports.queries.model import Freshness, Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.queries.glance import Glance, glances
+from reports.queries.model import Freshness, Interval, QueryContext
 from reports.scope import Reader, trial_seen, trials_seen
-from reports.spans import step_start
 from schemas.registry import Trial, epoch_ms
-from schemas.timing import DAY_MS, MINUTE_MS
+from schemas.timing import MINUTE_MS
 
 
 def trial_routes(pages: Pages) -> list[HTTPRouteHandler]:
@@ -85,9 +85,15 @@ def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: S
 
 def _rows(context: QueryContext, reader: Reader, words: Speech) -> list[dict[str, Any]]:
     seen = trials_seen(reader, context.directory)
-    past.look_up(context, {trial.product for trial in seen})
-    rejected = freshness.rejected_of_many(context, {trial.id: _so_far(trial, context.now_ms) for trial in seen})
-    return [_row(context, trial, reader, words) | _fresh(context, trial, rejected[trial.id], words) for trial in seen]
+    intervals = {trial.id: _so_far(trial, context.now_ms) for trial in seen}
+    found = glances(context, intervals, SPARK_DAYS)
+    rejected = freshness.rejected_of_many(context, intervals)
+    return [
+        _row(context, trial, found[trial.id], words)
+        | _fresh(context, trial, rejected[trial.id], words)
+        | {"startup": _startup_name(context, trial, words) if reader.startup_id is None else ""}
+        for trial in seen
+    ]
 
 
 def _so_far(trial: Trial, now_ms: int) -> Interval:
@@ -102,27 +108,27 @@ def _fresh(context: QueryContext, trial: Trial, rejected: int, words: Speech) ->
     return {"freshness": freshness_values(found, context.now_ms, words)}
 
 
-def _row(context: QueryContext, trial: Trial, reader: Reader, words: Speech) -> dict[str, Any]:
-    starts, ends, interval = epoch_ms(trial.starts), epoch_ms(trial.ends), _so_far(trial, context.now_ms)
-    primary, events = totals.totals(context, TotalsQuestion(trial.id, (trial.primary_metric, "events"), interval))
-    days = Interval(max(starts, step_start(interval.to_ms - SPARK_DAYS * DAY_MS, "day")), interval.to_ms)
-    (by_day,) = series.series(context, SeriesQuestion(trial.id, ("events",), days, step="day", dense=True))
+def _row(context: QueryContext, trial: Trial, found: Glance, words: Speech) -> dict[str, Any]:
+    starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
     formats, product = Formats(words), context.directory.products[trial.product]
     state = trial_state(trial, context.now_ms)
     return {
         "id": trial.id,
         "product": words.pick(product.name),
-        "startup": _startup_name(context, product.startup, words) if reader.startup_id is None else "",
         "dates": f"{formats.date(starts)} – {formats.date(ends - 1)}",
         "state": state,
         "state_name": state_name(state, words),
         "primary_name": words.pick(METRICS[trial.primary_metric].name),
-        "primary": {"value": formats.metric(trial.primary_metric, primary.value), "n": formats.whole(primary.n)},
-        "events": formats.whole(events.value or 0),
-        "spark": spark(by_day.lines[0].points) if by_day.lines else None,
+        "primary": {
+            "value": formats.metric(trial.primary_metric, found.primary.value),
+            "n": formats.whole(found.primary.n),
+        },
+        "events": formats.whole(found.events.value or 0),
+        "spark": spark(found.days) if found.days else None,
     }
 
 
-def _startup_name(context: QueryContext, startup_id: str, words: Speech) -> str:
+def _startup_name(context: QueryContext, trial: Trial, words: Speech) -> str:
+    startup_id = context.directory.products[trial.product].startup
     registry = context.directory.registry
     return next((words.pick(s.name) for s in (registry.startups if registry else []) if s.id == startup_id), startup_id)

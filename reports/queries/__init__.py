@@ -10,7 +10,8 @@
     presence.presences(context, trial_id, interval) -> tuple[Presence, ...]
     presence.ledger(context, trial_id, interval) -> tuple[CoverageHour, ...]
     avenue_map.avenue_map(context, reader) -> AvenueMap
-    health.health(context, trial_id) -> tuple[HealthLine, ...]
+    health.health(context, trial_id, fresh=None) -> tuple[HealthLine, ...]
+    glance.glances(context, intervals, days) -> dict[str, Glance]          many trials at once, for their list
     events_export.export(context, ExportQuestion) -> Iterator[bytes]
 
 Whoever asks has checked with `reports.scope` that the reader may see the trial: queries do not ask again.

@@ -89,12 +89,12 @@ class Source:
 def by_minute(context: QueryContext, trial_id: str, interval: Interval) -> Source:
     """Return the cells of whole minutes, from that of the start until before the end."""
     span = context.span(trial_id)
-    return _by_minute(span, [_whole_minutes(interval)])
+    return _by_minute(span, [whole_minutes(interval)])
 
 
 def by_hour(context: QueryContext, trial_id: str, interval: Interval) -> Source:
     """Return the same in fewer rows, for whoever asks by the hour or more."""
-    return _by_hour(context.span(trial_id), [_whole_minutes(interval)])
+    return _by_hour(context.span(trial_id), [whole_minutes(interval)])
 
 
 def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> Source:
@@ -109,16 +109,20 @@ def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimensi
 def rest_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
     """Return *interval* with the past's days set apart, and the cells of what is left, by the hour or the minute."""
     span = context.span(trial_id)
-    parted = past(context, span.product_id, _whole_minutes(interval))
-    left_ms = sum(part.to_ms - part.from_ms for part in parted.ranges)
-    return parted, (_by_minute if left_ms <= SHORT_MS else _by_hour)(span, parted.ranges)
+    parted = past(context, span.product_id, whole_minutes(interval))
+    return parted, by_ranges_or_hours(span, parted.ranges)
 
 
-def rest_by_minute(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
-    """Return the same with the cells of what is left by the minute."""
-    span = context.span(trial_id)
-    parted = past(context, span.product_id, _whole_minutes(interval))
-    return parted, _by_minute(span, parted.ranges)
+def by_ranges(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+    """Return the cells of *ranges* by the minute."""
+    return _by_minute(span, [whole_minutes(r) for r in ranges])
+
+
+def by_ranges_or_hours(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+    """Return the same, by the hour where that is worth asking for."""
+    whole = [whole_minutes(r) for r in ranges]
+    left_ms = sum(part.to_ms - part.from_ms for part in whole)
+    return (_by_minute if left_ms <= SHORT_MS else _by_hour)(span, whole)
 
 
 def with_days(rest: Source, parted: Past, days_sql: str, parameters: dict[str, Any]) -> Source:
@@ -152,12 +156,17 @@ def rows_of_days(
     context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of *template* over the summed days of *source* alone, asked once in this process."""
-    if source.days is None:
-        return ()
+    return () if source.days is None else rows_kept(context, template, source.days, parameters)
+
+
+def rows_kept(
+    context: QueryContext, template: str, days: Source, parameters: dict[str, Any] | None = None
+) -> Sequence[Sequence[Any]]:
+    """Return the rows of *template* over *days*, which are summed and name their runs, asked once in this process."""
     more = parameters or {}
-    key = fill(template, source=source.days.sql), repr(source.days.parameters | more)
+    key = fill(template, source=days.sql), repr(days.parameters | more)
     found = context.kept.take(key)
-    return context.kept.keep(key, rows_of(context, template, source.days, more)) if found is None else found
+    return context.kept.keep(key, rows_of(context, template, days, more)) if found is None else found
 
 
 def rows_of(
@@ -168,7 +177,8 @@ def rows_of(
     return rows(context, sql, source.parameters | (parameters or {}))
 
 
-def _whole_minutes(interval: Interval) -> Interval:
+def whole_minutes(interval: Interval) -> Interval:
+    """Return the whole minutes that hold cells of *interval*; its end is a second's."""
     from_ms = minute_of(interval.from_ms)
     return Interval(from_ms, -(-max(interval.to_ms, from_ms) // 1000) * 1000)
 

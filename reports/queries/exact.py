@@ -1,12 +1,16 @@
 """What is counted exactly, by day, arm and placement: summed days where they hold, stored events elsewhere."""
 
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
 
-from reports.queries.cells import Source, with_days
+from reports.queries.cells import Source, rows_kept, with_days
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.past import DAYS, past
-from reports.queries.sql import fill, happened
+from reports.queries.sql import fill, happened, rows
+from reports.queries.sums import DURATIONS, columns_of, selected
+from schemas.registry import MetricId
 
+Column = Literal["subjects", "sessions"]
 SPLITS: frozenset[Dimension] = frozenset({"arm", "placement"})
 """How a source of `by_unit` can be split."""
 
@@ -29,6 +33,15 @@ _NO_SETS = (
     "CAST([], 'Array(UInt32)') AS durations, CAST([], 'Array(UInt128)') AS subjects, "
     "CAST([], 'Array(UInt128)') AS sessions"
 )
+_SEEN_DAYS = """
+    SELECT DISTINCT day AS at, arm, placement_id
+    FROM cells_daily FINAL
+    WHERE split = 'unit' AND events > 0 AND #days#"""
+_SEEN_LIVE = """
+    SELECT DISTINCT toDateTime(toStartOfDay(occurred_at, 'Asia/Shanghai'), 'UTC') AS at, arm, placement_id
+    FROM (#events#) AS live"""
+_PEOPLE_DAYS = "SELECT arm, #columns# FROM units_daily FINAL WHERE #days#"
+_PEOPLE_LIVE = "SELECT arm, #columns# FROM (#events#) AS live GROUP BY arm"
 _DAY_SUMS = """
     SELECT day AS at, #sums# #no_sets#
     FROM cells_daily FINAL
@@ -52,11 +65,35 @@ _LIVE = """
         #live_sets#
     FROM (#events#) AS live
     GROUP BY at, arm, placement_id, kind"""
-_LIVE_SETS = """,
+# Of units: sums of their summed days, what is counted of these, and both of whatever is not summed.
+_UNIT_SUMS = """
+SELECT arm, placement_id, toUnixTimestamp(at) #sums#
+FROM (#source#) AS source
+WHERE arm != ''
+GROUP BY arm, placement_id, at
+"""
+_UNIT_SETS = """
+SELECT arm, placement_id, toUnixTimestamp(day), length(subjects), length(sessions), durations
+FROM (#source#) AS source
+WHERE arm != ''
+"""
+_UNIT_DAYS = "SELECT day, arm, placement_id, subjects, sessions, durations FROM units_daily FINAL WHERE #days#"
+_UNIT_LIVE = """
+SELECT arm, placement_id, toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) AS day_s #sums#
+FROM (#events#) AS live
+WHERE arm != ''
+GROUP BY arm, placement_id, day_s
+"""
+_SET_NAMES = ("d_subjects", "d_sessions", "timed")
+_PEOPLE: Mapping[Column, str] = {
+    "subjects": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(subject)), subject != '')",
+    "sessions": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(session_id)), session_id != '')",
+}
+_LIVE_SETS = f""",
         groupArrayIf(toUInt32(assumeNotNull(duration_ms)), kind = 'use.completed' AND isNotNull(duration_ms))
             AS durations,
-        groupUniqArrayIf(reinterpretAsUInt128(sipHash128(subject)), subject != '') AS subjects,
-        groupUniqArrayIf(reinterpretAsUInt128(sipHash128(session_id)), session_id != '') AS sessions"""
+        {_PEOPLE["subjects"]} AS subjects,
+        {_PEOPLE["sessions"]} AS sessions"""
 
 
 def events(trial_id: str, interval: Interval) -> Source:
@@ -70,16 +107,55 @@ def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: b
 
     With *sets* also `durations` of uses, `subjects` and `sessions` as hashes; summed days have them in rows of no kind.
     """
+    parts = {"sums": _SUMS, "no_sums": _NO_SUMS, "sets": _SETS, "no_sets": f", {_NO_SETS}" if sets else ""}
+    live_sql = fill(_LIVE, live_sets=_LIVE_SETS if sets else "", events=EVENTS)
+    return _two_parts(context, trial_id, interval, fill(_DAY_SUMS + (_DAY_SETS if sets else ""), **parts), live_sql)
+
+
+def unit_rows(
+    context: QueryContext, trial_id: str, interval: Interval, metrics: tuple[MetricId, ...], *, sets: bool
+) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    """Give arm, placement, day (Unix seconds) and values, in one row or two: the measures of *metrics* by name.
+
+    With *sets* also `d_subjects` and `d_sessions`, how many different ones, and `timed`, the durations of uses.
+    """
+    span = context.span(trial_id)
+    parted = past(context, span.product_id, interval)
+    given = {"product": span.product_id, "trial": trial_id}
+    if parted.days:
+        summed = columns_of(metrics, "units").sums
+        days = Source(fill(_DAY_SUMS, sums=_SUMS, no_sets="", days=DAYS), given | parted.parameters)
+        for arm, placement, day_s, *numbers in rows_kept(context, fill(_UNIT_SUMS, sums=selected(summed)), days):
+            yield arm, placement, day_s, dict(zip(summed, numbers, strict=True))
+    if parted.days and sets:
+        days = Source(fill(_UNIT_DAYS, days=DAYS), given | parted.parameters)
+        for arm, placement, day_s, *values in rows_kept(context, _UNIT_SETS, days):
+            yield arm, placement, day_s, dict(zip(_SET_NAMES, values, strict=True))
+    if parted.ranges:
+        when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+        counted = columns_of((*metrics, "subjects", "sessions") if sets else metrics, "events").sums
+        sums = {**counted, **({"timed": DURATIONS} if sets else {})}
+        sql = fill(_UNIT_LIVE, sums=selected(sums), events=fill(EVENTS, when=when))
+        for arm, placement, day_s, *values in rows(context, sql, given | parameters):
+            yield arm, placement, day_s, dict(zip(sums, values, strict=True))
+
+
+def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+    """Return day (`at`), arm and placement of whatever sent an event."""
+    return _two_parts(context, trial_id, interval, _SEEN_DAYS, fill(_SEEN_LIVE, events=EVENTS))
+
+
+def people(context: QueryContext, trial_id: str, interval: Interval, columns: Collection[Column]) -> Source:
+    """Return rows of arm with *columns* as hashes; someone may stand in several rows."""
+    live = ", ".join(f"{_PEOPLE[column]} AS {column}" for column in columns)
+    parts = fill(_PEOPLE_DAYS, columns=", ".join(columns)), fill(_PEOPLE_LIVE, columns=live, events=EVENTS)
+    return _two_parts(context, trial_id, interval, *parts)
+
+
+def _two_parts(context: QueryContext, trial_id: str, interval: Interval, days_sql: str, live_sql: str) -> Source:
+    """Return *days_sql* over the days that are summed, and *live_sql* over the events of what is not."""
     span = context.span(trial_id)
     parted = past(context, span.product_id, interval)
     when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
-    given: dict[str, Any] = {**parameters, "product": span.product_id, "trial": trial_id}
-    rest = Source(fill(_LIVE, live_sets=_LIVE_SETS if sets else "", events=fill(EVENTS, when=when)), given)
-    parts = {
-        "sums": _SUMS,
-        "no_sums": _NO_SUMS,
-        "sets": _SETS,
-        "no_sets": f", {_NO_SETS}" if sets else "",
-        "days": DAYS,
-    }
-    return with_days(rest, parted, fill(_DAY_SUMS + (_DAY_SETS if sets else ""), **parts), {})
+    rest = Source(fill(live_sql, when=when), {**parameters, "product": span.product_id, "trial": trial_id})
+    return with_days(rest, parted, fill(days_sql, days=DAYS), {})

@@ -1,5 +1,6 @@
 """How far to trust an answer: up to when the store is complete for a trial, what was refused, what may still change."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,20 +14,18 @@ from schemas.topics import Topic, partition_of
 LISTED = 100
 """Flagged blocks named in an answer; all are counted."""
 
-# The sink has stored what it has read; what it has read to the end of is complete up to then.
-_STORED_SQL = """
-SELECT
-    max(next_offset),
-    toUnixTimestamp64Milli(greatest(max(watermark_at), max(read_to_end_at)))
+# The sink has stored what it has read; what it has read to the end of is complete up to then. Of all partitions at
+# once: there are few, and one answer asks it once for all its products.
+_SOURCES_SQL = """
+SELECT 'stored', partition, max(next_offset), toUnixTimestamp64Milli(greatest(max(watermark_at), max(read_to_end_at)))
 FROM sink_sources
-WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partition:UInt16}
-HAVING count() > 0
-"""
-_COUNTED_SQL = """
-SELECT max(next_offset), argMax(watermark_ms, version)
+WHERE topic = {topic:String} AND epoch = {epoch:UInt16}
+GROUP BY partition
+UNION ALL
+SELECT 'counted', partition, max(next_offset), argMax(watermark_ms, version)
 FROM worker_sources
-WHERE epoch = {epoch:UInt16} AND partition = {partition:UInt16}
-HAVING count() > 0
+WHERE epoch = {epoch:UInt16}
+GROUP BY partition
 """
 # Stored, and not in the live cells yet: everything before the first of these is.
 _UNCOUNTED_SQL = """
@@ -36,18 +35,17 @@ WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partiti
   AND offset >= {counted:UInt64}
 HAVING count() > 0
 """
-# A reject that names another trial's product or placement is not this one's; what names nothing is the account's.
+# By what they name, which tells below whose they are. The same reject always names the same product, so those of other
+# products are left out before repeats are merged: of all trials' rejects few are one's own.
 _REJECTED_SQL = """
-SELECT reason, count()
+SELECT reason, named_product, named_placement, count()
 FROM pilot_rejects FINAL
+PREWHERE named_product NOT IN {other_products:Array(String)}
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
-  AND named_product NOT IN {other_products:Array(String)}
-  AND named_placement NOT IN {other_placements:Array(String)}
-GROUP BY reason
-ORDER BY count() DESC, reason
+GROUP BY reason, named_product, named_placement
 """
-# Of many trials at once, each with an interval of its own.
+# Of many trials at once, in each of the intervals that they have.
 _REJECTED_OF_MANY_SQL = """
 SELECT
     account_id, named_product, named_placement,
@@ -62,21 +60,22 @@ FROM (
 ) AS rejects
 GROUP BY account_id, named_product, named_placement
 """
+# A block counts as settled where it has a run.
 _FLAGGED_SQL = """
-SELECT toUnixTimestamp(block) * 1000, unexplained > 0
+SELECT toUnixTimestamp(block) * 1000, max(wrong) > 0
 FROM (
-    SELECT block, argMax(settled_blocks.rows, run) AS seen, argMax(settled_blocks.unexplained, run) AS unexplained
-    FROM settled_blocks
+    SELECT block, 1 AS runs, argMax(s.rows, run) AS seen, 0 AS touched, argMax(s.unexplained, run) AS wrong
+    FROM settled_blocks AS s
     WHERE product_id = {product:String} AND #blocks#
     GROUP BY block
-) AS settled
-LEFT JOIN (
-    SELECT block, sum(touched_blocks.rows) AS touched
-    FROM touched_blocks
+    UNION ALL
+    SELECT block, 0 AS runs, 0 AS seen, sum(t.rows) AS touched, 0 AS wrong
+    FROM touched_blocks AS t
     WHERE product_id = {product:String} AND #blocks#
     GROUP BY block
-) AS touches USING (block)
-WHERE unexplained > 0 OR touched != seen
+)
+GROUP BY block
+HAVING max(runs) AND (max(wrong) > 0 OR max(seen) != max(touched))
 ORDER BY block
 """
 
@@ -108,19 +107,19 @@ def complete_until(context: QueryContext, product_id: str) -> int | None:
     epoch = context.directory.epoch
     if epoch is None:
         return None
-    source = {"epoch": epoch.number, "partition": partition_of(product_id, epoch.partitions)}
-    stored = rows(context, _STORED_SQL, {**source, "topic": Topic.EVENTS.value})
-    if not stored:
+    partition = partition_of(product_id, epoch.partitions)
+    asked = {"epoch": epoch.number, "topic": Topic.EVENTS.value}
+    sources = {(side, number): (int(at), int(ms)) for side, number, at, ms in rows(context, _SOURCES_SQL, asked)}
+    if ("stored", partition) not in sources:
         return None
-    ((stored_offset, stored_ms),) = stored
-    counted = rows(context, _COUNTED_SQL, source)
-    counted_offset, counted_ms = counted[0] if counted else (0, 0)
+    stored_offset, stored_ms = sources["stored", partition]
+    counted_offset, counted_ms = sources.get(("counted", partition), (0, 0))
     if counted_offset >= stored_offset:
-        return int(stored_ms)
-    uncounted = rows(context, _UNCOUNTED_SQL, {**source, "topic": Topic.EVENTS.value, "counted": counted_offset})
+        return stored_ms
+    uncounted = rows(context, _UNCOUNTED_SQL, {**asked, "partition": partition, "counted": counted_offset})
     # The last counted record may be hours old where nothing came since; the first uncounted one says more.
-    counted_ms = int(uncounted[0][0]) - 1 if uncounted else int(counted_ms)
-    return min(int(stored_ms), counted_ms) or None
+    counted_ms = int(uncounted[0][0]) - 1 if uncounted else counted_ms
+    return min(stored_ms, counted_ms) or None
 
 
 def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
@@ -142,28 +141,38 @@ def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) 
         "from": moment(interval.from_ms),
         "to": moment(max(interval.to_ms, interval.from_ms)),
         "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
-        "other_placements": [p.placement_id for p in context.directory.placed.values() if p.trial_id != trial_id],
     }
-    return {str(reason): int(count) for reason, count in rows(context, _REJECTED_SQL, parameters)}
+    found: dict[str, int] = defaultdict(int)
+    for reason, product, placement, count in rows(context, _REJECTED_SQL, parameters):
+        if _may_concern(context, trial_id, str(product), str(placement)):
+            found[str(reason)] += int(count)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _may_concern(context: QueryContext, trial_id: str, product: str, placement: str) -> bool:
+    """Tell whether a reject that names these may be the trial's: it is not where it names another's."""
+    directory = context.directory
+    if product != context.span(trial_id).product_id and product in directory.products:
+        return False
+    placed = directory.placed.get(placement)
+    return placed is None or placed.trial_id == trial_id
 
 
 def rejected_of_many(context: QueryContext, intervals: Mapping[str, Interval]) -> dict[str, int]:
     """Return for each trial of *intervals* how many kept rejects of its interval may concern it, as above."""
     accounts = {trial_id: set(accounts_of(context.directory, trial_id)) for trial_id in intervals}
+    # Trials often run at the same time, and a row is held against each interval.
+    number_of = {interval: number for number, interval in enumerate(dict.fromkeys(intervals.values()))}
     parameters: dict[str, Any] = {
         "accounts": sorted(set().union(*accounts.values())),
-        "from_ms": [interval.from_ms for interval in intervals.values()],
-        "to_ms": [interval.to_ms for interval in intervals.values()],
+        "from_ms": [interval.from_ms for interval in number_of],
+        "to_ms": [interval.to_ms for interval in number_of],
     }
     found = dict.fromkeys(intervals, 0)
     for account, product, placement, counts in rows(context, _REJECTED_OF_MANY_SQL, parameters) if intervals else ():
-        placed = context.directory.placed.get(str(placement))
-        for trial_id, count in zip(intervals, counts, strict=True):
-            own = context.span(trial_id).product_id
-            named_another = product != own and product in context.directory.products
-            placed_elsewhere = placed is not None and placed.trial_id != trial_id
-            if account in accounts[trial_id] and not named_another and not placed_elsewhere:
-                found[trial_id] += int(count)
+        for trial_id, interval in intervals.items():
+            if account in accounts[trial_id] and _may_concern(context, trial_id, str(product), str(placement)):
+                found[trial_id] += int(counts[number_of[interval]])
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.queries import cells, exact
+from reports.queries import cells
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval, QueryContext
 from reports.queries.past import DAYS, Past, past
 from reports.queries.sql import MILLISECOND, fill, happened, rows, within
@@ -50,8 +50,10 @@ _EVENTS = """
             countIf(own AND kind = 'order.paid') AS orders,
             countIf(own) AS own_events
         FROM (
-            SELECT *, #own# AS own FROM (#events#) AS reach
-            WHERE kind IN ('exposure', 'use.started', 'use.completed', 'order.paid')
+            SELECT platform, placement_id, arm, kind, outcome, occurred_at, subject, #own# AS own
+            FROM pilot_events FINAL
+            WHERE trial_id = {trial:String} AND #when#
+              AND kind IN ('exposure', 'use.started', 'use.completed', 'order.paid')
         ) AS source
         GROUP BY split, subject
     ) AS people
@@ -88,7 +90,7 @@ def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimens
     reach = [(r.from_ms, min(r.to_ms + WINDOW_MS + 1, interval.to_ms)) for r in whole.ranges]
     when, more = happened("events", reach)
     parameters |= more | {"product": product_id, "trial": trial_id, "window": WINDOW_MS}
-    parts = {"split": cells.COLUMN[by] if by else "''", "own": own, "events": fill(exact.EVENTS, when=when)}
+    parts = {"split": cells.COLUMN[by] if by else "''", "own": own, "when": when}
     return cells.with_days(cells.Source(fill(_EVENTS, **parts), parameters), whole, fill(_DAYS, days=DAYS), {})
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from reports.metrics import Text
 from reports.queries.avenue_map import reporting
 from reports.queries.freshness import complete_until, freshness, lag
-from reports.queries.model import HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
+from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
-from reports.queries.units import due_units, parts_by_metric
+from reports.queries.units import due_units
+from reports.queries.units import seen as units_seen
 from reports.science.balance import balance
 from reports.science.intervals import MIN_UNITS
 from reports.spans import due_spans, total_ms
@@ -22,12 +23,12 @@ LAG_S = 300.0
 """The store further behind than this is behind, whatever the street does."""
 
 
-def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
-    """Return the trial's health list, in the order in which it is to be read."""
+def health(context: QueryContext, trial_id: str, fresh: Freshness | None = None) -> tuple[HealthLine, ...]:
+    """Return the trial's health list, in the order in which it is to be read; *fresh* where that is known already."""
     span = context.span(trial_id)
     interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
     units, arms = due_units(context, trial_id, interval), span.arms
-    seen = units & parts_by_metric(context, trial_id, interval, ("events",))["events"].keys()
+    seen = units & units_seen(context, trial_id, interval)
     planned = {arm: sum(unit.arm == arm for unit in units) for arm in arms}
     came = {arm: sum(unit.arm == arm for unit in seen) for arm in arms}
     return (
@@ -36,7 +37,7 @@ def health(context: QueryContext, trial_id: str) -> tuple[HealthLine, ...]:
         _balance(planned, came),
         _placements(context, trial_id),
         _blocks(came),
-        _flagged(context, trial_id, interval),
+        _flagged(fresh or freshness(context, trial_id, interval)),
     )
 
 
@@ -119,8 +120,7 @@ def _blocks(came: Mapping[str, int]) -> HealthLine:
     return _line("blocks", "warning", text, numbers)
 
 
-def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> HealthLine:
-    found = freshness(context, trial_id, interval)
+def _flagged(found: Freshness) -> HealthLine:
     unexplained = any(block.reason == "unexplained" for block in found.flagged)
     numbers: dict[str, Number | None] = {"flagged": found.flagged_windows, "rejected": found.rejected}
     if not found.flagged_windows:

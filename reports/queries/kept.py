@@ -51,7 +51,7 @@ class Kept:
 
 
 def _packed(value: Any) -> Any:
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not isinstance(value, list | tuple):
         return value
     found = np.asarray(value, dtype=np.int64)
     return found.astype(np.uint32) if found.size and found.min() >= 0 and found.max() < 1 << 32 else found

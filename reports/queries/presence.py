@@ -1,14 +1,13 @@
 """Who was to report, and did: uptime, coverage, and the ledger of placements by the hour. Silent is not unused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from registry.directory import Directory
-from reports.queries import signs
-from reports.queries.cells import rows_apart
 from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
+from reports.queries.signs import hours, signs, switches
 from reports.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -16,21 +15,6 @@ Share = Literal["uptime", "coverage"]
 
 MAX_SILENCE_MS = 7 * DAY_MS
 """How far back the last sign of life is looked for, whatever `heartbeat_s` says: it bounds what is read."""
-
-_SIGNS_SQL = "SELECT placement_id, first_ms, last_ms FROM (#source#) AS spans"
-_SWITCHES_SQL = "SELECT placement_id, at_ms, is_on FROM (#source#) AS switches"
-_HOURS_SQL = """
-#with#
-SELECT placement_id, groupArray(hour), groupArray(came)
-FROM (
-    SELECT placement_id, toUnixTimestamp(toStartOfHour(at)) AS hour, sum(events) AS came
-    FROM (#source#) AS cells
-    WHERE placement_id != ''
-    GROUP BY placement_id, hour
-    HAVING came > 0
-) AS hours
-GROUP BY placement_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +59,7 @@ def presences(context: QueryContext, trial_id: str, interval: Interval) -> tuple
 
 def ledger(context: QueryContext, trial_id: str, interval: Interval) -> tuple[CoverageHour, ...]:
     """Return every due placement-hour that is over, with the number of its events: 0 is a silence."""
-    events = _events_by_hour(context, trial_id, interval)
+    events = hours(context, trial_id, _with_start(context, trial_id, interval), _silences_ms(context, trial_id))
     return tuple(
         CoverageHour(placement_id=found.placement_id, hour_ms=hour, events=events.get((found.placement_id, hour), 0))
         for found in shares(context, trial_id, interval, "coverage")
@@ -145,52 +129,36 @@ def _unit_ms(share: Share, step: Step) -> int:
 
 def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
     over = Interval(step_start(until.from_ms, "hour"), step_start(until.to_ms, "hour"))
-    events = _events_by_hour(context, trial_id, over)
+    events = hours(context, trial_id, _with_start(context, trial_id, until), _silences_ms(context, trial_id))
     found = []
     for placement_id in placements_of(context.directory, trial_id):
-        hours = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
+        due = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
         found.append(
             PlacementShare(
                 placement_id=placement_id,
-                due=merged((hour, hour + HOUR_MS) for hour in hours),
-                met=merged((hour, hour + HOUR_MS) for hour in hours if (placement_id, hour) in events),
+                due=merged((hour, hour + HOUR_MS) for hour in due),
+                met=merged((hour, hour + HOUR_MS) for hour in due if (placement_id, hour) in events),
                 share="coverage",
             )
         )
     return tuple(one for one in found if one.due)
 
 
-def _events_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> dict[tuple[str, int], int]:
-    whole_hours = Interval(step_start(_first_ms(context, trial_id, interval), "hour"), interval.to_ms)
-    if whole_hours.empty:
-        return {}
-    source = signs.hours(context, trial_id, whole_hours)
-    return {
-        (str(placement), int(hour) * 1000): int(events)
-        for placement, hours, came in rows_apart(context, _HOURS_SQL, source)
-        for hour, events in zip(hours, came, strict=True)
-    }
-
-
-def _first_ms(context: QueryContext, trial_id: str, interval: Interval) -> int:
-    """Return the trial's start where *interval* begins after it: all that one page asks is then one question."""
-    return min(interval.from_ms, context.span(trial_id).starts_ms)
-
-
 def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:
-    switches = _switches(context, trial_id, until)
-    if not switches:
+    silences_ms = _silences_ms(context, trial_id)
+    switched = switches(context, trial_id, until.to_ms, silences_ms)
+    if not switched:
         return ()
-    signs = _signs(context, trial_id, until)
+    spans = signs(context, trial_id, _with_start(context, trial_id, until), silences_ms).spans
     found = []
     for placement_id in placements_of(context.directory, trial_id):
         due = due_spans(context.directory, placement_id, until)
-        if placement_id not in switches or not due:
+        if placement_id not in switched or not due:
             continue
-        on = on_spans(switches[placement_id], until.to_ms)
+        on = on_spans(switched[placement_id], until.to_ms)
         heartbeat_s = context.directory.placements[placement_id].heartbeat_s
         if heartbeat_s is not None:
-            on = overlap(on, alive_spans(signs.get(placement_id, []), heartbeat_s * 1000, until.to_ms))
+            on = overlap(on, alive_spans(spans.get(placement_id, []), heartbeat_s * 1000, until.to_ms))
         found.append(PlacementShare(placement_id=placement_id, due=due, met=overlap(on, due), share="uptime"))
     return tuple(found)
 
@@ -223,24 +191,16 @@ def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int
     return merged(spans)
 
 
-def _switches(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, bool]]]:
-    found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
-    source = signs.switches(context, trial_id, until.to_ms)
-    # Of two at the same instant the one that switches off comes first.
-    for placement_id, at_ms, on in sorted(rows_apart(context, _SWITCHES_SQL, source), key=tuple):
-        found[str(placement_id)].append((int(at_ms), bool(on)))
-    return found
+def _with_start(context: QueryContext, trial_id: str, until: Interval) -> Interval:
+    """Return what is read for *until*: from the trial's start where it begins later, so that a page asks once.
+
+    And some time before, in which the last sign of life may lie.
+    """
+    from_ms = min(until.from_ms, context.span(trial_id).starts_ms)
+    back_ms = min(max(_silences_ms(context, trial_id).values(), default=0), MAX_SILENCE_MS)
+    return Interval(from_ms - back_ms, until.to_ms)
 
 
-def _signs(context: QueryContext, trial_id: str, until: Interval) -> Mapping[str, list[tuple[int, int]]]:
+def _silences_ms(context: QueryContext, trial_id: str) -> dict[str, int]:
     placements = (context.directory.placements[p] for p in placements_of(context.directory, trial_id))
-    silences_ms = {p.id: p.heartbeat_s * 1000 for p in placements if p.heartbeat_s is not None}
-    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    if not silences_ms:
-        return found
-    back_ms = min(max(silences_ms.values()), MAX_SILENCE_MS)
-    back = Interval(_first_ms(context, trial_id, until) - back_ms, until.to_ms)
-    source = signs.spans(context, trial_id, back, silences_ms)
-    for placement_id, first_ms, last_ms in sorted(rows_apart(context, _SIGNS_SQL, source), key=tuple):
-        found[str(placement_id)].append((int(first_ms), int(last_ms)))
-    return found
+    return {p.id: p.heartbeat_s * 1000 for p in placements if p.heartbeat_s is not None}

@@ -23,7 +23,8 @@ _REGISTERS = (
 )
 """Registers are packed as index << 6 | rank (`schemas.cells`): in order, the last of each index has its maximum."""
 _BINS = "sumMapIf(duration_bins, duration_counts, kind = 'use.completed')"
-_DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.completed' AND isNotNull(duration_ms)))"
+DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.completed' AND isNotNull(duration_ms)))"
+"""Of uses, in order, from stored events."""
 _EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
 
 
@@ -84,7 +85,7 @@ def _distinct(column: str, layer: Layer, sums: dict[str, str], derived: dict[str
 def _quantile(percent: int, layer: Layer, sums: dict[str, str], derived: dict[str, str]) -> None:
     rank = f"intDiv(m_timed_uses * {percent} + 99, 100)"
     if layer != "cells":
-        sums["all_durations"] = _DURATIONS if layer == "events" else "arraySort(groupArrayArray(durations))"
+        sums["all_durations"] = DURATIONS if layer == "events" else "arraySort(groupArrayArray(durations))"
         derived[f"q_{percent}"] = f"if(m_timed_uses = 0, 0, all_durations[{rank}])"
         return
     sums["bins"] = _BINS

@@ -1,10 +1,9 @@
 """What a trial is judged on: places by the day. A unit holds what one place gave in one arm on one Shanghai day."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,33 +11,33 @@ from numpy.typing import NDArray
 from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio, percent_rank
 from reports.queries import exact, presence
 from reports.queries.cells import rows_apart
+from reports.queries.exact import Column
 from reports.queries.model import Interval, Number, QueryContext
-from reports.queries.sql import fill
-from reports.queries.sums import columns_of, named, needs_sets, selected, value_of
+from reports.queries.sql import fill, rows
+from reports.queries.sums import columns_of, needs_sets, value_of
 from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
-_SQL = """
-SELECT arm, place, day #derived#
-FROM (
-    SELECT
-        arm,
-        transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-        toUnixTimestamp(at) * 1000 AS day
-        #sums#
-    FROM (#source#) AS source
-    WHERE arm != ''
-    GROUP BY arm, place, day
-) AS units
+# Whoever came to two placements that stand at one place on one day came to one unit.
+_SHARED_SQL = """
+SELECT
+    arm,
+    transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
+    toUnixTimestamp(at) AS day_s,
+    uniqExactArray(subjects), uniqExactArray(sessions)
+FROM (#source#) AS source
+WHERE arm != ''
+GROUP BY arm, place, day_s
 """
+_SEEN_SQL = "SELECT arm, placement_id, toUnixTimestamp(at) * 1000 FROM (#source#) AS source WHERE arm != ''"
+
+_PEOPLE_SQL = "SELECT arm, #counted# FROM (#source#) AS source WHERE arm != '' GROUP BY arm"
 
 _ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Amount | Ratio))
-_DISTINCT = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Distinct))
 _MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
 
 
-@dataclass(frozen=True, slots=True)
-class UnitKey:
+class UnitKey(NamedTuple):
     """Which unit: an arm, a place ('' where the event named none), the start of a Shanghai day."""
 
     arm: str
@@ -68,6 +67,8 @@ def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: boo
 
     Without *sets* there are no people and no durations, only what is merely added up.
     """
+    # With them there is all that there is without.
+    sets = sets or ("units", trial_id, interval, True) in context.worked_out
     key = "units", trial_id, interval, sets
     if key not in context.worked_out:
         context.worked_out[key] = _units(context, trial_id, interval, sets=sets)
@@ -76,20 +77,43 @@ def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: boo
 
 
 def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
-    columns = columns_of((*_ADDED, *_DISTINCT) if sets else _ADDED, "units")
-    source = exact.by_unit(context, trial_id, interval, sets=sets)
-    timed = {"timed": "arraySort(groupArrayArray(durations))"} if sets else {}
-    template = fill(
-        _SQL, sums=selected({**columns.sums, **timed}), derived=selected({**columns.derived, **{t: t for t in timed}})
+    places = _places(context, trial_id)
+    names = [*columns_of(_ADDED, "units").sums, *(f"d_{column}" for column in get_args(Column) if sets)]
+    values: dict[UnitKey, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(names, 0))
+    durations: dict[UnitKey, list[NDArray[Any]]] = defaultdict(list)
+    came: dict[UnitKey, set[str]] = defaultdict(set)
+    for arm, placement, day_s, row in exact.unit_rows(context, trial_id, interval, _ADDED, sets=sets):
+        key = UnitKey(arm, places.get(placement, placement), day_s * 1000)
+        came[key].add(placement)
+        durations[key].append(np.asarray(row.pop("timed", _NO_DURATIONS), dtype=np.uint32))
+        for name, number in row.items():
+            values[key][name] += number
+    if sets and any(len(placements) > 1 for placements in came.values()):
+        _count_shared(context, trial_id, interval, values)
+    return tuple(Unit(key, values[key], np.sort(np.concatenate(durations[key]))) for key in sorted(values))
+
+
+def _count_shared(
+    context: QueryContext, trial_id: str, interval: Interval, values: Mapping[UnitKey, dict[str, Any]]
+) -> None:
+    """Put the numbers of different people and sessions of each unit in its place in *values*."""
+    source = exact.by_unit(context, trial_id, interval, sets=True)
+    places = _places(context, trial_id)
+    given = {**source.parameters, "placements": list(places), "places": list(places.values())}
+    for arm, place, day_s, subjects, sessions in rows(context, fill(_SHARED_SQL, source=source.sql), given):
+        values[UnitKey(arm, place, day_s * 1000)].update(d_subjects=subjects, d_sessions=sessions)
+
+
+def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
+    """Return which units sent an event in *interval*."""
+    for sets in (True, False):
+        if ("units", trial_id, interval, sets) in context.worked_out:
+            return frozenset(unit.key for unit in units(context, trial_id, interval, sets=sets))
+    places = _places(context, trial_id)
+    return frozenset(
+        UnitKey(str(arm), places.get(p, str(p)), int(day))
+        for arm, p, day in rows_apart(context, _SEEN_SQL, exact.seen_by_unit(context, trial_id, interval))
     )
-    answer = rows_apart(context, template, source, _places(context, trial_id))
-    found = []
-    for row in sorted(answer, key=itemgetter(0, 1, 2)):
-        *numbers, durations = row if sets else (*row, _NO_DURATIONS)
-        values = named(("arm", "place", "day"), columns, numbers)
-        key = UnitKey(str(values["arm"]), str(values["place"]), int(values["day"]))
-        found.append(Unit(key, values, np.asarray(durations)))
-    return tuple(found)
 
 
 def parts_by_metric(
@@ -129,7 +153,7 @@ def totals_by_arm(
     found: dict[tuple[MetricId, str], tuple[Number | None, int]] = {}
     for arm, arms_units in by_arm.items():
         row = {name: sum(int(u.values[name]) for u in arms_units) for name in _MEASURED}
-        durations = _durations(arms_units)
+        durations = _durations(context, (trial_id, interval, arm), arms_units)
         for metric in wanted:
             rule = METRICS[metric].rule
             if isinstance(rule, Quantile) and durations.size:
@@ -140,8 +164,13 @@ def totals_by_arm(
     return found
 
 
-def _durations(of: Iterable[Unit]) -> NDArray[Any]:
-    return np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
+def _durations(context: QueryContext, arm: tuple[str, Interval, str], of: Iterable[Unit]) -> NDArray[Any]:
+    """Return the durations of an arm's units in order, sorted once for an answer."""
+    key = "durations", *arm
+    if key not in context.worked_out:
+        context.worked_out[key] = np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
+    found: NDArray[Any] = context.worked_out[key]
+    return found
 
 
 def due_units(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
@@ -151,6 +180,22 @@ def due_units(context: QueryContext, trial_id: str, interval: Interval) -> froze
         for placement_id in presence.placements_of(context.directory, trial_id)
         for day, _ in by_step(due_spans(context.directory, placement_id, interval), "day")
     )
+
+
+def people_by_arm(
+    context: QueryContext, trial_id: str, interval: Interval, columns: Collection[Column]
+) -> Mapping[Column, Mapping[str, int]]:
+    """Return how many different subjects or sessions each arm has seen, exactly: whoever came to two units is one."""
+    found: dict[Column, dict[str, int]] = {column: {} for column in columns}
+    if not columns or interval.empty:
+        return found
+    counted = ", ".join(f"uniqExactArray({column})" for column in found)
+    source = exact.people(context, trial_id, interval, columns)
+    sql = fill(_PEOPLE_SQL, counted=counted, source=source.sql)
+    for arm, *numbers in rows(context, sql, source.parameters):
+        for column, number in zip(found, numbers, strict=True):
+            found[column][str(arm)] = int(number)
+    return found
 
 
 def shares_at_most(
@@ -173,14 +218,14 @@ def ranked_durations(
         by_arm[unit.key.arm].append(unit)
     found = {}
     for arm, ranks in ranks_of.items():
-        durations = _durations(by_arm[arm]) if ranks else _NO_DURATIONS
+        durations = _durations(context, (trial_id, interval, arm), by_arm[arm]) if ranks else _NO_DURATIONS
         found[arm] = {rank: int(durations[rank - 1]) for rank in ranks}
     return found
 
 
-def _places(context: QueryContext, trial_id: str) -> dict[str, Any]:
-    placed = [context.directory.placed[p] for p in presence.placements_of(context.directory, trial_id)]
-    return {"placements": [p.placement_id for p in placed], "places": [p.place_id for p in placed]}
+def _places(context: QueryContext, trial_id: str) -> dict[str, str]:
+    """Return where each of the trial's placements stands."""
+    return {p: context.directory.placed[p].place_id for p in presence.placements_of(context.directory, trial_id)}
 
 
 def _reported(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId) -> dict[UnitKey, Parts]:

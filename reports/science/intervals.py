@@ -95,18 +95,26 @@ def ratio_estimate(
     Each unit's (numerator x, denominator d) enters by its linearised share, (x − R d) / mean(d): the usual variance
     of a ratio of cluster totals (Cochran, section 6.3). A mean per unit has denominators of 1.
     """
+    return ratio_estimates(parts, (alpha,), planned_units=planned_units)[0]
+
+
+def ratio_estimates(
+    parts: Sequence[tuple[float, float]], alphas: Sequence[float], *, planned_units: int | None = None
+) -> tuple[Estimate, ...]:
+    """Return the same at each of *alphas*, for what the spread of one is that of all."""
     # A unit without a denominator says nothing about the ratio.
     telling = [(x, d) for x, d in parts if d > 0]
     if not telling:
-        return Estimate(None, None, None, 0, why="no_data", needed=MIN_UNITS)
+        return (Estimate(None, None, None, 0, why="no_data", needed=MIN_UNITS),) * len(alphas)
     bottom = sum(d for _, d in telling)
     value = sum(x for x, _ in telling) / bottom
     spread = _spread([(x - value * d) * len(telling) / bottom for x, d in telling])
     why, needed = reason(spread)
     if why is not None:
-        return Estimate(value, None, None, spread.units, why, needed)
-    half = radius(spread.units, spread.deviation, planned_units=planned_units or DEFAULT_PLAN, alpha=alpha)
-    return Estimate(value, value - half, value + half, spread.units)
+        return (Estimate(value, None, None, spread.units, why, needed),) * len(alphas)
+    plan = planned_units or DEFAULT_PLAN
+    halves = [radius(spread.units, spread.deviation, planned_units=plan, alpha=alpha) for alpha in alphas]
+    return tuple(Estimate(value, value - half, value + half, spread.units) for half in halves)
 
 
 def reason(spread: Spread) -> tuple[Why | None, int | None]:

@@ -16,12 +16,13 @@ from reports.queries.units import (
     UnitKey,
     due_units,
     parts_by_metric,
+    people_by_arm,
     ranked_durations,
     shares_at_most,
     totals_by_arm,
 )
 from reports.science.balance import Balance, balance
-from reports.science.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimate
+from reports.science.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimates
 from schemas.registry import MetricId, Trial
 
 Role = Literal["primary", "guardrail", "other"]
@@ -142,11 +143,18 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
 
 
 def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], Summed]:
+    asked = frame.context, frame.trial.id, frame.interval
+    rules = {metric: METRICS[metric].rule for metric in metrics}
+    # Events are what a number of people stands on.
+    added = tuple(m for m, rule in rules.items() if not isinstance(rule, Distinct | Reported))
+    found = dict(totals_by_arm(*asked, ("events", *added)))
     # People who came to two places or on two days are one; all else is the sum of the units.
-    alone = tuple(m for m in metrics if isinstance(METRICS[m].rule, Distinct | Reported))
-    added = tuple(m for m in metrics if m not in alone)
-    found = dict(totals_by_arm(frame.context, frame.trial.id, frame.interval, added))
-    question = TotalsQuestion(frame.trial.id, alone, frame.interval, by=("arm",), exact=True)
+    columns = {metric: rule.column for metric, rule in rules.items() if isinstance(rule, Distinct)}
+    people = people_by_arm(*asked, tuple(columns.values()))
+    for (_, arm), (_, events) in [item for item in found.items() if item[0][0] == "events"]:
+        found |= {(metric, arm): (people[column].get(arm, 0), events) for metric, column in columns.items()}
+    reported = tuple(m for m, rule in rules.items() if isinstance(rule, Reported))
+    question = TotalsQuestion(frame.trial.id, reported, frame.interval, by=("arm",))
     return found | {
         (total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)
     }
@@ -202,7 +210,7 @@ def _estimates(
 
 
 def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]:
-    shown, halved = (ratio_estimate(parts, planned_units=frame.planned_units, alpha=a) for a in (ALPHA, ALPHA / 2))
+    shown, halved = ratio_estimates(parts, (ALPHA, ALPHA / 2), planned_units=frame.planned_units)
     return shown, halved
 
 

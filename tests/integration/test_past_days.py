@@ -10,9 +10,12 @@ import pytest
 from reports.dashboard.trend import TrendPick
 from reports.dashboard.trial_data import trial_data
 from reports.queries import freshness, funnel, past, presence, series, totals
+from reports.queries.glance import Glance, glances
 from reports.queries.kept import Kept
 from reports.queries.model import DIMENSIONS, Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.queries.units import units
 from reports.science.readout import readout
+from reports.spans import step_start
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import SinkSettings
@@ -21,7 +24,7 @@ from schemas.registry import MetricId
 from schemas.timing import block_of
 from sinks.blocks import Block
 from sinks.days import Day, DayRoller
-from tests.reading_world import DAY, HOUR, NOW, START, World, cells_of, event, made_up
+from tests.reading_world import DAY, HOUR, NOW, START, World, cells_of, directory, event, made_up, registry
 
 pytestmark = pytest.mark.clickhouse
 
@@ -108,6 +111,7 @@ def answers(context: QueryContext, interval: Interval) -> dict[str, Any]:
     found["ledger"] = presence.ledger(context, "neuro", interval)
     found["freshness"] = freshness.freshness(context, "neuro", interval)
     found["readout"] = readout(context, "neuro")
+    found["glance"] = glances(context, {"neuro": interval}, 14)
     return found
 
 
@@ -212,6 +216,39 @@ def test_a_trials_page_is_the_same_with_summed_days(days: Days, monkeypatch: pyt
 
     monkeypatch.setattr(past, "_days", lambda *_: {})
     assert replace(summed, directory=days.world.directory) == trial_data(days.world.context(), "neuro", PICK)
+
+
+@pytest.mark.parametrize("primary", ["success_rate", "subjects", "duration_p50", "revenue_fen", "uptime", "events"])
+def test_many_trials_at_a_glance_are_told_what_each_would_be_told_alone(days: Days, primary: MetricId) -> None:
+    days.come([*made_up(300), *SWITCHES])
+    days.sum()
+    known = directory(trials=[t.model_copy(update={"primary_metric": primary}) for t in registry().trials])
+    whole = Interval(START, NOW)
+
+    found = glances(replace(days.context(), directory=known), {"neuro": whole, "emg": whole}, 1)
+
+    last = Interval(START + DAY, NOW)
+    told, events = totals.totals(days.context(), TotalsQuestion("neuro", (primary, "events"), whole))
+    (lines,) = series.series(
+        days.context(), SeriesQuestion(trial_id="neuro", metrics=("events",), interval=last, step="day", dense=True)
+    )
+    assert found["neuro"] == Glance(told, events, lines.lines[0].points)
+    assert (found["emg"].events.value, found["emg"].days) == (0, ())
+
+
+def test_who_came_to_two_placements_at_one_place_came_to_one_unit(days: Days) -> None:
+    events = [one for one in made_up(300) if one.placement_id in {"p-1", "p-3"}]
+    days.come(events)
+    days.sum()
+    known = directory(placements=[p.model_copy(update={"place": "the-corner"}) for p in registry().placements])
+
+    found = units(replace(days.context(), directory=known), "neuro", Interval(START, NOW), sets=True)
+
+    came: dict[int, set[str]] = {}
+    for one in events:
+        came.setdefault(step_start(one.occurred_ms, "day"), set()).update({one.subject} - {""})
+    assert {unit.key.day_ms: unit.values["d_subjects"] for unit in found} == {d: len(who) for d, who in came.items()}
+    assert sum(unit.values["m_events"] for unit in found) == len(events)
 
 
 def replace_id(one: StoredEvent, event_id: str) -> StoredEvent:
