@@ -107,7 +107,7 @@ def test_rows_stand_in_the_partition_of_their_source(road: WorkerRoad) -> None:
     epoch = road.epoch.number
     assert keys == {
         (partition, f"{sort}:{epoch}:{partition}".encode())
-        for sort in ("cells", "progress", "source")
+        for sort in ("cells", "progress", "repeats", "source")
         for partition in range(PARTITIONS)
     }
 
