@@ -12,8 +12,9 @@ from runtime.errors import UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaError
 from runtime.noise import OncePerWhile
-from runtime.settings import KafkaSettings, Settings
+from runtime.settings import KafkaSettings, Settings, WorkerSettings
 from schemas.topics import Group, Topic
+from streams.app import pause_s
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
 from streams.watch import Names, Watch, Watched
 from tests.counting_world import make_epoch
@@ -31,6 +32,18 @@ def test_a_message_is_closed_before_it_grows_beyond_its_bytes() -> None:
     values = list(packed([b"x" * 400_000] * 5 + [b"y" * (MAX_BYTES + 1)]))
 
     assert [value.count(b"\n") + 1 for value in values] == [2, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("took_s", "pause"),
+    [(0.0, 0.5), (0.05, 0.5), (0.1, 0.9), (0.2, 1.8), (5.0, 2.0)],
+)
+def test_flushes_take_a_tenth_of_the_time_as_long_as_the_numbers_may_wait(took_s: float, pause: float) -> None:
+    assert pause_s(took_s, WorkerSettings()) == pytest.approx(pause)
+
+
+def test_who_wants_flushes_further_apart_gets_them() -> None:
+    assert pause_s(0.0, WorkerSettings(flush_s=5.0)) == 5.0
 
 
 def test_a_worker_that_does_not_move_says_that_it_is_stuck() -> None:
