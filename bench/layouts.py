@@ -86,14 +86,14 @@ def settings_of(home: Path, bootstrap: str) -> Settings:
     return load_settings({"AVENUE_HOME": str(home)}, kafka={"bootstrap": bootstrap})
 
 
-def embedded(home: Path) -> Road:
-    """Start `avenue up`: broker, worker, and one server that is gateway, sink and reports."""
+def embedded(home: Path, **environ: str) -> Road:
+    """Start `avenue up`: broker, worker, and one server that is gateway, sink and reports; *environ* has settings."""
     registry = home.parent / "registry.toml"
     write_registry(registry)
     ports = ["--port", str(free_port()), "--ops-port", str(free_port())]
     command = [*_AVENUE, "up", "--home", str(home), "--registry", str(registry), *ports]
     log = home.parent / "up.log"
-    process = _started(command, log, {})
+    process = _started(command, log, environ)
     wait(lambda: _alive(process, log) and read_run_file(home) is not None, START_S, "the stack is not ready")
     run = read_run_file(home)
     if run is None or run.worker_ops_url is None:
