@@ -140,7 +140,7 @@ def hold_server() -> None:
     before(consume.Consumption, "_commit", "sink-before-commit")
     before(reader.TopicReader, "poll", "sink-polls-nothing")
     after(reader.TopicReader, "__init__", "sink-joining")
-    before(settle, "compare", "settlement-before-cells")
+    before(settle.Settler, "_next_run", "settlement-before-cells")
     before(settle.Settler, "_write_settled", "settlement-between-cells-and-block")
     before(settle.Settler, "_roll_hours", "settlement-before-hours")
 
