@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.cells import CellRow, ProgressRow, RepeatRow, SourceRow
+from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.lines import CountedEvent, DeliveryLine, RejectLine
 
 encode = msgspec.json.Encoder().encode
@@ -12,5 +12,4 @@ decode_delivery = msgspec.json.Decoder(DeliveryLine).decode
 decode_reject = msgspec.json.Decoder(RejectLine).decode
 decode_cell = msgspec.json.Decoder(CellRow).decode
 decode_progress = msgspec.json.Decoder(ProgressRow).decode
-decode_repeat = msgspec.json.Decoder(RepeatRow).decode
 decode_source = msgspec.json.Decoder(SourceRow).decode

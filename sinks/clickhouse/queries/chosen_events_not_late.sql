@@ -1,1 +1,0 @@
-#chosen_events# AND NOT (#is_late#)
