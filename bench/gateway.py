@@ -13,18 +13,17 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.layouts import Road, apart
-from bench.machine import RESULTS, machine
+from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import ACCOUNT, bodies, events, headers_of, write_registry
 from bench.wire import push_over_wire
 from producers.body import Element, split
@@ -74,7 +73,7 @@ def main() -> int:
         "machine": machine(),
         "command": " ".join(["python -m bench.gateway", *sys.argv[1:]]),
         "events": asked.events,
-        "stages_us_per_event": {name: _figures([run[name] for run in stages]) for name in stages[0]},
+        "stages_us_per_event": {name: min_and_median([run[name] for run in stages]) for name in stages[0]},
     }
     if not asked.stages_only:
         with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
@@ -112,7 +111,7 @@ def _over_http(road: Road, count: int, runs: int) -> dict[str, Any]:
             {
                 "events_a_request": load.size,
                 "requests_at_once": load.at_once,
-                "cpu_us_per_event": _figures(per_event),
+                "cpu_us_per_event": min_and_median(per_event),
                 "requests_per_s_and_core": round(1e6 / min(per_event) / load.size),
                 "wall_s": [round(wall, 2) for _, wall in found],
             }
@@ -227,10 +226,6 @@ def _answer(piles: Sequence[Pile]) -> None:
     for pile in piles:
         accepted.update(zip(pile.indexes, pile.ids, strict=False))
     Receipt("d-bench", accepted, []).answer(every=False)
-
-
-def _figures(values: Sequence[float]) -> Mapping[str, float]:
-    return {"min": round(min(values), 2), "median": round(statistics.median(values), 2)}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ fewer events a cell do.
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.layouts import Road, apart
-from bench.machine import RESULTS, machine
+from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import PRODUCTS, bodies, events, push
 
 TIMES = 10
@@ -69,15 +68,11 @@ def _row(road: Road, key: str, shape: tuple[int, int], runs: int) -> dict[str, A
         "events": count,
         "products": products,
         "events_a_cell_and_minute": round(count / (products * CELLS_A_PRODUCT), 1),
-        **{role: _figures(million[role]) for role in (*OURS, "broker")},
-        "all_but_the_broker": _figures(ours),
+        **{role: min_and_median(million[role]) for role in (*OURS, "broker")},
+        "all_but_the_broker": min_and_median(ours),
     }
     print(json.dumps(row), file=sys.stderr)
     return row
-
-
-def _figures(values: list[float]) -> dict[str, float]:
-    return {"min": round(min(values), 2), "median": round(statistics.median(values), 2)}
 
 
 def _tell(rows: list[dict[str, Any]], runs: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.latency import LatencyRun, measure_latency
 from bench.layouts import Road, apart, embedded
-from bench.machine import RESULTS, machine
+from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import bodies, events, push
 
 LAYOUTS: Mapping[str, Callable[[Path], Road]] = {"embedded": embedded, "apart": apart}
@@ -186,11 +186,7 @@ def _write(rows: list[Row], latencies: list[LatencyRun], asked: argparse.Namespa
 
 
 def _figures(values: list[float]) -> dict[str, Any]:
-    return {
-        "min": round(min(values), 2),
-        "median": round(statistics.median(values), 2),
-        "runs": [round(value, 2) for value in values],
-    }
+    return {**min_and_median(values), "runs": [round(value, 2) for value in values]}
 
 
 def _command() -> str:

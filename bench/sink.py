@@ -22,7 +22,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench.broker import broker
-from bench.machine import RESULTS, machine
+from bench.machine import RESULTS, machine, min_and_median
 from bench.worker import PARTITIONS, PER_RECORD, SPREAD_MS, events_of
 from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import LogRecord, make_admin, make_producer
@@ -153,12 +153,12 @@ def main() -> None:
         "events": asked.events,
         "cells_rows": runs[0]["cells"],
         "cpu_seconds_per_million_events": {
-            "sink, events and cells": _figures([(run["sink"] - idle) * scale for run in runs]),
-            "settlement, once": _figures([run["settle"] * scale for run in runs]),
-            "sums: a count of events that wait": _figures([run["count"] * scale for run in runs]),
+            "sink, events and cells": min_and_median([(run["sink"] - idle) * scale for run in runs]),
+            "settlement, once": min_and_median([run["settle"] * scale for run in runs]),
+            "sums: a count of events that wait": min_and_median([run["count"] * scale for run in runs]),
         },
         "cpu_seconds_each": {
-            f"sums over {events:,} events, {how}": _figures([run["sums"][n][how] for run in runs])
+            f"sums over {events:,} events, {how}": min_and_median([run["sums"][n][how] for run in runs])
             for n, events in enumerate((asked.events, asked.events * asked.history))
             for how in runs[0]["sums"][n]
         },
@@ -170,11 +170,6 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sink.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
-
-
-def _figures(values: list[float]) -> dict[str, Any]:
-    ordered = sorted(values)
-    return {"min": round(ordered[0], 2), "median": round(ordered[len(ordered) // 2], 2)}
 
 
 if __name__ == "__main__":
