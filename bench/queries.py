@@ -56,10 +56,14 @@ class Spy:
     queries: int = 0
     rows: int = 0
     bytes: int = 0
+    wall_ms: list[float] = field(default_factory=list)
+    """Of each statement."""
 
     def query(self, *args: Any, **kwargs: Any) -> Any:
         """Ask, and count."""
+        began = time.perf_counter()
         found = self.client.query(*args, **kwargs)
+        self.wall_ms.append(1000 * (time.perf_counter() - began))
         self.queries += 1
         self.rows += int(found.summary.get("read_rows", 0))
         self.bytes += int(found.summary.get("read_bytes", 0))
@@ -79,6 +83,8 @@ class Figures:
     queries: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
+    statement_ms: list[float] = field(default_factory=list)
+    """Wall time of each statement that was asked."""
 
     def tree(self) -> dict[str, Any]:
         """Return them for the result file."""
@@ -90,6 +96,7 @@ class Figures:
             "max_ms": round(max(self.wall_ms), 1),
             "cpu_ms": round(statistics.fmean(self.cpu_ms), 1),
             "queries": round(statistics.fmean(self.queries), 1),
+            **({"query_p95_ms": round(percentile(self.statement_ms, 95), 1)} if self.statement_ms else {}),
             "rows": round(statistics.fmean(self.rows)),
             "bytes": round(statistics.fmean(self.bytes)),
         }
@@ -186,6 +193,9 @@ def ask_questions(store: ClickHouse, trials: int, rounds: int, only: str) -> lis
             # The first round opens files that an idle store has not open; it is not counted.
             with measured(figures if number else Figures(""), [spy]):
                 question(context, trial, next(chosen))
+            if not number:
+                spy.wall_ms.clear()
+        figures.statement_ms += spy.wall_ms
         show(figures)
         found.append(figures)
     return found
@@ -267,8 +277,8 @@ def show(figures: Figures) -> None:
     tree = figures.tree()
     print(
         f"{tree['name']:<36} p50 {tree['p50_ms']:>8.1f}  p95 {tree['p95_ms']:>8.1f}  max {tree['max_ms']:>8.1f} ms"
-        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}  rows {tree['rows']:>10,}"
-        f"  {tree['bytes'] / 1e6:>8.1f} MB",
+        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}, p95 {tree.get('query_p95_ms', 0):>6.1f} ms"
+        f"  rows {tree['rows']:>10,}  {tree['bytes'] / 1e6:>8.1f} MB",
         flush=True,
     )
 

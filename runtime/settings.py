@@ -149,7 +149,7 @@ class SinkSettings(Group):
 
     batch_rows: Positive = Field(50_000, description="an insert costs about 13 ms whatever is in it")
     batch_bytes: Positive = Field(33_554_432, description="memory of one insert")
-    batch_wait_s: Seconds = Field(0.25, description="a reader sees a row this much later at most")
+    batch_wait_s: Seconds = Field(1.0, description="a reader sees a row this much later at most, under heavy load")
     commit_s: Seconds = Field(
         1.0, description="what no reader waits for is inserted, and offsets are committed, this often"
     )

@@ -26,6 +26,9 @@ SHORTEST_WAIT_S = 0.03
 # A batch waits for so many times what the last insert took: inserts take a fifth of a core under light load, and a
 # single event is visible at once.
 WAIT_PER_COST = 4.0
+# Where rows pour in it waits longer, up to `batch_wait_s`: every part is merged with others later, at three times the
+# price of a row's insert where parts are small. From some 9,000 events a second on, each wait makes the next longer.
+ROWS_WORTH_A_WAIT = 500
 TICK_S = 1.0
 # A commit is also how the group's refusal is noticed; nothing else tells of a membership that was lost in silence.
 IDLE_COMMIT_S = 30.0
@@ -95,11 +98,16 @@ class Consumption:
             return
         for topic, record in self._poll():
             self._take(topic, record, self._epochs.epoch)
+        if self._batch.empty:
+            return
         now = time.monotonic()
-        if self._batch.first_at is not None and now - self._batch.first_at >= self._wait_s:
-            self._insert(PROMPT)
-        if not self._batch.empty and now - self._committed_at >= self._settings.commit_s:
+        waited_s = 0.0 if self._batch.first_at is None else now - self._batch.first_at
+        due = self._batch.first_at is not None and waited_s >= self._wait_s
+        # A commit inserts too: where it would be due before the next insert, this one serves both.
+        if now - self._committed_at >= self._settings.commit_s - (self._wait_s if due else 0.0):
             self.flush()
+        elif due:
+            self._insert(PROMPT)
 
     def flush(self) -> None:
         """Insert all that waits, then commit up to there."""
@@ -167,10 +175,13 @@ class Consumption:
             return
         self._batch.first_at = None
         if taken:
-            cost_s = time.monotonic() - began
-            self._wait_s = min(max(SHORTEST_WAIT_S, WAIT_PER_COST * cost_s), self._settings.batch_wait_s)
+            self._wait_s = self._wait_after(time.monotonic() - began, sum(rows.count for rows, _ in taken))
             self._latency.observe(self._batch.stamps)
             self._batch.stamps.clear()
+
+    def _wait_after(self, cost_s: float, rows: int) -> float:
+        worth_s = WAIT_PER_COST * cost_s * (1 + rows / ROWS_WORTH_A_WAIT)
+        return min(max(SHORTEST_WAIT_S, worth_s), self._settings.batch_wait_s)
 
     def _rest(self, seconds: float) -> None:
         """Stay in the group without reading: paused, but polling."""

@@ -37,13 +37,25 @@ CREATE TABLE IF NOT EXISTS pilot_events
         bitOr(bitShiftLeft(toUInt128(epoch), 111), bitShiftLeft(toUInt128(partition), 95)),
         bitOr(bitShiftLeft(toUInt128(offset), 31), toUInt128(line))
     )), 1), toUInt128(is_repeat)),
+    -- The registers of subject and session in a cell, packed (index << 6 | rank); 0 where there is none. Of the first 16
+    -- hex digits, big-endian: index = low 10 bits, rank = trailing zeros of the rest plus one. Worked out once, here:
+    -- every settlement of the event's block reads them.
+    subject_register UInt16 MATERIALIZED if(subject = '', 0, bitOr(
+        bitShiftLeft(bitAnd(reinterpretAsUInt64(reverse(unhex(substring(subject, 1, 16)))) AS subject_bits, 1023), 6),
+        least(bitCount(bitXor(toInt64(bitShiftRight(subject_bits, 10)) AS subject_rest, subject_rest - 1)), 55)
+    )),
+    session_register UInt16 MATERIALIZED if(session_id = '', 0, bitOr(
+        bitShiftLeft(bitAnd(reinterpretAsUInt64(reverse(unhex(substring(session_id, 1, 16)))) AS session_bits, 1023), 6),
+        least(bitCount(bitXor(toInt64(bitShiftRight(session_bits, 10)) AS session_rest, session_rest - 1)), 55)
+    )),
     INDEX received received_at TYPE minmax
 )
 ENGINE = ReplacingMergeTree(precedence, is_repeat)
 PARTITION BY toYYYYMM(occurred_at)
 -- With the time in the key an id used again for another event, long after, is another row. As a number: a condition on `occurred_at` would else be held against the last column of the key, not against the hour.
 ORDER BY (trial_id, toStartOfHour(occurred_at), account_id, event_id, toUnixTimestamp64Milli(occurred_at))
-SETTINGS non_replicated_deduplication_window = 10000;
+-- To merge a row costs what its insert does; by default small parts are merged again at once, two or three at a time.
+SETTINGS non_replicated_deduplication_window = 10000, min_parts_to_merge_at_once = 10;
 
 -- Which blocks got rows, how many and when last: tells settlement where to look. `rows` grows with every insert, a
 -- repeated one too: a block whose `rows` is not what its settlement saw is settled again, which at worst is needless.

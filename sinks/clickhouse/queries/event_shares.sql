@@ -13,17 +13,11 @@ SELECT
     sum(toInt64(ifNull(amount_fen, 0))) AS amount_fen_sum,
     count(rating) AS rating_count,
     sum(toUInt64(ifNull(rating, 0))) AS rating_sum,
-    groupArrayIf(subject_register, subject != '') AS subjects,
-    groupArrayIf(session_register, session_id != '') AS sessions,
+    groupArrayIf(subject_register, subject_register != 0) AS subjects,
+    groupArrayIf(session_register, session_register != 0) AS sessions,
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
     max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
     #cell_weight# + arraySum(bin -> intHash64(bin), bins) AS weight
-FROM
-(
-    SELECT
-        product_id, trial_id, platform, placement_id, arm, kind, occurred_at, received_at, epoch, partition, account_id,
-        outcome, duration_ms, amount_fen, rating, subject, session_id, #event_registers#
-    FROM pilot_events FINAL
-    WHERE #chosen_events#
-)
+FROM pilot_events FINAL
+WHERE #chosen_events#
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, account_id, side

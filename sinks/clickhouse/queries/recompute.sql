@@ -25,23 +25,16 @@ SELECT
     -- Ascending, so the last of an index has its highest rank.
     arrayFilter(
         (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
-        arraySort(groupUniqArrayIf(subject_register, subject != '')) AS seen_subjects,
+        arraySort(groupUniqArrayIf(subject_register, subject_register != 0)) AS seen_subjects,
         arrayShiftLeft(CAST(seen_subjects, 'Array(UInt32)'), 1, 65536)
     ) AS subjects,
     arrayFilter(
         (register, next) -> bitShiftRight(register, 6) != bitShiftRight(next, 6),
-        arraySort(groupUniqArrayIf(session_register, session_id != '')) AS seen_sessions,
+        arraySort(groupUniqArrayIf(session_register, session_register != 0)) AS seen_sessions,
         arrayShiftLeft(CAST(seen_sessions, 'Array(UInt32)'), 1, 65536)
     ) AS sessions,
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
     max(toUnixTimestamp64Milli(occurred_at)) AS last_ms
-FROM
-(
-    SELECT
-        product_id, trial_id, platform, placement_id, arm, kind, occurred_at, outcome, duration_ms, amount_fen, rating,
-        subject, session_id,
-        #event_registers#
-    FROM pilot_events FINAL
-    WHERE #events#
-)
+FROM pilot_events FINAL
+WHERE #events#
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute

@@ -61,4 +61,4 @@ FROM
     WHERE #chosen_cells#
 ) AS share
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute
-SETTINGS do_not_merge_across_partitions_select_final = 1
+SETTINGS do_not_merge_across_partitions_select_final = 1, max_threads = 1
