@@ -36,6 +36,11 @@ IDLE_COMMIT_S = 30.0
 REFUSED_SESSIONS = 3
 
 
+def worth_a_wait_s(cost_s: float, rows: int) -> float:
+    """Return how long the next batch should wait after one of *rows* whose insert took *cost_s*, both in seconds."""
+    return max(SHORTEST_WAIT_S, WAIT_PER_COST * cost_s * (1 + rows / ROWS_WORTH_A_WAIT))
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a consumption is told from outside."""
@@ -175,13 +180,11 @@ class Consumption:
             return
         self._batch.first_at = None
         if taken:
-            self._wait_s = self._wait_after(time.monotonic() - began, sum(rows.count for rows, _ in taken))
+            cost_s = time.monotonic() - began
+            worth_s = worth_a_wait_s(cost_s, sum(rows.count for rows, _ in taken))
+            self._wait_s = min(worth_s, self._settings.batch_wait_s)
             self._latency.observe(self._batch.stamps)
             self._batch.stamps.clear()
-
-    def _wait_after(self, cost_s: float, rows: int) -> float:
-        worth_s = WAIT_PER_COST * cost_s * (1 + rows / ROWS_WORTH_A_WAIT)
-        return min(max(SHORTEST_WAIT_S, worth_s), self._settings.batch_wait_s)
 
     def _rest(self, seconds: float) -> None:
         """Stay in the group without reading: paused, but polling."""

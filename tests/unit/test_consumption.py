@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.lines import encode_record
 from schemas.topics import Topic
 from sinks import consume, insert
-from sinks.consume import Consumption, Surroundings
+from sinks.consume import Consumption, Surroundings, worth_a_wait_s
 from sinks.insert import Report, StoppedError
 from sinks.reader import Place
 from sinks.rows import Rows
@@ -271,6 +271,18 @@ def test_rows_beyond_the_bound_are_flushed_at_once() -> None:
     stand.consumption.turn()
 
     assert stand.commits == [("commit", {EVENTS_0: 1})]
+
+
+def test_a_batch_waits_longer_where_rows_pour_in() -> None:
+    """A few events a second are seen at once; with 30,000 a second each wait makes the next longer."""
+    insert_s = 0.013
+    few, many = worth_a_wait_s(insert_s, 3), worth_a_wait_s(insert_s, 3)
+    for _ in range(20):
+        few = worth_a_wait_s(insert_s, round(50 * few))
+        many = worth_a_wait_s(insert_s, min(50_000, round(30_000 * many)))
+
+    assert few < 0.1
+    assert many > SinkSettings().batch_wait_s
 
 
 def test_an_idle_source_is_noted() -> None:
