@@ -12,7 +12,7 @@ from avenue.operations import QueryRefusedError, find_reject, list_rejects, run_
 from reports.api.auth import reader_of
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
-from sinks.sums import reconcile
+from sinks.sums.reconcile import reconcile
 
 Answer = TypeVar("Answer")
 AnyRequest = Request[Any, Any, Any]

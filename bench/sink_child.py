@@ -13,15 +13,15 @@ from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings, Settings, SinkSettings
-from sinks.book import conservation
 from sinks.clickhouse.migrate import split_statements
-from sinks.left import count_events
-from sinks.running import RunningSums
-from sinks.settle import Settler
-from sinks.settled_sums import all_touches
+from sinks.intake.tables import Table
+from sinks.settlement.left import count_events
+from sinks.settlement.settle import Settler
 from sinks.sink import Sink
-from sinks.sums import measure
-from sinks.tables import Table
+from sinks.sums.book import conservation
+from sinks.sums.reconcile import measure
+from sinks.sums.running import RunningSums
+from sinks.sums.settled import all_touches
 
 PATIENCE_S = 300.0
 IDLE_S = 10.0

@@ -10,11 +10,11 @@ from runtime.clock import Clock
 from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from sinks.recheck import wrongly_settled
-from sinks.running import RunningSums
-from sinks.settle import Settler
-from sinks.sums import forget, measure
-from sinks.write import first_line
+from sinks.intake.write import first_line
+from sinks.settlement.recheck import wrongly_settled
+from sinks.settlement.settle import Settler
+from sinks.sums.reconcile import forget, measure
+from sinks.sums.running import RunningSums
 
 log = get_logger(__name__)
 

@@ -13,11 +13,11 @@ from runtime.logging import get_logger
 from runtime.progress import Pulse
 from runtime.settings import Settings
 from sinks.clickhouse.migrate import migrate
-from sinks.consume import Consumption, Surroundings
-from sinks.insert import Report, StoppedError
-from sinks.reader import TopicReader
+from sinks.intake.consume import Consumption, Surroundings
+from sinks.intake.insert import Report, StoppedError
+from sinks.intake.reader import TopicReader
+from sinks.intake.write import ClickHouseRowWriter, first_line
 from sinks.settling import SettlingThread
-from sinks.write import ClickHouseRowWriter, first_line
 
 log = get_logger(__name__)
 

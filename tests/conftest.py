@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_socket
 
@@ -29,6 +30,10 @@ BROKER_READY_S = 60
 TEST_HEAP_MB = 384
 LOOPBACK = ["127.0.0.1", "::1"]
 GRACE_S = 5.0
+
+# How long an example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile("avenue", deadline=None)
+hypothesis.settings.load_profile("avenue")
 
 MakeTopic = Callable[..., str]
 StartBroker = Callable[[Path], Broker]

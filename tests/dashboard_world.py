@@ -202,9 +202,9 @@ class Street(World):
 
     def mark_complete(self, until_ms: int) -> None:
         """Say that worker and sink have read everything up to *until_ms*."""
-        from sinks.rows import joined
-        from sinks.tables import Table
-        from sinks.write import ClickHouseRowWriter
+        from sinks.intake.rows import joined
+        from sinks.intake.tables import Table
+        from sinks.intake.write import ClickHouseRowWriter
 
         writer = ClickHouseRowWriter(self.clickhouse, timeout_s=30)
         partitions = {partition_of(product, PARTITIONS) for product in self.directory.products}

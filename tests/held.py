@@ -122,8 +122,9 @@ def hold_worker() -> None:
 def hold_server() -> None:
     """Make the places of gateway, sink and settlement."""
     from producers import publisher
-    from sinks import consume, reader, settle, write
     from sinks.clickhouse import migrate
+    from sinks.intake import consume, reader, write
+    from sinks.settlement import settle
 
     split = migrate.split_statements
 

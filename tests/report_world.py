@@ -11,7 +11,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
 from schemas.topics import Topic, partition_of
-from sinks.rows import rows_of
+from sinks.intake.rows import rows_of
 from tests.reading_world import DAY, HOUR, NOW, PARTITIONS, START, World, cells_of, directory, event, made_up, registry
 
 AS_OF = NOW - 2000

@@ -17,11 +17,11 @@ from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.registry import Epoch
 from schemas.timing import MINUTE_MS, Timing
 from schemas.topics import Topic
-from sinks.rows import Rows, joined, rows_of
-from sinks.settle import Settled, Settler
-from sinks.tables import Table
-from sinks.watch import noted, position_row
-from sinks.write import ClickHouseRowWriter
+from sinks.intake.rows import Rows, joined, rows_of
+from sinks.intake.tables import Table
+from sinks.intake.watch import noted, position_row
+from sinks.intake.write import ClickHouseRowWriter
+from sinks.settlement.settle import Settled, Settler
 from streams.state import SourceState
 from streams.steps import cut_rows, take_record
 

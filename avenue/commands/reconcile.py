@@ -88,7 +88,7 @@ def _ask(trial: str) -> dict[str, Any]:
     from runtime.clickhouse import ClickHouseError
     from runtime.errors import PipelineError
     from runtime.settings import load_settings
-    from sinks.sums import reconcile as run
+    from sinks.sums.reconcile import reconcile as run
 
     with exit_codes(), store_of(load_settings()) as store:
         if trial:

@@ -18,9 +18,7 @@ from schemas.outcomes import RejectReason
 from tests.contract.adapter_signing import NOW_MS, Sent, make_account, make_push
 
 # One inherited test runs in several classes: each is an executor of its own, on purpose.
-PROPERTY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
-)
+PROPERTY = settings(max_examples=40, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
 PERSONAL = ("张三", "Zhang San", "13800138000", "上海市长宁区", "hunter2-wifi", "460001234567890", "come at eight")
 """What must not be found again anywhere in what is kept."""
 UNREADABLE = (

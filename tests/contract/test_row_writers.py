@@ -4,8 +4,8 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from runtime.errors import RetryableError
-from sinks.tables import Table
-from sinks.write import ClickHouseRowWriter, MemoryRowWriter, RowWriter
+from sinks.intake.tables import Table
+from sinks.intake.write import ClickHouseRowWriter, MemoryRowWriter, RowWriter
 from tests.contract.writer_contract import WriterContract, events_at
 
 __test__ = True

@@ -12,12 +12,12 @@ from schemas.foreign import FOREIGN_FLOW
 from schemas.lines import RejectLine, StoredEvent
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
-from sinks.book import conservation
 from sinks.clickhouse.sql import query
-from sinks.running import RunningFigures, RunningSums
-from sinks.settle import Settler
-from sinks.settled_sums import SettledSums
-from sinks.watch import noted, position_row
+from sinks.intake.watch import noted, position_row
+from sinks.settlement.settle import Settler
+from sinks.sums.book import conservation
+from sinks.sums.running import RunningFigures, RunningSums
+from sinks.sums.settled import SettledSums
 from tests.settling_world import ACCOUNT, World, epoch_of, event
 
 pytestmark = pytest.mark.clickhouse
@@ -178,11 +178,11 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _closes_what_the_sink_goes_on_with(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.running.REST_MS", -600_000_000)
+    patch.setattr("sinks.sums.running.REST_MS", -600_000_000)
 
 
 def _takes_open_minutes_of_progress_for_final(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.running.PROGRESS_REST_MS", -600_000_000)
+    patch.setattr("sinks.sums.running.PROGRESS_REST_MS", -600_000_000)
 
 
 def _closes_records_beyond_the_cut(patch: pytest.MonkeyPatch) -> None:
@@ -208,19 +208,19 @@ def _takes_no_block_for_waiting(patch: pytest.MonkeyPatch) -> None:
 
 
 def _counts_a_waiting_block_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.blocks.Touch.__eq__", lambda *_: True)
+    patch.setattr("sinks.settlement.blocks.Touch.__eq__", lambda *_: True)
 
 
 def _adds_a_waiting_block_to_its_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.settled_sums._left_before", lambda *_: ())
+    patch.setattr("sinks.sums.settled._left_before", lambda *_: ())
 
 
 def _leaves_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.settle.leave", lambda *_: {})
+    patch.setattr("sinks.settlement.settle.leave", lambda *_: {})
 
 
 def _lists_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.left.REPEATED", "-")
+    patch.setattr("sinks.settlement.left.REPEATED", "-")
 
 
 BROKEN: tuple[tuple[Patch, int], ...] = (

@@ -15,9 +15,9 @@ from runtime.clock import Clock
 from schemas.cells import CellRow
 from schemas.registry import Epoch
 from sinks.clickhouse.sql import query
-from sinks.rows import Rows, joined
-from sinks.tables import Table
-from sinks.write import ClickHouseRowWriter
+from sinks.intake.rows import Rows, joined
+from sinks.intake.tables import Table
+from sinks.intake.write import ClickHouseRowWriter
 from tests.counting_world import CellName, cell_name
 from tests.road_model.cells import NO_PLACE
 from tests.road_model.guards import GUARDS

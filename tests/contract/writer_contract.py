@@ -10,9 +10,9 @@ from schemas.cells import METRICS_KEY_REPEATS, CellRow, RepeatRow
 from schemas.codec import encode
 from schemas.lines import RejectLine, encode_record
 from schemas.topics import Topic
-from sinks.rows import Rows, joined, rows_of
-from sinks.tables import Table
-from sinks.write import RefusedRowsError, RowWriter
+from sinks.intake.rows import Rows, joined, rows_of
+from sinks.intake.tables import Table
+from sinks.intake.write import RefusedRowsError, RowWriter
 from tests.settling_world import NOON_MS, event
 
 
@@ -77,7 +77,7 @@ def reject_at(received_ms: int, message: str) -> Rows:
 
 
 class WriterContract(ABC):
-    """Promises of `sinks.write.RowWriter`."""
+    """Promises of `sinks.intake.write.RowWriter`."""
 
     @pytest.fixture
     @abstractmethod

@@ -22,8 +22,8 @@ from runtime.settings import SinkSettings
 from schemas.lines import StoredEvent
 from schemas.registry import MetricId
 from schemas.timing import block_of
-from sinks.blocks import Block
-from sinks.days import Day, DayRoller
+from sinks.settlement.blocks import Block
+from sinks.settlement.days import Day, DayRoller
 from tests.reading_world import DAY, HOUR, NOW, START, World, cells_of, directory, event, made_up, registry
 
 pytestmark = pytest.mark.clickhouse

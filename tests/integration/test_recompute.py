@@ -42,7 +42,7 @@ def events(draw: st.DrawFn) -> list[StoredEvent]:
     ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events())
 def test_sql_and_python_come_to_the_same_cells(clickhouse: ClickHouse, drawn: list[StoredEvent]) -> None:
     clickhouse.writer().command("TRUNCATE TABLE pilot_events")

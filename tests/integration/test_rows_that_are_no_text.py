@@ -4,9 +4,9 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from sinks.clickhouse.migrate import migrate
-from sinks.rows import Rows
-from sinks.tables import Table
-from sinks.write import ClickHouseRowWriter, RefusedRowsError
+from sinks.intake.rows import Rows
+from sinks.intake.tables import Table
+from sinks.intake.write import ClickHouseRowWriter, RefusedRowsError
 
 pytestmark = pytest.mark.clickhouse
 

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from runtime.clickhouse import ClickHouse
 from schemas.timing import MINUTE_MS
-from sinks.blocks import Block
-from sinks.book import STORED, conservation
 from sinks.clickhouse.sql import query
+from sinks.settlement.blocks import Block
+from sinks.sums.book import STORED, conservation
 from tests.settling_world import NOON_MS, World, epoch_of, event, hash_of, random_events
 
 pytestmark = pytest.mark.clickhouse
@@ -304,7 +304,7 @@ def test_a_settlement_cut_short_is_done_again(world: World, monkeypatch: pytest.
     world.send(event("e-1"))
     world.later(9)
     with monkeypatch.context() as patch:
-        patch.setattr("sinks.settle._write_differences", _fail)
+        patch.setattr("sinks.settlement.settle._write_differences", _fail)
         with pytest.raises(RuntimeError):
             world.settle()
 

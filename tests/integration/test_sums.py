@@ -8,10 +8,10 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from schemas.lines import RejectLine
 from schemas.timing import MINUTE_MS
-from sinks.book import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, Sum, conservation
-from sinks.recheck import differences
-from sinks.running import RunningSums
-from sinks.sums import Reconciliation, measure, reconcile
+from sinks.settlement.recheck import differences
+from sinks.sums.book import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, Sum, conservation
+from sinks.sums.reconcile import Reconciliation, measure, reconcile
+from sinks.sums.running import RunningSums
 from tests.settling_world import ACCOUNT, NOON_MS, World, epoch_of, event
 
 pytestmark = pytest.mark.clickhouse

@@ -9,7 +9,7 @@ from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
-from sinks.reader import TopicReader
+from sinks.intake.reader import TopicReader
 
 pytestmark = pytest.mark.kafka
 

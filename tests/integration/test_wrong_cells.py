@@ -3,7 +3,7 @@
 import pytest
 
 from runtime.clickhouse import ClickHouse
-from sinks.recheck import wrongly_settled
+from sinks.settlement.recheck import wrongly_settled
 from tests.settling_world import NOON_MS, World, event
 
 pytestmark = pytest.mark.clickhouse

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import sinks.settle
-import sinks.write
+import sinks.intake.write
+import sinks.settlement.settle
 import streams.agents
 import streams.rebuild
 import streams.state
@@ -15,11 +15,11 @@ from producers.duplicates import DuplicateWindow
 from producers.gateway import take_in
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
-from sinks.batch import DEFERRED, PROMPT, Batch
-from sinks.consume import Consumption
-from sinks.settle import Settled, Settler
-from sinks.tables import Table
-from sinks.watch import noted, position_row
+from sinks.intake.batch import DEFERRED, PROMPT, Batch
+from sinks.intake.consume import Consumption
+from sinks.intake.tables import Table
+from sinks.intake.watch import noted, position_row
+from sinks.settlement.settle import Settled, Settler
 from streams.agents import MetricsWorker
 from streams.outbox import Message, row_messages, source_messages
 from streams.rebuild import Source
@@ -142,7 +142,7 @@ def _note(consumption: Consumption, batch: Batch) -> None:
 
 # --- store
 
-_rank = sinks.write._rank
+_rank = sinks.intake.write._rank
 
 
 def _last_cell_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
@@ -189,11 +189,11 @@ GUARDS = (
     ),
     Guard("insert before commit", ((Consumption, "flush", _commit_first),)),
     Guard("rows inserted before what vouches for them", ((Consumption, "flush", _positions_first),)),
-    Guard("the version of a cell", ((sinks.write, "_rank", _last_cell_wins),)),
-    Guard("the first position of an event", ((sinks.write, "_rank", _last_position_wins),)),
-    Guard("the store's dedupe", ((sinks.write.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)),
+    Guard("the version of a cell", ((sinks.intake.write, "_rank", _last_cell_wins),)),
+    Guard("the first position of an event", ((sinks.intake.write, "_rank", _last_position_wins),)),
+    Guard("the store's dedupe", ((sinks.intake.write.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)),
     Guard("settlement", ((Settler, "settle", _settle_nothing),)),
     Guard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),
-    Guard("settlement waits for every source", ((sinks.settle, "complete_until", _at_once),)),
+    Guard("settlement waits for every source", ((sinks.settlement.settle, "complete_until", _at_once),)),
     Guard("the run of a settlement", ((MemoryStore, "put_settled", _last_run_written),)),
 )

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-import sinks.consume
-import sinks.settle
-import sinks.watch
+import sinks.intake.consume
+import sinks.intake.watch
+import sinks.settlement.settle
 import streams.agents
 from runtime.clock import Clock, ManualClock
 from runtime.kafka import KafkaError
 from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
-from sinks.book import conservation
+from sinks.sums.book import conservation
 from tests.road_model.gateway import GatewayProcess, Partner, Request
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
@@ -288,7 +288,7 @@ def model_time() -> Iterator[Time]:
     """Let every role look at one time where it would look at the machine's monotonic clock."""
     time = Time()
     with ExitStack() as stack:
-        for module in (sinks.consume, sinks.settle, sinks.watch, streams.agents):
+        for module in (sinks.intake.consume, sinks.settlement.settle, sinks.intake.watch, streams.agents):
             stack.enter_context(patch.object(module, "time", time))
         yield time
 

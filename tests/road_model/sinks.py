@@ -9,10 +9,10 @@ from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, LogRecord
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.consume import Consumption, Surroundings
-from sinks.insert import Report
-from sinks.rows import Rows
-from sinks.settle import Settled, Settler
+from sinks.intake.consume import Consumption, Surroundings
+from sinks.intake.insert import Report
+from sinks.intake.rows import Rows
+from sinks.settlement.settle import Settled, Settler
 from tests.road_model.store import MemoryStore, Result
 from tests.road_model.surroundings import (
     EPOCH,

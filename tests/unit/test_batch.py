@@ -1,9 +1,9 @@
 """What waits, and the tokens it is inserted under."""
 
 from schemas.topics import Topic
-from sinks.batch import DEFERRED, PROMPT, Batch, Span
-from sinks.rows import Rows
-from sinks.tables import Table
+from sinks.intake.batch import DEFERRED, PROMPT, Batch, Span
+from sinks.intake.rows import Rows
+from sinks.intake.tables import Table
 
 
 def span(offset: int, *, epoch: int = 1, stamped_ms: int = 5) -> Span:

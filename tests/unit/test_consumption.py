@@ -11,13 +11,13 @@ from runtime.settings import SinkSettings
 from schemas.codec import encode
 from schemas.lines import encode_record
 from schemas.topics import Topic
-from sinks import consume, insert
-from sinks.consume import Consumption, Surroundings, worth_a_wait_s
-from sinks.insert import Report, StoppedError
-from sinks.reader import Place
-from sinks.rows import Rows
-from sinks.tables import Table
-from sinks.write import MemoryRowWriter, RefusedRowsError
+from sinks.intake import consume, insert
+from sinks.intake.consume import Consumption, Surroundings, worth_a_wait_s
+from sinks.intake.insert import Report, StoppedError
+from sinks.intake.reader import Place
+from sinks.intake.rows import Rows
+from sinks.intake.tables import Table
+from sinks.intake.write import MemoryRowWriter, RefusedRowsError
 from tests.settling_world import NOON_MS, event
 
 EVENTS_0 = (Topic.EVENTS, 0)

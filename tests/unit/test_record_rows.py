@@ -10,8 +10,8 @@ from runtime.kafka import LogRecord
 from schemas.codec import encode
 from schemas.lines import encode_record
 from schemas.topics import Topic
-from sinks.rows import Rows, rows_of
-from sinks.tables import COLUMNS, Table
+from sinks.intake.rows import Rows, rows_of
+from sinks.intake.tables import COLUMNS, Table
 from tests.settling_world import NOON_MS, event
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from runtime.clickhouse import OperationalError
 from schemas.timing import Timing
-from sinks.blocks import Block
-from sinks.compare import CellKey, Difference, SourceShare, explain
-from sinks.retry import Decision, decide, waits
-from sinks.sources import SourceMark, complete_until
+from sinks.intake.retry import Decision, decide, waits
+from sinks.settlement.blocks import Block
+from sinks.settlement.compare import CellKey, Difference, SourceShare, explain
+from sinks.settlement.sources import SourceMark, complete_until
 
 TIMING = Timing()
 SLACK = TIMING.slack_ms

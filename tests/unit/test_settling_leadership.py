@@ -12,9 +12,9 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
 from runtime.settings import ClickHouseSettings, Settings, SinkSettings
-from sinks.running import RunningSums
-from sinks.settle import Settled
+from sinks.settlement.settle import Settled
 from sinks.settling import SettlingThread
+from sinks.sums.running import RunningSums
 
 
 def eventually(check: Callable[[], bool]) -> bool:

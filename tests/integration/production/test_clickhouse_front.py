@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from runtime.clickhouse import ClickHouse, ClickHouseError, Client
 from runtime.settings import ClickHouseSettings
-from sinks.retry import code_of
+from sinks.intake.retry import code_of
 from tests.clickhouse_front import clickhouse_front
 
 pytestmark = pytest.mark.clickhouse

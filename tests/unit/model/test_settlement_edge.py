@@ -8,10 +8,10 @@ from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
 from schemas.timing import HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from sinks.rows import joined, rows_of
-from sinks.settle import Settler
-from sinks.tables import Table
-from sinks.watch import noted, position_row
+from sinks.intake.rows import joined, rows_of
+from sinks.intake.tables import Table
+from sinks.intake.watch import noted, position_row
+from sinks.settlement.settle import Settler
 from streams.state import SourceState
 from streams.steps import cut_rows, take_record
 from tests.counting_world import make_record

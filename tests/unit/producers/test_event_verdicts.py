@@ -83,7 +83,7 @@ def dumped(value: Any) -> bytes:
 @example(dumped({**SOUND, "event_id": "e-1\n"}))
 @example(dumped({**SOUND, "subject": "\ud800"}))
 @example(b'{"event_id":"a","event_id":"b","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"p"}')
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
     assert model_accepts(raw) == struct_accepts(raw)
 
@@ -93,14 +93,14 @@ def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
 @example(b'{"attributes":' * 50_000)
 @example(b'{"event_id":1e999}')
 @example(b"")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_get_one_verdict_and_never_an_exception(raw: bytes) -> None:
     assert model_accepts(raw) == struct_accepts(raw)
     assert isinstance(decode_event(raw), Decoded | Fault)
 
 
 @given(events.map(dumped))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_decoding_refuses_exactly_what_the_model_refuses(raw: bytes) -> None:
     decoded = decode_event(raw)
     assert isinstance(decoded, Decoded) == model_accepts(raw)

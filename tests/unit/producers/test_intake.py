@@ -268,7 +268,7 @@ def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
         lambda d: json.dumps(d).encode()
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
     outcome = judge(raw)
     assert isinstance(outcome, Accepted | Rejected)
@@ -281,7 +281,7 @@ def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
     ),
     st.dictionaries(st.sampled_from(["a", "13800138000"]), st.sampled_from(["13800138000", 13800138000, "ok"])),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_personal_is_kept_of_a_reject(fields: dict[str, Any], attributes: dict[str, Any]) -> None:
     # What a sender calls a subject may be anything; elsewhere a subject's text cannot be known to be one.
     sound = {name: value for name, value in fields.items() if value != SENTINEL or name in {"subject", "session_id"}}

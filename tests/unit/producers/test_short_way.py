@@ -119,7 +119,7 @@ def gathered(judged: Judged) -> list[Any]:
 
 
 @given(batches)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_the_short_way_gives_the_exact_way_s_outcomes(loop: asyncio.AbstractEventLoop, batch: list[bytes]) -> None:
     exact = intake(world(loop))
     short = intake(world(loop))
@@ -237,7 +237,7 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
         max_size=20,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
     # Trials and placements begin and end around now, so that a stretch of time ends within the window.
     trials = [t.model_copy(update={"starts": NOW + timedelta(hours=2), "baseline_from": NOW - timedelta(hours=3),
@@ -271,7 +271,7 @@ class Named:
 
 @given(st.lists(st.text(min_size=1, max_size=MAX_ID_CHARS, alphabet=st.characters(codec="utf-8")), max_size=3))
 @example(["a-b", "c\n"])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
     assert are_event_ids(ids) == all(re.match(EVENT_ID_PATTERN, event_id) for event_id in ids)
 
@@ -280,7 +280,7 @@ def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
 @example({"n": 13800138000.0})
 @example({"n": 1.2345678901e-5})
 @example({"1380013８000": "x"})
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_the_glance_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
     sound = {key: value for key, value in found.items() if not isinstance(value, float) or abs(value) < 2**53}
     if find_personal_attribute(sound) is not None:

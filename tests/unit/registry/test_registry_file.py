@@ -144,7 +144,7 @@ _values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) -> None:
     registry = load_registry(EXAMPLE)
@@ -225,7 +225,7 @@ def registries(draw: st.DrawFn) -> Registry:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(registries())
 def test_a_registry_comes_back_from_its_file_as_it_was(registry: Registry) -> None:
     checked = check_registry(render(registry).encode())
@@ -235,7 +235,7 @@ def test_a_registry_comes_back_from_its_file_as_it_was(registry: Registry) -> No
     assert Registry.model_validate_json(registry.model_dump_json(by_alias=True)) == registry
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_fault_put_anywhere_is_found_on_its_line(data: st.DataObject) -> None:
     lines = render(data.draw(registries())).split("\n")

@@ -22,7 +22,7 @@ def demo(today: date) -> Registry:
     return checked.registry
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dates(date(2020, 3, 1), date(2090, 1, 1)))
 def test_it_is_sound_and_running_on_any_day(today: date) -> None:
     registry = demo(today)

@@ -71,7 +71,7 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one_with_the_same_seed() -> 
     assert wires(short)[:150] == wires(long)[:150]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(1, 400),
     batch=st.integers(1, 120),

@@ -70,3 +70,8 @@ def moment(at_ms: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def ints(values: Iterable[Any]) -> tuple[int, ...]:
+    """Return *values* as integers."""
+    return tuple(int(value) for value in values)

@@ -14,14 +14,23 @@ from runtime.metrics import SETTLE_BLOCKS, SETTLE_DIFFERENCES, SETTLE_PENDING, S
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.timing import Timing
-from sinks.blocks import BLOCK_S, HOUR_S, Block, Hour, Touch, block_parameters, lateness_parameters, moment
 from sinks.clickhouse.sql import query
-from sinks.compare import UNEXPLAINED, CellKey, Difference, compare
-from sinks.days import Day, DayRoller
-from sinks.figures import ints
-from sinks.left import Left, leave
-from sinks.recheck import CellDifference
-from sinks.sources import complete_until, read_marks
+from sinks.settlement.blocks import (
+    BLOCK_S,
+    HOUR_S,
+    Block,
+    Hour,
+    Touch,
+    block_parameters,
+    ints,
+    lateness_parameters,
+    moment,
+)
+from sinks.settlement.compare import UNEXPLAINED, CellKey, Difference, compare
+from sinks.settlement.days import Day, DayRoller
+from sinks.settlement.left import Left, leave
+from sinks.settlement.recheck import CellDifference
+from sinks.settlement.sources import complete_until, read_marks
 
 log = get_logger(__name__)
 

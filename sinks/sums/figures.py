@@ -7,6 +7,7 @@ from runtime.clickhouse import Client
 from schemas.foreign import FOREIGN_FLOW
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
+from sinks.settlement.blocks import ints
 
 Source = tuple[int, int]
 """Epoch and partition."""
@@ -94,8 +95,3 @@ class FullFigures:
 def by_source(rows: Iterable[Any]) -> BySource:
     """Return *rows* of epoch, partition, account and numbers by their place."""
     return {((int(row[0]), int(row[1])), str(row[2])): ints(row[3:]) for row in rows}
-
-
-def ints(values: Iterable[Any]) -> tuple[int, ...]:
-    """Return *values* as integers."""
-    return tuple(int(value) for value in values)

@@ -12,11 +12,11 @@ from runtime.clickhouse import ClickHouse, Client
 from schemas.foreign import FOREIGN_FLOW
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
-from sinks.blocks import Block, Touch, lateness_parameters
 from sinks.clickhouse.sql import query
-from sinks.figures import UNANSWERED, BySource, Place, Source, ints
-from sinks.settled_sums import SettledSums, unfilled
-from sinks.sources import read_epochs, timing_among
+from sinks.settlement.blocks import Block, Touch, ints, lateness_parameters
+from sinks.settlement.sources import read_epochs, timing_among
+from sinks.sums.figures import UNANSWERED, BySource, Place, Source
+from sinks.sums.settled import SettledSums, unfilled
 
 # A request received so long before the cut has its records stored: above the time-outs of its publishes, and the slack
 # of clocks that differ.

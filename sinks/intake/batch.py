@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.topics import Topic
-from sinks.rows import Rows
-from sinks.tables import Table
+from sinks.intake.rows import Rows
+from sinks.intake.tables import Table
 
 # Readers wait for these; the others only have to stand before their offsets are committed.
 PROMPT = (Table.EVENTS, Table.CELLS)

@@ -11,9 +11,9 @@ from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import ConfigurationError, PipelineError, RetryableError
 from runtime.logging import get_logger
 from runtime.metrics import SINK_INSERT_SECONDS, SINK_ROWS
-from sinks.retry import Decision, code_of, decide
-from sinks.rows import Rows
-from sinks.tables import COLUMNS, WAYS_IN, Table
+from sinks.intake.retry import Decision, code_of, decide
+from sinks.intake.rows import Rows
+from sinks.intake.tables import COLUMNS, WAYS_IN, Table
 
 log = get_logger(__name__)
 

@@ -8,8 +8,8 @@ from runtime.clickhouse import Client
 from runtime.clock import Clock
 from runtime.settings import SinkSettings
 from schemas.timing import DAY_MS, HOUR_MS
-from sinks.blocks import Block, moment
 from sinks.clickhouse.sql import query
+from sinks.settlement.blocks import Block, moment
 
 DAY_S = DAY_MS // 1000
 # Days are those of Asia/Shanghai, which has no summer time.

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from runtime.clickhouse import Client
 from schemas.timing import Timing
 from schemas.topics import Topic
-from sinks.blocks import Block, block_parameters
 from sinks.clickhouse.sql import query
+from sinks.settlement.blocks import Block, block_parameters
 
 UNEXPLAINED = "unexplained"
 REPEATED = "repeat_across_sources"

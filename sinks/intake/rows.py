@@ -12,8 +12,8 @@ from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_R
 from schemas.codec import decode_delivery, decode_reject, encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, DeliveryLine, RejectLine, fill_positions
 from schemas.topics import Topic
-from sinks.foreign import Place, take_foreign
-from sinks.tables import Table
+from sinks.intake.foreign import Place, take_foreign
+from sinks.intake.tables import Table
 
 decode_accounts = msgspec.json.Decoder(dict[str, int]).decode
 

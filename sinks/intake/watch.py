@@ -10,10 +10,10 @@ from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG, END_TO_END, END_TO_END_MAX
 from runtime.progress import ProgressAge
 from schemas.topics import Group, Topic
-from sinks.insert import PatientWriter, Report
-from sinks.reader import Place, TopicReader
-from sinks.rows import Rows, joined
-from sinks.tables import Table
+from sinks.intake.insert import PatientWriter, Report
+from sinks.intake.reader import Place, TopicReader
+from sinks.intake.rows import Rows, joined
+from sinks.intake.tables import Table
 
 log = get_logger(__name__)
 

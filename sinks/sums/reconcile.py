@@ -8,11 +8,11 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING
-from sinks.book import SLUGS, Sum, conservation
-from sinks.recheck import CellDifference, differences, standing
-from sinks.running import RunningSums
-from sinks.settled_sums import all_touches, unfilled
-from sinks.sources import arrived
+from sinks.settlement.recheck import CellDifference, differences, standing
+from sinks.settlement.sources import arrived
+from sinks.sums.book import SLUGS, Sum, conservation
+from sinks.sums.running import RunningSums
+from sinks.sums.settled import all_touches, unfilled
 
 log = get_logger(__name__)
 

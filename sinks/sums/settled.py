@@ -6,10 +6,10 @@ from typing import Any
 
 from runtime.clickhouse import Client
 from schemas.timing import DAY_MS
-from sinks.blocks import Block, Touch, block_parameters
 from sinks.clickhouse.sql import query
-from sinks.figures import Place
-from sinks.left import count_events
+from sinks.settlement.blocks import Block, Touch, block_parameters
+from sinks.settlement.left import count_events
+from sinks.sums.figures import Place
 
 DAY_S = DAY_MS // 1000
 # So many blocks are put into one query.

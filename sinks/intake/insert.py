@@ -13,10 +13,10 @@ from runtime.logging import get_logger
 from runtime.metrics import SINK_REJECTS, SINK_RETRIES
 from schemas.foreign import position_reject, split_lines
 from schemas.lines import RejectLine
-from sinks.retry import waits
-from sinks.rows import Rows, joined
-from sinks.tables import Table
-from sinks.write import RefusedRowsError, RowWriter
+from sinks.intake.retry import waits
+from sinks.intake.rows import Rows, joined
+from sinks.intake.tables import Table
+from sinks.intake.write import RefusedRowsError, RowWriter
 
 log = get_logger(__name__)
 

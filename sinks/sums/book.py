@@ -7,9 +7,9 @@ from typing import Any
 
 from runtime.clickhouse import ClickHouse, Client
 from schemas.topics import Topic
-from sinks.blocks import lateness_parameters
-from sinks.figures import BySource, Figures, FullFigures, Source
-from sinks.sources import read_epochs, stored_until, timing_among
+from sinks.settlement.blocks import lateness_parameters
+from sinks.settlement.sources import read_epochs, stored_until, timing_among
+from sinks.sums.figures import BySource, Figures, FullFigures, Source
 
 RECEIVED = "received = accepted + duplicate + rejected"
 PUBLISHED = "published = accepted + unanswered"

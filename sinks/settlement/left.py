@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.clickhouse import Client
-from sinks.blocks import Block, block_parameters
 from sinks.clickhouse.sql import query
-from sinks.compare import REPEATED, Difference
+from sinks.settlement.blocks import Block, block_parameters
+from sinks.settlement.compare import REPEATED, Difference
 
 Counted = tuple[str, int, int, int, str, int, int]
 """Product, block, epoch, partition, account, stored events, late ones of them."""

@@ -11,13 +11,13 @@ from runtime.logging import get_logger
 from runtime.metrics import SINK_REJECTS
 from runtime.settings import SinkSettings
 from schemas.topics import Topic
-from sinks.batch import DEFERRED, PROMPT, Batch, Span
-from sinks.insert import PatientWriter, Report
-from sinks.reader import Place, TopicReader
-from sinks.rows import rows_of
-from sinks.tables import Table
-from sinks.watch import EndWatch, EpochWatch, Latency, noted, position_row
-from sinks.write import RowWriter
+from sinks.intake.batch import DEFERRED, PROMPT, Batch, Span
+from sinks.intake.insert import PatientWriter, Report
+from sinks.intake.reader import Place, TopicReader
+from sinks.intake.rows import rows_of
+from sinks.intake.tables import Table
+from sinks.intake.watch import EndWatch, EpochWatch, Latency, noted, position_row
+from sinks.intake.write import RowWriter
 
 log = get_logger(__name__)
 

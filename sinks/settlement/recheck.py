@@ -6,9 +6,9 @@ from typing import Any
 
 from runtime.clickhouse import ClickHouse, Client
 from schemas.timing import DAY_MS
-from sinks.blocks import BLOCK_S, lateness_parameters
 from sinks.clickhouse.sql import query
-from sinks.sources import read_epochs, timing_among
+from sinks.settlement.blocks import BLOCK_S, lateness_parameters
+from sinks.settlement.sources import read_epochs, timing_among
 
 # Days of one comparison are put together up to so many rows, so that it ends within a query's time.
 CHUNK_ROWS = 2_000_000

@@ -1,0 +1,1 @@
+"""Topics into tables: poll, batch, insert, commit."""
