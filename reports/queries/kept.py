@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Kept:
 
     def keep(self, key: Hashable, rows: Rows) -> Rows:
         """Keep *rows* under *key*, lists of numbers as arrays; return them as kept."""
-        packed = tuple(tuple(_packed(value) for value in row) for row in rows)
+        packed = _packed_rows(rows)
         size = sum(_size(row) for row in packed)
         with self._lock:
             if key not in self._rows and size <= self._max_bytes:
@@ -50,12 +50,18 @@ class Kept:
         return packed
 
 
-def _packed(value: Any) -> Any:
-    if not isinstance(value, list | tuple):
-        return value
+def _packed_rows(rows: Rows) -> Rows:
+    """Return *rows*, which have the same columns, with the lists of numbers in them as arrays."""
+    lists = {place for row in rows[:1] for place, value in enumerate(row) if isinstance(value, list | tuple)}
+    if not lists:
+        return tuple(map(tuple, rows))
+    return tuple(tuple(_packed(value) if at in lists else value for at, value in enumerate(row)) for row in rows)
+
+
+def _packed(value: Sequence[int]) -> Any:
     found = np.asarray(value, dtype=np.int64)
     return found.astype(np.uint32) if found.size and found.min() >= 0 and found.max() < 1 << 32 else found
 
 
-def _size(row: Iterable[Any]) -> int:
-    return sum(_VALUE_BYTES + (value.nbytes if isinstance(value, np.ndarray) else 0) for value in row)
+def _size(row: Sequence[Any]) -> int:
+    return _VALUE_BYTES * len(row) + sum(value.nbytes for value in row if isinstance(value, np.ndarray))

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.queries import cells
 from reports.queries.model import Interval, QueryContext
@@ -95,7 +97,7 @@ def _signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms
     hours: dict[tuple[str, int], int] = defaultdict(int)
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for placement, starts, events, firsts, lasts, *_ in _of_days(context, trial_id, parted, silences_ms):
-        hours.update({(placement, start * 1000): n for start, n in _pairs(starts, events)})
+        hours.update(zip(zip(repeat(placement), _ms(starts)), _list(events), strict=True))
         spans[placement] += _pairs(firsts, lasts)
     # Whole days: what is summed is then the same as for switches, and no day is in both parts.
     from_ms = step_start(interval.from_ms, "day")
@@ -143,5 +145,14 @@ def _silent(silences_ms: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _pairs(left: Iterable[int], right: Iterable[int]) -> list[tuple[int, int]]:
-    both = (part.tolist() if isinstance(part, np.ndarray) else part for part in (left, right))
-    return list(zip(*both, strict=True))
+    return list(zip(_list(left), _list(right), strict=True))
+
+
+def _list(values: Iterable[int]) -> list[int]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _ms(seconds: Sequence[int] | NDArray[Any]) -> list[int]:
+    # As 64 bits: what is kept may be 32 bits wide.
+    found: list[int] = (np.asarray(seconds, dtype=np.int64) * 1000).tolist()
+    return found
