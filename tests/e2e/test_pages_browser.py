@@ -149,7 +149,8 @@ def picture(of: Page | Locator, name: str) -> None:
     """Renew a picture of the documentation, where that is asked for."""
     if os.environ.get("AVENUE_TEST_SCREENSHOTS") == "1":
         PICTURES.mkdir(parents=True, exist_ok=True)
-        of.screenshot(path=PICTURES / f"{name}.png")
+        # Given a path, Playwright writes from threads of its loop, and they stay until the browser's driver ends.
+        (PICTURES / f"{name}.png").write_bytes(of.screenshot())
 
 
 def test_a_sign_in_link_opens_the_trial_and_leaves_no_key_behind(visit: MakeVisit) -> None:
