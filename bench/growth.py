@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.layouts import Road, apart
 from bench.machine import RESULTS, machine, min_and_median
-from bench.pushes import PRODUCTS, bodies, events, push
+from bench.pushes import PRODUCTS, events
 
 TIMES = 10
 BATCH = 500
@@ -50,13 +50,7 @@ def main() -> int:
 
 def cpu_of(road: Road, key: str, count: int, products: int) -> dict[str, float]:
     """Push *count* events of *products* and return the CPU-seconds of each role until all is stored and counted."""
-    sent = bodies(events(f"g{time.time_ns():x}", count, products=products), BATCH)
-    stored, counted = road.stored(), road.counted()
-    before = road.cpu_s()
-    push(road.url, key, sent)
-    road.wait_for(stored + count, counted + count)
-    after = road.cpu_s()
-    return {role: after[role] - before[role] for role in before}
+    return road.cost_of(key, events(f"g{time.time_ns():x}", count, products=products), BATCH)
 
 
 def _row(road: Road, key: str, shape: tuple[int, int], runs: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +19,7 @@ from avenue.embedded.broker import Broker
 from avenue.embedded.ports import free_port
 from avenue.embedded.prepare import prepare_cluster
 from avenue.run_file import read_run_file
-from bench.pushes import ACCOUNT, PRODUCTS, headers_of, write_registry
+from bench.pushes import ACCOUNT, PRODUCTS, bodies, headers_of, push, write_registry
 from registry.file import load_registry
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
@@ -64,6 +64,18 @@ class Road:
     def wait_for(self, stored: int, counted: int) -> None:
         """Wait until so many lines are stored and counted."""
         wait(lambda: self.stored() >= stored and self.counted() >= counted, WAIT_S, "lines are missing")
+
+    def cost_of(
+        self, key: str, lines: Sequence[bytes], size: int, *, then: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
+        """Push *lines* in batches of *size*; return each role's CPU seconds until all is stored, counted and *then*."""
+        sent = bodies(lines, size)
+        stored, counted, before = self.stored(), self.counted(), self.cpu_s()
+        push(self.url, key, sent)
+        self.wait_for(stored + len(lines), counted + len(lines))
+        then()
+        after = self.cpu_s()
+        return {role: after[role] - before[role] for role in before}
 
     def pushing_key(self) -> str:
         """Return a new key that the gateway knows."""

@@ -23,7 +23,7 @@ from typing import Any
 from bench.latency import LatencyRun, measure_latency
 from bench.layouts import Road, apart, embedded
 from bench.machine import RESULTS, machine, min_and_median
-from bench.pushes import bodies, events, push
+from bench.pushes import events
 
 LAYOUTS: Mapping[str, Callable[[Path], Road]] = {"embedded": embedded, "apart": apart}
 ROLES = ("broker", "gateway", "server", "worker", "sink")
@@ -115,15 +115,13 @@ def _measure(name: str, road: Road, count: int, runs: int) -> list[Row]:
 def _run(road: Road, key: str, load: Load, count: int) -> tuple[dict[str, float], float]:
     """Push *count* events and return the CPU seconds of each role, and the wall seconds."""
     lines = events(f"b{time.time_ns():x}", count, age_s=OLD_S if load.old else 0.0)
-    sent = bodies(lines, load.size)
-    stored, counted, settled = road.stored(), road.counted(), road.settling()
-    before, began = road.cpu_s(), time.monotonic()
-    push(road.url, key, sent)
-    road.wait_for(stored + count, counted + count)
-    if load.old:
-        _wait_settled(road, settled)
-    after = road.cpu_s()
-    return {role: after[role] - before[role] for role in before}, time.monotonic() - began
+    settled, began = road.settling(), time.monotonic()
+
+    def settle() -> None:
+        if load.old:
+            _wait_settled(road, settled)
+
+    return road.cost_of(key, lines, load.size, then=settle), time.monotonic() - began
 
 
 def _wait_settled(road: Road, before: int) -> None:
