@@ -180,19 +180,26 @@ def _rows(part: Any) -> list[Result]:
     if isinstance(part, list) and all(isinstance(row, dict) for row in part):
         return part
     if isinstance(part, dict) and part and all(isinstance(value, dict) for value in part.values()):
-        return [{"what": name, "min (median)": value} for name, value in part.items()]
+        return [
+            {"what": name, **({"min (median)": value} if _is_pair(value) else value)} for name, value in part.items()
+        ]
     return []
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
-        whole = {"min", "median"} <= value.keys()
-        return _pair(value) if whole else ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+        return _pair(value) if _is_pair(value) else ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     if isinstance(value, float):
         return _number(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return "–" if value is None else str(value)
+
+
+def _is_pair(value: Result) -> bool:
+    return {"min", "median"} <= value.keys()
 
 
 def _stamp(found: Result) -> str:
@@ -212,7 +219,9 @@ def _pair(figures: Result) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.2f}"
 
 
 def _times(ratio: float) -> str:

@@ -58,8 +58,8 @@ def test_any_result_becomes_a_table() -> None:
 
     said = table.plain_table(found)
 
-    assert "| 1 | 1.0 (250) |\n| 2 | – |" in said
-    assert "| split | 1.0 (250) |" in said
+    assert "| 1 | 1.00 (250) |\n| 2 | – |" in said
+    assert "| split | 1.00 (250) |" in said
     assert said.endswith("Measured on a machine; 3 runs; `python -m it`.")
 
 
