@@ -26,8 +26,9 @@ SHORTEST_WAIT_S = 0.03
 # A batch waits for so many times what the last insert took: inserts take a fifth of a core under light load, and a
 # single event is visible at once.
 WAIT_PER_COST = 4.0
-# Where rows pour in it waits longer, up to `batch_wait_s`: every part is merged with others later, at three times the
-# price of a row's insert where parts are small. From some 9,000 events a second on, each wait makes the next longer.
+# Where rows pour in it waits longer, up to `batch_wait_s`: parts are merged with others later, small ones again and
+# again, and to merge a row costs what its insert does. From some 9,000 events a second on, each wait makes the next
+# longer.
 ROWS_WORTH_A_WAIT = 500
 TICK_S = 1.0
 # A commit is also how the group's refusal is noticed; nothing else tells of a membership that was lost in silence.
