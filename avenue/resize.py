@@ -14,7 +14,7 @@ from runtime.errors import ConfigurationError, UnavailableError
 from runtime.kafka import KafkaError, make_admin
 from runtime.settings import Settings
 from schemas.registry import Epoch
-from schemas.topics import Group, Topic
+from schemas.topics import Group, Topic, worker_group
 
 # Longer than any publish that was under way when the gateways stopped.
 QUIET_S = 20.0
@@ -38,7 +38,7 @@ def resize(settings: Settings, partitions: int, *, quiet_s: float, say: Say) -> 
     # Without it, an earlier resize was cut short between the deletion and what follows.
     if before := states.get(Topic.EVENTS):
         _refuse_same(before, partitions)
-        _refuse_readers(settings)
+        _refuse_readers(settings, before)
         _refuse_publishers(settings, before, quiet_s, say)
         say(f"making {Topic.EVENTS} anew with {partitions} partitions instead of {before.partitions}")
         _delete(settings)
@@ -51,8 +51,8 @@ def _refuse_same(before: TopicState, partitions: int) -> None:
         raise ConfigurationError(f"{Topic.EVENTS} has {partitions} partitions already")
 
 
-def _refuse_readers(settings: Settings) -> None:
-    for group, role in ((Group.WORKER, "worker"), (Group.SINK, "sink")):
+def _refuse_readers(settings: Settings, before: TopicState) -> None:
+    for group, role in ((worker_group(before.epoch or 1), "worker"), (Group.SINK, "sink")):
         state = read_group(settings, group, Topic.EVENTS)
         if state.members:
             raise ConfigurationError(

@@ -170,7 +170,10 @@ def ensure_topics(admin: KafkaAdminClient, topics: Iterable[tuple[str, dict[str,
         return
 
 
-def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, int], *, timeout_s: float) -> None:
-    """Commit the next offset of each partition for *consumer*'s group. Raises `KafkaError` where that fails."""
-    marks = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, int], *, timeout_s: float, said: str = "") -> None:
+    """Commit the next offset of each partition for *consumer*'s group, and with it what is *said*.
+
+    Raises `KafkaError` where that fails.
+    """
+    marks = {partition: OffsetAndMetadata(offset, said, -1) for partition, offset in offsets.items()}
     consumer.commit(marks, timeout_ms=int(timeout_s * 1000))

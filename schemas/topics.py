@@ -23,7 +23,17 @@ class Group(StrEnum):
     """Consumer groups; changing one makes its reader start anew."""
 
     WORKER = "avenue-metrics-worker"
+    """Of the first epoch: `worker_group`."""
     SINK = "avenue-clickhouse-sink"
+
+
+def worker_group(epoch: int) -> str:
+    """Return the group of the workers of *epoch*. Each epoch has its own.
+
+    A worker that hears last that the topic is gone may commit once more, and the broker keeps that for the topic of
+    the same name: in one group, the new topic's first records would be skipped and never counted live.
+    """
+    return str(Group.WORKER) if epoch == 1 else f"{Group.WORKER}-{epoch}"
 
 
 @dataclass(frozen=True, slots=True)

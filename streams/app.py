@@ -16,7 +16,7 @@ from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
 from runtime.settings import Settings, WorkerSettings
 from schemas.registry import Epoch
-from schemas.topics import Group, Topic
+from schemas.topics import Topic, worker_group
 from streams.agents import Means, MetricsWorker
 from streams.log_reader import KafkaLog
 from streams.watch import Names, Watch, Watched
@@ -95,7 +95,9 @@ class _Life:
             loop.add_signal_handler(number, self._ending.set)
         with self._means() as means:
             worker = MetricsWorker(self._epoch, timing_of(self._epoch), self._settings.worker, means)
-            self._topology = topology = make_topology(self._settings, worker.take, self._fail, prefix=self._prefix)
+            self._topology = topology = make_topology(
+                self._settings, worker.take, self._fail, epoch=self._epoch.number, prefix=self._prefix
+            )
             self._follow_assignment(topology.app, worker)
             watch = self._watch(worker)
             await self._work(worker, topology.app)
@@ -167,7 +169,7 @@ class _Life:
 
     def _watch(self, worker: MetricsWorker) -> Watch:
         watched = Watched(worker.positions, lambda: worker.moved, lambda: self._joined)
-        names = Names(self._prefix + Topic.EVENTS, self._prefix + Group.WORKER)
+        names = Names(self._prefix + Topic.EVENTS, self._prefix + worker_group(self._epoch.number))
         watch = Watch(self._settings.kafka, names, self._epoch, watched, self._fail_from_thread)
         watch.begin(self._health, stuck_s=self._settings.worker.stuck_s)
         return watch

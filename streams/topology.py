@@ -22,7 +22,7 @@ import faust
 
 from runtime.kafka import EMBEDDED_BOOTSTRAP, LogRecord
 from runtime.settings import KafkaSettings, Settings
-from schemas.topics import Group, Topic
+from schemas.topics import Topic, worker_group
 from streams.outbox import Message
 
 MAX_UNCOMPRESSED_BATCH = 262_144
@@ -70,12 +70,13 @@ class Topology:
         await sent
 
 
-def make_topology(settings: Settings, take: Take, fail: Fail, *, prefix: str = "") -> Topology:
+def make_topology(settings: Settings, take: Take, fail: Fail, *, epoch: int, prefix: str = "") -> Topology:
     """Return the app that hands every record of `pilot-events.v1` to *take*, one at a time, in order.
 
-    What *take* or a send raises goes to *fail*. *prefix* stands before every topic and group.
+    The group is that of *epoch*. What *take* or a send raises goes to *fail*. *prefix* stands before every topic and
+    group.
     """
-    app = App(prefix + Group.WORKER, **app_settings(settings))
+    app = App(prefix + worker_group(epoch), **app_settings(settings))
     app.sensors.add(SendErrors(fail))
     raw: dict[str, Any] = {"key_serializer": "raw", "value_serializer": "raw", "key_type": bytes, "value_type": bytes}
     source = app.topic(prefix + Topic.EVENTS, **raw)

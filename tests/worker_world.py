@@ -5,12 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from registry.epochs import ensure_topics_and_epoch
-from runtime.kafka import LogRecord, TopicPartition, log_record, make_admin, make_consumer, make_producer
+from runtime.kafka import (
+    LogRecord,
+    TopicPartition,
+    commit_offsets,
+    log_record,
+    make_admin,
+    make_consumer,
+    make_producer,
+)
 from runtime.settings import KafkaSettings, Settings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import decode_cell, decode_progress, decode_reject, decode_source, encode
@@ -152,11 +160,23 @@ class WorkerRoad:
 
     def caught_up(self) -> bool:
         """Tell whether source rows say that the log was read to its present end."""
+        told = self.written().told()
+        return all(told.get(partition, 0) >= end for partition, end in self.ends().items())
+
+    def ends(self) -> dict[int, int]:
+        """Return the next offset of each partition of the events."""
         ends = dict.fromkeys(range(PARTITIONS), 0)
         for record in self.read(Topic.EVENTS):
             ends[record.partition] = record.offset + 1
-        told = self.written().told()
-        return all(told.get(partition, 0) >= end for partition, end in ends.items())
+        return ends
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit *offsets* as a worker of the first epoch does."""
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.WORKER)
+        places = {TopicPartition(self.prefix + Topic.EVENTS, number): offset for number, offset in offsets.items()}
+        consumer.assign(list(places))
+        commit_offsets(consumer, places, timeout_s=30)
+        consumer.close(autocommit=False)
 
     def make_events_topic_anew(self) -> None:
         admin = make_admin(self.settings.kafka, client_id="tests")
@@ -197,9 +217,10 @@ class Written:
                     case b"source":
                         self.sources.append(decode_source(line))
 
-    def told(self) -> dict[int, int]:
-        """Return the highest offset told by partition."""
-        return {row.partition: row.next_offset for row in sorted(self.sources, key=lambda row: row.version)}
+    def told(self, epoch: int = 1) -> dict[int, int]:
+        """Return the highest offset told by partition, of an epoch."""
+        rows = [row for row in self.sources if row.epoch == epoch]
+        return {row.partition: row.next_offset for row in sorted(rows, key=lambda row: row.version)}
 
     def shown(self) -> dict[tuple[int, CellName], CellRow]:
         """Return what a reader takes: of each cell and source, the highest version."""

@@ -10,7 +10,7 @@ from avenue.doctor.examine import BrokenError, Patient, SkippedError
 from avenue.topic_state import read_group
 from producers.gateway.gateway import SECRETS
 from runtime.clickhouse import ClickHouse, ClickHouseError
-from schemas.topics import Group, Topic
+from schemas.topics import Group, Topic, worker_group
 
 TIMEOUT_S = 10.0
 # A reader who falls so far behind does not catch up while one waits: some 100 events a record.
@@ -24,7 +24,8 @@ def check_worker(patient: Patient) -> str:
     """The worker takes in what is published."""
     if patient.run and patient.run.worker_ops_url:
         _refuse_unready("worker", patient.run.worker_ops_url)
-    return _keeps_up(patient, Group.WORKER, "worker")
+    epoch = patient.directory.epoch
+    return _keeps_up(patient, worker_group(epoch.number if epoch else 1), "worker")
 
 
 def check_server(patient: Patient) -> str:
@@ -101,7 +102,7 @@ def check_secrets(patient: Patient) -> str:
     return "all can be resolved"
 
 
-def _keeps_up(patient: Patient, group: Group, log: str) -> str:
+def _keeps_up(patient: Patient, group: str, log: str) -> str:
     state = read_group(patient.settings, group, Topic.EVENTS)
     if not state.members:
         step = LOGS.format(name=log) if patient.run else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"

@@ -102,7 +102,7 @@ class Consumption:
         if self._epochs.epoch is None:
             self._rest(POLL_S)
             return
-        for topic, record in self._poll():
+        for topic, record in self._epochs.in_order(self._poll()):
             self._take(topic, record, self._epochs.epoch)
         if self._batch.empty:
             return
@@ -135,7 +135,7 @@ class Consumption:
         """Commit *offsets*; raise `KafkaError` where that has failed for long, so that a new consumer joins."""
         self._committed_at = now = time.monotonic()
         try:
-            self._reader.commit(offsets)
+            self._reader.commit(offsets, topic_id=self._epochs.topic_id or "")
             self._refused_since = None
         except KafkaError as error:
             # The rows stand; whoever has these partitions next reads them again, which changes nothing.

@@ -51,6 +51,7 @@ class TopicReader:
         # (3.0.12) never ends such a join if it outlasts one poll: no heartbeats, no commits, and polls that spin.
         self._consumer.topics()
         self._admin: Any = None
+        self._asked: set[Place] = set()
 
     def _know_all(self) -> None:
         """Raise `UnavailableError` while a topic is unknown: its partitions would be given to nobody."""
@@ -89,12 +90,28 @@ class TopicReader:
         ends = self._consumer.end_offsets(partitions, timeout_ms=TICK_TIMEOUT_MS)
         return {self._place(partition): int(end) for partition, end in ends.items()}
 
-    def commit(self, offsets: Mapping[Place, int]) -> None:
-        """Commit the next offsets of those partitions that are still ours."""
+    def commit(self, offsets: Mapping[Place, int], *, topic_id: str) -> None:
+        """Commit the next offsets of those partitions that are still ours, *topic_id* of the events with them."""
         ours = self.assignment()
         marks = {self._partition(place): offset for place, offset in offsets.items() if place in ours}
         if marks:
-            commit_offsets(self._consumer, marks, timeout_s=self._settings.kafka.request_timeout_s)
+            timeout_s = self._settings.kafka.request_timeout_s
+            commit_offsets(self._consumer, marks, timeout_s=timeout_s, said=topic_id)
+
+    def begun_elsewhere(self, topic_id: str) -> bool:
+        """Tell whether partitions of the events came to us at an offset that was committed for another topic's id.
+
+        The broker keeps what is committed late, after the topic's deletion, for the topic of the same name. Asks once
+        for each partition that comes.
+        """
+        ours = {place for place in self.assignment() if place[0] is Topic.EVENTS}
+        self._asked &= ours
+        found = False
+        for place in sorted(ours - self._asked):
+            mark = self._consumer.committed(self._partition(place), metadata=True, timeout_ms=TICK_TIMEOUT_MS)
+            found = found or (mark is not None and mark.metadata not in {"", topic_id})
+            self._asked.add(place)
+        return found
 
     def pause(self) -> None:
         """Fetch nothing more until `resume`; `poll` keeps the membership alive."""

@@ -2,10 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runtime.clock import Clock
-from runtime.kafka import KafkaError
+from runtime.kafka import KafkaError, LogRecord
 from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG, END_TO_END, END_TO_END_MAX
 from runtime.progress import ProgressAge
@@ -42,7 +42,7 @@ class EpochWatch:
 
     def __init__(self, reader: TopicReader, report: Report, epoch_of: Callable[[str], int | None]) -> None:
         self.epoch: int | None = None
-        self._topic_id: str | None = None
+        self.topic_id: str | None = None
         self._reader = reader
         self._report = report
         self._epoch_of = epoch_of
@@ -52,11 +52,19 @@ class EpochWatch:
         topic_id = self._reader.topic_id(Topic.EVENTS)
         if topic_id is None:
             return
-        if self._topic_id is not None and topic_id != self._topic_id:
+        if self.topic_id is not None and topic_id != self.topic_id:
             log.warning("the events' topic was made anew and is read from its beginning", topic_id=topic_id)
             self._reader.rewind(Topic.EVENTS)
-        self._topic_id, self.epoch = topic_id, self._epoch_of(topic_id)
+        self.topic_id, self.epoch = topic_id, self._epoch_of(topic_id)
         self._report.epoch_known = self.epoch is not None
+
+    def in_order(self, polled: Sequence[tuple[Topic, LogRecord]]) -> Sequence[tuple[Topic, LogRecord]]:
+        """Return *polled*, without events where they began in the middle of the topic: then it is read anew."""
+        if self.topic_id is None or not self._reader.begun_elsewhere(self.topic_id):
+            return polled
+        log.warning("offsets were committed for another topic of this name; it is read from its beginning")
+        self._reader.rewind(Topic.EVENTS)
+        return [(topic, record) for topic, record in polled if topic is not Topic.EVENTS]
 
 
 class EndWatch:

@@ -12,7 +12,7 @@ from registry.epochs import ensure_topics_and_epoch
 from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
-from runtime.kafka import make_admin, make_consumer, make_producer
+from runtime.kafka import TopicPartition, commit_offsets, make_admin, make_consumer, make_producer
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import encode
@@ -83,14 +83,20 @@ class Road:
         await_equal(lambda: self.rows(query), wanted)
 
     def committed(self, topic: Topic) -> int | None:
-        from runtime.kafka import TopicPartition
-
         consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.SINK)
         try:
             found: int | None = consumer.committed(TopicPartition(self.prefix + topic, 0), timeout_ms=5000)
             return found
         finally:
             consumer.close(autocommit=False)
+
+    def commit(self, topic: Topic, offset: int, *, said: str) -> None:
+        """Commit as a sink does that is there no more."""
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.SINK)
+        place = TopicPartition(self.prefix + topic, 0)
+        consumer.assign([place])
+        commit_offsets(consumer, {place: offset}, timeout_s=PATIENCE_S, said=said)
+        consumer.close(autocommit=False)
 
     def close(self) -> None:
         self.follower.stop()
@@ -209,6 +215,18 @@ def test_offsets_are_committed_after_the_insert_and_a_restart_goes_on(road: Road
     second.start()
     road.await_rows("SELECT event_id FROM events ORDER BY event_id", [("e-1",), ("e-2",)])
     second.stop(drain=False)
+
+
+def test_what_was_committed_late_for_the_topic_before_skips_nothing_of_this_one(road: Road) -> None:
+    road.send_events(stored_event("e-1"))
+    road.send_events(stored_event("e-2"))
+    road.commit(Topic.EVENTS, 1, said="the id of a topic that is gone")
+    sink = road.sink()
+    sink.start()
+
+    road.await_rows("SELECT event_id FROM events ORDER BY 1", [("e-1",), ("e-2",)])
+    assert sink.stop(drain=True)
+    assert road.committed(Topic.EVENTS) == 2
 
 
 def test_a_drain_stores_all_that_the_topics_hold(road: Road) -> None:

@@ -40,6 +40,6 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
     while time.monotonic() < settled:
         reader.poll(POLL_S)
 
-    reader.commit(dict.fromkeys(reader.assignment(), 0))
+    reader.commit(dict.fromkeys(reader.assignment(), 0), topic_id="t")
 
     reader.close()

@@ -97,6 +97,21 @@ def test_it_ends_when_its_topic_is_made_anew_and_says_so(road: WorkerRoad) -> No
     assert "made anew" in road.log_of(worker)
 
 
+def test_what_a_worker_of_the_epoch_before_commits_late_skips_nothing_of_this_one(road: WorkerRoad) -> None:
+    """It hears last that the topic is gone; the broker keeps its commit for the topic of the same name."""
+    publish_traffic(road, 20)
+    first = road.start()
+    wait_for(road.caught_up, "the log is read to its end")
+    road.make_events_topic_anew()
+    assert first.wait(60) == 1
+    road.commit(dict.fromkeys(range(PARTITIONS), 10))
+
+    publish_traffic(road, 20, seed=2)
+    road.start()
+
+    wait_for(lambda: road.ends() == road.written().told(epoch=2), "all of the new topic is told")
+
+
 def test_rows_stand_in_the_partition_of_their_source(road: WorkerRoad) -> None:
     publish_traffic(road, 10)
     road.start()

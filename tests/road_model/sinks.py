@@ -64,7 +64,10 @@ class Reader:
     def ends(self) -> dict[Place, int]:
         return {place: len(self._topics.records[place]) for place in self._next}
 
-    def commit(self, offsets: Mapping[Place, int]) -> None:
+    def begun_elsewhere(self, topic_id: str) -> bool:
+        return False
+
+    def commit(self, offsets: Mapping[Place, int], *, topic_id: str = "") -> None:
         """Commit, unless another has the partitions by now. May be the last thing that the process does."""
         if self._doom.strikes():
             raise KilledError

@@ -33,6 +33,7 @@ class FakeReader:
         self.calls: list[object] = []
         self.paused = False
         self.commit_fails = False
+        self.committed_for = ""
 
     def give(self, *event_ids: str) -> LogRecord:
         offset = self.next[EVENTS_0] + len(self.waiting)
@@ -59,10 +60,15 @@ class FakeReader:
     def ends(self) -> dict[Place, int]:
         return {EVENTS_0: self.next[EVENTS_0] + len(self.waiting)}
 
-    def commit(self, offsets: Mapping[Place, int]) -> None:
+    def commit(self, offsets: Mapping[Place, int], *, topic_id: str) -> None:
         if self.commit_fails:
             raise KafkaError("rebalanced")
         self.calls.append(("commit", dict(offsets)))
+        self.committed_for = topic_id
+
+    def begun_elsewhere(self, topic_id: str) -> bool:
+        begun, self.committed_for = self.committed_for, topic_id
+        return begun not in {"", topic_id}
 
     def pause(self) -> None:
         self.paused = True
@@ -231,6 +237,19 @@ def test_an_idle_consumer_commits_so_that_a_lost_membership_is_noticed(
     stand.turns(lambda: bool(stand.commits))
 
     assert stand.commits == [("commit", {EVENTS_0: 0})]
+
+
+def test_offsets_that_another_sink_committed_for_the_topic_before_are_not_gone_by(stand: Stand) -> None:
+    stand.reader.committed_for = "topic-0"
+    stand.reader.give("e-9")
+
+    stand.turns(lambda: ("rewind", Topic.EVENTS) in stand.reader.calls)
+    assert stand.ids() == []
+
+    stand.reader.give("e-1")
+    stand.turns(lambda: bool(stand.commits))
+    assert stand.commits == [("commit", {EVENTS_0: 1})]
+    assert stand.ids() == ["e-1"]
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning_under_its_own_epoch(stand: Stand) -> None:

@@ -91,7 +91,7 @@ def test_the_topology_is_one_agent_on_the_events_and_two_ways_out() -> None:
 
     async def take(*_: object) -> None: ...
 
-    topology = make_topology(Settings(), take, lambda _: None)
+    topology = make_topology(Settings(), take, lambda _: None, epoch=1)
 
     (agent,) = topology.app.agents.values()
     assert agent.channel.get_topic_name() == Topic.EVENTS
