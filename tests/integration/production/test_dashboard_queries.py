@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from tests.prometheus_files import DASHBOARDS, OPS, panels, tool
 pytestmark = pytest.mark.prometheus
 
 ROOT = OPS.parent
+# Two readings of every counter, and the rules twice.
+ENOUGH = "count_over_time(avenue:slow_share:ratio5m[1m]) > 2"
+PORTS = 3
+"""So many are tried: between choice and opening another test may be given the same."""
 SCRAPE = """
 global: { scrape_interval: 1s, evaluation_interval: 1s }
 rule_files: ["%(rules)s/*.yml"]
@@ -61,31 +66,46 @@ class Prometheus:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Run a metrics page and a Prometheus that reads it every second, with our rules."""
     server, folder = tool("prometheus"), tmp_path_factory.mktemp("prometheus")
-    pipe, port = subprocess.PIPE, free_port()
+    pipe = subprocess.PIPE
     stand = subprocess.Popen([sys.executable, "-m", "tests.prometheus_stand"], stdin=pipe, stdout=pipe, cwd=ROOT)
     assert stand.stdout is not None
     try:
         served = int(stand.stdout.readline().split()[1])
         config = folder / "prometheus.yml"
         config.write_text(SCRAPE % {"rules": OPS / "prometheus" / "rules", "port": served})
+        with _running(server, folder, config) as made:
+            yield made
+    finally:
+        stand.communicate()
+
+
+@contextmanager
+def _running(server: str, folder: Path, config: Path) -> Iterator[Prometheus]:
+    """Run a Prometheus that has read something; where somebody was quicker to take its port, on another one."""
+    for number in range(PORTS):
+        port, log = free_port(), folder / f"log-{number}"
         options = (
             f"--config.file={config}",
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
         )
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([server, *options], stdout=log, stderr=subprocess.STDOUT)
+        with log.open("wb") as output:
+            process = subprocess.Popen([server, *options], stdout=output, stderr=subprocess.STDOUT)
         try:
             made = Prometheus(port)
-            # Two readings of every counter, and the rules twice.
-            enough = "count_over_time(avenue:slow_share:ratio5m[1m]) > 2"
-            eventually(lambda: made.knows(enough), within_s=60, what=(folder / "log").read_text)
-            yield made
+            eventually(
+                lambda made=made, process=process: process.poll() is not None or made.knows(ENOUGH),  # type: ignore[misc]
+                within_s=60,
+                what=log.read_text,
+            )
+            if process.poll() is None:
+                yield made
+                return
+            assert "address already in use" in log.read_text(), log.read_text()
         finally:
             process.terminate()
             process.wait()
-    finally:
-        stand.communicate()
+    pytest.fail(f"{PORTS} ports were taken, one after another")
 
 
 def test_the_file_is_what_its_script_writes() -> None:
