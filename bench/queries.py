@@ -277,7 +277,7 @@ def show(figures: Figures) -> None:
     tree = figures.tree()
     print(
         f"{tree['name']:<36} p50 {tree['p50_ms']:>8.1f}  p95 {tree['p95_ms']:>8.1f}  max {tree['max_ms']:>8.1f} ms"
-        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}, p95 {tree.get('query_p95_ms', 0):>6.1f} ms"
+        f"  cpu {tree['cpu_ms']:>8.1f} ms  queries {tree['queries']:>5.1f}, p95 {tree.get('query_p95_ms', '-'):>6} ms"
         f"  rows {tree['rows']:>10,}  {tree['bytes'] / 1e6:>8.1f} MB",
         flush=True,
     )
