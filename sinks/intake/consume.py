@@ -106,9 +106,8 @@ class Consumption:
             self._take(topic, record, self._epochs.epoch)
         if self._batch.empty:
             return
-        now = time.monotonic()
-        waited_s = 0.0 if self._batch.first_at is None else now - self._batch.first_at
-        due = self._batch.first_at is not None and waited_s >= self._wait_s
+        now, first_at = time.monotonic(), self._batch.first_at
+        due = first_at is not None and now - first_at >= self._wait_s
         # A commit inserts too: where it would be due before the next insert, this one serves both.
         if now - self._committed_at >= self._settings.commit_s - (self._wait_s if due else 0.0):
             self.flush()

@@ -151,9 +151,5 @@ def _per_account(by_source: BySource, *, width: int = 3) -> tuple[Counter[str], 
     return tuple(sums[place] for place in range(width))
 
 
-def _ints(values: Iterable[Any]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
-
-
 def _name(source: Source) -> str:
     return f"{source[0]}/{source[1]}"
