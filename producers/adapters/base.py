@@ -56,6 +56,12 @@ class Mapped:
     A message is a duplicate where an *accepted* event of the same account bore its alias. A duplicate leaves no alias
     behind: a replay under another alias must not shadow a message yet to come.
     """
+    order_id: str = ""
+    """The platform's order this message belongs to, in the form `<platform prefix>:<id>`.
+
+    An `order.paid` with it is remembered with its amount; an `order.refunded` without `amount_fen` takes the amount
+    from it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
