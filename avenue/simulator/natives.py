@@ -10,8 +10,8 @@ from avenue.simulator.messages.base import Message, Scene, Signer
 from avenue.simulator.messages.catalogue import FLAWED, TWINS, Sort
 from avenue.simulator.messages.sessions import Spot
 from avenue.simulator.options import SimulateOptions
-from avenue.simulator.signers.standard import PREFIX
 from avenue.simulator.sources import NativeSource
+from registry.webhook_secret import PREFIX
 from schemas.outcomes import RejectReason
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 

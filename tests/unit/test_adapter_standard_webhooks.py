@@ -69,5 +69,46 @@ def test_a_timestamp_that_is_not_unix_seconds_is_refused(timestamp: str) -> None
 
 def test_a_secret_is_base64_with_or_without_its_prefix() -> None:
     assert key_of(WHSEC_1) == key_of(WHSEC_1.removeprefix(b"whsec_") + b"\n") == bytes(range(32))
-    assert key_of(b"whsec_not base64!") == b""
+    assert key_of(b"whsec_not base64!") == key_of(b"v1," + WHSEC_1) == key_of(b"whsec_AAAA") == b""
     assert isinstance(verify(SENT.headers, SENT.body, [b"whsec_", b"whsec_???"], NOW_MS), Refused)
+
+
+def test_a_key_that_is_too_short_signs_for_nobody() -> None:
+    short = b"whsec_" + base64.b64encode(b"abc")
+
+    sent = standard_webhook(b"{}", short)
+
+    assert isinstance(verify(sent.headers, sent.body, [short], NOW_MS), Refused)
+
+
+def test_a_secret_pasted_without_its_padding_verifies() -> None:
+    assert WHSEC_1.endswith(b"=")
+
+    assert isinstance(verify(SENT.headers, SENT.body, [WHSEC_1.rstrip(b"=")], NOW_MS), Signed)
+
+
+@pytest.mark.parametrize(("moved_s", "said"), [(28_800, "8 h ahead of"), (-28_800, "8 h behind")])
+def test_a_signature_over_a_time_without_its_zone_is_refused_by_name(moved_s: int, said: str) -> None:
+    moved = standard_webhook(SENT.body, WHSEC_1, NOW_MS + moved_s * 1000)
+
+    refused = outcome(moved.headers["webhook-signature"])
+
+    assert isinstance(refused, Refused)
+    assert refused.message.startswith(f"the time that was signed is {said} webhook-timestamp")
+
+
+@pytest.mark.parametrize(
+    ("off_s", "said"),
+    [
+        (28_800, "8 h ahead of the server"),
+        (28_500, "8 h ahead of the server"),
+        (-29_100, "8 h behind the server"),
+        (29_101, "more than 300 s"),
+        (-28_499, "more than 300 s"),
+    ],
+)
+def test_a_timestamp_that_is_a_zone_away_is_refused_by_name(off_s: int, said: str) -> None:
+    refused = outcome(at_ms=NOW_MS - off_s * 1000)
+
+    assert isinstance(refused, Refused)
+    assert said in refused.message

@@ -1,25 +1,20 @@
 """Standard Webhooks 1.0.0, symmetric profile: what batch pushes are signed with, and Aihuishou's webhooks."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
 
+from registry.webhook_secret import parse_webhook_secret
 from runtime.errors import ConfigurationError
-
-PREFIX = "whsec_"
 
 
 def secret_bytes(secret: str) -> bytes:
     """Return the key that *secret* (`whsec_` + base64) stands for; raise `ConfigurationError` where it is none."""
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ConfigurationError("a Standard Webhooks secret is whsec_ followed by base64") from error
-    if not key:
-        raise ConfigurationError("a Standard Webhooks secret is whsec_ followed by base64")
-    return key
+        return parse_webhook_secret(secret)
+    except ValueError as error:
+        raise ConfigurationError(f"the Standard Webhooks secret cannot be used: {error}") from None
 
 
 def standard_signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
