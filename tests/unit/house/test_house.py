@@ -124,3 +124,12 @@ def test_broad_excepts_say_what_happens_next() -> None:
             ):
                 bare.append(f"{path.relative_to(ROOT)}:{number + 1}")
     assert bare == []
+
+
+def test_the_index_of_documents_leads_to_every_page() -> None:
+    docs = ROOT / "docs"
+    pages = [path for path in tracked("docs/*.md") if path.parent in {docs, docs / "partners"}]
+    index = docs / "README.md"
+    linked = {(docs / target).resolve() for target, _ in MARKDOWN_LINK.findall(index.read_text())}
+    assert len(pages) > 10
+    assert [str(path.relative_to(ROOT)) for path in pages if path != index and path.resolve() not in linked] == []
