@@ -227,6 +227,8 @@ class AdapterContract(ABC):
         assert _comparable(again) == _comparable(message)
 
     def test_a_signed_body_that_cannot_be_read_is_kept_as_length_and_digest(self) -> None:
+        by_get = self.sent(self.content(), self.signing[0]).method == "GET"
+        assert bool(self.unreadable) != by_get, "what is kept of a GET is its query, which has tests of its own"
         for raw in self.unreadable:
             push = self.push(self.sent_raw(raw, self.signing[0]))
 

@@ -15,7 +15,7 @@ from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.intake.watch import noted, position_row
 from sinks.settlement.settle import Settler
-from sinks.sums.book import conservation
+from sinks.sums.book import COUNTED, KEPT, STORED, conservation
 from sinks.sums.running import RunningFigures, RunningSums
 from sinks.sums.settled import SettledSums
 from tests.settling_world import ACCOUNT, World, epoch_of, event
@@ -161,17 +161,21 @@ class History:
         self.world.note(noted([row]))
 
 
-def lived(clickhouse: ClickHouse, seed: int) -> None:
-    """Live through the history of *seed*, looking after each step."""
+def lived(clickhouse: ClickHouse, seed: int) -> History:
+    """Live through the history of *seed*, looking after each step, and return it."""
     history = History(clickhouse, seed)
     for _ in range(STEPS):
         history.step()
         history.check()
+    return history
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_reads_only_the_new_comes_to_what_reads_everything(clickhouse: ClickHouse, seed: int) -> None:
-    lived(clickhouse, seed)
+    history = lived(clickhouse, seed)
+
+    assert len(history.sent) > STEPS / 5
+    assert {COUNTED, STORED, KEPT} <= {item.name for item in conservation(clickhouse, history.running.figures)}
 
 
 Patch = Callable[[pytest.MonkeyPatch], None]

@@ -235,6 +235,7 @@ def test_a_click_on_the_language_is_remembered(client: Client) -> None:
 def test_every_reject_reason_and_metric_has_its_anchor(client: Client) -> None:
     rejects, metrics = client.get("/docs/rejects").text, client.get("/docs/metrics").text
 
+    assert len(METRICS) == 20
     assert all(f'id="{reason.value}"' in rejects for reason in RejectReason)
     assert all(f'id="{metric}"' in metrics for metric in METRICS)
 

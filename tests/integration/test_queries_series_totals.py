@@ -89,6 +89,8 @@ def test_each_metric_over_time_equals_a_recomputation(clickhouse: ClickHouse, st
     for e in events:
         bucket = e.occurred_ms - (e.occurred_ms + 8 * HOUR) % STEP_MS[step]
         groups[getattr(e, FIELD[by]) if by else "", bucket].append(e)
+    assert tuple(lines.metric for lines in found) == COUNTED
+    assert sum(p.n for lines in found if lines.metric == "events" for line in lines.lines for p in line.points) == 1500
     for lines in found:
         got = {(line.by.get(by, ""), p.start_ms): (p.value, p.n) for line in lines.lines for p in line.points}
         want = {key: expected(lines.metric, group) for key, group in groups.items()}
@@ -113,6 +115,8 @@ def test_each_total_equals_a_recomputation(clickhouse: ClickHouse, by: tuple[Any
     for e in events:
         if interval.from_ms <= e.occurred_ms < interval.to_ms:
             groups[tuple(getattr(e, FIELD[d]) for d in by)].append(e)
+    assert sum(t.n for t in found if t.metric == "events") == sum(map(len, groups.values())) > 500
+    assert {t.metric for t in found} == set(COUNTED)
     for metric in COUNTED:
         got = {tuple(t.by.values()): (t.value, t.n) for t in found if t.metric == metric}
         want = {key: expected(metric, group) for key, group in groups.items()}

@@ -187,6 +187,7 @@ def test_ndjson_reads_back_as_the_events_that_were_stored(client: Client) -> Non
     answer = client.get(EXPORT, headers={**CALMWAVE, "accept": "application/x-ndjson"})
 
     found = {row["event_id"]: row for row in map(json.loads, answer.text.splitlines())}
+    assert len(found) == 300
     for want in made_up(300, seed=3):
         row = found[want.event_id]
         assert (row["kind"], row["amount_fen"], row["arm"]) == (want.kind, want.amount_fen, want.arm)
@@ -271,9 +272,13 @@ class Watching:
                 if line.startswith(b"data: "):
                     return json.loads(line.removeprefix(b"data: "))
 
-    async def end(self) -> None:
-        while (await asyncio.wait_for(self._sent.get(), 20)).get("more_body", True):
-            pass
+    async def end(self) -> list[Any]:
+        """Wait for the end of the answer and return the counts that came before it."""
+        body, more = b"", True
+        while more:
+            message = await asyncio.wait_for(self._sent.get(), 20)
+            body, more = body + message.get("body", b""), message.get("more_body", True)
+        return [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: ")]
 
     async def leave(self) -> None:
         self._gone.set()
@@ -297,12 +302,15 @@ async def test_live_tells_new_counts_when_they_land(app: Litestar, world: World)
 
 async def test_live_ends_when_the_key_is_revoked(app: Litestar, world: World) -> None:
     watching = Watching(app)
-    await watching.counts()
+    before = await watching.counts()
 
     world.directory = replace(world.directory, keys={})
+    world.live(cells_of([event(9001, occurred_ms=NOW)], version=9))
+    told = await watching.end()
 
-    await watching.end()
     await watching.leave()
+    assert "events" in before
+    assert told == []
 
 
 def test_report_is_made_by_whoever_was_wired_in(client: Client) -> None:

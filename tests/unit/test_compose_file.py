@@ -73,10 +73,12 @@ def test_an_image_is_pinned_by_a_tag(name: str, service: dict[str, Any]) -> None
     assert tag == "local" if name in OURS else re.match(r"v?\d+\.\d+", tag)
 
 
-@each_service
-def test_a_port_is_open_to_this_machine_only(name: str, service: dict[str, Any]) -> None:
-    assert [port for port in service.get("ports", ()) if not str(port).startswith("127.0.0.1:")] == []
-    assert "network_mode" not in service
+def test_a_port_is_open_to_this_machine_only() -> None:
+    ports = [str(port) for service in SERVICES.values() for port in service.get("ports", ())]
+
+    assert len(ports) >= 5
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+    assert [name for name, service in SERVICES.items() if "network_mode" in service] == []
 
 
 def test_no_two_services_want_one_port() -> None:
@@ -157,9 +159,10 @@ def test_a_role_runs_with_no_more_rights_than_it_needs(role: str) -> None:
     assert "user" not in service, "the image's own is not root"
 
 
-@each_service
-def test_files_that_are_mounted_exist(name: str, service: dict[str, Any]) -> None:
-    for volume in service.get("volumes", ()):
+def test_files_that_are_mounted_exist() -> None:
+    volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", ())]
+    assert len(volumes) > 10
+    for volume in volumes:
         source = volume.split(":")[0]
         if source.startswith("./ops/"):
             assert (ROOT / source).exists(), volume

@@ -45,10 +45,11 @@ def test_every_message_and_every_key_of_a_place_stands_on_its_page(platform: str
     assert missing in ([], ["room_id"] if platform == "bilibili" else [])  # its rooms come by a connector
 
 
-@pytest.mark.parametrize("platform", WORDS)
-def test_a_pages_links_lead_somewhere(platform: str) -> None:
-    for name in re.findall(r"\]\(([a-z]+\.md|README\.md)", page(platform) + page("README")):
-        assert (PAGES / name).is_file(), name
+def test_the_pages_links_to_each_other_lead_somewhere() -> None:
+    links = {link for name in (*WORDS, "README") for link in re.findall(r"\]\(([a-z]+\.md|README\.md)", page(name))}
+
+    assert links == {f"{name}.md" for name in (*WORDS, "README")}
+    assert [link for link in links if not (PAGES / link).is_file()] == []
 
 
 def test_the_signing_example_signs_what_the_gateway_accepts() -> None:

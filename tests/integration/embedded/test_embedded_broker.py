@@ -64,7 +64,9 @@ def test_a_home_may_have_any_name_and_gets_the_logs(
     assert [path.name for path in tmp_path.iterdir()] == [home.name]
 
 
-def test_asking_for_an_unknown_topic_does_not_make_it(kafka_settings: KafkaSettings, unique_name: str) -> None:
+def test_asking_for_an_unknown_topic_does_not_make_it(
+    kafka_settings: KafkaSettings, unique_name: str, unique_topic: str
+) -> None:
     consumer = make_consumer(kafka_settings, client_id="test")
     consumer.subscribe([unique_name])
     consumer.poll(timeout_ms=500)
@@ -74,4 +76,5 @@ def test_asking_for_an_unknown_topic_does_not_make_it(kafka_settings: KafkaSetti
     names = admin.list_topics()
     admin.close()
 
+    assert unique_topic in names
     assert unique_name not in names

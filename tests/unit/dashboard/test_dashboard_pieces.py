@@ -117,6 +117,7 @@ def test_no_label_of_the_street_covers_another(spots: list[tuple[float, str]]) -
 
     drawn = sorted((spot["y"], spot["x"]) for spot in page.values()["places"])
 
+    assert len(drawn) == len(spots)
     assert all(b[0] != a[0] or b[1] - a[1] >= 34 for a, b in pairwise(drawn))
 
 

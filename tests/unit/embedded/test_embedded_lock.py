@@ -35,6 +35,7 @@ def test_all_of_kafka_is_of_one_version(lock: dict[str, list[dict[str, str]]]) -
 def test_the_lock_names_no_place() -> None:
     text = LOCK.read_text()
 
+    assert text.startswith("[metadata]")
     assert "://" not in text
     assert str(Path.home()) not in text
 

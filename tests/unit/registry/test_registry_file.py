@@ -156,6 +156,7 @@ def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) 
     )
 
     draft, faults = draft_of(tree)
+    assert draft.startups
     assert all(fault.message for fault in [*faults, *faults_of(draft, production=True)])
 
 

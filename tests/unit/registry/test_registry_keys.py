@@ -53,7 +53,12 @@ def test_other_text_is_no_key(text: str) -> None:
 
 @pytest.mark.parametrize("scope", ["account:sunmi-main", "startup:limbus", "operator", "programme"])
 def test_a_scope_of_somebody_in_the_registry_is_fine(scope: str) -> None:
-    check_scope(scope, Directory(registry=load_registry(EXAMPLE)))
+    directory = Directory(registry=load_registry(EXAMPLE))
+
+    check_scope(scope, directory)
+
+    with pytest.raises(ConfigurationError):
+        check_scope(f"{scope}x", directory)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def test_the_page_is_what_the_definitions_say() -> None:
 
 
 def test_every_rule_names_measures_that_exist_on_both_layers() -> None:
+    assert len(METRICS) == 20
     for metric in METRICS.values():
         match metric.rule:
             case Amount(first, second) | Ratio(first, second):

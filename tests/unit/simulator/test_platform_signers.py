@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given
@@ -179,7 +180,10 @@ def test_what_an_rsa_key_signs_its_public_half_verifies() -> None:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     signature = base64.b64decode(douyin.trade_signature(pem, "1751328000", "n", b"{}"))
+    assert len(signature) == 256
     key.public_key().verify(signature, b"1751328000\nn\n{}\n", padding.PKCS1v15(), hashes.SHA256())
+    with pytest.raises(InvalidSignature):
+        key.public_key().verify(signature, b"1751328001\nn\n{}\n", padding.PKCS1v15(), hashes.SHA256())
 
 
 @given(
