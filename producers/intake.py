@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from producers.adapters.base import Mapped, Unmapped
-from producers.consent import ConsentChange, ConsentLedger, consent_key
+from producers.consent import ConsentChange, ConsentLedger, consent_effects, consent_key
 from producers.decode import Decoded, Fault, decode_event
 from producers.duplicates import DuplicateWindow
+from producers.effects import Effect
 from producers.kept import keep_event, keep_unreadable, payload_text
 from producers.personal import find_personal_attribute, is_personal_id, may_be_personal
 from producers.placing import Place, TimeWindow, place
 from producers.recent import Pseudonymiser, RecentPseudonyms
 from producers.spots import Spots
 from registry.directory import Directory
+from runtime.errors import ProtocolError, UnavailableError
 from schemas.event import CONSENT_KINDS, EVENT_ID_PATTERN, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.fast import FastEvent
 from schemas.lines import RejectLine, StoredEvent
@@ -46,6 +48,8 @@ class Accepted:
     line: bytes
     alias: str = ""
     """An id by which redeliveries with other bytes are known; remembered with the event."""
+    effects: tuple[Effect, ...] = ()
+    """To be acknowledged before the line is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Rejected:
 
     fault: Fault
     line: RejectLine
+    effects: tuple[Effect, ...] = ()
+    """To be acknowledged before the answer."""
 
 
 Judgement = Accepted | Duplicate | Waiting | Rejected
@@ -106,7 +112,8 @@ class IntakeParts:
 class Intake:
     """Judges the events of one request: one account, one flow, one time of receipt.
 
-    Raises `UnavailableError` from any method where a hash key is not here yet: nothing may be stored unhashed.
+    Raises `UnavailableError` from any method where a hash key is not here yet, since nothing may be stored unhashed,
+    and where no more consent states can be held.
     """
 
     def __init__(
@@ -127,12 +134,15 @@ class Intake:
         self._platform = account.platform
         self._flow = flow
         self._products = parts.directory.products_of(account.id)
-        self._consent_changes: dict[str, list[ConsentChange]] = {}
+        self._own_changes: dict[str, list[tuple[int, ConsentChange]]] = {}
 
-    @property
-    def consent_changes(self) -> Mapping[str, list[ConsentChange]]:
-        """The changes of consent that this request brought, by consent key; to be published before the answer."""
-        return self._consent_changes
+    def allows(self, key: str, occurred_ms: int, index: int) -> bool:
+        """Tell whether the event with *index*, of consent *key*, may be taken.
+
+        A change that this request brings takes hold from its line on, also where an event before it is judged later.
+        """
+        later = [change for line, change in self._own_changes.get(key, ()) if line > index]
+        return self._consent.allows(key, occurred_ms, but=later)
 
     def judge_bytes(self, raw: bytes | msgspec.Raw, index: int) -> Judgement:
         """Return the outcome of one element of a batch push."""
@@ -144,11 +154,12 @@ class Intake:
         if known is not None:
             return known
         view = memoryview(raw)
-        facts = _Facts(len(view), suspect=may_be_personal(view))
+        facts = _Facts(index, len(view), suspect=may_be_personal(view))
         outcome = self._judge(decoded, facts, self._locate(decoded))
         if isinstance(outcome, Fault):
             fault = replace(outcome, event_id=decoded.event.event_id)
-            return self._reject(fault, index, bytes(raw), {"event": self._keep(decoded)})
+            rejected = self._reject(fault, index, bytes(raw), {"event": self._keep(decoded)})
+            return replace(rejected, effects=self._effects_despite(fault, decoded, index))
         return outcome
 
     def judge_mapped(self, message: Mapped, index: int, body: bytes) -> Judgement:
@@ -170,9 +181,10 @@ class Intake:
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
         located = place(decoded.event, decoded.occurred_ms, self._directory, self.window, candidates)
-        outcome = self._judge(decoded, _Facts(0, suspect=True), located)
+        outcome = self._judge(decoded, _Facts(index, 0, suspect=True), located)
         if isinstance(outcome, Fault):
-            return self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
+            rejected = self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
+            return replace(rejected, effects=self._effects_despite(outcome, decoded, index))
         return replace(outcome, alias=alias_id(message.alias)) if message.alias else outcome
 
     def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
@@ -205,17 +217,14 @@ class Intake:
         event = decoded.event
         first = self._hash(event.subject) if event.subject is not None else ""
         if isinstance(located, Fault):
-            if located.reason in _CONSENT_HOLDS_DESPITE:
-                self._note_consent(event.kind, first, decoded.occurred_ms)
             return located
         fault = self._content_fault(decoded, facts, located, first)
         if fault is not None:
             return fault
-        self._note_consent(event.kind, first, decoded.occurred_ms)
+        effects = self._note_consent(decoded, first, facts.line)
         self.taken.add(event.event_id)
-        return Accepted(
-            event.event_id, partition_of(located.product_id, self._partitions), self._line(decoded, located, first)
-        )
+        partition = partition_of(located.product_id, self._partitions)
+        return Accepted(event.event_id, partition, self._line(decoded, located, first), effects=effects)
 
     def _content_fault(self, decoded: Decoded, facts: "_Facts", located: Place, first: str) -> Fault | None:
         event = decoded.event
@@ -228,19 +237,33 @@ class Intake:
         if (
             first
             and event.kind not in CONSENT_KINDS
-            and not self._consent.allows(consent_key(self._account_id, first), decoded.occurred_ms)
+            and not self.allows(consent_key(self._account_id, first), decoded.occurred_ms, facts.line)
         ):
             return Fault(
                 RejectReason.CONSENT_WITHDRAWN, "subject", "this subject has withdrawn consent; send nothing of it"
             )
         return None
 
-    def _note_consent(self, kind: str, first: str, occurred_ms: int) -> None:
-        if first and kind in CONSENT_KINDS:
-            change = ConsentChange(occurred_ms, kind == "consent.granted")
-            key = consent_key(self._account_id, first)
-            self._consent.merge(key, (change,))
-            self._consent_changes.setdefault(key, []).append(change)
+    def _effects_despite(self, fault: Fault, decoded: Decoded, index: int) -> tuple[Effect, ...]:
+        """Return what an event causes though it is rejected."""
+        subject = decoded.event.subject
+        if not subject or fault.reason not in _CONSENT_HOLDS_DESPITE:
+            return ()
+        return self._note_consent(decoded, self._hash(subject), index)
+
+    def _note_consent(self, decoded: Decoded, first: str, index: int) -> tuple[Effect, ...]:
+        kind = decoded.event.kind
+        if not first or kind not in CONSENT_KINDS:
+            return ()
+        change = ConsentChange(decoded.occurred_ms, kind == "consent.granted")
+        key = consent_key(self._account_id, first)
+        try:
+            merged = self._consent.merge(key, (change,))
+        except ProtocolError as error:
+            raise UnavailableError(str(error)) from error
+        if change in merged.added:
+            self._own_changes.setdefault(key, []).append((index, change))
+        return consent_effects(key, change, merged)
 
     def _line(self, decoded: Decoded, located: Place, first: str) -> bytes:
         event = decoded.event
@@ -320,8 +343,9 @@ _PERSONAL = (
 
 
 class _Facts(NamedTuple):
-    """What the raw bytes tell of an event: their number, and whether they may hold personal data."""
+    """An event's line in the request; what its raw bytes tell: their number, and whether they may be personal."""
 
+    line: int
     size: int
     suspect: bool
 

@@ -1,14 +1,18 @@
 """The outcomes of a run of events: what was accepted, gathered for its partition, and every other judgement."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from producers.intake import Accepted, Duplicate, Judgement, Rejected, Waiting
+
+if TYPE_CHECKING:
+    from producers.effects import Effect
 
 
 class Pile:
     """Accepted events of one partition: their lines, ids and indexes in the request, in order."""
 
-    __slots__ = ("ids", "indexes", "lines", "partition")
+    __slots__ = ("held_from", "ids", "indexes", "lines", "partition")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -16,6 +20,8 @@ class Pile:
         self.ids: list[str] = []
         """One a line; where a line is alone, its alias may follow."""
         self.indexes: list[int] = []
+        self.held_from: int | None = None
+        """The first line that waits until what it causes is acknowledged, and all that follow with it."""
 
 
 class _Piles(dict[int, Pile]):
@@ -32,6 +38,8 @@ class Judged:
         """By partition."""
         self.others: list[tuple[int, Duplicate | Waiting | Rejected]] = []
         """With their indexes in the request."""
+        self.effects: list[Effect] = []
+        """What the accepted and the rejected ones cause."""
         self._with_alias: list[Pile] = []
 
     @property
@@ -41,6 +49,8 @@ class Judged:
 
     def add(self, index: int, judgement: Judgement) -> None:
         """Add the judgement of the event with *index*."""
+        if isinstance(judgement, Accepted | Rejected):
+            self.effects += judgement.effects
         if not isinstance(judgement, Accepted):
             self.others.append((index, judgement))
             return
@@ -49,6 +59,8 @@ class Judged:
             self._with_alias.append(pile)
         else:
             pile = self.piles[judgement.partition]
+        if judgement.effects and pile.held_from is None:
+            pile.held_from = len(pile.lines)
         pile.lines.append(judgement.line)
         pile.ids += (judgement.event_id, judgement.alias) if judgement.alias else (judgement.event_id,)
         pile.indexes.append(index)

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from producers.effects import Effect
+from registry.log import ONLY_PARTITION
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer
 from runtime.logging import get_logger
@@ -53,11 +55,14 @@ class Lines:
 class OpenRecord:
     """A record being filled; `acknowledged` resolves to True when the broker has it, False when it may not."""
 
-    __slots__ = ("accounts", "acknowledged", "ids", "lines", "newest_ms", "partition", "size", "topic")
+    __slots__ = ("accounts", "acknowledged", "ids", "key", "lines", "newest_ms", "partition", "size", "topic")
 
-    def __init__(self, topic: Topic, partition: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, topic: Topic, partition: int, loop: asyncio.AbstractEventLoop, *, key: bytes | None = None
+    ) -> None:
         self.topic = topic
         self.partition = partition
+        self.key = key
         self.lines: list[bytes] = []
         self.accounts: dict[str, int] = {}
         self.ids: dict[str, list[str]] = {}
@@ -159,7 +164,7 @@ class Publisher:
                 self._inflight_bytes += sum(map(len, taken.values))
                 spread.append((taken, record.acknowledged))
             if lines.values or len(record.lines) >= limits.record_events:
-                self._send(record)
+                self._close(record)
         return spread
 
     def _begin(self, topic: Topic, partition: int) -> OpenRecord:
@@ -168,22 +173,23 @@ class Publisher:
             self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
         return record
 
-    async def publish_keyed(self, topic: Topic, key: str, value: bytes) -> bool:
-        """Publish one record to a compacted *topic* and tell whether the broker acknowledged it."""
-        done = self._running_loop().create_future()
-        loop = self._running_loop()
+    def cause(self, effect: Effect, received_ms: int) -> asyncio.Future[bool]:
+        """Publish *effect* of an event that was received then (Unix ms), and return what its record will come to."""
+        record = OpenRecord(effect.topic, ONLY_PARTITION, self._running_loop(), key=effect.key.encode())
+        record.newest_ms = received_ms
+        if effect.value is not None:
+            record.lines.append(effect.value)
+        self.hold(_weight(record))
+        self._send(record)
+        return record.acknowledged
 
-        def report(acknowledged: bool) -> None:  # noqa: FBT001 - a callback's only word
-            loop.call_soon_threadsafe(_resolve, done, acknowledged)
+    def promise(self) -> asyncio.Future[bool]:
+        """Return what stands for an acknowledgement until there is a record that it depends on."""
+        return self._running_loop().create_future()
 
-        try:
-            sent = self._producer.send(topic, key=key.encode(), value=value)
-        except KafkaError as error:
-            self._note_error(topic, error)
-            return False
-        sent.add_callback(lambda _: report(True))
-        sent.add_errback(lambda _: report(False))
-        return bool(await done)
+    def hold(self, size: int) -> None:
+        """Count *size* bytes towards the budget that are on no record (yet); a negative size lets go of them."""
+        self._inflight_bytes += size
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -195,16 +201,24 @@ class Publisher:
             self._timer.cancel()
             self._timer = None
         for record in list(self._open.values()):
-            self._send(record)
+            self._close(record)
+
+    def _close(self, record: OpenRecord) -> None:
+        del self._open[record.topic, record.partition]
+        self._send(record)
 
     def _send(self, record: OpenRecord) -> None:
-        del self._open[record.topic, record.partition]
         self._inflight.add(record.acknowledged)
-        value = encode_record(record.lines) if record.topic is Topic.EVENTS else b"\n".join(record.lines)
+        value = _value(record)
         headers = [(HEADER_SCHEMA, SCHEMA_VERSION), (HEADER_ACCOUNTS, msgspec.json.encode(record.accounts))]
         try:
             sent = self._producer.send(
-                record.topic, value, partition=record.partition, headers=headers, timestamp_ms=record.newest_ms
+                record.topic,
+                value,
+                key=record.key,
+                partition=record.partition,
+                headers=headers,
+                timestamp_ms=record.newest_ms,
             )
         except (KafkaError, AssertionError) as error:
             self._settle(record, error)
@@ -229,7 +243,7 @@ class Publisher:
 
     def _settle(self, record: OpenRecord, error: Exception | None) -> None:
         self._inflight.discard(record.acknowledged)
-        self._inflight_bytes -= sum(map(len, record.lines))
+        self._inflight_bytes -= _weight(record)
         GATEWAY_INFLIGHT_BYTES.set(self._inflight_bytes)
         if error is not None:
             self._note_error(record.topic, error)
@@ -242,6 +256,17 @@ class Publisher:
         cause = type(error).__name__
         GATEWAY_PUBLISH_ERRORS.labels(topic, cause).inc()
         log.warning("record was not acknowledged", topic=topic, cause=cause)
+
+
+def _weight(record: OpenRecord) -> int:
+    return sum(map(len, record.lines)) + len(record.key or b"")
+
+
+def _value(record: OpenRecord) -> bytes | None:
+    if record.topic is Topic.EVENTS:
+        return encode_record(record.lines)
+    # A key without a value is a tombstone.
+    return b"\n".join(record.lines) if record.lines or record.key is None else None
 
 
 def _resolve(future: "asyncio.Future[bool]", acknowledged: bool) -> None:  # noqa: FBT001 - a future's only word

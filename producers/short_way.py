@@ -47,7 +47,7 @@ class ShortWay:
         self._taken = intake.taken
         self._duplicates = parts.duplicates
         self._with_changes = parts.consent.subjects
-        self._allows = parts.consent.allows
+        self._allows = intake.allows
         self._pseudonyms = parts.pseudonyms
         self._recent = parts.memory.recent
         self._recent.forget_old(window.now_ms)
@@ -112,7 +112,7 @@ class ShortWay:
         if visit is None or visit[0] != subject:
             visit = known.visit(subject, session_id)
         _, key, subject_part, session_part = visit
-        if key in self._with_changes and not self._allows(key, occurred_ms):
+        if key in self._with_changes and not self._allows(key, occurred_ms, index):
             return False
         event_id, pile = event.event_id, piles[spot.partition]
         self._taken.add(event_id)

@@ -3,21 +3,21 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from producers.consent import ConsentChange, ConsentLedger
-from producers.consent_log import records_of
+from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
 from producers.gateway.answers import Receipt, Verdict, rejected
+from producers.gateway.held import HeldLines
 from producers.intake import Duplicate, Intake, IntakeParts, Memory, Rejected, Waiting
-from producers.judged import Judge, Judged
+from producers.judged import Judge, Judged, Pile
 from producers.placing import TimeWindow
 from producers.publisher import Finished, Lines, Publisher
 from producers.recent import Pseudonymiser
 from registry.directory import Directory
 from runtime.clock import Clock
-from runtime.errors import RetryableError
+from runtime.errors import RetryableError, UnavailableError
 from runtime.metrics import GATEWAY_EVENTS
 from runtime.settings import GatewaySettings
 from schemas.codec import encode
@@ -94,11 +94,17 @@ class TakeIn:
             window=self._window(job),
         )
         request = _Request(parts, job, intake)
-        async with _deadline(job.timeout_s):
-            await request.judge_all()
-            await request.publish_kept(intake.consent_changes)
-            receipt = request.receipt(delivery_id)
-            await request.publish_delivery(receipt)
+        try:
+            async with _deadline(job.timeout_s):
+                await request.judge_all()
+                await request.publish_rejects()
+                receipt = request.receipt(delivery_id)
+                await request.publish_delivery(receipt)
+        except UnavailableError as error:
+            # Found missing at a later event of many: what came before it is on its way.
+            raise (_unknown(str(error)) if request.began else error) from error
+        finally:
+            request.let_go()
         _count(job.account, receipt)
         return receipt
 
@@ -128,10 +134,9 @@ class _deadline:  # noqa: N801 - reads as the asyncio.timeout it wraps
             raise _unknown() from error
 
 
-def _unknown() -> UnknownStoredError:
+def _unknown(cause: str = "the broker did not acknowledge in time") -> UnknownStoredError:
     return UnknownStoredError(
-        "the broker did not acknowledge in time; part of this request may be stored. Send it again: the same event_id "
-        "is counted once",
+        f"{cause}; part of this request may be stored. Send it again: the same event_id is counted once",
         retry_after_s=2,
     )
 
@@ -147,16 +152,27 @@ class _Request:
         self._others: dict[int, Verdict] = {}
         self._records: set[asyncio.Future[bool]] = set()
         self._rejects: list[RejectLine] = []
+        self._held = HeldLines(parts.publisher, parts.duplicates, parts.clock)
+        self.began = False
+        """Whether anything of it is on its way to the broker."""
 
     def receipt(self, delivery_id: str) -> Receipt:
         """Return what became of each event."""
         return Receipt(delivery_id, self._accepted, [self._others[index] for index in sorted(self._others)])
 
+    def let_go(self) -> None:
+        """Give up what was not published: to be called however the request ends."""
+        self._held.let_go()
+
     async def judge_all(self) -> None:
-        """Give every event its outcome; return when what was accepted is acknowledged."""
+        """Give every event its outcome; return when what was accepted, and what was caused, is acknowledged."""
         open_indexes: Sequence[int] = range(self._job.received)
         for _ in range(_MAX_ROUNDS):
             waiting = await self._judge_round(open_indexes)
+            released = await self._held.release()
+            if released is None:
+                raise _unknown()
+            self._records |= released
             await self._acknowledged()
             if not waiting:
                 return
@@ -191,14 +207,28 @@ class _Request:
         return waiting
 
     def _publish(self, judged: Judged) -> None:
-        account_id = self._job.account.id
+        self.began = self.began or bool(judged.effects or judged.accepted)
+        self._held.cause(judged.effects, self._job.received_ms)
         for pile in judged.accepted:
-            lines = Lines(account_id, self._job.received_ms, pile.lines, pile.ids)
-            for taken, record in self._parts.publisher.add(Topic.EVENTS, pile.partition, lines):
-                if not record.done():
-                    self._parts.duplicates.claim(account_id, taken.ids, record)
-                self._records.add(record)
+            lines = Lines(self._job.account.id, self._job.received_ms, pile.lines, pile.ids)
+            now, behind = lines.cut(self._free(pile))
+            if now.values:
+                self._add_events(pile.partition, now)
+            if behind.values:
+                self._held.take(pile.partition, behind)
             self._accepted.update(zip(pile.indexes, pile.ids, strict=False))
+
+    def _free(self, pile: Pile) -> int:
+        """Return how many of the lines of *pile* wait for nothing."""
+        if self._held.holds(pile.partition):
+            return 0
+        return len(pile.lines) if pile.held_from is None else pile.held_from
+
+    def _add_events(self, partition: int, lines: Lines) -> None:
+        for taken, record in self._parts.publisher.add(Topic.EVENTS, partition, lines):
+            if not record.done():
+                self._parts.duplicates.claim(lines.account_id, taken.ids, record)
+            self._records.add(record)
 
     async def _acknowledged(self) -> None:
         for record in self._records:
@@ -207,15 +237,11 @@ class _Request:
                 raise _unknown()
         self._records.clear()
 
-    async def publish_kept(self, changes: Mapping[str, Sequence[ConsentChange]]) -> None:
-        """Publish what stays of this request beside its events: rejects, and changes of consent."""
-        publisher = self._parts.publisher
+    async def publish_rejects(self) -> None:
+        """Publish what is kept of this request beside its events."""
         if self._rejects:
             self._add(Topic.REJECTS, [encode(line) for line in self._rejects])
-        for key, value in records_of(self._parts.consent, changes):
-            if not await publisher.publish_keyed(Topic.CONSENT, key, value):
-                raise _unknown()
-        await self._acknowledged()
+            await self._acknowledged()
 
     async def publish_delivery(self, receipt: Receipt) -> None:
         """Publish what is about to be answered."""

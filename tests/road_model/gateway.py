@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from producers.consent import ConsentLedger
+from producers.consent import ConsentChange, ConsentLedger, consent_key
+from producers.consent_log import ConsentFold
 from producers.duplicates import DuplicateWindow
 from producers.gateway.answers import HttpAnswer
 from producers.gateway.door import Door, DoorParts
@@ -19,13 +20,13 @@ from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
-from registry.pseudonyms import Pseudonyms
+from registry.pseudonyms import Pseudonyms, first_step
 from runtime.clock import ManualClock
 from runtime.kafka import KafkaError
 from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from tests.road_model.surroundings import ACCESS_KEY, PRODUCTS, Keys, Topics, directory
+from tests.road_model.surroundings import ACCESS_KEY, ACCOUNT, PRODUCTS, Keys, Topics, directory
 
 DELIVERY_MS = 15_000
 PATIENCE_MS = 15_000
@@ -38,6 +39,8 @@ AGES_MS = (
     *(4 * MINUTE_MS, 25 * MINUTE_MS, 3 * HOUR_MS, -240_000, -299_000),
 )
 KINDS = ("interaction", "use.completed")
+CONSENT_KINDS = ("consent.withdrawn", "consent.withdrawn", "consent.granted")
+CONSENT = (Topic.CONSENT, 0)
 
 
 class SkewedClock:
@@ -62,8 +65,11 @@ class Request:
 class Sent:
     """A producer's future: a record on its way to the broker."""
 
-    def __init__(self, place: tuple[Topic, int], value: bytes, stamp_ms: int, headers: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, place: tuple[Topic, int], value: bytes | None, stamp_ms: int, headers: Mapping[str, bytes]
+    ) -> None:
         self.place, self.value, self.stamp_ms, self.headers = place, value, stamp_ms, headers
+        self.key: bytes | None = None
         self._done: list[Callable[[Any], object]] = []
         self._failed: list[Callable[[Any], object]] = []
 
@@ -110,6 +116,8 @@ class GatewayProcess:
         self.inflight: list[tuple[int, Sent]] = []
         """With the time they were sent at."""
         self.requests: list[Request] = []
+        self.consent = consent_at_start(topics)
+        self._fold, self._read_to = ConsentFold(self.consent), len(topics.records[CONSENT])
         self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
         self.publisher._loop, self.publisher._producer = OrderlyLoop(), self  # type: ignore[assignment]  # what it uses
@@ -118,7 +126,7 @@ class GatewayProcess:
                 limits=LIMITS,
                 directory=directory,
                 duplicates=self.window,
-                consent=ConsentLedger(max_subjects=100),
+                consent=self.consent,
                 pseudonyms=Pseudonyms(Keys()),
                 memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,
@@ -130,14 +138,16 @@ class GatewayProcess:
     def send(
         self,
         topic: Topic,
-        value: bytes,
+        value: bytes | None,
         *,
+        key: bytes | None,
         partition: int,
         headers: list[tuple[str, bytes]],
         timestamp_ms: int,
     ) -> Sent:
         """Stand in for the Kafka producer."""
         sent = Sent((topic, partition), value, timestamp_ms, dict(headers))
+        sent.key = key
         self.inflight.append((self._clock.now_ms(), sent))
         return sent
 
@@ -147,6 +157,13 @@ class GatewayProcess:
         request.sent_ms = self._clock.now_ms()
         request.task = asyncio.create_task(self._door.push_batch(http))
         self.requests.append(request)
+
+    def follow(self) -> None:
+        """Read what was written to the topic of consent since."""
+        records = self._topics.records[CONSENT]
+        for record in records[self._read_to :]:
+            self._fold.apply(record)
+        self._read_to = len(records)
 
     def end_wait(self) -> None:
         """Send every open record."""
@@ -190,8 +207,18 @@ class GatewayProcess:
 
     def _resolve(self, sent: Sent, *, stored: bool, acknowledged: bool) -> None:
         if stored:
-            self._topics.append(sent.place, sent.value, stamp_ms=sent.stamp_ms, headers=sent.headers)
+            value = sent.value or b""
+            self._topics.append(sent.place, value, stamp_ms=sent.stamp_ms, key=sent.key, headers=sent.headers)
         sent.resolve(acknowledged=acknowledged)
+
+
+def consent_at_start(topics: Topics) -> ConsentLedger:
+    """Return what a gateway knows that starts now, where compaction has left the last record of each key."""
+    ledger = ConsentLedger(max_subjects=1000)
+    fold = ConsentFold(ledger)
+    for record in {record.key: record for record in topics.records[CONSENT]}.values():
+        fold.apply(record)
+    return ledger
 
 
 @dataclass
@@ -201,10 +228,14 @@ class Partner:
     clock: ManualClock
     careless: bool = False
     """Whether it uses ids again for other events."""
+    consenting: bool = False
+    """Whether its visitors withdraw their consent and grant it again."""
     sent: list[bytes] = field(default_factory=list)
     waiting: list[Request] = field(default_factory=list)
     """Requests that have to be sent again."""
     unanswered: int = 0
+    changes: dict[str, tuple[str, ConsentChange]] = field(default_factory=dict)
+    """By event id: the changes of consent that it sent, with the key that they have in the ledger."""
 
     def new_request(self, chance: random.Random) -> Request:
         """Return a request of fresh events, some with ones that were sent before, or twice in it."""
@@ -249,4 +280,12 @@ class Partner:
             "subject": chance.choice(("ann", "bo", "cy")),
             "duration_ms": chance.choice((250, 5230)),
         }
+        if self.consenting and chance.random() < 0.3:
+            self._change_consent(event, occurred_ms, chance)
         return json.dumps(event).encode()
+
+    def _change_consent(self, event: dict[str, Any], occurred_ms: int, chance: random.Random) -> None:
+        # Each for a few changes: the ledger keeps eight of one.
+        event |= {"subject": f"visitor-{len(self.changes) // 4}", "kind": chance.choice(CONSENT_KINDS)}
+        key = consent_key(ACCOUNT, first_step(Keys().account_key(ACCOUNT), event["subject"]))
+        self.changes[event["event_id"]] = key, ConsentChange(occurred_ms, event["kind"] == "consent.granted")

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+import producers.intake
 import sinks.intake.write
 import sinks.settlement.settle
 import streams.agents
 import streams.rebuild
 import streams.state
+from producers.consent import ConsentChange, Merged, encode_changes
 from producers.duplicates import DuplicateWindow
+from producers.effects import Effect
 from producers.gateway import take_in
+from producers.judged import Pile
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
+from schemas.topics import Topic
 from sinks.intake.batch import DEFERRED, PROMPT, Batch
 from sinks.intake.consume import Consumption
 from sinks.intake.tables import Table
@@ -40,6 +45,8 @@ class Guard:
     """Whether it guards against commits that run ahead, and so shows only where they do."""
     careless: bool = False
     """Whether it guards against partners that use ids again."""
+    consenting: bool = False
+    """Whether it guards what visitors say of their consent."""
 
     @contextmanager
     def taken_out(self) -> Iterator[None]:
@@ -65,6 +72,14 @@ _settle = DuplicateWindow.settle
 
 def _remember_all(window: DuplicateWindow, *args: Any, **kwargs: Any) -> None:
     _settle(window, *args, **{**kwargs, "acknowledged": True})
+
+
+def _no_line_held(_request: object, pile: Pile) -> int:
+    return len(pile.lines)
+
+
+def _state_under_one_key(key: str, _change: ConsentChange, merged: Merged) -> tuple[Effect, ...]:
+    return (Effect(Topic.CONSENT, key, encode_changes(list(merged.known))),)
 
 
 # --- worker
@@ -177,6 +192,12 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 GUARDS = (
     Guard("an answer waits for the broker's acknowledgement", ((take_in._Request, "_acknowledged", _no_wait),)),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
+    Guard("what an event causes before its line", ((take_in._Request, "_free", _no_line_held),), consenting=True),
+    Guard(
+        "each change of consent under a key of its own",
+        ((producers.intake, "consent_effects", _state_under_one_key),),
+        consenting=True,
+    ),
     Guard("rebuild", ((streams.agents, "rebuild", _start_empty),)),
     Guard("gap reading", ((streams.agents, "read_gap", _skip_gap),)),
     Guard("sending again after a rebuild", ((streams.agents, "rebuild", _rebuild_silently),), commits_run_ahead=True),

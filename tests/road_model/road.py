@@ -19,7 +19,7 @@ from runtime.kafka import KafkaError
 from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
 from sinks.sums.book import conservation
-from tests.road_model.gateway import GatewayProcess, Partner, Request
+from tests.road_model.gateway import GatewayProcess, Partner, Request, consent_at_start
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
 from tests.road_model.surroundings import START_MS, KilledError, Time, Topics, epoch
@@ -43,6 +43,7 @@ class Road:
         *,
         commits_run_ahead: bool = False,
         careless: bool = False,
+        consenting: bool = False,
         make_store: MakeStore = MemoryStore,
     ) -> None:
         self.clock, self.time, self.topics = ManualClock(START_MS), time, Topics()
@@ -50,9 +51,11 @@ class Road:
         self.topics.stored = self.truth.take
         self.store = make_store(self.clock, lambda: (epoch(),))
         self.watcher = Watcher(self.truth, self.store)
-        self.partner = Partner(self.clock, careless)
+        self.partner = Partner(self.clock, careless, consenting)
         self.gateways = [GatewayProcess(self.clock, self.topics, skew) for skew in SKEWS_MS]
         self.dead: list[GatewayProcess] = []
+        self.safe_changes: list[str] = []
+        """Changes of consent that were answered positively."""
         self.late: list[Late] = []
         self.group = Group(self.topics, self.clock, commits_run_ahead)
         self.workers: list[WorkerProcess] = []
@@ -103,6 +106,8 @@ class Road:
         self.dead = [gateway for gateway in self.dead if gateway.inflight]
         self.clock.advance(ms)
         self.time.now_s += ms / 1000
+        for gateway in self.gateways:
+            gateway.follow()
 
     async def _gateways_turn(self) -> None:
         for _ in range(GATEWAY_TURNS):
@@ -115,6 +120,17 @@ class Road:
         for verdict in self.partner.note(request):
             if verdict["verdict"] != "rejected" and verdict["event_id"] not in self.truth.ids:
                 raise WrongError(f"lost: {verdict['event_id']} was answered {verdict['verdict']} and is not on the log")
+            if verdict["verdict"] != "rejected" and verdict["event_id"] in self.partner.changes:
+                self.safe_changes.append(verdict["event_id"])
+                self._look_at_consent()
+
+    def _look_at_consent(self) -> None:
+        """Ask what a gateway that starts now would: are the changes there that were answered positively?"""
+        ledger = consent_at_start(self.topics)
+        for event_id in self.safe_changes:
+            key, change = self.partner.changes[event_id]
+            if change not in ledger.merge(key, ()).known:
+                raise WrongError(f"consent: {event_id} was answered, and a gateway that starts does not know it")
 
     # --- worker
 
@@ -261,6 +277,7 @@ class Road:
             await self._pass(25_000, chance)
 
     def _check(self) -> None:
+        self._look_at_consent()
         stored = {place for place, _ in self.truth.events.values()}
         if stored != (found := {stored.place[1:] for stored in self.store.events()}):
             raise WrongError(f"stored: {sorted(found ^ stored)}")
@@ -316,12 +333,14 @@ def _weights(chance: random.Random) -> list[float]:
     return [weight * chance.choice((0.2, 1, 1, 1, 4)) for weight in WEIGHTS.values()]
 
 
-async def drive(seed: int, *, commits_run_ahead: bool = False, careless: bool = False) -> tuple[str, int]:
+async def drive(
+    seed: int, *, commits_run_ahead: bool = False, careless: bool = False, consenting: bool = False
+) -> tuple[str, int]:
     """Return what a reader of the run of *seed* was shown wrongly (nothing where all was well), and its steps."""
     chance = random.Random(seed)
     steps = chance.choice((40, 120, 250))
     with model_time() as time:
-        road = Road(time, commits_run_ahead=commits_run_ahead, careless=careless)
+        road = Road(time, commits_run_ahead=commits_run_ahead, careless=careless, consenting=consenting)
         try:
             for act in chance.choices(list(WEIGHTS), _weights(chance), k=steps):
                 await act(road, chance)

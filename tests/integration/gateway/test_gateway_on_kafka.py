@@ -3,14 +3,19 @@
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from kafka.admin import ConfigResource
 
 from avenue.embedded.broker import Broker
+from runtime.kafka import make_admin
 from schemas.lines import HEADER_ACCOUNTS
 from schemas.topics import Topic
 from tests.conftest import started_broker
@@ -114,3 +119,42 @@ async def test_consent_takes_hold_for_the_next_request(door: Door) -> None:
     answer = (await door.push([event(subject="leaver"), event()])).json()
     assert [r["reason"] for r in answer["results"]] == ["consent_withdrawn"]
     assert len(door.read(Topic.CONSENT)) == 1
+
+
+async def test_a_withdrawal_that_the_topic_of_consent_refused_once_is_known_after_a_restart(
+    door: Door, broker: Broker
+) -> None:
+    minutes_ago = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    withdrawn = event(kind="consent.withdrawn", outcome=None, occurred_at=minutes_ago, subject="leaves once")
+    with refusing(door, Topic.CONSENT):
+        refused = await door.push([withdrawn])
+    answer = await accepted_in_time(door, withdrawn)
+
+    async with open_door(broker, door.settings.home) as restarted:
+        after = (await restarted.push([event(subject="leaves once")])).json()
+
+    assert (refused.status_code, refused.json()["stored"]) == (503, "unknown")
+    assert (answer["accepted"], answer["duplicate"]) == (1, 0)
+    assert [line["event_id"] for line in door.lines(Topic.EVENTS)] == [withdrawn["event_id"]]
+    assert [verdict["reason"] for verdict in after["results"]] == ["consent_withdrawn"]
+
+
+@contextmanager
+def refusing(door: Door, topic: Topic) -> Iterator[None]:
+    """Let the broker refuse every record of *topic*."""
+    admin = make_admin(door.settings.kafka)
+    size = str(door.settings.kafka.max_message_bytes)
+    try:
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"max.message.bytes": "1"})])
+        yield
+        admin.alter_configs([ConfigResource("TOPIC", topic, {"max.message.bytes": size})])
+    finally:
+        admin.close()
+
+
+async def accepted_in_time(door: Door, body: dict[str, Any]) -> dict[str, Any]:
+    """Send *body* again until it is answered, as a partner does; the gateway connects anew after a refusal."""
+    deadline = time.monotonic() + 30
+    while (answer := await door.push([body])).status_code != 200:
+        assert time.monotonic() < deadline, answer.text
+    return dict(answer.json())

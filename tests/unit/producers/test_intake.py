@@ -33,6 +33,7 @@ NOW_MS = epoch_ms(NOW)
 REGISTRY = Registry.model_validate(tomllib.loads((Path(__file__).parents[2] / "data" / "registry.toml").read_text()))
 DIRECTORY = Directory(version=1, registry=REGISTRY)
 SENTINEL = "wechat-openid-of-a-person"
+MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in range(10)]
 
 
 class Keys:
@@ -199,17 +200,39 @@ def test_consent_is_judged_by_the_latest_change_at_or_before_the_event() -> None
     desk = intake()
     at = {name: (NOW - timedelta(minutes=m)).isoformat() for name, m in (("before", 9), ("out", 6), ("in", 3))}
     consent = {"placement_id": "p-017", "outcome": ...}
-    assert isinstance(
-        desk.judge_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0), Accepted
-    )
+    out = desk.judge_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0)
+    assert isinstance(out, Accepted)
     assert reason_of(desk.judge_bytes(event(event_id="a"), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
     assert isinstance(desk.judge_bytes(event(event_id="b", occurred_at=at["before"]), 2), Accepted)
     assert isinstance(desk.judge_bytes(event(event_id="c", subject="another"), 3), Accepted)
-    assert isinstance(
-        desk.judge_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4), Accepted
-    )
+    back = desk.judge_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
+    assert isinstance(back, Accepted)
     assert isinstance(desk.judge_bytes(event(event_id="d"), 5), Accepted)
-    assert len(desk.consent_changes) == 1
+    assert [fact.key.rsplit(":", 1)[1] for fact in (*out.effects, *back.effects)] == ["withdrawn", "granted"]
+    assert SENTINEL not in str((out.effects, back.effects))
+
+
+def test_a_change_of_consent_holds_from_its_line_on_however_late_an_event_before_it_is_judged() -> None:
+    desk = intake()
+    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    granted = event(event_id="g", kind="consent.granted", outcome=..., occurred_at=MINUTES_AGO[4])
+    assert isinstance(desk.judge_bytes(withdrawn, 2), Accepted)
+    assert isinstance(desk.judge_bytes(event(event_id="before"), 1), Accepted)
+    assert reason_of(desk.judge_bytes(event(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(desk.judge_bytes(granted, 5), Accepted)
+    assert reason_of(desk.judge_bytes(event(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(desk.judge_bytes(event(event_id="last"), 6), Accepted)
+
+
+def test_a_change_known_before_the_request_holds_for_all_of_it() -> None:
+    shared = parts()
+    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    intake(shared).judge_bytes(withdrawn, 0)
+    desk = intake(shared)
+    again = desk.judge_bytes(withdrawn, 1)
+    assert isinstance(again, Accepted)
+    assert len(again.effects) == 1, "a publish may have failed, so it is caused again"
+    assert reason_of(desk.judge_bytes(event(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
 
 
 def test_a_change_of_consent_holds_though_its_placement_is_unknown() -> None:

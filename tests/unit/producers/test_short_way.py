@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producers.body import Element, split
-from producers.intake import Accepted, Intake, IntakeParts, Judgement
+from producers.effects import Effect
+from producers.intake import Accepted, Intake, IntakeParts, Judgement, Rejected
 from producers.judged import Judged
 from producers.personal import find_personal_attribute, may_be_personal_in
 from producers.placing import TimeWindow, place
@@ -102,6 +103,11 @@ def exactly(desk: Intake, elements: list[bytes]) -> list[Any]:
     return [comparable(index, desk.judge_bytes(element, index)) for index, element in enumerate(elements)]
 
 
+def caused(desk: Intake, elements: list[bytes]) -> list[Effect]:
+    judgements = (desk.judge_bytes(element, index) for index, element in enumerate(elements))
+    return [effect for found in judgements if isinstance(found, Accepted | Rejected) for effect in found.effects]
+
+
 def comparable(index: int, judgement: Judgement) -> Any:
     if isinstance(judgement, Accepted):
         return (index, judgement.partition, judgement.event_id, judgement.line)
@@ -125,9 +131,9 @@ def test_the_short_way_gives_the_exact_way_s_outcomes(loop: asyncio.AbstractEven
     short = intake(world(loop))
     way = ShortWay(short)
     half = len(batch) // 2
-    found = gathered(way.judge(batch[:half], range(half))) + gathered(way.judge(batch[half:], range(half, len(batch))))
-    assert found == exactly(exact, batch)
-    assert short.consent_changes == exact.consent_changes
+    halves = way.judge(batch[:half], range(half)), way.judge(batch[half:], range(half, len(batch)))
+    assert gathered(halves[0]) + gathered(halves[1]) == exactly(exact, batch)
+    assert [*halves[0].effects, *halves[1].effects] == caused(intake(world(loop)), batch)
     assert short.taken == exact.taken
 
 
