@@ -2,12 +2,13 @@
 
 import base64
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from avenue.simulator.behaviour import late_age_ms, price, rhythmic_time, visitor
-from avenue.simulator.messages.base import Message, Scene, Signer
-from avenue.simulator.messages.catalogue import FLAWED, TWINS, Sort
+from avenue.simulator.messages.base import Build, Message, Scene, Signer
+from avenue.simulator.messages.catalogue import FLAWED, REFUNDS, TWINS, Sort
 from avenue.simulator.messages.sessions import Spot
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.sources import NativeSource
@@ -20,6 +21,9 @@ RECENT = 256
 # Comments of one live push.
 LIVE_ELEMENTS = 12
 _PLAIN_FEN = 1990
+# Of plain pushes: visitors who want their money back are few.
+REFUND_SHARE = 0.02
+_T = TypeVar("_T")
 NO_DEPENDENCE: frozenset[int] = frozenset()
 
 
@@ -42,6 +46,7 @@ class NativeMaker:
         self._rng = rng
         self._run = run
         self._recent: list[_Made] = []
+        self._refundable: list[tuple[int, Message]] = []
 
     def make(self, serial: int, left: int) -> tuple[Message, frozenset[int]]:
         """Return push number *serial*, of at most *left* events, and the pushes it must come after."""
@@ -56,6 +61,8 @@ class NativeMaker:
                 made = make(serial, left)
                 return made if isinstance(made, tuple) else (made, NO_DEPENDENCE)
             chance -= share
+        if self._refundable and self._rng.random() < REFUND_SHARE:
+            return self._refunded(serial)
         return self._plain(serial, left), NO_DEPENDENCE
 
     def _draw(self) -> NativeSource:
@@ -71,14 +78,24 @@ class NativeMaker:
     def _remember(self, source: NativeSource, scene: Scene, message: Message) -> None:
         if any(event.expected != "accepted" for event in message.events):
             return
-        made = _Made(scene.serial, message, self._twin(source, scene))
-        if len(self._recent) < RECENT:
-            self._recent.append(made)
-        else:
-            self._recent[self._rng.randrange(RECENT)] = made
+        self._put(self._recent, _Made(scene.serial, message, self._related(TWINS, source, scene)))
+        if (refund := self._related(REFUNDS, source, scene)) is not None:
+            self._put(self._refundable, (scene.serial, refund))
 
-    def _twin(self, source: NativeSource, scene: Scene) -> Message | None:
-        flow, build = TWINS.get(source.sort.build, ("", None))
+    def _put(self, among: list[_T], made: _T) -> None:
+        if len(among) < RECENT:
+            among.append(made)
+        else:
+            among[self._rng.randrange(RECENT)] = made
+
+    def _refunded(self, serial: int) -> tuple[Message, frozenset[int]]:
+        """Return the refund of an order that was sent; it comes once, and after the order is stored."""
+        order, refund = self._refundable.pop(self._rng.randrange(len(self._refundable)))
+        self._put(self._recent, _Made(serial, refund, None))
+        return refund, frozenset({order})
+
+    def _related(self, builds: Mapping[Build, tuple[str, Build]], source: NativeSource, scene: Scene) -> Message | None:
+        flow, build = builds.get(source.sort.build, ("", None))
         for other in self._sources:
             if build and other.signer.account.id == source.signer.account.id and other.sort.flow == flow:
                 return build(other.signer, scene)

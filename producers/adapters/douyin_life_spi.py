@@ -16,7 +16,7 @@ from producers.adapters.base import (
     Refused,
     bounded_event_id,
 )
-from producers.adapters.douyin_webhook import ORDER_PREFIX
+from producers.adapters.douyin_webhook import ORDER_KEY, ORDER_PREFIX
 from producers.adapters.forms import Pair, parse_pairs, single
 from producers.adapters.masking import Allowed, Shape
 from producers.adapters.reading import Draft, Fields, read_object, understand
@@ -26,6 +26,7 @@ from producers.adapters.times import is_fresh, unix_ms
 SIGNATURE = "x-life-sign"
 POSITIVE = Answer(200, b'{"data":{"error_code":0,"description":"success"}}')
 NEGATIVE = Answer(200, b'{"data":{"error_code":100,"description":"try again"}}')
+NO_AMOUNT = "is missing: a call without an amount is no paid order; the webhook life_trade_order_notify tells it"
 ALLOWED: Allowed = {
     "query": {"client_key": Shape.ID, "timestamp": Shape.TIME},
     "body": {
@@ -38,6 +39,17 @@ ALLOWED: Allowed = {
         "create_time_unix": Shape.TIME,
         "status": Shape.WORD,
         "order_status": Shape.WORD,
+        "refund_id": Shape.ID,
+        "refund_amount": Shape.NUMBER,
+        "sku_id": Shape.ID,
+        "product_id": Shape.ID,
+        "product_out_id": Shape.ID,
+        "poi_id": Shape.ID,
+        "count": Shape.NUMBER,
+        "total_amount": Shape.NUMBER,
+        "cancel_time": Shape.TIME,
+        "cancel_time_unix": Shape.TIME,
+        "cancel_type": Shape.WORD,
     },
 }
 
@@ -83,10 +95,17 @@ def _signed_tail(query: list[Pair], push: Push) -> bytes:
 
 def _order_paid(document: Fields) -> Draft:
     body = Fields(document.child("body").tree)
+    order_id = body.identifier("order_id")
     found = {
-        "event_id": bounded_event_id(ORDER_PREFIX, body.identifier("order_id")),
+        "event_id": bounded_event_id(ORDER_PREFIX, order_id),
         "kind": "order.paid",
         "occurred_at": body.moment("pay_time_unix"),
-        "amount_fen": body.fen("pay_amount"),
+        "amount_fen": _amount(body),
     }
-    return Draft(found, ({"account_id": body.identifier("account_id")},))
+    return Draft(found, ({"account_id": body.identifier("account_id")},), order_id=ORDER_KEY + order_id)
+
+
+def _amount(body: Fields) -> int:
+    if not body.has("pay_amount"):
+        raise body.lacking("pay_amount", NO_AMOUNT)
+    return body.fen("pay_amount")

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
@@ -34,6 +35,7 @@ from producers.adapters.reading import (
 from producers.adapters.signing import from_base64, header_bytes, holds, plain_hash
 from producers.adapters.strict_json import UnreadableError, read_json
 from producers.adapters.times import is_fresh, unix_ms
+from schemas.event import MAX_ATTRIBUTE_NUMBER
 from schemas.outcomes import RejectReason
 
 SIGNATURE = "x-signature"
@@ -42,7 +44,25 @@ MAX_MESSAGES = 10_000
 COMMON = ("x-msg-type", "x-nonce-str", "x-timestamp")
 # Rooms of live play, else apps of mini-games: one of the two is signed, and only a signed one is believed.
 SCOPES = ("x-roomid", "x-appid")
-ACTIONS = {"live_comment": "comment", "live_gift": "gift", "live_like": "like"}
+ACTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "live_comment": "comment",
+        "live_gift": "gift",
+        "live_like": "like",
+        "live_fansclub": "fansclub",
+        "live_follow": "follow",
+    }
+)
+# Published sorts that become nothing, and why.
+KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "live_user_enter_leave": "tells of who watches, which is no act; no agreed field says who came and who went",
+        "user_group": "is the choice of a team within a game",
+    }
+)
+SELF_TEST = "marks the console's self-test, which is no event of the trial"
+# How many of a thing: a like may stand for thirty.
+COUNTS = ("like_num", "gift_num", "gift_value")
 CHALLENGE = "verify_request"
 POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')
 NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again"}')
@@ -55,6 +75,12 @@ ALLOWED: Allowed = {
         "gift_num": Shape.NUMBER,
         "gift_value": Shape.NUMBER,
         "like_num": Shape.NUMBER,
+        "fansclub_reason_type": Shape.WORD,
+        "fansclub_level": Shape.NUMBER,
+        "follow_action": Shape.WORD,
+        "user_enter_leave_type": Shape.WORD,
+        "group_id": Shape.ID,
+        "test": Shape.WORD,
     },
     "subject": Shape.SUBJECT,
 }
@@ -144,15 +170,29 @@ def _message_id(message: Fields) -> str:
 
 def _interaction(document: Fields) -> Draft:
     headers = Fields(document.child("headers").tree)
-    action = ACTIONS.get(headers.identifier("x-msg-type"))
+    sort = headers.identifier("x-msg-type")
+    action = ACTIONS.get(sort)
     if action is None:
-        raise headers.lacking("x-msg-type", "is of a sort that has no mapping")
+        raise headers.lacking("x-msg-type", KEPT.get(sort, "is of a sort that has no mapping"))
     message = Fields(document.child("message").tree)
+    if message.tree.get("test") in (True, "true"):
+        raise message.lacking("test", SELF_TEST)
     found = {
         "event_id": _message_id(message),
         "kind": "interaction",
         "occurred_at": message.moment("timestamp"),
         **subject_of(document, "sec_openid"),
-        "attributes": {"action": action},
+        "attributes": {"action": action, **_counts(message)},
     }
     return Draft(found, ({"room_id": headers.identifier("x-roomid")},))
+
+
+def _counts(message: Fields) -> dict[str, int]:
+    """Return how many likes or gifts it stands for: it is one act, however many."""
+    counts = {name: _small_count(message.tree.get(name)) for name in COUNTS}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _small_count(value: Any) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ATTRIBUTE_NUMBER
+    return value if is_count else None

@@ -13,6 +13,7 @@ from producers.adapters.times import is_fresh, unix_ms
 SIGNATURE = "byte-signature"
 POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')
 NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again"}')
+NO_MAPPING = "has no mapping yet: how a trade becomes an order is not agreed"
 ALLOWED: Allowed = {
     "body": {
         "version": Shape.WORD,
@@ -26,6 +27,13 @@ ALLOWED: Allowed = {
             "status": Shape.WORD,
             "total_amount": Shape.NUMBER,
             "refund_total_amount": Shape.NUMBER,
+            "refund_amount": Shape.NUMBER,
+            "item_order_id": Shape.ID,
+            "out_settle_no": Shape.ID,
+            "settle_id": Shape.ID,
+            "settle_amount": Shape.NUMBER,
+            "pay_time": Shape.TIME,
+            "refund_time": Shape.TIME,
             "event_time": Shape.TIME,
         },
     },
@@ -64,4 +72,4 @@ class DouyinTrade:
 
 
 def _unsupported(document: Fields) -> Draft:
-    raise Fields(document.child("body").tree).lacking("type", "is of a sort that has no mapping")
+    raise Fields(document.child("body").tree).lacking("type", NO_MAPPING)

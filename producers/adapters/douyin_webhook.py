@@ -1,4 +1,4 @@
-"""Douyin webhooks: orders of life-service merchants, messages, videos, authorisations.
+"""Douyin webhooks: orders and vouchers of life-service merchants, messages, videos, authorisations.
 
 `X-Douyin-Signature` is hex SHA1 over the secret and the body; nothing else is signed, so a replay can only be told by
 its bytes, and the event id is made of them alone.
@@ -7,6 +7,7 @@ its bytes, and the event id is made of them alone.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
@@ -39,7 +40,15 @@ from schemas.event import CONSENT_KINDS
 SIGNATURE = "x-douyin-signature"
 CHALLENGE = "verify_webhook"
 ORDER_PREFIX = "dy-order:"
+ORDER_KEY = "dy:"
+"""Before an order's id where a refund looks for the order."""
 ORDERS = "life_trade_order_notify"
+CERTIFICATES = "life_trade_certificate_notify"
+PAY_SUCCESS, VERIFY, REFUND_SUCCESS = "pay_success", "verify", "refund_success"
+# Actions of certificates that become nothing, and why.
+KEPT_ACTIONS: Mapping[str, str] = MappingProxyType(
+    {"verify_cancel": "takes a redemption back: a counted use stays, and an abandoned one would be another"}
+)
 # Both shapes in one body: ordinary apps look for the first, life-service apps for the second.
 POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success","data":{"error_code":0,"description":"success"}}')
 NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again","data":{"error_code":100,"description":"try again"}}')
@@ -51,6 +60,29 @@ _ORDER: Allowed = {
     "original_amount": _NUMBER,
     "create_time": _TIME,
     "pay_time": _TIME,
+    "update_time": _TIME,
+    "status": _WORD,
+    "refund_id": _ID,
+    "refund_amount": _NUMBER,
+    "sku_id": _ID,
+    "count": _NUMBER,
+}
+_CERTIFICATE: Allowed = {
+    "certificate_id": _ID,
+    "order_id": _ID,
+    "order_item_id": _ID,
+    "account_id": _ID,
+    "verify_id": _ID,
+    "refund_id": _ID,
+    "poi_id": _ID,
+    "sku_id": _ID,
+    "status": _WORD,
+    "verify_time": _TIME,
+    "cancel_time": _TIME,
+    "refund_time": _TIME,
+    "refund_amount": _NUMBER,
+    "pay_amount": _NUMBER,
+    "original_amount": _NUMBER,
 }
 _CONTENT: Allowed = {
     "action": _WORD,
@@ -62,6 +94,23 @@ _CONTENT: Allowed = {
     "delivery_status": _WORD,
     "challenge": _NUMBER,
     "order": _ORDER,
+    "certificate": _CERTIFICATE,
+    **dict.fromkeys(
+        (
+            "account_id",
+            "order_id",
+            "product_id",
+            "poi_id",
+            "contract_id",
+            "group_id",
+            "item_id",
+            "share_id",
+            "conversation_short_id",
+            "server_message_id",
+        ),
+        _ID,
+    ),
+    **dict.fromkeys(("status", "audit_status", "product_status", "source", "scene", "action_type"), _WORD),
 }
 ALLOWED: Allowed = {
     "body": {"event": _WORD, "client_key": _ID, "log_id": _ID, "content": _CONTENT},
@@ -138,9 +187,11 @@ def _draft(fields: Fields, context: Context, alias: str) -> Draft:
     event = body.identifier("event")
     if event == ORDERS:
         return _order_paid(body)
+    if event == CERTIFICATES:
+        return _certificate(body, context)
     line = LINES.get(event)
     if line is None:
-        raise body.lacking("event", "is of a sort that has no mapping")
+        raise body.lacking("event", KEPT.get(event, "is of a sort that has no mapping"))
     found = {
         "event_id": bounded_event_id("dy:", fields.identifier("digest")),
         "kind": line.kind,
@@ -153,16 +204,37 @@ def _draft(fields: Fields, context: Context, alias: str) -> Draft:
 
 def _order_paid(body: Fields) -> Draft:
     content = body.child("content")
-    if content.identifier("action") != "pay_success":
-        raise content.lacking("action", "is not pay_success")
+    if content.identifier("action") != PAY_SUCCESS:
+        raise content.lacking("action", f"is not {PAY_SUCCESS}")
     order = content.child("order")
+    order_id = order.identifier("order_id")
     found = {
-        "event_id": bounded_event_id(ORDER_PREFIX, order.identifier("order_id")),
+        "event_id": bounded_event_id(ORDER_PREFIX, order_id),
         "kind": "order.paid",
         "occurred_at": order.moment("pay_time"),
         "amount_fen": order.fen("pay_amount"),
     }
-    return Draft(found, ({"account_id": order.identifier("account_id")},))
+    return Draft(found, ({"account_id": order.identifier("account_id")},), order_id=ORDER_KEY + order_id)
+
+
+def _certificate(body: Fields, context: Context) -> Draft:
+    """Return what became of a voucher. It names no amount: a refund gives back what its order has left."""
+    content = body.child("content")
+    action = content.identifier("action")
+    if action not in {VERIFY, REFUND_SUCCESS}:
+        raise content.lacking("action", KEPT_ACTIONS.get(action, f"is neither {VERIFY} nor {REFUND_SUCCESS}"))
+    certificate = content.child("certificate")
+    match = ({"account_id": certificate.identifier("account_id")},)
+    occurred_at = content.moment_or("msg_time", lambda: context.received_ms)
+    if action == VERIFY:
+        event_id = bounded_event_id("dy-cert:", certificate.identifier("certificate_id"))
+        found = {"event_id": event_id, "kind": "use.completed", "outcome": "ok", "occurred_at": occurred_at}
+        return Draft(found, match)
+    order_id = certificate.identifier("order_id")
+    # One for an order, however many vouchers it had: what each of them cost is not told.
+    event_id = bounded_event_id("dy-refund:", order_id)
+    found = {"event_id": event_id, "kind": "order.refunded", "occurred_at": occurred_at}
+    return Draft(found, match, order_id=ORDER_KEY + order_id)
 
 
 def _received(_body: Fields, context: Context) -> int:
@@ -192,8 +264,29 @@ class _Line:
 
 LINES: Mapping[str, _Line] = {
     "im_receive_msg": _Line("interaction", _created),
+    "im_group_receive_msg": _Line("interaction", _created),
     "im_enter_direct_msg": _Line("interaction", _created),
+    "receive_msg": _Line("interaction", _created),
+    "enter_im": _Line("interaction", _created),
+    "dial_phone": _Line("interaction", _created),
+    "website_contact": _Line("interaction", _created),
+    "personal_tab_contact": _Line("interaction", _created),
     "create_video": _Line("content.published", outcome="ok"),
     "authorize": _Line("consent.granted"),
     "unauthorize": _Line("consent.withdrawn"),
 }
+# Published events that become nothing, and why.
+KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "im_send_msg": "is the merchant's own message, no act of a visitor",
+        "im_recall_msg": "takes a message back: that it was written stays",
+        "contract_authorize": "is a contract of the merchant with the app, no visitor's consent",
+        "contract_unauthorize": "ends a contract of the merchant with the app, no visitor's consent",
+        "life_product_common_audit": "is the platform's word on the merchant's goods",
+        "life_product_status_change": "is the state of the merchant's goods",
+        "life_takeout_delivery_change": "tells a courier's way, which is no use at the place",
+        "life_partner_order_notify": "would count twice what life_trade_order_notify tells",
+        "group_fans_event": "does not say in an agreed field whether a fan came or went",
+        "enter_group_audit_change": "is the merchant's answer to who asked to join a group",
+    }
+)

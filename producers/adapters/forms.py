@@ -37,14 +37,12 @@ def join(pairs: Iterable[Pair]) -> bytes:
 
 
 def as_text(pairs: Sequence[Pair]) -> dict[str, str]:
-    """Return *pairs* as text by name.
+    """Return *pairs* as text by name; bytes that are not UTF-8 become halves of surrogate pairs, which no id may hold.
 
-    Raises `UnreadableError` where a name is repeated (which one was meant?) or bytes are not UTF-8.
+    So a remark cut in the middle of a character costs the remark and not the order. Raises `UnreadableError` where a
+    name is repeated: which one was meant?
     """
-    try:
-        found = {name.decode("utf-8"): value.decode("utf-8") for name, value in pairs}
-    except UnicodeDecodeError as error:
-        raise UnreadableError("not UTF-8") from error
+    found = {name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape") for name, value in pairs}
     if len(found) != len(pairs):
         raise UnreadableError("a parameter is repeated")
     return found

@@ -16,8 +16,10 @@ class Shape(Enum):
     ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
     WORD = re.compile(r"(?!.*[0-9]{11})[A-Za-z0-9][A-Za-z0-9 ._:,+/()-]{0,63}\Z")
     """A status, type, model or version; never as many digits as a telephone number has."""
-    TIME = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2}[ Tt][0-9:.]{8,18}(?:[Zz]|[+-][0-9:]{5})?\Z")
+    TIME = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2}[ Tt][0-9:.]{5,18}(?:[Zz]|[+-][0-9:]{5})?\Z")
     NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,9})?\Z")
+    AMOUNT = re.compile(r"-?(?:[￥¥] ?)?-?[0-9]{1,13}(?:,[0-9]{3})*(?:\.[0-9]{1,9})?(?: ?元)?\Z")
+    """A number, or money as paper shows it."""
     SUBJECT = re.compile(r"(?s).+\Z")
 
 

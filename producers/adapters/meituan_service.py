@@ -32,6 +32,17 @@ BEYOND_MAPPING: Mapping[str, str] = MappingProxyType(
 )
 POSITIVE = Answer(200, b'{"code":0,"message":"success"}')
 NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
+_MESSAGE: Allowed = {
+    "orderId": Shape.ID,
+    "orderViewId": Shape.ID,
+    "refundId": Shape.ID,
+    "amount": Shape.NUMBER,
+    "status": Shape.WORD,
+    "payTime": Shape.TIME,
+    "refundTime": Shape.TIME,
+}
+_ITEM: Allowed = {"money": Shape.NUMBER, "orderId": Shape.ID, "refundId": Shape.ID, "status": Shape.WORD}
+_BIZ_DATA: Allowed = {"item": _ITEM, "orderId": Shape.ID, "refundId": Shape.ID, "status": Shape.WORD}
 ALLOWED: Allowed = {
     "form": {
         "developerId": Shape.ID,
@@ -41,7 +52,8 @@ ALLOWED: Allowed = {
         "msgType": Shape.ID,
         "msgId": Shape.ID,
         "timestamp": Shape.TIME,
-        "message": {"orderId": Shape.ID, "amount": Shape.NUMBER, "status": Shape.WORD},
+        "message": {**_MESSAGE, "bizData": _BIZ_DATA},
+        "bizData": _BIZ_DATA,
     },
 }
 
@@ -67,7 +79,7 @@ class MeituanService:
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
             return Refused("timestamp is missing or too far from the server's time")
         try:
-            form = read_inner(as_text(signed), "message")
+            form = _unfolded(as_text(signed))
         except UnreadableError as error:
             return malformed(push.body, error)
         return Read((self.interpret({"form": form}, Context(push.account, push.flow, push.received_ms)),))
@@ -75,6 +87,13 @@ class MeituanService:
     def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
         """Map *document* by today's rules. Total."""
         return understand(document, ALLOWED, lambda fields: _draft(fields, context), _event_id(document))
+
+
+def _unfolded(form: dict[str, Any]) -> dict[str, Any]:
+    """Return *form* with the JSON texts in it read. Raises `UnreadableError`."""
+    form = read_inner(read_inner(form, "message"), "bizData")
+    message = form.get("message")
+    return form | {"message": read_inner(message, "bizData")} if isinstance(message, dict) else form
 
 
 def _glued(pairs: list[Pair]) -> bytes:
@@ -94,20 +113,43 @@ def _draft(document: Fields, context: Context) -> Draft:
         raise form.lacking("msgType", "is not in the account's message_types")
     if kind in BEYOND_MAPPING:
         raise form.lacking("message", f"has no agreed field for {BEYOND_MAPPING[kind]}, which {kind} needs")
+    order = _order_id(form) if kind.startswith("order.") else ""
+    # A refund without an amount gives back what its order has left.
+    needed = kind == "order.paid" or (kind == "order.refunded" and not order)
     found: dict[str, Any] = {
         "event_id": bounded_event_id("mt-s:", form.identifier("msgId")),
         "kind": kind,
         "occurred_at": form.moment("timestamp"),
-        **_amount(form, needed=kind.startswith("order.")),
+        **_amount(form, needed=needed),
     }
-    return Draft(found, _match(form))
+    return Draft(found, _match(form), order_id=f"mt-s:{order}" if order else "")
+
+
+def _order_id(form: Fields) -> str:
+    return form.child("message").optional("orderId") if isinstance(form.tree.get("message"), Mapping) else ""
 
 
 def _amount(form: Fields, *, needed: bool) -> dict[str, int]:
-    if not needed and not isinstance(form.tree.get("message"), Mapping):
+    """Return `message.amount`, whole fen, else the item's `money`, yuan as text."""
+    message = form.tree.get("message")
+    if isinstance(message, Mapping) and Fields(message).has("amount"):
+        return {"amount_fen": form.child("message").fen("amount")}
+    item = _item(form)
+    if item is not None and item.has("money"):
+        return {"amount_fen": item.yuan("money")}
+    if not needed:
         return {}
-    message = form.child("message")
-    return {"amount_fen": message.fen("amount")} if needed or message.has("amount") else {}
+    raise form.child("message").lacking("amount") if form.has("message") else form.lacking("message")
+
+
+def _item(form: Fields) -> Fields | None:
+    """Return `bizData.item`, in the message or beside it."""
+    message = form.tree.get("message")
+    for fields in (*([form.child("message")] if isinstance(message, Mapping) else []), form):
+        business = fields.tree.get("bizData")
+        if isinstance(business, Mapping) and isinstance(business.get("item"), Mapping):
+            return fields.child("bizData").child("item")
+    return None
 
 
 def _match(form: Fields) -> tuple[Mapping[str, str], ...]:

@@ -47,6 +47,27 @@ ENCODED_TWICE = frozenset(
     }
 )
 AGREED = "agree"
+# By `status`, where a shop takes goods back and `notify_type` is absent: what each state means.
+REFUND_STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "1": "asked for",
+        "10": "agreed at the first review",
+        "11": "refused at the first review",
+        "16": "under appeal against the first review",
+        "17": "agreed on appeal against the first review",
+        "18": "refused on appeal against the first review",
+        "20": "at the final review, the goods being on their way",
+        "21": "agreed at the final review",
+        "22": "refused at the final review",
+        "26": "under appeal against the final review",
+        "27": "agreed on appeal against the final review",
+        "28": "refused on appeal against the final review",
+        "30": "withdrawn",
+    }
+)
+FINALLY_AGREED = frozenset({"21", "27"})
+# The first review's word is the last one only where no goods come back.
+FIRST_AGREED, NO_GOODS_BACK = frozenset({"10", "17"}), "1"
 POSITIVE = Answer(200, b'{"data":"ok"}')
 NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
 ALLOWED: Allowed = {
@@ -57,7 +78,25 @@ ALLOWED: Allowed = {
         "wm_order_id_view": Shape.ID,
         "status": Shape.WORD,
         "notify_type": Shape.WORD,
+        "res_type": Shape.WORD,
+        "service_type": Shape.WORD,
+        "is_appeal": Shape.WORD,
+        "refund_id": Shape.ID,
+        "refund_type": Shape.WORD,
         "reason_code": Shape.WORD,
+        "deal_op_type": Shape.WORD,
+        "pay_type": Shape.WORD,
+        "logistics_status": Shape.WORD,
+        "logistics_code": Shape.WORD,
+        "time": Shape.TIME,
+        "order_send_time": Shape.TIME,
+        "order_receive_time": Shape.TIME,
+        "order_confirm_time": Shape.TIME,
+        "order_cancel_time": Shape.TIME,
+        "order_completed_time": Shape.TIME,
+        "logistics_send_time": Shape.TIME,
+        "logistics_confirm_time": Shape.TIME,
+        "logistics_completed_time": Shape.TIME,
         "timestamp": Shape.TIME,
         "ctime": Shape.TIME,
         "utime": Shape.TIME,
@@ -141,10 +180,14 @@ def _digest(signed: Sequence[Pair]) -> str:
 def _draft(document: Fields, kind: str) -> Draft:
     line = LINES.get(kind)
     if line is None:
-        raise LackingError("", f"notices of kind {kind} have no mapping")
+        raise LackingError("", f"notices of kind {kind} {KEPT.get(kind, 'have no mapping')}")
     form = Fields(document.child("form").tree)
     found = {"event_id": _event_id(document, kind), **line(form)}
-    return Draft(found, ({"app_poi_code": form.identifier("app_poi_code")},))
+    order_id = f"mt:{form.identifier('order_id')}" if found["kind"].startswith("order.") else ""
+    refund_id = form.optional("refund_id") if found["kind"] == "order.refunded" else ""
+    # A refund may be told twice, each time in other words: by the shop and by the platform's own service.
+    alias = bounded_event_id("mt-refund:", refund_id) if refund_id else ""
+    return Draft(found, ({"app_poi_code": form.identifier("app_poi_code")},), alias, order_id)
 
 
 def _event_id(document: Fields, kind: str) -> str:
@@ -176,9 +219,25 @@ def _cancelled(form: Fields) -> dict[str, Any]:
 
 
 def _refunded(form: Fields) -> dict[str, Any]:
-    if form.identifier("notify_type") != AGREED:
-        raise form.lacking("notify_type", f"is not {AGREED}: only an agreed refund moves money")
-    return {"kind": "order.refunded", "occurred_at": _updated(form), "amount_fen": form.yuan("money")}
+    """Return a refund; only a part refund names its sum, a full one gives back what its order has left."""
+    _check_agreed(form)
+    occurred_at = form.moment_or("utime", lambda: form.moment_or("ctime", lambda: form.moment("timestamp")))
+    amount = {"amount_fen": form.yuan("money")} if form.has("money") else {}
+    return {"kind": "order.refunded", "occurred_at": occurred_at, **amount}
+
+
+def _check_agreed(form: Fields) -> None:
+    if form.has("notify_type"):
+        if form.identifier("notify_type") != AGREED:
+            raise form.lacking("notify_type", f"is not {AGREED}: only an agreed refund moves money")
+        return
+    status = form.optional("status")
+    if status not in REFUND_STATES:
+        raise form.lacking("notify_type", "is missing, and status is no refund's: nothing says that it was agreed")
+    if status in FIRST_AGREED and form.optional("service_type") == NO_GOODS_BACK:
+        return
+    if status not in FINALLY_AGREED:
+        raise form.lacking("status", f"says that the refund is {REFUND_STATES[status]}: no money has moved yet")
 
 
 def _updated(form: Fields) -> int:
@@ -191,5 +250,17 @@ LINES: Mapping[str, Callable[[Fields], dict[str, Any]]] = MappingProxyType(
         "order-completed": _completed,
         "order-cancelled": _cancelled,
         "order-refunded": _refunded,
+    }
+)
+# Published kinds that become nothing, and why.
+KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "order-created": "are of an order that is not paid yet",
+        "order-confirmed": "are the shop's word for an order that was counted when it was paid",
+        "delivery-status": "tell a courier's way, which is no use at the place",
+        "order-urged": "are a visitor's wish for speed about an order that was counted",
+        "order-settled": "settle between shop and platform what was counted when it was paid",
+        "number-degraded": "tell of telephone numbers, which are not kept",
+        "shop-status": "tell of the shop's page, not of the place",
     }
 )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 _YUAN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2})0*)?\Z")
+_PRINTED = re.compile(r"(-?)(?:[￥¥] ?)?(-?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.([0-9]{1,2})0*)?(?: ?元)?\Z")
 _FEN = re.compile(r"[0-9]{1,15}\Z")
 MAX_FEN = 10**15
 
@@ -20,6 +21,22 @@ def fen_from_yuan(value: Any) -> int | None:
         return None
     match = _YUAN.match(str(value))
     return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0")) if match else None
+
+
+def fen_from_print(value: Any) -> int | None:
+    """Return yuan as paper shows them (`￥1,234.50`, `-20`, `20 元`) as fen with their sign, or None.
+
+    Thousands are only read where every group has three digits: `1,5` is no amount. Nothing is rounded.
+    """
+    match = _PRINTED.match(value) if isinstance(value, str) else None
+    if match is None:
+        exact = fen_from_yuan(abs(value)) if isinstance(value, int | float | Decimal) and value < 0 else None
+        return -exact if exact is not None else fen_from_yuan(value)
+    before, after, yuan, decimals = match.groups()
+    if before and after:
+        return None
+    amount = int(yuan.replace(",", "")) * 100 + int((decimals or "0").ljust(2, "0"))
+    return -amount if before or after else amount
 
 
 def fen(value: Any) -> int | None:

@@ -1,12 +1,13 @@
 """From a document to a message: fields taken by name, and the reject that names the one that was lacking."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from producers.adapters.base import Mapped, Message, Read, Unmapped, unreadable
 from producers.adapters.masking import Allowed, keep
-from producers.adapters.money import fen, fen_from_yuan
+from producers.adapters.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.strict_json import UnreadableError, read_json
 from producers.adapters.times import moment_ms
 from schemas.event import MAX_ATTRIBUTE_NUMBER
@@ -14,6 +15,8 @@ from schemas.outcomes import RejectReason
 
 MAX_IDENTIFIER_CHARS = 256
 """Platforms' ids have 10 to 60 characters; a longer one is none."""
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs: a text cut in the middle of a character, or bytes that are no UTF-8."""
 
 
 class LackingError(Exception):
@@ -60,6 +63,8 @@ class Fields:
             raise self.lacking(name)
         if not isinstance(value, str) or len(value) > MAX_IDENTIFIER_CHARS:
             raise self.lacking(name, f"is not an id of at most {MAX_IDENTIFIER_CHARS} characters")
+        if _NO_TEXT.search(value):
+            raise self.lacking(name, "is not text: it is cut in the middle of a character, or not UTF-8")
         return value
 
     def optional(self, name: str) -> str:
@@ -81,6 +86,10 @@ class Fields:
     def yuan(self, name: str) -> int:
         """Return an amount sent in yuan, as fen. Raises `LackingError`."""
         return self._parsed(name, fen_from_yuan, "is not an amount in yuan with at most two decimals")
+
+    def printed_yuan(self, name: str) -> int:
+        """Return an amount as paper shows it (`-￥1,234.50`), as fen with its sign. Raises `LackingError`."""
+        return self._parsed(name, fen_from_print, "is not an amount in yuan with at most two decimals")
 
     def number(self, name: str) -> int:
         """Return a small integer, also where it was sent as digits. Raises `LackingError`."""
@@ -118,7 +127,7 @@ def subject_of(document: Fields, name: str, *, needed: bool = False) -> dict[str
     subject = document.tree.get("subject")
     if subject is None and not needed:
         return {}
-    if not isinstance(subject, str):
+    if not isinstance(subject, str) or _NO_TEXT.search(subject):
         raise LackingError(name, "is missing" if subject is None else "is not text")
     return {"subject": subject}
 
@@ -138,6 +147,7 @@ class Draft:
     fields: Mapping[str, Any]
     match: tuple[Mapping[str, str], ...]
     alias: str = ""
+    order_id: str = ""
 
 
 def understand(
@@ -152,7 +162,7 @@ def understand(
         draft = interpret(Fields(document))
     except LackingError as error:
         return Unmapped(RejectReason.UNSUPPORTED_EVENT, error.field, str(error), payload, event_id)
-    return Mapped(draft.fields, draft.match, payload, draft.alias)
+    return Mapped(draft.fields, draft.match, payload, draft.alias, draft.order_id)
 
 
 def malformed(body: bytes, error: UnreadableError) -> Read:

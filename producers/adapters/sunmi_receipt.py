@@ -1,10 +1,11 @@
-"""Sunmi's data printers: each printed receipt, parsed by the platform, is a paid order.
+"""Sunmi's data printers: a printed receipt, parsed by the platform, is a paid order or its refund.
 
 `sign` is upper-case hex MD5 over the sorted parameters and the key.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
@@ -19,12 +20,21 @@ from producers.adapters.base import (
 )
 from producers.adapters.forms import as_text, join, parse_pairs, single
 from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import Draft, Fields, malformed, read_inner, understand
+from producers.adapters.reading import Draft, Fields, LackingError, malformed, read_inner, understand
 from producers.adapters.signing import from_hex, holds, plain_hash
 from producers.adapters.strict_json import UnreadableError
 from producers.adapters.times import is_fresh, unix_ms
 
 PARSED = frozenset({"6003", "6004"})
+SALE, REFUND = 1, 2
+# By `receipt_type`: paper that says a sum, and is nobody's order.
+NO_ORDER: Mapping[int, str] = MappingProxyType(
+    {
+        3: "is a shift handover: its sum was counted when each order was paid",
+        4: "is a receipt of another sort: nothing says what its sum is",
+    }
+)
+NOT_PARSED = "is neither 6003 nor 6004: only a parsed receipt says what was paid"
 POSITIVE = Answer(200, b"SUCCESS", "text/plain")
 NEGATIVE = Answer(500, b"FAIL", "text/plain")
 ALLOWED: Allowed = {
@@ -37,11 +47,11 @@ ALLOWED: Allowed = {
         "payload": {
             "id": Shape.ID,
             "sn": Shape.ID,
-            "seq": Shape.NUMBER,
+            "seq": Shape.ID,
             "order_id": Shape.ID,
             "order_time": Shape.TIME,
-            "order_received_amount": Shape.NUMBER,
-            "calculated_pay_amount": Shape.NUMBER,
+            "order_received_amount": Shape.AMOUNT,
+            "calculated_pay_amount": Shape.AMOUNT,
             "receipt_type": Shape.NUMBER,
         },
     },
@@ -78,28 +88,64 @@ class SunmiReceipt:
     def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _order_paid, _event_id(document))
+        return understand(document, ALLOWED, _draft, _event_id_or_blank(document))
 
 
-def _event_id(document: Mapping[str, Any]) -> str:
-    form = document.get("form")
-    payload = form.get("payload") if isinstance(form, Mapping) else None
-    receipt = payload.get("id") if isinstance(payload, Mapping) else None
-    return bounded_event_id("sm-r:", receipt) if isinstance(receipt, str) and receipt else ""
-
-
-def _order_paid(document: Fields) -> Draft:
+def _draft(document: Fields) -> Draft:
     form = Fields(document.child("form").tree)
     if form.identifier("event") not in PARSED:
-        raise form.lacking("event", "is neither 6003 nor 6004: only a parsed receipt says what was paid")
+        raise form.lacking("event", NOT_PARSED)
     payload = form.child("payload")
+    sort = _sort(payload)
+    if sort not in {SALE, REFUND}:
+        raise payload.lacking("receipt_type", NO_ORDER.get(sort, "is none of 1 to 4"))
     found = {
-        "event_id": bounded_event_id("sm-r:", payload.identifier("id")),
-        "kind": "order.paid",
+        "event_id": _event_id(form, payload, sort),
+        "kind": "order.paid" if sort == SALE else "order.refunded",
         "occurred_at": payload.moment("order_time"),
-        "amount_fen": payload.yuan("order_received_amount"),
+        **_amount(payload, sort),
     }
-    return Draft(found, _match(form, payload))
+    order = payload.optional("order_id")
+    return Draft(found, _match(form, payload), order_id=f"sm:{_till(form, payload)}:{order}" if order else "")
+
+
+def _sort(payload: Fields) -> int:
+    """Return the `receipt_type`; event 6003 has none, and is a sale."""
+    return payload.number("receipt_type") if payload.has("receipt_type") else SALE
+
+
+def _amount(payload: Fields, sort: int) -> dict[str, int]:
+    """Return what was paid or given back, in fen: tills print a refund with or without a minus.
+
+    A refund slip without an amount gives back what its order has left.
+    """
+    if sort == REFUND and payload.has("order_id") and not payload.has("order_received_amount"):
+        return {}
+    amount = payload.printed_yuan("order_received_amount")
+    if sort == SALE and amount < 0:
+        raise payload.lacking("order_received_amount", "is negative on a sale: receipt_type 2 marks a refund")
+    return {"amount_fen": abs(amount)}
+
+
+def _event_id(form: Fields, payload: Fields, sort: int) -> str:
+    """Return one id for every print of an order: `id` is the print's, `order_id` the till's."""
+    order = payload.optional("order_id")
+    rest = f"{_till(form, payload)}:{order}:{sort}" if order else payload.identifier("id")
+    return bounded_event_id("sm-r:", rest)
+
+
+def _till(form: Fields, payload: Fields) -> str:
+    """Return whose order numbers these are."""
+    return payload.optional("sn") or form.identifier("shop_id")
+
+
+def _event_id_or_blank(document: Mapping[str, Any]) -> str:
+    try:
+        form = Fields(Fields(document).child("form").tree)
+        payload = form.child("payload")
+        return _event_id(form, payload, _sort(payload))
+    except LackingError:
+        return ""
 
 
 def _match(form: Fields, payload: Fields) -> tuple[Mapping[str, str], ...]:

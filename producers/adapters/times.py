@@ -9,7 +9,7 @@ SECONDS_DIGITS = 10
 MILLISECONDS_DIGITS = 13
 _DIGITS = re.compile(r"[1-9][0-9]{9}(?:[0-9]{3})?\Z")
 _TEXT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ Tt]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)([Zz]|[+-][0-9]{2}:[0-9]{2})?\Z"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ Tt]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?\Z"
 )
 CHINA = "+08:00"
 
@@ -30,12 +30,12 @@ def unix_ms(value: Any) -> int | None:
 def moment_ms(value: Any) -> int | None:
     """Return a Unix time, or a text like `2025-07-01 08:00:00`, as milliseconds; None where it is neither.
 
-    Text without a zone is China's time, UTC+8.
+    Text without a zone is China's time, UTC+8; without seconds, the minute's start.
     """
     if isinstance(value, str) and (match := _TEXT.match(value)):
-        day, clock, zone = match.groups()
+        day, clock, seconds, zone = match.groups()
         try:
-            return parse_time_ms(f"{day}T{clock}{zone or CHINA}")
+            return parse_time_ms(f"{day}T{clock}{seconds or ':00'}{zone or CHINA}")
         except ValueError:
             return None
     return unix_ms(value)

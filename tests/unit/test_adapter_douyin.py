@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from producers.adapters import douyin_live as douyin_live_adapter
+from producers.adapters import douyin_webhook as douyin_webhook_adapter
 from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Reading, Refused, Unmapped
 from producers.adapters.catalogue import adapter_for
 from schemas.outcomes import RejectReason
@@ -119,6 +121,12 @@ def test_content_text_that_is_no_json_makes_the_body_unreadable() -> None:
     [
         ("im_receive_msg", "interaction", None),
         ("im_enter_direct_msg", "interaction", None),
+        ("im_group_receive_msg", "interaction", None),
+        ("receive_msg", "interaction", None),
+        ("enter_im", "interaction", None),
+        ("dial_phone", "interaction", None),
+        ("website_contact", "interaction", None),
+        ("personal_tab_contact", "interaction", None),
         ("create_video", "content.published", "ok"),
         ("authorize", "consent.granted", None),
         ("unauthorize", "consent.withdrawn", None),
@@ -182,6 +190,74 @@ def test_consent_without_a_person_is_kept_and_without_a_place_holds() -> None:
     assert lacking(nobody) == "from_user_id"
     assert isinstance(nowhere, Mapped)
     assert nowhere.match == ()
+
+
+CERTIFICATE = {"certificate_id": "9001", "order_id": "8001", "account_id": "7001", "code": "secret-voucher"}
+
+
+def voucher(action: str, **certificate: Any) -> Message:
+    content = {"action": action, "msg_time": NOW_S - 5, "certificate": CERTIFICATE | certificate}
+    return webhook({"event": "life_trade_certificate_notify", "client_key": "aw", "content": json.dumps(content)})
+
+
+def test_a_redeemed_voucher_is_a_use_at_the_place() -> None:
+    message = voucher("verify")
+
+    assert isinstance(message, Mapped)
+    assert message.fields == {
+        "event_id": "dy-cert:9001",
+        "kind": "use.completed",
+        "outcome": "ok",
+        "occurred_at": NOW_MS - 5000,
+    }
+    assert message.match == ({"account_id": "7001"},)
+
+
+def test_a_voucher_given_back_refunds_its_order_once() -> None:
+    order, first, second = webhook(PAID), voucher("refund_success"), voucher("refund_success", certificate_id="9002")
+
+    assert isinstance(order, Mapped)
+    assert isinstance(first, Mapped)
+    assert isinstance(second, Mapped)
+    assert first.fields == {"event_id": "dy-refund:8001", "kind": "order.refunded", "occurred_at": NOW_MS - 5000}
+    assert first.fields == second.fields
+    assert order.order_id == first.order_id == "dy:8001"
+
+
+def test_an_order_by_spi_is_found_by_a_refund_too() -> None:
+    message = spi({"order_id": "8001", "account_id": "7001", "pay_amount": 1990, "pay_time_unix": NOW_S})
+
+    assert isinstance(message, Mapped)
+    assert message.order_id == "dy:8001"
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "field"),
+    [
+        ("verify_cancel", "", "content.action"),
+        ("fulfilled", "", "content.action"),
+        ("verify", "certificate_id", "content.certificate.certificate_id"),
+        ("verify", "account_id", "content.certificate.account_id"),
+        ("refund_success", "order_id", "content.certificate.order_id"),
+    ],
+)
+def test_a_voucher_that_becomes_nothing_keeps_its_ids(action: str, name: str, field: str) -> None:
+    message = voucher(action, **({name: None} if name else {}))
+
+    assert lacking(message) == field
+    kept = message.payload["body"]["content"]["certificate"]
+    names = {"certificate_id", "order_id", "account_id"} - {name}
+    assert {key: kept[key] for key in names} == {key: CERTIFICATE[key] for key in names}
+    assert "secret-voucher" not in json.dumps(message.payload)
+
+
+@pytest.mark.parametrize("event", douyin_webhook_adapter.KEPT)
+def test_a_published_event_that_becomes_nothing_says_why(event: str) -> None:
+    message = webhook({"event": event, "client_key": "aw", "content": {"create_time": NOW_MS}})
+
+    assert lacking(message) == "event"
+    assert isinstance(message, Unmapped)
+    assert message.message == f"event {douyin_webhook_adapter.KEPT[event]}"
 
 
 def test_an_event_without_a_line_is_kept() -> None:
@@ -253,8 +329,50 @@ def test_each_element_of_a_live_push_is_a_message_of_its_own() -> None:
     assert [lacking(m) for m in (third, fourth, fifth)] == ["msg_id", "message", "message"]
 
 
+@pytest.mark.parametrize("marked", [True, "true"])
+@pytest.mark.parametrize("sort", ["live_comment", "live_gift", "live_like", "live_fansclub", "live_follow"])
+def test_the_consoles_self_test_is_no_event(sort: str, marked: Any) -> None:
+    body = json.dumps([COMMENT | {"test": marked}, COMMENT | {"test": False}]).encode()
+
+    self_test, real = messages(live(body, SECRET, x_msg_type=sort), "live")
+
+    assert lacking(self_test) == "test"
+    assert isinstance(self_test, Unmapped)
+    assert "self-test" in self_test.message
+    assert self_test.payload["message"]["test"] == marked
+    assert isinstance(real, Mapped)
+
+
+def test_a_like_is_one_act_and_says_how_many_it_stands_for() -> None:
+    body = json.dumps([COMMENT | {"like_num": 30}, COMMENT | {"like_num": "many"}, COMMENT | {"like_num": 2**60}])
+
+    many, unclear, beyond = messages(live(body.encode(), SECRET, x_msg_type="live_like"), "live")
+
+    assert isinstance(many, Mapped)
+    assert many.fields["attributes"] == {"action": "like", "like_num": 30}
+    for message in (unclear, beyond):
+        assert isinstance(message, Mapped)
+        assert message.fields["attributes"] == {"action": "like"}
+
+
+@pytest.mark.parametrize("sort", douyin_live_adapter.KEPT)
+def test_a_published_live_sort_that_becomes_nothing_says_why(sort: str) -> None:
+    (message,) = messages(live(json.dumps([COMMENT]).encode(), SECRET, x_msg_type=sort), "live")
+
+    assert lacking(message) == "x-msg-type"
+    assert isinstance(message, Unmapped)
+    assert message.message == f"x-msg-type {douyin_live_adapter.KEPT[sort]}"
+
+
 @pytest.mark.parametrize(
-    ("msg_type", "action"), [("live_comment", "comment"), ("live_gift", "gift"), ("live_like", "like")]
+    ("msg_type", "action"),
+    [
+        ("live_comment", "comment"),
+        ("live_gift", "gift"),
+        ("live_like", "like"),
+        ("live_fansclub", "fansclub"),
+        ("live_follow", "follow"),
+    ],
 )
 def test_a_live_message_names_its_action(msg_type: str, action: str) -> None:
     sent = live(json.dumps([COMMENT]).encode(), SECRET, x_msg_type=msg_type)

@@ -1,6 +1,7 @@
 """Meituan's two families of pushes: what is particular to each."""
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
@@ -9,6 +10,7 @@ import pytest
 
 from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Reading, Refused, Unmapped
 from producers.adapters.catalogue import adapter_for
+from producers.adapters.meituan_waimai import KEPT, REFUND_STATES
 from schemas.outcomes import RejectReason
 from tests.contract.adapter_signing import NOW_MS, PUBLIC_URL, Sent, make_account, make_push, service, waimai
 
@@ -216,7 +218,101 @@ def test_only_an_agreed_refund_moves_money() -> None:
     }
     assert lacking(paid("order-refunded", notify_type="apply", money="5.25")) == "notify_type"
     assert lacking(paid("order-refunded", money="5.25")) == "notify_type"
-    assert lacking(paid("order-refunded", notify_type="agree")) == "money"
+    assert lacking(paid("order-refunded", notify_type="agree", money="5.255")) == "money"
+
+
+FULL = {"status": None, "utime": None, "total": None, "res_type": "2", "refund_id": "77", "ctime": str(NOW_S - 300)}
+
+
+def test_a_full_refund_names_no_sum_and_gives_back_what_its_order_has_left() -> None:
+    order, refund = paid(), paid("order-refunded", **FULL, notify_type="agree")
+
+    assert isinstance(order, Mapped)
+    assert isinstance(refund, Mapped)
+    assert fields(refund) | {"event_id": ""} == {
+        "event_id": "",
+        "kind": "order.refunded",
+        "occurred_at": NOW_MS - 300_000,
+    }
+    assert order.order_id == refund.order_id == "mt:289"
+
+
+def test_a_refund_is_of_its_own_time_else_of_its_asking_else_of_its_telling() -> None:
+    told = {"notify_type": "agree", "money": "1"}
+    times = [
+        fields(paid("order-refunded", **told, utime=utime, ctime=ctime))["occurred_at"]
+        for utime, ctime in ((str(NOW_S - 1), str(NOW_S - 2)), (None, str(NOW_S - 2)), (None, None))
+    ]
+
+    assert times == [NOW_MS - 1000, NOW_MS - 2000, NOW_MS]
+
+
+@pytest.mark.parametrize("status", REFUND_STATES)
+def test_where_goods_come_back_only_the_final_agreement_moves_money(status: str) -> None:
+    message = paid("order-refunded", **(FULL | {"status": status}))
+
+    if status in {"21", "27"}:
+        assert fields(message)["kind"] == "order.refunded"
+    else:
+        assert lacking(message) == "status"
+
+
+@pytest.mark.parametrize(("status", "moves"), [("1", False), ("10", True), ("11", False), ("17", True), ("20", False)])
+def test_where_no_goods_come_back_the_first_agreement_is_the_last(status: str, moves: bool) -> None:
+    message = paid("order-refunded", **(FULL | {"status": status, "service_type": "1"}))
+
+    assert isinstance(message, Mapped) is moves
+
+
+def test_one_refund_told_in_other_words_is_one_refund() -> None:
+    by_shop, by_platform = (paid("order-refunded", **(FULL | more)) for more in ({"status": "21"}, {"status": "27"}))
+    other = paid("order-refunded", **(FULL | {"status": "21", "refund_id": "78"}))
+
+    assert isinstance(by_shop, Mapped)
+    assert isinstance(by_platform, Mapped)
+    assert isinstance(other, Mapped)
+    assert by_shop.fields["event_id"] != by_platform.fields["event_id"]
+    assert by_shop.alias == by_platform.alias == "mt-refund:77" != other.alias
+
+
+def test_what_is_kept_of_a_refund_that_moved_nothing_maps_once_it_may() -> None:
+    message = paid("order-refunded", **(FULL | {"status": "20", "service_type": "2", "reason": "不想要了"}))
+
+    form = message.payload["form"]
+    kept = ("order_id", "refund_id", "res_type", "status", "service_type", "ctime")
+    assert {name: form[name] for name in kept} == {
+        "order_id": "289",
+        "refund_id": "77",
+        "res_type": "2",
+        "status": "20",
+        "service_type": "2",
+        "ctime": str(NOW_S - 300),
+    }
+    assert form["reason"] == {"type": "string", "length": 4}
+
+
+def test_a_remark_cut_in_the_middle_of_a_character_costs_no_order() -> None:
+    params: dict[str, str | bytes] = {**ORDER, "caution": "少冰".encode()[:-1]}
+
+    message = only(waimai_push(waimai(params, SECRET, "waimai-order-paid")))
+
+    assert fields(message)["amount_fen"] == 2050
+    assert message.payload["form"]["caution"] == {"type": "string", "length": 3}
+
+
+def test_an_id_that_is_no_text_is_none() -> None:
+    params: dict[str, str | bytes] = {**ORDER, "app_poi_code": b"S\xff1"}
+
+    assert lacking(only(waimai_push(waimai(params, SECRET, "waimai-order-paid")))) == "app_poi_code"
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_a_kind_that_becomes_nothing_says_why(kind: str) -> None:
+    message = paid(kind)
+
+    assert lacking(message) == ""
+    assert isinstance(message, Unmapped)
+    assert message.message == f"notices of kind {kind} {KEPT[kind]}"
 
 
 def test_a_kind_without_a_line_is_kept_with_what_may_be_kept() -> None:
@@ -265,6 +361,8 @@ def test_a_service_message_is_placed_by_what_it_names() -> None:
         ({"message": '{"amount":19.9}'}, "message.amount"),
         ({"message": '{"amount":null}'}, "message.amount"),
         ({"message": "{}"}, "message.amount"),
+        ({"message": '{"bizData":{"item":{"money":"12.345"}}}'}, "message.bizData.item.money"),
+        ({"message": '{"bizData":{"item":[{"money":"12.34"}]}}'}, "message.amount"),
     ],
 )
 def test_a_service_message_that_lacks_something_is_kept_with_its_name(changes: dict[str, str], field: str) -> None:
@@ -277,6 +375,31 @@ def test_kinds_without_money_need_none_and_kinds_beyond_the_mapping_are_kept() -
     assert seen == {"event_id": "mt-s:9001", "kind": "exposure", "occurred_at": NOW_MS}
     for kind in ("use.completed", "rating.given", "consent.withdrawn"):
         assert lacking(serviced({"580001": kind})) == "message"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": '{"bizData":{"item":{"money":"12.30"}}}'},
+        {"message": json.dumps({"bizData": '{"item":{"money":"12.30"}}'})},
+        {"message": None, "bizData": '{"item":{"money":"12.30"}}'},
+        {"message": '{"amount":1230,"bizData":{"item":{"money":"9.99"}}}'},
+    ],
+)
+def test_a_service_amount_may_stand_in_the_item_in_yuan(changes: dict[str, str | None]) -> None:
+    assert fields(serviced(**changes))["amount_fen"] == 1230
+
+
+def test_a_service_refund_without_an_amount_needs_its_order() -> None:
+    refunds = {"580002": "order.refunded", "580001": "order.paid"}
+    refund = serviced(refunds, msgType="580002", message='{"orderId":"T1"}')
+    order = serviced(refunds, message='{"orderId":"T1","amount":1990}')
+
+    assert isinstance(refund, Mapped)
+    assert isinstance(order, Mapped)
+    assert "amount_fen" not in refund.fields
+    assert refund.order_id == order.order_id == "mt-s:T1"
+    assert lacking(serviced(refunds, msgType="580002", message="{}")) == "message.amount"
 
 
 def test_service_times_come_in_seconds_and_in_milliseconds() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from producers.adapters.base import Mapped, Message, Push, Read, Reading, Refused, Unmapped
 from producers.adapters.catalogue import adapter_for
+from producers.adapters.sunmi_receipt import NO_ORDER
 from schemas.outcomes import RejectReason
 from tests.contract.adapter_signing import NOW_MS, Sent, callback, callback_headers, make_account, make_push, receipt
 
@@ -136,6 +137,95 @@ def test_a_receipt_becomes_a_paid_order_at_chinas_time() -> None:
 def test_a_receipt_with_the_received_amount_is_one_too() -> None:
     assert isinstance(printed(event="6004"), Mapped)
     assert lacking(printed(event="6001", payload={"id": "t-1"})) == "event"
+
+
+ORDERED = PAYLOAD | {"order_id": "T-1"}
+
+
+def of_order(**changes: Any) -> Mapped:
+    message = printed(ORDERED | changes, event="6004")
+    assert isinstance(message, Mapped), message
+    return message
+
+
+def test_every_print_of_an_order_is_one_order() -> None:
+    first = of_order(receipt_type=1)
+    reprint = of_order(id="t-2", order_time="2026-11-22 10:05:00", order_received_amount="20.50", receipt_type="1")
+    of_6003 = printed(ORDERED)
+
+    assert isinstance(of_6003, Mapped)
+    ids = {message.fields["event_id"] for message in (first, reprint, of_6003)}
+    assert ids == {"sm-r:N302:T-1:1"}
+    assert first.order_id == "sm:N302:T-1"
+
+
+def test_two_tills_number_their_own_orders() -> None:
+    here, there, shop = of_order(), of_order(sn="N303"), of_order(sn=None)
+
+    assert [m.fields["event_id"] for m in (here, there, shop)] == [
+        "sm-r:N302:T-1:1",
+        "sm-r:N303:T-1:1",
+        "sm-r:292:T-1:1",
+    ]
+
+
+@pytest.mark.parametrize("amount", ["20.5", "-20.5", "-￥20.50", "￥-20.5", "¥ 20.50"])
+def test_a_refund_slip_gives_back_with_or_without_a_minus(amount: str) -> None:
+    refund = of_order(receipt_type=2, order_received_amount=amount)
+
+    assert refund.fields == {
+        "event_id": "sm-r:N302:T-1:2",
+        "kind": "order.refunded",
+        "occurred_at": NOW_MS - 60_000,
+        "amount_fen": 2050,
+    }
+    assert refund.order_id == of_order().order_id
+
+
+def test_a_refund_slip_without_an_amount_needs_its_order() -> None:
+    assert "amount_fen" not in of_order(receipt_type=2, order_received_amount=None).fields
+    slip = PAYLOAD | {"receipt_type": 2, "order_received_amount": ""}
+    assert lacking(printed(slip)) == "payload.order_received_amount"
+
+
+@pytest.mark.parametrize("sort", [3, "3", 4, 5, 0, "x"])
+def test_paper_that_is_no_order_is_kept_and_never_revenue(sort: Any) -> None:
+    message = printed(ORDERED | {"receipt_type": sort, "order_received_amount": "5000.00"}, event="6004")
+
+    assert lacking(message) == "payload.receipt_type"
+
+
+def test_a_handover_says_why_it_is_none() -> None:
+    message = printed(ORDERED | {"receipt_type": 3}, event="6004")
+
+    assert isinstance(message, Unmapped)
+    assert message.message == f"payload.receipt_type {NO_ORDER[3]}"
+    assert message.event_id == "sm-r:N302:T-1:3"
+
+
+@pytest.mark.parametrize(
+    ("amount", "fen"),
+    [("￥20", 2000), ("¥1,234.50", 123_450), ("12,345,678", 1_234_567_800), ("20.5元", 2050), ("20 元", 2000)],
+)
+def test_an_amount_may_be_spelt_as_paper_shows_it(amount: str, fen: int) -> None:
+    message = printed(PAYLOAD | {"order_received_amount": amount})
+
+    assert isinstance(message, Mapped)
+    assert message.fields["amount_fen"] == fen
+    assert message.payload["form"]["payload"]["order_received_amount"] == amount
+
+
+@pytest.mark.parametrize("amount", ["1,23", "12,34,567", "--1", "-￥-1", "￥", "1,234,5", "$20", "20.505", "1,234.567"])
+def test_what_is_no_amount_on_paper_either_is_kept(amount: str) -> None:
+    assert lacking(printed(PAYLOAD | {"order_received_amount": amount})) == "payload.order_received_amount"
+
+
+def test_a_time_without_seconds_is_its_minutes_start() -> None:
+    message = printed(PAYLOAD | {"order_time": "2026-11-22 09:59"})
+
+    assert isinstance(message, Mapped)
+    assert message.fields["occurred_at"] == NOW_MS - 60_000
+    assert message.payload["form"]["payload"]["order_time"] == "2026-11-22 09:59"
 
 
 def test_a_receipt_without_a_device_is_placed_by_its_shop() -> None:

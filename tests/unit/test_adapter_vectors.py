@@ -76,7 +76,7 @@ EVENTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         },
         {"sn": "N301P00TEST01"},
     ),
-    "S3_sunmi_receipt_md5": ({"event_id": "sm-r:t-0001", **PAID, "amount_fen": 2000}, {"sn": "N302TEST"}),
+    "S3_sunmi_receipt_md5": ({"event_id": "sm-r:N302TEST:T-1:1", **PAID, "amount_fen": 2000}, {"sn": "N302TEST"}),
 }
 EVENTS["S4_sunmi_callback_rsa"] = EVENTS["S1_sunmi_callback_hmac"]
 REJECTS = {

@@ -6,6 +6,7 @@ from functools import partial
 from avenue.simulator.messages.base import (
     CHINA,
     JSON,
+    Build,
     Message,
     Request,
     Scene,
@@ -62,13 +63,22 @@ def _body(scene: Scene, sort: str, status: str) -> bytes:
     )
 
 
+def _changed_to(status: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        body = _body(scene, "recycle.order.status_changed", status)
+        event_id = fitting_id("ahs:", f"msg_{scene.token}")
+        event = Sent(event_id, _KINDS.get(status, "interaction"), scene.occurred_ms)
+        return Message(_request(signer, scene, body), (event,))
+
+    return build
+
+
+quoted, completed, moved_on = _changed_to("quoted"), _changed_to("completed"), _changed_to("inspected")
+
+
 def status_changed(signer: Signer, scene: Scene) -> Message:
     """Return a change of a trade-in's status: quoted, inspected, completed."""
-    status = scene.rng.choice(("quoted", "quoted", "inspected", "completed"))
-    body = _body(scene, "recycle.order.status_changed", status)
-    event_id = fitting_id("ahs:", f"msg_{scene.token}")
-    event = Sent(event_id, _KINDS.get(status, "interaction"), scene.occurred_ms)
-    return Message(_request(signer, scene, body), (event,))
+    return scene.rng.choice((quoted, quoted, moved_on, completed))(signer, scene)
 
 
 def unmapped(signer: Signer, scene: Scene) -> Message:

@@ -104,6 +104,10 @@ class Scene:
         return f"{str(head)[-(digits - 8) :]}{self.serial % 10**8:08d}"
 
 
+Build = Callable[[Signer, Scene], Message]
+"""Makes one message of a sort."""
+
+
 def compact(value: Any) -> bytes:
     """Return *value* as JSON without blanks, Chinese as it is, as the platforms write it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

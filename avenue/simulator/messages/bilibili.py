@@ -4,6 +4,7 @@ from typing import Any
 
 from avenue.simulator.messages.base import (
     JSON,
+    Build,
     Message,
     Request,
     Scene,
@@ -65,14 +66,20 @@ def _resource(scene: Scene) -> str:
     return "BV1" + text
 
 
+def _video(event: str, state: int, text: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        content = {**_user(scene), "resource_id": _resource(scene), "state": state, "state_desc": text}
+        return _message(signer, scene, event, content, "content.published")
+
+    return build
+
+
+video_open, video_fail = _video("video_open", 0, "开放浏览"), _video("video_fail", -2, "打回")
+
+
 def video(signer: Signer, scene: Scene) -> Message:
     """Return that a video submitted through the app is open (most), or was returned."""
-    if scene.rng.random() < 0.9:
-        event, state, text = "video_open", 0, "开放浏览"
-    else:
-        event, state, text = "video_fail", -2, "打回"
-    content = {**_user(scene), "resource_id": _resource(scene), "state": state, "state_desc": text}
-    return _message(signer, scene, event, content, "content.published")
+    return (video_open if scene.rng.random() < 0.9 else video_fail)(signer, scene)
 
 
 def unmapped(signer: Signer, scene: Scene) -> Message:

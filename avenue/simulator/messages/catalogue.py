@@ -1,13 +1,10 @@
 """Every native message the simulator can make: of which flow, placed by which keys, how often."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from avenue.simulator.messages import aihuishou, bilibili, douyin, meituan, sunmi
-from avenue.simulator.messages.base import Message, Scene, Signer
-
-Build = Callable[[Signer, Scene], Message]
+from avenue.simulator.messages import aihuishou, bilibili, douyin, douyin_live, meituan, sunmi
+from avenue.simulator.messages.base import Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +27,14 @@ class Sort:
 
 SORTS: tuple[Sort, ...] = (
     Sort("douyin", "webhook", ("account_id",), douyin.order_notify, 4),
+    Sort("douyin", "webhook", ("account_id",), douyin.voucher_redeemed, 1),
     Sort("douyin", "webhook", ("client_key",), douyin.im_message, 3),
     Sort("douyin", "webhook", ("client_key",), douyin.create_video, 1, "receipt"),
     Sort("douyin", "webhook", ("client_key",), douyin.authorize, 0.5, "receipt", consent=True),
     Sort("douyin", "webhook", ("client_key",), douyin.unauthorize, 0.2, "receipt", consent=True),
     Sort("douyin", "life-spi", ("account_id",), douyin.life_spi, 2),
-    Sort("douyin", "live", ("room_id",), douyin.live, 2),
-    Sort("douyin", "trade", (), douyin.trade, 0.2, "receipt"),
+    Sort("douyin", "live", ("room_id",), douyin_live.live, 2),
+    Sort("douyin", "trade", (), douyin_live.trade, 0.2, "receipt"),
     Sort("bilibili", "webhook", ("client_id",), bilibili.video, 2),
     Sort("bilibili", "webhook", ("client_id",), bilibili.authorize, 0.5, consent=True),
     Sort("bilibili", "webhook", ("client_id",), bilibili.deauthorize, 0.2, consent=True),
@@ -49,18 +47,85 @@ SORTS: tuple[Sort, ...] = (
     Sort("sunmi", "callback", ("sn",), sunmi.online, 2),
     Sort("sunmi", "callback", ("sn",), sunmi.report, 1, "receipt"),
     Sort("sunmi", "receipt", ("sn", "shop_id"), sunmi.receipt, 4),
+    Sort("sunmi", "receipt", ("sn", "shop_id"), sunmi.refund_slip, 0.2),
 )
 
 # Under a right signature, and no event.
 FLAWED: dict[tuple[str, str], tuple[Build, ...]] = {
     ("douyin", "webhook"): (douyin.unmapped_webhook, douyin.broken_webhook),
+    ("douyin", "life-spi"): (douyin.unmapped_call,),
+    ("douyin", "live"): (douyin_live.unmapped_live,),
     ("bilibili", "webhook"): (bilibili.unmapped, bilibili.broken),
-    ("meituan", "waimai"): (meituan.refund_applied,),
+    ("meituan", "waimai"): (meituan.unmapped_waimai,),
     ("meituan", "service"): (meituan.unmapped_service,),
     ("aihuishou", "webhook"): (aihuishou.unmapped, aihuishou.broken),
     ("sunmi", "callback"): (sunmi.unmapped_callback, sunmi.broken_callback),
     ("sunmi", "receipt"): (sunmi.unmapped_receipt,),
 }
 
-# The same paid order comes by both roads; it is one event.
-TWINS: dict[Build, tuple[str, Build]] = {douyin.order_notify: ("life-spi", douyin.life_spi)}
+# The same order comes once more, by another road or on another print; it is one event.
+TWINS: dict[Build, tuple[str, Build]] = {
+    douyin.order_notify: ("life-spi", douyin.life_spi),
+    sunmi.receipt: ("receipt", sunmi.reprint),
+}
+
+# A refund that names no sum, of an order that came before it.
+REFUNDS: dict[Build, tuple[str, Build]] = {
+    douyin.order_notify: ("webhook", douyin.order_refunded),
+    douyin.life_spi: ("webhook", douyin.order_refunded),
+    meituan.order_paid: ("waimai", meituan.whole_refund),
+}
+
+# By flow and the name that the partners' pages give it: every published message that is more than a check of the
+# address.
+PUBLISHED: dict[tuple[str, str], dict[str, Build]] = {
+    ("douyin", "webhook"): {
+        "life_trade_order_notify pay_success": douyin.order_notify,
+        "life_trade_certificate_notify verify": douyin.voucher_redeemed,
+        "life_trade_certificate_notify refund_success": douyin.order_refunded,
+        **douyin.ACTS,
+        "create_video": douyin.create_video,
+        "authorize": douyin.authorize,
+        "unauthorize": douyin.unauthorize,
+        **douyin.KEPT_WEBHOOKS,
+    },
+    ("douyin", "life-spi"): {"call with pay_amount": douyin.life_spi, **douyin.KEPT_CALLS},
+    ("douyin", "live"): {**douyin_live.LIVE, **douyin_live.KEPT_LIVE},
+    ("douyin", "trade"): {**douyin_live.KEPT_TRADE},
+    ("bilibili", "webhook"): {
+        "authorize": bilibili.authorize,
+        "deauthorize": bilibili.deauthorize,
+        "video_open": bilibili.video_open,
+        "video_fail": bilibili.video_fail,
+    },
+    ("meituan", "waimai"): {
+        "order-paid": meituan.order_paid,
+        "order-completed": meituan.order_completed,
+        "order-cancelled": meituan.order_cancelled,
+        "order-refunded notify_type=agree with money": meituan.order_refunded,
+        "order-refunded notify_type=agree": meituan.full_refund,
+        **meituan.AGREED_STATES,
+        **meituan.KEPT_WAIMAI,
+    },
+    ("meituan", "service"): {
+        "msgType of message_types, message.amount": meituan.service_amount,
+        "msgType of message_types, bizData.item.money": meituan.service_item,
+        "another msgType": meituan.unmapped_service,
+    },
+    ("aihuishou", "webhook"): {
+        "recycle.order.status_changed quoted": aihuishou.quoted,
+        "recycle.order.status_changed completed": aihuishou.completed,
+        "recycle.order.status_changed, another status": aihuishou.moved_on,
+    },
+    ("sunmi", "callback"): {
+        **{f"report_type={sort}": sunmi.report_of(sort) for sort in (1, 2, 3)},
+        "report_type=4 action=1": sunmi.came_online,
+        "report_type=4 action=2": sunmi.went_offline,
+    },
+    ("sunmi", "receipt"): {
+        "6003": sunmi.parsed_receipt,
+        "6004 receipt_type=1": sunmi.sale,
+        "6004 receipt_type=2": sunmi.refund_slip,
+        **sunmi.KEPT_RECEIPTS,
+    },
+}

@@ -1,18 +1,19 @@
-"""Douyin's messages: webhooks, life-service calls, live play pushes, mini-program trade callbacks."""
+"""Douyin's webhooks and life-service calls."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from avenue.simulator.messages.base import (
     JSON,
+    Build,
     Message,
     Request,
     Scene,
     Sent,
     Signer,
-    any_2xx,
     body_id,
     compact,
     json_field,
@@ -34,7 +35,7 @@ def _spi_acknowledged(status: int, body: bytes) -> bool:
     return json_field(status, body, "data", "error_code") == 0
 
 
-def _webhook(signer: Signer, scene: Scene, body: bytes) -> Request:
+def _webhook(signer: Signer, scene: Scene, body: bytes, mark: str = "") -> Request:
     return Request(
         platform="douyin",
         account=signer.account.id,
@@ -44,7 +45,7 @@ def _webhook(signer: Signer, scene: Scene, body: bytes) -> Request:
         headers={
             "content-type": JSON,
             "X-Douyin-Signature": sign.webhook_signature(signer.secret, body),
-            "Msg-Id": f"msg-{scene.token}",
+            "Msg-Id": f"msg-{scene.token}{mark}",
         },
         positive=_acknowledged,
     )
@@ -93,9 +94,41 @@ authorize = _by_receipt("authorize", "consent.granted")
 unauthorize = _by_receipt("unauthorize", "consent.withdrawn")
 
 
-def im_message(signer: Signer, scene: Scene) -> Message:
-    """Return a private message to the merchant, with the sender's name and text as a real one has them."""
-    content = {
+def voucher_redeemed(signer: Signer, scene: Scene) -> Message:
+    """Return that a voucher was redeemed at the place."""
+    body = _voucher(scene, "verify")
+    event = Sent(f"dy-cert:{scene.number(18)}", "use.completed", whole_seconds(scene.occurred_ms))
+    return Message(_webhook(signer, scene, body), (event,))
+
+
+def order_refunded(signer: Signer, scene: Scene) -> Message:
+    """Return that the voucher of an order was given back; it names no sum."""
+    body = _voucher(scene, "refund_success")
+    event = Sent(f"dy-refund:{scene.number(19)}", "order.refunded", whole_seconds(scene.occurred_ms))
+    return Message(_webhook(signer, scene, body, "-refund"), (event,))
+
+
+def _voucher(scene: Scene, action: str) -> bytes:
+    certificate = {
+        "certificate_id": scene.number(18),
+        "order_id": scene.number(19),
+        "account_id": scene.keys["account_id"],
+    }
+    content = {"action": action, "msg_time": scene.occurred_ms // 1000, "certificate": certificate}
+    return _envelope(scene, "life_trade_certificate_notify", compact(content).decode())
+
+
+def _act(name: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        body = _envelope(scene, name, _letter(scene), from_user_id=scene.subject, to_user_id="merchant")
+        return Message(_webhook(signer, scene, body), (Sent(body_id("dy:", body), "interaction", scene.occurred_ms),))
+
+    return build
+
+
+def _letter(scene: Scene) -> dict[str, Any]:
+    """Return a private message, with the sender's name and text as a real one has them."""
+    return {
         "conversation_short_id": f"@conv{scene.token}",
         "server_message_id": f"@msg{scene.token}",
         "conversation_type": 1,
@@ -105,15 +138,65 @@ def im_message(signer: Signer, scene: Scene) -> Message:
         "create_time": scene.occurred_ms,
         "user_infos": [{"open_id": scene.subject, "nick_name": "模拟访客", "avatar": "https://example.com/a.png"}],
     }
-    name = scene.rng.choice(("im_receive_msg", "im_enter_direct_msg"))
-    body = _envelope(scene, name, content, from_user_id=scene.subject, to_user_id="merchant")
-    return Message(_webhook(signer, scene, body), (Sent(body_id("dy:", body), "interaction", scene.occurred_ms),))
+
+
+ACTS: Mapping[str, Build] = {
+    name: _act(name)
+    for name in (
+        "im_receive_msg",
+        "im_enter_direct_msg",
+        "im_group_receive_msg",
+        "receive_msg",
+        "enter_im",
+        "dial_phone",
+        "website_contact",
+        "personal_tab_contact",
+    )
+}
+
+
+def im_message(signer: Signer, scene: Scene) -> Message:
+    """Return what a visitor did towards the merchant: wrote, rang, looked."""
+    return scene.rng.choice(tuple(ACTS.values()))(signer, scene)
+
+
+def _kept(name: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        content = {"group_id": scene.token, "status": "1", "create_time": scene.now_ms}
+        return Message(_webhook(signer, scene, _envelope(scene, name, content)), (_unsupported(),))
+
+    return build
+
+
+def redemption_cancelled(signer: Signer, scene: Scene) -> Message:
+    """Return that a redemption was taken back: it becomes nothing here."""
+    where = replace(scene, keys={"account_id": scene.keys.get("account_id", "7000000"), **scene.keys})
+    return Message(_webhook(signer, scene, _voucher(where, "verify_cancel")), (_unsupported(),))
+
+
+KEPT_WEBHOOKS: Mapping[str, Build] = {
+    "life_trade_certificate_notify verify_cancel": redemption_cancelled,
+    **{
+        name: _kept(name)
+        for name in (
+            "im_send_msg",
+            "im_recall_msg",
+            "contract_authorize",
+            "contract_unauthorize",
+            "life_product_common_audit",
+            "life_product_status_change",
+            "life_takeout_delivery_change",
+            "life_partner_order_notify",
+            "group_fans_event",
+            "enter_group_audit_change",
+        )
+    },
+}
 
 
 def unmapped_webhook(signer: Signer, scene: Scene) -> Message:
     """Return an event that becomes nothing here."""
-    body = _envelope(scene, "group_fans_event", {"group_id": scene.token, "create_time": scene.now_ms})
-    return Message(_webhook(signer, scene, body), (_unsupported(),))
+    return scene.rng.choice(tuple(KEPT_WEBHOOKS.values()))(signer, scene)
 
 
 def broken_webhook(signer: Signer, scene: Scene) -> Message:
@@ -133,18 +216,38 @@ def _unsupported() -> Sent:
 def life_spi(signer: Signer, scene: Scene) -> Message:
     """Return a life-service call that tells of a paid order."""
     order_id = scene.number(19)
-    body = compact(
-        {
-            "order_id": order_id,
-            "order_out_id": f"OUT-{scene.token}",
-            "account_id": scene.keys["account_id"],
-            "pay_amount": scene.fen,
-            "pay_time_unix": scene.occurred_ms // 1000,
-        }
-    )
+    amount = {"account_id": scene.keys["account_id"], "pay_amount": scene.fen}
+    paid = {"pay_time_unix": scene.occurred_ms // 1000}
+    body = compact({"order_id": order_id, "order_out_id": f"OUT-{scene.token}", **amount, **paid})
+    event = Sent(f"dy-order:{order_id}", "order.paid", whole_seconds(scene.occurred_ms))
+    return Message(_spi_request(signer, scene, body), (event,))
+
+
+def _kept_call(**more: Any) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        ids = {"order_id": scene.number(19), "order_out_id": f"OUT-{scene.token}"}
+        body = compact({**ids, "pay_time_unix": scene.occurred_ms // 1000, **more})
+        return Message(_spi_request(signer, scene, body), (_unsupported(),))
+
+    return build
+
+
+KEPT_CALLS: Mapping[str, Build] = {
+    "pay_notify": _kept_call(),
+    "cancel_notify": _kept_call(cancel_type=1),
+    "can_buy": _kept_call(count=1),
+}
+
+
+def unmapped_call(signer: Signer, scene: Scene) -> Message:
+    """Return a call without an amount: it becomes nothing here."""
+    return scene.rng.choice(tuple(KEPT_CALLS.values()))(signer, scene)
+
+
+def _spi_request(signer: Signer, scene: Scene, body: bytes) -> Request:
     query = {"client_key": CLIENT_KEY, "timestamp": str(scene.now_ms)}
     query["sign"] = sign.life_legacy_sign(signer.secret, query, body)
-    request = Request(
+    return Request(
         platform="douyin",
         account=signer.account.id,
         flow="life-spi",
@@ -159,81 +262,3 @@ def life_spi(signer: Signer, scene: Scene) -> Message:
         },
         positive=_spi_acknowledged,
     )
-    return Message(request, (Sent(f"dy-order:{order_id}", "order.paid", whole_seconds(scene.occurred_ms)),))
-
-
-def live(signer: Signer, scene: Scene) -> Message:
-    """Return one push of comments, gifts or likes of a room: up to `scene.count` of them."""
-    action = scene.rng.choice(("comment", "comment", "gift", "like"))
-    elements: list[dict[str, Any]] = [
-        {
-            "msg_id": f"{scene.token}-{index}",
-            "sec_openid": f"{scene.subject}-{index % 3}",
-            **_live_content(scene, action),
-            "avatar_url": "https://example.com/a.png",
-            "nickname": "模拟观众",
-            "timestamp": scene.occurred_ms + index,
-        }
-        for index in range(scene.rng.randint(1, max(1, scene.count)))
-    ]
-    events = tuple(Sent(f"dy-live:{e['msg_id']}", "interaction", e["timestamp"]) for e in elements)
-    return Message(_live_request(signer, scene, f"live_{action}", compact(elements)), events)
-
-
-def _live_content(scene: Scene, action: str) -> Mapping[str, Any]:
-    if action == "comment":
-        return {"content": scene.rng.choice(_COMMENTS)}
-    if action == "gift":
-        return {"sec_gift_id": "gift-1", "gift_num": scene.rng.randint(1, 5), "gift_value": 100}
-    return {"like_num": scene.rng.randint(1, 30)}
-
-
-def _live_request(signer: Signer, scene: Scene, sort: str, body: bytes) -> Request:
-    headers = {
-        "x-nonce-str": f"n{scene.token}",
-        "x-timestamp": str(scene.now_ms),
-        "x-roomid": scene.keys["room_id"],
-        "x-msg-type": sort,
-    }
-    return Request(
-        platform="douyin",
-        account=signer.account.id,
-        flow="live",
-        path=f"/in/{signer.account.id}/live",
-        body=body,
-        headers={
-            **headers,
-            "content-type": JSON,
-            "x-signature": sign.live_signature(signer.secret, headers, body),
-        },
-        positive=any_2xx,
-    )
-
-
-def trade(signer: Signer, scene: Scene) -> Message:
-    """Return a mini-program payment callback: verified, and kept for a mapping still to come."""
-    message = json.dumps(
-        {
-            "app_id": "tt_simulated",
-            "out_order_no": f"O-{scene.token}",
-            "status": "SUCCESS",
-            "total_amount": scene.fen,
-        }
-    )
-    body = compact({"version": "3.0", "type": "payment", "msg": message})
-    timestamp, nonce = str(scene.now_ms // 1000), f"n{scene.token}"
-    request = Request(
-        platform="douyin",
-        account=signer.account.id,
-        flow="trade",
-        path=f"/in/{signer.account.id}/trade",
-        body=body,
-        headers={
-            "content-type": JSON,
-            "Byte-Timestamp": timestamp,
-            "Byte-Nonce-Str": nonce,
-            "Byte-Signature": sign.trade_signature(signer.secret, timestamp, nonce, body),
-        },
-        positive=_acknowledged,
-    )
-    return Message(request, (Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT),))

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from avenue.simulator.messages.base import (
     FORM,
+    Build,
     Message,
     Request,
     Scene,
@@ -129,7 +130,7 @@ def order_cancelled(signer: Signer, scene: Scene) -> Message:
 
 
 def order_refunded(signer: Signer, scene: Scene) -> Message:
-    """Return an agreed refund; some come without `utime`, and are then of the time they were signed."""
+    """Return an agreed refund of part of an order; some come without `utime`, and are then of when they were signed."""
     parameters = _order(scene, notify_type="agree", money=yuan(scene.fen), reason="协商一致")
     if scene.rng.random() < 0.3:
         event = Sent("", "order.refunded", whole_seconds(scene.now_ms))
@@ -140,11 +141,66 @@ def order_refunded(signer: Signer, scene: Scene) -> Message:
     return Message(_waimai(signer, "waimai-order-refunded", parameters, "GET"), (event,))
 
 
-def refund_applied(signer: Signer, scene: Scene) -> Message:
-    """Return a refund that was asked for and not agreed: it becomes nothing here."""
-    parameters = _order(scene, notify_type="apply", money=yuan(scene.fen), reason="等太久")
-    event = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
-    return Message(_waimai(signer, "waimai-order-refunded", parameters, "GET"), (event,))
+def _refund(scene: Scene, **more: str) -> dict[str, str]:
+    ctime = str(scene.occurred_ms // 1000)
+    return _order(
+        scene, refund_id=scene.number(16), ctime=ctime, res_type="2", is_appeal="0", reason="不想要了", **more
+    )
+
+
+def refund_of(**more: str) -> Build:
+    """Return what makes an agreed refund of a whole order: it names no sum, and no `utime`."""
+
+    def build(signer: Signer, scene: Scene) -> Message:
+        event = Sent("", "order.refunded", whole_seconds(scene.occurred_ms))
+        return Message(_waimai(signer, "waimai-order-refunded", _refund(scene, **more), "GET"), (event,))
+
+    return build
+
+
+full_refund = refund_of(notify_type="agree")
+AGREED_STATES: Mapping[str, Build] = {
+    "order-refunded status=21": refund_of(status="21"),
+    "order-refunded status=27": refund_of(status="27"),
+    "order-refunded status=10 service_type=1": refund_of(status="10", service_type="1"),
+    "order-refunded status=17 service_type=1": refund_of(status="17", service_type="1"),
+}
+
+
+def whole_refund(signer: Signer, scene: Scene) -> Message:
+    """Return an agreed refund of a whole order, from a shop that takes goods back or from another."""
+    return scene.rng.choice((full_refund, full_refund, *AGREED_STATES.values()))(signer, scene)
+
+
+def _kept(flow: str, **more: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        event = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
+        return Message(_waimai(signer, flow, _refund(scene, **more), "GET"), (event,))
+
+    return build
+
+
+NOT_AGREED = ("apply", "reject", "cancelRefund", "cancelRefundComplaint")
+NO_LAST_WORD = ("1", "10", "11", "16", "17", "18", "20", "22", "26", "28", "30")
+KEPT_KINDS = (
+    "order-created",
+    "order-confirmed",
+    "delivery-status",
+    "order-urged",
+    "order-settled",
+    "number-degraded",
+    "shop-status",
+)
+KEPT_WAIMAI: Mapping[str, Build] = {
+    **{f"order-refunded notify_type={n}": _kept("waimai-order-refunded", notify_type=n) for n in NOT_AGREED},
+    **{f"order-refunded status={n}": _kept("waimai-order-refunded", status=n, service_type="2") for n in NO_LAST_WORD},
+    **{kind: _kept(f"waimai-{kind}", logistics_status="20") for kind in KEPT_KINDS},
+}
+
+
+def unmapped_waimai(signer: Signer, scene: Scene) -> Message:
+    """Return a notice that becomes nothing here: a refund that was not agreed, a courier's way."""
+    return scene.rng.choice(tuple(KEPT_WAIMAI.values()))(signer, scene)
 
 
 def service_kinds(signer: Signer) -> dict[str, str]:
@@ -156,22 +212,46 @@ def service_kinds(signer: Signer) -> dict[str, str]:
     }
 
 
+def _service_of(number: str, kind: str, signer: Signer, scene: Scene, content: dict[str, Any]) -> Message:
+    message_id = scene.number(18)
+    event = Sent(f"mt-s:{message_id}", kind, whole_seconds(scene.occurred_ms))
+    return Message(_service_request(signer, scene, number, message_id, content), (event,))
+
+
 def service(signer: Signer, scene: Scene) -> Message:
     """Return a tech-service message of one of the types agreed with the account."""
     number, kind = scene.rng.choice(sorted(service_kinds(signer).items()))
-    message_id = scene.number(18)
-    event = Sent(f"mt-s:{message_id}", kind, whole_seconds(scene.occurred_ms))
-    return Message(_service_request(signer, scene, number, message_id), (event,))
+    content = scene.rng.choice((_amount(scene), _amount_in_item(scene)))
+    return _service_of(number, kind, signer, scene, content)
+
+
+def service_amount(signer: Signer, scene: Scene) -> Message:
+    """Return a message of the first type agreed, its amount in fen."""
+    number, kind = min(service_kinds(signer).items())
+    return _service_of(number, kind, signer, scene, _amount(scene))
+
+
+def service_item(signer: Signer, scene: Scene) -> Message:
+    """Return a message of the first type agreed, its amount in the item, in yuan."""
+    number, kind = min(service_kinds(signer).items())
+    return _service_of(number, kind, signer, scene, _amount_in_item(scene))
+
+
+def _amount(scene: Scene) -> dict[str, Any]:
+    return {"orderId": f"T{scene.token}", "amount": scene.fen}
+
+
+def _amount_in_item(scene: Scene) -> dict[str, Any]:
+    return {"orderId": f"T{scene.token}", "bizData": {"item": {"money": f"{scene.fen // 100}.{scene.fen % 100:02d}"}}}
 
 
 def unmapped_service(signer: Signer, scene: Scene) -> Message:
     """Return a message of a type that nobody agreed on."""
     event = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
-    return Message(_service_request(signer, scene, "999999", scene.number(18)), (event,))
+    return Message(_service_request(signer, scene, "999999", scene.number(18), _amount(scene)), (event,))
 
 
-def _service_request(signer: Signer, scene: Scene, number: str, message_id: str) -> Request:
-    content: dict[str, Any] = {"orderId": f"T{scene.token}", "amount": scene.fen}
+def _service_request(signer: Signer, scene: Scene, number: str, message_id: str, content: Mapping[str, Any]) -> Request:
     parameters = {
         "developerId": "100001",
         "businessId": "58",

@@ -1,12 +1,14 @@
 """Sunmi's messages: what devices report (callbacks 1 to 4) and the receipts of data printers."""
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from avenue.simulator.messages.base import (
     FORM,
     JSON,
+    Build,
     Message,
     Request,
     Scene,
@@ -61,24 +63,40 @@ def _event_id(sn: str, stamp: sign.CallbackStamp) -> str:
     return fitting_id("sm:", f"{sn}:{sort}:{stamp.timestamp}:{stamp.nonce}")
 
 
+def _went(action: int, kind: str) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        stamp, sn = _stamp(scene, 4), scene.keys["sn"]
+        content = {"action": action, "update_at": scene.occurred_ms // 1000}
+        body = compact({"sn": sn, "report_type": 4, "device_online_data": content})
+        event = Sent(_event_id(sn, stamp), kind, whole_seconds(scene.occurred_ms))
+        return Message(_callback(signer, stamp, body), (event,))
+
+    return build
+
+
+came_online, went_offline = _went(1, "device.online"), _went(2, "device.offline")
+
+
 def online(signer: Signer, scene: Scene) -> Message:
     """Return that a device came online (most) or went offline."""
-    action = 1 if scene.rng.random() < 0.8 else 2
-    stamp, sn = _stamp(scene, 4), scene.keys["sn"]
-    content = {"action": action, "update_at": scene.occurred_ms // 1000}
-    body = compact({"sn": sn, "report_type": 4, "device_online_data": content})
-    kind = "device.online" if action == 1 else "device.offline"
-    event = Sent(_event_id(sn, stamp), kind, whole_seconds(scene.occurred_ms))
-    return Message(_callback(signer, stamp, body), (event,))
+    return (came_online if scene.rng.random() < 0.8 else went_offline)(signer, scene)
+
+
+def report_of(sort: int) -> Build:
+    """Return what makes reports of *sort*, with the identifiers and the position that real reports have."""
+
+    def build(signer: Signer, scene: Scene) -> Message:
+        stamp, sn = _stamp(scene, sort), scene.keys["sn"]
+        body = compact({"sn": sn, "report_type": sort, **_report(scene, sort)})
+        event = Sent(_event_id(sn, stamp), "device.reported", whole_seconds(scene.now_ms))
+        return Message(_callback(signer, stamp, body), (event,))
+
+    return build
 
 
 def report(signer: Signer, scene: Scene) -> Message:
-    """Return what a device reports of itself, with the identifiers and the position that real reports have."""
-    sort = scene.rng.choice((1, 2, 3, 3))
-    stamp, sn = _stamp(scene, sort), scene.keys["sn"]
-    body = compact({"sn": sn, "report_type": sort, **_report(scene, sort)})
-    event = Sent(_event_id(sn, stamp), "device.reported", whole_seconds(scene.now_ms))
-    return Message(_callback(signer, stamp, body), (event,))
+    """Return what a device reports of itself."""
+    return report_of(scene.rng.choice((1, 2, 3, 3)))(signer, scene)
 
 
 def _report(scene: Scene, sort: int) -> dict[str, Any]:
@@ -110,28 +128,74 @@ def unmapped_callback(signer: Signer, scene: Scene) -> Message:
     return Message(_callback(signer, stamp, body), (event,))
 
 
-def receipt(signer: Signer, scene: Scene) -> Message:
-    """Return a parsed receipt of a data printer (6003, or 6004 with its payments)."""
-    event = scene.rng.choice(("6003", "6004"))
-    payload: dict[str, Any] = {
+def _paper(scene: Scene, **more: Any) -> dict[str, Any]:
+    return {
         "id": f"t-{scene.token}",
         "sn": scene.keys.get("sn", "N000UNPLACED"),
-        "order_id": f"T-{scene.serial}",
+        "order_id": f"T-{scene.token}",
         "order_time": local_text(scene.occurred_ms),
         "order_received_amount": yuan(scene.fen),
         "sales_detail_list": [{"item": "拿铁", "amount": yuan(scene.fen), "quantity": "1", "barcode": ""}],
+        **more,
     }
-    if event == "6004":
-        payload |= {"seq": scene.serial, "receipt_type": 1, "calculated_pay_amount": yuan(scene.fen)}
-    sent = Sent(fitting_id("sm-r:", payload["id"]), "order.paid", whole_seconds(scene.occurred_ms))
-    return Message(_receipt(signer, scene, event, payload), (sent,))
+
+
+def _told(payload: dict[str, Any], kind: str, scene: Scene, sort: int) -> Sent:
+    event_id = fitting_id("sm-r:", f"{payload['sn']}:{payload['order_id']}:{sort}")
+    return Sent(event_id, kind, whole_seconds(scene.occurred_ms))
+
+
+def parsed_receipt(signer: Signer, scene: Scene) -> Message:
+    """Return a parsed receipt (6003), which says of no sort."""
+    payload = _paper(scene)
+    return Message(_receipt(signer, scene, "6003", payload), (_told(payload, "order.paid", scene, 1),))
+
+
+def sale(signer: Signer, scene: Scene) -> Message:
+    """Return a parsed receipt with its payments (6004), its amount as paper shows it."""
+    amount = scene.rng.choice((yuan(scene.fen), f"￥{scene.fen // 100:,}.{scene.fen % 100:02d}"))
+    more = {"seq": scene.serial, "receipt_type": 1, "calculated_pay_amount": yuan(scene.fen)}
+    payload = _paper(scene, order_received_amount=amount, **more)
+    return Message(_receipt(signer, scene, "6004", payload), (_told(payload, "order.paid", scene, 1),))
+
+
+def receipt(signer: Signer, scene: Scene) -> Message:
+    """Return a receipt of a paid order."""
+    return scene.rng.choice((parsed_receipt, sale))(signer, scene)
+
+
+def reprint(signer: Signer, scene: Scene) -> Message:
+    """Return another print of the same order: another receipt, and no other order."""
+    payload = _paper(scene, id=f"t-{scene.token}-copy")
+    return Message(_receipt(signer, scene, "6003", payload), (_told(payload, "order.paid", scene, 1),))
+
+
+def refund_slip(signer: Signer, scene: Scene) -> Message:
+    """Return a refund slip; tills print it with or without a minus."""
+    amount = scene.rng.choice(("", "-")) + yuan(scene.fen)
+    payload = _paper(scene, id=f"t-{scene.token}-back", receipt_type=2, order_received_amount=amount)
+    return Message(_receipt(signer, scene, "6004", payload), (_told(payload, "order.refunded", scene, 2),))
+
+
+def _kept(event: str, **more: Any) -> Build:
+    def build(signer: Signer, scene: Scene) -> Message:
+        sent = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
+        return Message(_receipt(signer, scene, event, _paper(scene, **more)), (sent,))
+
+    return build
+
+
+KEPT_RECEIPTS: Mapping[str, Build] = {
+    "6004 receipt_type=3": _kept("6004", receipt_type=3, order_received_amount="5000.00"),
+    "6004 receipt_type=4": _kept("6004", receipt_type=4),
+    "6001": _kept("6001", content="5oiQ5Yqf"),
+    "6002": _kept("6002", content="aW1hZ2U="),
+}
 
 
 def unmapped_receipt(signer: Signer, scene: Scene) -> Message:
-    """Return a receipt that was not parsed (6001): raw text becomes nothing here."""
-    payload = {"id": f"t-{scene.token}", "sn": scene.keys.get("sn", ""), "content": "5oiQ5Yqf"}
-    sent = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
-    return Message(_receipt(signer, scene, "6001", payload), (sent,))
+    """Return paper that is nobody's order: raw, a shift handover, another sort."""
+    return scene.rng.choice(tuple(KEPT_RECEIPTS.values()))(signer, scene)
 
 
 def _receipt(signer: Signer, scene: Scene, event: str, payload: dict[str, Any]) -> Request:
