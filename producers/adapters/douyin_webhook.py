@@ -103,13 +103,12 @@ _CONTENT: Allowed = {
             "poi_id",
             "contract_id",
             "group_id",
-            "item_id",
             "share_id",
-            "conversation_short_id",
-            "server_message_id",
         ),
         _ID,
     ),
+    # The conversation's own id is left out: it stands for a person, as an open id does.
+    **dict.fromkeys(("item_id", "server_message_id"), Shape.MARKED_ID),
     **dict.fromkeys(("status", "audit_status", "product_status", "source", "scene", "action_type"), _WORD),
 }
 ALLOWED: Allowed = {

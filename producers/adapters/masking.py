@@ -14,6 +14,8 @@ class Shape(Enum):
     """The form an allow-listed value must have to be kept: free text does not slip through a known name."""
 
     ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
+    MARKED_ID = re.compile(r"@?[A-Za-z0-9._:/+=-]{1,128}\Z")
+    """An id that a platform may mark with an `@` before it; an e-mail address has its `@` inside."""
     WORD = re.compile(r"(?!.*[0-9]{11})[A-Za-z0-9][A-Za-z0-9 ._:,+/()-]{0,63}\Z")
     """A status, type, model or version; never as many digits as a telephone number has."""
     TIME = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{4}-[0-9]{2}-[0-9]{2}[ Tt][0-9:.]{5,18}(?:[Zz]|[+-][0-9:]{5})?\Z")

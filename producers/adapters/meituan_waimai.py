@@ -100,7 +100,7 @@ ALLOWED: Allowed = {
         "timestamp": Shape.TIME,
         "ctime": Shape.TIME,
         "utime": Shape.TIME,
-        "delivery_time": Shape.TIME,
+        "delivery_time": Shape.NUMBER,  # 0: at once
         "total": Shape.NUMBER,
         "original_price": Shape.NUMBER,
         "shipping_fee": Shape.NUMBER,
@@ -237,7 +237,7 @@ def _check_agreed(form: Fields) -> None:
     if status in FIRST_AGREED and form.optional("service_type") == NO_GOODS_BACK:
         return
     if status not in FINALLY_AGREED:
-        raise form.lacking("status", f"says that the refund is {REFUND_STATES[status]}: no money has moved yet")
+        raise form.lacking("status", f"says that the refund is {REFUND_STATES[status]}, which moves no money")
 
 
 def _updated(form: Fields) -> int:

@@ -13,7 +13,7 @@ from producers.adapters.base import MAX_EVENT_ID, bounded_event_id
 from producers.adapters.catalogue import ADAPTERS, adapter_for, secret_flow
 from producers.adapters.forms import as_text, parse_pairs, single
 from producers.adapters.masking import Allowed, Shape, keep
-from producers.adapters.money import fen, fen_from_yuan
+from producers.adapters.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.signing import from_hex, holds, plain_hash, rsa_holds
 from producers.adapters.strict_json import MAX_DEPTH, UnreadableError, read_json
 from producers.adapters.times import is_fresh, moment_ms, unix_ms
@@ -124,6 +124,20 @@ def test_yuan_become_fen_exactly_or_not_at_all(yuan: Any, expected: int | None) 
 def test_every_amount_survives_the_way_through_yuan(amount: int) -> None:
     assert fen_from_yuan(f"{amount // 100}.{amount % 100:02}") == amount
     assert fen_from_yuan(str(Decimal(amount) / 100)) == amount
+
+
+@given(st.integers(min_value=-(10**14), max_value=10**14), st.sampled_from(["", "￥", "¥ "]))
+def test_every_amount_survives_the_way_over_paper(amount: int, mark: str) -> None:
+    whole, rest = divmod(abs(amount), 100)
+    sign = "-" if amount < 0 else ""
+
+    for text in (
+        f"{sign}{mark}{whole}.{rest:02d}",
+        f"{sign}{mark}{whole:,}.{rest:02d}",
+        f"{mark}{sign}{whole}.{rest:02d}元",
+    ):
+        assert fen_from_print(text) == amount
+        assert keep({"amount": text}, {"amount": Shape.AMOUNT}) == {"amount": text}
 
 
 @pytest.mark.parametrize("value", [19.9, Decimal("19.9"), "19.9", -1, "-1", True, None, [], 10**15])
