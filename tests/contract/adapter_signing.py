@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlencode
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -94,10 +95,18 @@ def bilibili(body: bytes, secret: bytes) -> Sent:
     return Sent(body, {"x-bilibili-signature": hashlib.sha1(secret + body).hexdigest()})
 
 
-def waimai(params: Mapping[str, str | bytes], secret: bytes, flow: str, method: str = "POST") -> Sent:
-    """Sign the fully decoded text and encode every value twice, as captured pushes do."""
+def waimai(
+    params: Mapping[str, str | bytes],
+    secret: bytes,
+    flow: str,
+    method: str = "POST",
+    *,
+    twice: Mapping[str, str | bytes] = MappingProxyType({}),
+) -> Sent:
+    """Sign the fully decoded text and encode every value twice, as captured pushes do; *twice* comes once more."""
     pairs = sorted(
-        (name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in params.items()
+        (name.encode(), value if isinstance(value, bytes) else value.encode())
+        for name, value in (*params.items(), *twice.items())
     )
     text = f"{PUBLIC_URL}/in/acct/{flow}?".encode() + b"&".join(name + b"=" + value for name, value in pairs)
     signature = hashlib.md5(text + secret).hexdigest()

@@ -183,7 +183,8 @@ class TestMeituanWaimai(AdapterContract):
     kind = "order.paid"
     positive = (200, b'{"data":"ok"}')
     negative = (503, b'{"code":703,"message":"try again"}')
-    unreadable: ClassVar[tuple[bytes, ...]] = ()  # a remark is never kept, so that it voids nothing
+    # A remark voids nothing, since it is never kept; a remark that comes twice says not which was meant.
+    unreadable: ClassVar[tuple[bytes, ...]] = (b"came twice",)
 
     def content(self) -> dict[str, Any]:
         return {
@@ -205,7 +206,8 @@ class TestMeituanWaimai(AdapterContract):
         return waimai(as_params(content) | fresh, secret, self.flow)
 
     def sent_raw(self, raw: bytes, secret: Any) -> Sent:
-        return waimai(as_params(self.content()) | {"caution": raw}, secret, self.flow)
+        twice = {"caution": raw} if raw in self.unreadable else {}
+        return waimai(as_params(self.content()) | {"caution": raw}, secret, self.flow, twice=twice)
 
 
 class TestMeituanWaimaiByGet(TestMeituanWaimai):
