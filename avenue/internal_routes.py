@@ -8,7 +8,15 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import FromPath, FromQuery
 
-from avenue.operations import QueryRefusedError, find_reject, list_rejects, run_sql
+from avenue.operations import (
+    OpenRejects,
+    QueryRefusedError,
+    accounts_with_rejects,
+    find_reject,
+    list_rejects,
+    open_rejects,
+    run_sql,
+)
 from reports.api.auth import reader_of
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
@@ -67,7 +75,19 @@ class _Desk:
                 raise NotFoundException(f"no kept reject {reject_id}")
             return _json(row)
 
-        return [rejects, reject]
+        @post("/internal/open-rejects", include_in_schema=False, status_code=200)
+        async def still_open(request: AnyRequest) -> Response[bytes]:
+            """List the lines of rejects that no replay has made an event of."""
+            asked = msgspec.json.decode(await request.body(), type=OpenRejects)
+            return _json(await self._ask(request, lambda clickhouse: open_rejects(clickhouse, asked)))
+
+        @get("/internal/reject-accounts", include_in_schema=False)
+        async def accounts(request: AnyRequest) -> Response[bytes]:
+            """List the accounts that may be asked for: registered, or with kept rejects."""
+            registered = set(self._reading.directory().accounts)
+            return _json(sorted(registered | await self._ask(request, accounts_with_rejects)))
+
+        return [rejects, reject, still_open, accounts]
 
     def reconcile_routes(self) -> list[Any]:
         @get("/internal/reconcile", include_in_schema=False)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -20,7 +21,17 @@ _WHERE_LISTED = """
 WHERE ({account:String} = '' OR account_id = {account:String}) AND ({reason:String} = '' OR reason = {reason:String})
 ORDER BY rejects.received_at DESC LIMIT {limit:UInt32}
 """
-
+# In the order of receipt, so that what an event stands on is replayed before it.
+_OPEN = """
+SELECT reject_id, account_id, platform, flow, reason, field, message, event_id, payload,
+       toUnixTimestamp64Milli(received_at) AS received_ms, delivery_id, `index`
+FROM pilot_rejects FINAL
+WHERE ({account:String} = '' OR account_id = {account:String}) AND ({reason:String} = '' OR reason = {reason:String})
+    AND (toUnixTimestamp64Milli(received_at), reject_id) > ({after_ms:Int64}, {after_id:String})
+    AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+ORDER BY received_ms, reject_id LIMIT {limit:UInt32}
+SETTINGS output_format_json_quote_64bit_integers = 0
+"""
 
 # Texts, names and comments, in which a semicolon is no end of a statement.
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/""", re.DOTALL)
@@ -56,6 +67,28 @@ def list_rejects(
 def find_reject(clickhouse: ClickHouse, reject_id: str) -> dict[str, Any] | None:
     """Return one kept reject with its payload, or None."""
     return next(iter(_rows(clickhouse, f"{_SELECT} WHERE reject_id = {{id:String}} LIMIT 1", {"id": reject_id})), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRejects:
+    """Which kept rejects are asked for that no replay has made an event of yet; '' is any."""
+
+    account: str = ""
+    reason: str = ""
+    after_ms: int = -1
+    after_id: str = ""
+    """Those received after this one, in the order of time and id."""
+    limit: int = 100
+
+
+def open_rejects(clickhouse: ClickHouse, asked: OpenRejects) -> list[dict[str, Any]]:
+    """Return the lines of *asked* as they were kept, the oldest first. Raises `QueryRefusedError`."""
+    return _rows(clickhouse, _OPEN, asdict(asked) | {"limit": min(asked.limit, MAX_REJECTS)})
+
+
+def accounts_with_rejects(clickhouse: ClickHouse) -> set[str]:
+    """Return the accounts of kept rejects; '' is nobody's, of lines that the gateway did not write."""
+    return {str(row["account_id"]) for row in _rows(clickhouse, "SELECT DISTINCT account_id FROM pilot_rejects", {})}
 
 
 def _rows(clickhouse: ClickHouse, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from avenue.http_server import HttpServer
+from avenue.replay_routes import replay_routes
 from producers.gateway.gateway import Gateway
 from producers.gateway.push_first import PushFirst
 from producers.gateway.routes import gateway_routes
@@ -84,6 +85,7 @@ class ServerRoles:
             self._gateway.watch(self._health)
             await self._gateway.start()
             routes += gateway_routes(self._gateway.door)
+            routes += replay_routes(self._gateway.replayer, lambda: self._follower.directory, SystemClock())
         if "reports" in self._roles:
             routes += self._read_routes()
         if routes:

@@ -66,6 +66,10 @@ class ConsentLedger:
                 allowed = change.granted
         return allowed
 
+    def changes(self, key: str) -> tuple[ConsentChange, ...]:
+        """Return the changes known of *key*, oldest first."""
+        return self._changes.get(key, ())
+
     def merge(self, key: str, changes: Iterable[ConsentChange]) -> Merged:
         """Add *changes* to those of *key*, and keep the last 8."""
         with self._lock:

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -122,6 +123,8 @@ class Intake:
         self.parts = parts
         self.account = account
         self.window = window
+        self.received_ms = window.now_ms
+        """What accepted events are stamped with."""
         self.delivery_id = delivery_id
         self.taken: set[str] = set()
         """The ids that this request has brought already."""
@@ -143,6 +146,12 @@ class Intake:
         """
         later = [change for line, change in self._own_changes.get(key, ()) if line > index]
         return self._consent.allows(key, occurred_ms, but=later)
+
+    def by_clock(self, window: TimeWindow) -> "Intake":
+        """Return an intake of the same request, with the same stamp, that judges times by *window*."""
+        other = copy(self)
+        other.window = window
+        return other
 
     def judge_bytes(self, raw: bytes | msgspec.Raw, index: int) -> Judgement:
         """Return the outcome of one element of a batch push."""
@@ -168,6 +177,7 @@ class Intake:
             "event": keep_event(message.fields, self._hash),
             "match": message.match,
             "message": self._hash_payload(message.payload),
+            **({"alias": message.alias} if message.alias else {}),
         }
         decoded = _from_fields(message.fields)
         if isinstance(decoded, Fault):
@@ -277,7 +287,7 @@ class Intake:
                 trial_id=located.trial_id,
                 kind=event.kind,
                 occurred_ms=decoded.occurred_ms,
-                received_ms=self.window.now_ms,
+                received_ms=self.received_ms,
                 delivery_id=self.delivery_id,
                 attributes=event.attributes or {},
                 placement_id=located.placement_id,
@@ -295,8 +305,10 @@ class Intake:
         return self._pseudonyms.first_step(self._account_id, subject) if subject else ""
 
     def _hash_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in payload.items() if name != "subject"}
+        kept = dict(payload)
+        # A subject that is no text stays, as type and length: a replay must not take the message for one without.
         if isinstance(subject := payload.get("subject"), str):
+            del kept["subject"]
             kept["subject_hash"] = self._hash(subject)
         return kept
 

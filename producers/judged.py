@@ -1,6 +1,6 @@
 """The outcomes of a run of events: what was accepted, gathered for its partition, and every other judgement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from producers.intake import Accepted, Duplicate, Judgement, Rejected, Waiting
@@ -22,6 +22,10 @@ class Pile:
         self.indexes: list[int] = []
         self.held_from: int | None = None
         """The first line that waits until what it causes is acknowledged, and all that follow with it."""
+
+    def events(self) -> Iterator[tuple[int, str]]:
+        """Yield index and id of each event."""
+        return zip(self.indexes, self.ids, strict=False)
 
 
 class _Piles(dict[int, Pile]):

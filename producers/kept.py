@@ -1,6 +1,7 @@
 """What is kept of a reject: enough to mend and replay it, and nothing that names a person."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ HASHED = {"subject": "subject_hash", "session_id": "session_hash"}
 MAX_KEPT_TEXT_CHARS = 64
 MAX_PAYLOAD_BYTES = 16_384
 
+_KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
+_MASKED_NAME = re.compile(r"\([0-9]+ characters\)\Z")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -50,6 +53,9 @@ def keep_unreadable(raw: bytes, hash_subject: HashSubject) -> dict[str, Any]:
     for name, inner in list(value.items())[: 2 * MAX_ATTRIBUTES]:
         if name in HASHED and isinstance(inner, str):
             kept[HASHED[name]] = hash_subject(inner)
+        elif name in HASHED:
+            # A number as a subject is refused for its type, and names somebody all the same.
+            kept[name] = None if inner is None else mask(inner)
         elif name == "attributes" and isinstance(inner, dict):
             kept[name] = _keep_attributes(inner)
         elif name in PilotEvent.model_fields:
@@ -66,11 +72,21 @@ def keep_bytes(raw: bytes) -> dict[str, Any]:
 
 def mask(value: Any) -> dict[str, Any]:
     """Return the type and length of *value* in its place."""
-    kinds = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
-    masked: dict[str, Any] = {"type": kinds.get(type(value), "null")}
+    masked: dict[str, Any] = {"type": _KINDS.get(type(value), "null")}
     if isinstance(value, (str, list, dict)):
         masked["length"] = len(value)
     return masked
+
+
+def is_masked(value: Mapping[str, Any]) -> bool:
+    """Tell whether *value* stands in a kept payload for one that was not kept."""
+    kind = value.get("type")
+    return value.keys() <= {"type", "length"} and isinstance(kind, str) and kind in {*_KINDS.values(), "null"}
+
+
+def is_masked_name(name: str) -> bool:
+    """Tell whether *name* stands in a kept payload for one that was not kept."""
+    return _MASKED_NAME.match(name) is not None
 
 
 def payload_text(payload: Mapping[str, Any]) -> str:

@@ -11,6 +11,9 @@ _LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0,
 GATEWAY_EVENTS = Counter(
     "avenue_gateway_events_total", "Events by outcome; one per event", ["account", "platform", "outcome", "reason"]
 )
+GATEWAY_REPLAYS = Counter(
+    "avenue_gateway_replays_total", "Kept rejects judged once more, by outcome", ["account", "outcome"]
+)
 GATEWAY_REQUESTS = Counter(
     "avenue_gateway_requests_total",
     "Requests answered, handshakes and refused ones included; unknown accounts and flows are '-'",

@@ -16,7 +16,7 @@ from runtime.errors import ConfigurationError
 
 PREFIX = "AVENUE_"
 # Read before settings exist, or by tests and tools only.
-OUTSIDE_SETTINGS = frozenset({"AVENUE_HOME", "AVENUE_CONFIG", "AVENUE_REQUIRE_SERVICES"})
+OUTSIDE_SETTINGS = frozenset({"AVENUE_HOME", "AVENUE_CONFIG", "AVENUE_KEY", "AVENUE_REQUIRE_SERVICES"})
 OUTSIDE_PREFIXES = ("AVENUE_TEST_", "AVENUE_BENCH_")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]

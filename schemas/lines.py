@@ -111,6 +111,11 @@ class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
     answered_ms: int
     replay: bool = False
+    """True: kept rejects judged once more, at an operator's word."""
+    replays: list[tuple[str, str, str]] = []
+    """Of a replay: each reject's id, its verdict now, and the reason where it was rejected again."""
+    asked_by: str = ""
+    """Of a replay: the id of the key that asked for it."""
 
 
 def encode_record(lines: Iterable[bytes]) -> bytes:

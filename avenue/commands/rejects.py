@@ -1,44 +1,71 @@
-"""`avenue rejects`: what was not accepted, and why."""
+"""`avenue rejects`: what was not accepted, why, and another chance for it."""
 
 import json
-from typing import Annotated, Any
-from urllib.parse import quote, unquote
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-EXAMPLE = """
+from avenue.exits import exit_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from avenue.replaying import Replaying
+    from avenue.store_access import Server
+    from runtime.clickhouse import ClickHouse
+
+LIST_EXAMPLE = """
 Example:
 
     avenue rejects list --account douyin-main --reason unknown_placement
 """
+REPLAY_EXAMPLE = """
+Example:
 
+    avenue rejects replay --reason unknown_placement --dry-run
+
+Exit 0: each became an event, or was one already; 1: some did not; 2: used wrongly. Once more does no harm.
+"""
+
+Account = Annotated[str, typer.Option(help="Only of this account.")]
+Reason = Annotated[str, typer.Option(help="Only for this reason.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     group = typer.Typer(help="Kept rejects.", no_args_is_help=True, rich_markup_mode=None)
-    group.command(name="list", epilog=EXAMPLE)(list_kept)
-    group.command(name="show", epilog="\nExample:\n\n    avenue rejects show r-4f1c")(show)
+    group.command(name="list", epilog=LIST_EXAMPLE)(list_kept)
+    group.command(name="show", epilog="\nExample:\n\n    avenue rejects show 4f1c0a9e2b7d4f1c0a9e2b7d4f1c0a9e")(show)
+    group.command(name="replay", epilog=REPLAY_EXAMPLE)(replay)
     app.add_typer(group, name="rejects")
 
 
 def list_kept(
     *,
-    account: Annotated[str, typer.Option(help="Only of this account.")] = "",
-    reason: Annotated[str, typer.Option(help="Only for this reason.")] = "",
+    account: Account = "",
+    reason: Reason = "",
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 100,
     as_json: Json = False,
 ) -> None:
     """List kept rejects, newest first."""
-    rows = _ask("/internal/rejects", account=account, reason=reason, limit=str(limit))
+    from avenue.rejects import check_asked, kept_rejects
+
+    with _store() as store:
+        check_asked(store, account, reason)
+        rows = kept_rejects(store, account=account, reason=reason, limit=limit)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
+        replayed = f"  (replayed {row['replayed_at']})" if row["replayed_at"] else ""
         print(f"{row['reject_id']}  {row['received_at']}  {row['account_id']}/{row['flow']}  {row['reason']}  "
-              f"{row['field']}  {row['message']}")  # fmt: skip
-    print(f"{len(rows)} rejects")
+              f"{row['field']}  {row['message']}{replayed}")  # fmt: skip
+    more = "; the newest only, --limit shows more" if len(rows) == limit else ""
+    print(f"{len(rows)} rejects{more}")
 
 
 def show(
@@ -47,31 +74,91 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on one line.")] = False,
 ) -> None:
     """Show one reject with what was kept of it, as JSON."""
-    found = _ask(f"/internal/rejects/{quote(reject_id, safe='')}")
+    from avenue.rejects import kept_reject
+
+    with _store() as store:
+        found = kept_reject(store, reject_id)
     print(json.dumps(found, ensure_ascii=False, indent=None if as_json else 2))
 
 
-def _ask(path: str, **parameters: str) -> Any:
-    from avenue.exits import exit_codes
-    from avenue.operations import find_reject, list_rejects
-    from avenue.store_access import Server, store_of
-    from runtime.errors import PipelineError
+def replay(  # noqa: PLR0913 - the options of a command are its parameters
+    *,
+    account: Account = "",
+    reason: Reason = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of each; change nothing.")] = False,
+    limit: Annotated[int, typer.Option(help="Publish at most so many.", min=1, max=1_000_000)] = 10_000,
+    url: Annotated[str, typer.Option(help="The gateway's address (default: the running stack's).")] = "",
+    key: Annotated[str, typer.Option(help="A key of scope operator, for --url.", envvar="AVENUE_KEY")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Judge kept rejects once more, by today's registry and the clock of their first receipt, oldest first."""
+    from avenue.operations import OpenRejects
+    from avenue.rejects import check_asked
+    from avenue.replaying import Replaying, gateway_of
+
+    with _store() as store:
+        gateway = gateway_of(store, url, key)
+        check_asked(store, account, reason)
+        asked = OpenRejects(account=account, reason=reason, limit=limit)
+        replaying = Replaying(store, gateway, asked, dry_run=dry_run)
+        rows = _run(replaying, quiet=as_json, dry_run=dry_run)
+    counts = Counter(row["outcome"] for row in rows)
+    if as_json:
+        told = {"dry_run": dry_run, "counts": dict(counts), "more": replaying.more, "results": rows}
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        print(_summary(counts, dry_run=dry_run))
+        if replaying.more:
+            print(f"more are kept: {limit} are the limit of one run, --limit raises it", file=sys.stderr)
+    raise typer.Exit(1 if counts["rejected"] or counts["not_replayable"] else 0)
+
+
+def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> list[dict[str, Any]]:
+    """Return what became of each; say it as it becomes known, unless *quiet*, and on a terminal how many so far."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} judged"))
+    console = Console(stderr=True)
+    rows: list[dict[str, Any]] = []
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=False) as bar:
+        task = bar.add_task("judged", total=None)
+        for page in replaying.pages():
+            bar.advance(task, len(page))
+            rows += page
+            for row in () if quiet else page:
+                print(_line(row, dry_run=dry_run))
+    return rows
+
+
+_WORDS = {
+    "accepted": ("accepted", "would be accepted"),
+    "duplicate": ("duplicate: accepted before", "would be a duplicate: accepted before"),
+    "rejected": ("rejected again", "would be rejected again"),
+    "not_replayable": ("cannot be replayed", "cannot be replayed"),
+}
+
+
+def _line(row: dict[str, Any], *, dry_run: bool) -> str:
+    word = _WORDS[row["outcome"]][dry_run]
+    reason = f" {row['reason']}" if row["reason"] else ""
+    field = f" ({row['field']})" if row["field"] else ""
+    message = f": {row['message']}" if row["message"] else ""
+    place = f"{row['reject_id']}  {row['account_id']}/{row['flow']}  {row['first_reason']}"
+    return f"{place}  {word}{reason}{field}{message}"
+
+
+def _summary(counts: Counter[str], *, dry_run: bool) -> str:
+    if not counts:
+        return "no kept reject waits for a replay"
+    told = ", ".join(f"{counts[name]} {words[dry_run].partition(':')[0]}" for name, words in _WORDS.items())
+    return f"{told}{'; nothing was changed' if dry_run else ''}"
+
+
+@contextmanager
+def _store() -> "Iterator[Server | ClickHouse]":
+    from avenue.store_access import store_of
     from runtime.settings import load_settings
 
     with exit_codes(), store_of(load_settings()) as store:
-        reject_id = unquote(path.removeprefix("/internal/rejects").removeprefix("/"))
-        found: Any
-        if isinstance(store, Server):
-            answer = store.get(path, **parameters)
-            if answer.status_code not in {200, 404}:
-                raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
-            found = answer.json() if answer.status_code == 200 else None
-        elif reject_id:
-            found = find_reject(store, reject_id)
-        else:
-            found = list_rejects(
-                store, account=parameters["account"], reason=parameters["reason"], limit=int(parameters["limit"])
-            )
-        if found is None:
-            raise PipelineError(f"no kept reject {reject_id}; `avenue rejects list` shows them")
-        return found
+        yield store

@@ -7,6 +7,7 @@ from producers.consent import ConsentLedger
 from producers.consent_log import ConsentLog
 from producers.duplicates import DuplicateWindow
 from producers.gateway.door import Door, DoorParts
+from producers.gateway.replaying import Replayer, ReplayerParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
 from producers.publisher import Publisher
@@ -68,6 +69,9 @@ class Gateway:
                 take_in=take_in,
                 clock=clock,
             )
+        )
+        self.replayer = Replayer(
+            ReplayerParts(limits=limits, directory=lambda: follower.directory, take_in=take_in, clock=clock)
         )
         self._started = False
 

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
@@ -15,10 +16,11 @@ from producers.judged import Judge, Judged, Pile
 from producers.placing import TimeWindow
 from producers.publisher import Finished, Lines, Publisher
 from producers.recent import Pseudonymiser
+from producers.replay import HashedAlready, TriedConsent
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError
-from runtime.metrics import GATEWAY_EVENTS
+from runtime.metrics import GATEWAY_EVENTS, GATEWAY_REPLAYS
 from runtime.settings import GatewaySettings
 from schemas.codec import encode
 from schemas.lines import DeliveryLine, RejectLine
@@ -50,6 +52,17 @@ class Job:
     """Bytes of the body."""
     received_ms: int
     timeout_s: float
+    replay: "Replay | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a job is that judges kept rejects once more."""
+
+    reject_ids: Sequence[str]
+    """By index in the job."""
+    asked_by: str
+    """The id of the key that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +92,57 @@ class TakeIn:
     async def run(self, job: Job) -> Receipt:
         """Take *job* in."""
         parts = self._parts
-        directory = parts.directory()
-        if directory.epoch is None:
-            raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
+        intake = self._intake(job)
         parts.publisher.reserve(job.size)
-        delivery_id = f"d-{job.received_ms:011x}{os.urandom(6).hex()}"
-        intake = Intake(
-            IntakeParts(
-                directory, directory.epoch.partitions, parts.duplicates, parts.consent, parts.pseudonyms, parts.memory
-            ),
-            job.account,
-            job.flow,
-            delivery_id=delivery_id,
-            window=self._window(job),
-        )
         request = _Request(parts, job, intake)
         try:
             async with _deadline(job.timeout_s):
                 await request.judge_all()
                 await request.publish_rejects()
-                receipt = request.receipt(delivery_id)
+                receipt = request.receipt(intake.delivery_id)
                 await request.publish_delivery(receipt)
         except UnavailableError as error:
             # Found missing at a later event of many: what came before it is on its way.
             raise (_unknown(str(error)) if request.began else error) from error
         finally:
             request.let_go()
-        _count(job.account, receipt)
+        _count(job, receipt)
         return receipt
 
-    def _window(self, job: Job) -> TimeWindow:
-        limits = self._parts.limits
-        days = job.account.max_event_age_days or limits.max_event_age_days
-        return TimeWindow(
-            oldest_ms=job.received_ms - days * DAY_MS,
-            newest_ms=job.received_ms + int(limits.max_ahead_s * 1000),
-            now_ms=job.received_ms,
+    def try_out(self, job: Job) -> Receipt:
+        """Return what *job* would come to now; nothing is stored, claimed or remembered."""
+        intake = self._intake(job, TriedConsent(self._parts.consent))
+        judged = job.judge_with(intake)(range(job.received))
+        told = [_verdict(index, other) for index, other in judged.others]
+        return Receipt("", {i: event_id for pile in judged.accepted for i, event_id in pile.events()}, told)
+
+    def _intake(self, job: Job, consent: ConsentLedger | None = None) -> Intake:
+        parts, directory = self._parts, self._parts.directory()
+        if directory.epoch is None:
+            raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
+        pseudonyms = HashedAlready(parts.pseudonyms) if job.replay else parts.pseudonyms
+        given = IntakeParts(
+            directory, directory.epoch.partitions, parts.duplicates, consent or parts.consent, pseudonyms, parts.memory
         )
+        delivery_id = f"d-{job.received_ms:011x}{os.urandom(6).hex()}"
+        window = window_of(job.account, parts.limits, job.received_ms)
+        return Intake(given, job.account, job.flow, delivery_id=delivery_id, window=window)
+
+
+def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWindow:
+    """Return the times that are taken of *account* at *now_ms*."""
+    days = account.max_event_age_days or limits.max_event_age_days
+    return TimeWindow(
+        oldest_ms=now_ms - days * DAY_MS, newest_ms=now_ms + int(limits.max_ahead_s * 1000), now_ms=now_ms
+    )
+
+
+def _verdict(index: int, other: Duplicate | Waiting | Rejected) -> Verdict:
+    """Return what the sender is told of an event that was not accepted; one that waits, as if its twin made it."""
+    if isinstance(other, Rejected):
+        fault = other.fault
+        return rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
+    return Verdict(index, other.event_id, "duplicate")
 
 
 class _deadline:  # noqa: N801 - reads as the asyncio.timeout it wraps
@@ -196,14 +223,13 @@ class _Request:
             self._publish(judged)
             for index, other in judged.others:
                 match other:
-                    case Duplicate(event_id):
-                        self._others[index] = Verdict(index, event_id, "duplicate")
                     case Waiting():
                         waiting.append((index, other))
-                    case Rejected(fault, line):
+                    case Rejected(line=line):
                         self._rejects.append(line)
-                        told = rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
-                        self._others[index] = told
+                        self._others[index] = _verdict(index, other)
+                    case Duplicate():
+                        self._others[index] = _verdict(index, other)
         return waiting
 
     def _publish(self, judged: Judged) -> None:
@@ -216,7 +242,7 @@ class _Request:
                 self._add_events(pile.partition, now)
             if behind.values:
                 self._held.take(pile.partition, behind)
-            self._accepted.update(zip(pile.indexes, pile.ids, strict=False))
+            self._accepted.update(pile.events())
 
     def _free(self, pile: Pile) -> int:
         """Return how many of the lines of *pile* wait for nothing."""
@@ -260,6 +286,7 @@ class _Request:
             body_bytes=job.size,
             received_ms=job.received_ms,
             answered_ms=self._parts.clock.now_ms(),
+            **_replayed(job.replay, receipt),
         )
         self._add(Topic.DELIVERIES, [encode(line)])
         await self._acknowledged()
@@ -269,7 +296,23 @@ class _Request:
         self._records.update(record for _, record in self._parts.publisher.add(topic, 0, lines))
 
 
-def _count(account: Account, receipt: Receipt) -> None:
+def _replayed(replay: Replay | None, receipt: Receipt) -> dict[str, Any]:
+    """Return what a delivery says of a replay."""
+    if replay is None:
+        return {}
+    verdicts = [(index, "accepted", "") for index in receipt.accepted_ids]
+    verdicts += [(other.index, other.verdict, other.reason) for other in receipt.others]
+    told = [(replay.reject_ids[index], verdict, reason) for index, verdict, reason in sorted(verdicts)]
+    return {"replay": True, "replays": told, "asked_by": replay.asked_by}
+
+
+def _count(job: Job, receipt: Receipt) -> None:
+    account = job.account
+    if job.replay is not None:
+        # Counted as rejected when they came first; shares of rejects are of what partners send.
+        for verdict, count in receipt.counts().items():
+            GATEWAY_REPLAYS.labels(account.id, verdict).inc(count)
+        return
     counts = Counter((verdict.verdict, verdict.reason) for verdict in receipt.others)
     counts["accepted", ""] += len(receipt.accepted_ids)
     for (outcome, reason), count in counts.items():

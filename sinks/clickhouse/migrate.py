@@ -46,7 +46,7 @@ class Migration:
 def migrate(clickhouse: ClickHouse, folder: Path = FOLDER) -> list[str]:
     """Apply what *folder* holds and the store has not, and return the names of the files applied.
 
-    A file is recorded after its last statement. Every statement says IF NOT EXISTS, so a file that was cut short is
+    A file is recorded after its last statement. Every statement may be run again, so a file that was cut short is
     continued by running it again, and two processes that race do the same work twice.
     Raises `ProtocolError` where a file that was applied has changed since, or the store knows one that is not here.
     """

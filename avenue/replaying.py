@@ -1,0 +1,128 @@
+"""Replays for the command line: open rejects out of the store, page by page, to the gateway, which judges them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from avenue.operations import OpenRejects, open_rejects
+from avenue.replay_routes import PATH
+from avenue.store_access import TIMEOUT_S, Server
+from producers.gateway.replaying import NOT_REPLAYABLE
+from runtime.clickhouse import ClickHouse
+from runtime.errors import ConfigurationError, PipelineError, UnavailableError
+
+# A kept payload has 16 KiB at most: a page stays below what a gateway takes in one body.
+PAGE = 200
+
+
+class Judge(Protocol):
+    """A gateway that judges kept rejects once more."""
+
+    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+        """Return what became of each of *lines*. Raises `PipelineError` where it does not answer, or refuses."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway at *url*, asked with *key*, one of scope operator."""
+
+    url: str
+    key: str
+
+    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+        """Return what became of each of *lines*. Raises `PipelineError`."""
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        try:
+            with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
+                answer = client.post(
+                    PATH, params={"dry_run": str(dry_run).lower()}, content=msgspec.json.encode(lines), headers=headers
+                )
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"the gateway at {self.url} does not answer ({type(error).__name__})") from error
+        return _judged(answer, self.url)
+
+
+def _judged(answer: httpx.Response, url: str) -> list[dict[str, Any]]:
+    if answer.status_code == 200:
+        found: list[dict[str, Any]] = answer.json()
+        return found
+    detail = _detail(answer)
+    if answer.status_code in {401, 403}:
+        raise ConfigurationError(f"{url}: {detail}; `avenue key issue --scope operator` makes one")
+    if answer.status_code == 404:
+        raise ConfigurationError(f"{url} is no gateway of this version; give its address with --url")
+    raise PipelineError(f"the gateway answered {answer.status_code}: {detail}; what was replayed so far stands")
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]
+
+
+def gateway_of(store: Server | ClickHouse, url: str, key: str) -> Gateway:
+    """Return the gateway at *url*, or the running server's. Raises `ConfigurationError` where neither is known."""
+    if url:
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"--url is the gateway's address, like http://127.0.0.1:9480; got {url!r}")
+        if not key and not isinstance(store, Server):
+            raise ConfigurationError("--url needs --key, a key of scope operator")
+        return Gateway(url, key or (store.run.operator_key if isinstance(store, Server) else ""))
+    if isinstance(store, Server):
+        return Gateway(store.run.url, key or store.run.operator_key)
+    if store.embedded:
+        raise UnavailableError(
+            "a replay needs the running stack, which publishes what is accepted; start it with `avenue up`"
+        )
+    raise ConfigurationError("give the gateway's address with --url and a key of scope operator with --key")
+
+
+class Replaying:
+    """One run: at most `asked.limit` rejects are published, those that cannot be replayed are only told of."""
+
+    def __init__(self, store: Server | ClickHouse, judge: Judge, asked: OpenRejects, *, dry_run: bool) -> None:
+        self._store = store
+        self._judge = judge
+        self._asked = asked
+        self._dry_run = dry_run
+        self.more = False
+        """Whether the limit was reached with rejects left."""
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield what became of each reject, with its account, flow and first reason, a page at a time."""
+        left, after = self._asked.limit, replace(self._asked, limit=1)
+        while True:
+            lines = self._lines(replace(after, limit=max(1, min(PAGE, left))))
+            if not lines:
+                return
+            if left <= 0:
+                self.more = True
+                return
+            told = self._judge.judge(lines, dry_run=self._dry_run)
+            yield [_row(line, outcome) for line, outcome in zip(lines, told, strict=True)]
+            left -= sum(outcome["outcome"] != NOT_REPLAYABLE for outcome in told)
+            after = replace(after, after_ms=lines[-1]["received_ms"], after_id=lines[-1]["reject_id"])
+
+    def _lines(self, asked: OpenRejects) -> list[dict[str, Any]]:
+        if not isinstance(self._store, Server):
+            return open_rejects(self._store, asked)
+        answer = self._store.post("/internal/open-rejects", msgspec.json.encode(asked))
+        if answer.status_code != 200:
+            raise PipelineError(f"the server answered {answer.status_code}: {_detail(answer)}")
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+
+def _row(line: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "reject_id": line["reject_id"],
+        "account_id": line["account_id"],
+        "flow": line["flow"],
+        "first_reason": line["reason"],
+        **outcome,
+    }
