@@ -8,7 +8,7 @@ the sink and the settlement know the new epoch. What was on the old topic is in 
 import time
 from collections.abc import Callable
 
-from avenue.topic_state import TopicState, read_group, read_topics
+from avenue.topic_state import GroupState, TopicState, read_group, read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.kafka import KafkaError, make_admin
@@ -20,6 +20,8 @@ from schemas.topics import Group, Topic, worker_group
 QUIET_S = 20.0
 GONE_S = 30.0
 POLL_S = 0.25
+SESSION_MARGIN_S = 5.0
+"""The broker counts a member's session anew when it starts, and looks for the end of it now and then."""
 
 Say = Callable[[str], None]
 
@@ -38,7 +40,7 @@ def resize(settings: Settings, partitions: int, *, quiet_s: float, say: Say) -> 
     # Without it, an earlier resize was cut short between the deletion and what follows.
     if before := states.get(Topic.EVENTS):
         _refuse_same(before, partitions)
-        _refuse_readers(settings, before)
+        _refuse_readers(settings, before, say)
         _refuse_publishers(settings, before, quiet_s, say)
         say(f"making {Topic.EVENTS} anew with {partitions} partitions instead of {before.partitions}")
         _delete(settings)
@@ -51,9 +53,12 @@ def _refuse_same(before: TopicState, partitions: int) -> None:
         raise ConfigurationError(f"{Topic.EVENTS} has {partitions} partitions already")
 
 
-def _refuse_readers(settings: Settings, before: TopicState) -> None:
-    for group, role in ((worker_group(before.epoch or 1), "worker"), (Group.SINK, "sink")):
-        state = read_group(settings, group, Topic.EVENTS)
+def _refuse_readers(settings: Settings, before: TopicState, say: Say) -> None:
+    for group, role, session_s in (
+        (worker_group(before.epoch or 1), "worker", settings.worker.session_timeout_s),
+        (Group.SINK, "sink", settings.sink.session_timeout_s),
+    ):
+        state = _once_empty(settings, group, session_s, say)
         if state.members:
             raise ConfigurationError(
                 f"a {role} still runs (group {group}); stop gateways first, then workers and sinks"
@@ -63,6 +68,18 @@ def _refuse_readers(settings: Settings, before: TopicState) -> None:
             raise ConfigurationError(
                 f"the {role} {behind}: start it again, wait until `avenue doctor` says 0 records behind, stop it"
             )
+
+
+def _once_empty(settings: Settings, group: str, session_s: float, say: Say) -> GroupState:
+    """Return the state of *group* once it is empty, or after the session that a killed member still has."""
+    deadline = time.monotonic() + session_s + SESSION_MARGIN_S
+    told = False
+    while (state := read_group(settings, group, Topic.EVENTS)).members and time.monotonic() < deadline:
+        if not told:
+            say(f"waiting up to {session_s + SESSION_MARGIN_S:.0f} s for {state.members} members of {group} to be gone")
+            told = True
+        time.sleep(POLL_S)
+    return state
 
 
 def _refuse_publishers(settings: Settings, before: TopicState, quiet_s: float, say: Say) -> None:

@@ -38,7 +38,7 @@ class ServerRoles:
         self._settings = settings
         self._roles = roles
         self._health = Health()
-        self._ops = OpsServer(self._health, host=settings.http.ops_host, port=settings.http.ops_port)
+        self._ops = OpsServer(self._health, roles, host=settings.http.ops_host, port=settings.http.ops_port)
         self._follower = RegistryFollower(settings)
         self._clickhouse = ClickHouse.of(settings)
         self._gateway: Gateway | None = None
@@ -138,7 +138,7 @@ def _session_secret(settings: Settings) -> bytes:
     """Return the key that signs sessions: kept in the home folder, so that a restart signs nobody out."""
     path = settings.home / SESSION_SECRET_FILE
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(os.urandom(32))
     return path.read_bytes()

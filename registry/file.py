@@ -2,12 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from registry.checks import faults_of
+from registry.doubts import doubts_of
 from registry.draft import Fault, draft_of
 from registry.toml_lines import LineMap, Path
 from runtime.errors import ConfigurationError
@@ -44,6 +45,8 @@ class Checked:
 
     registry: Registry | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """Of a sound file: what will not do what it seems to."""
 
 
 def load_registry(path: FilePath, *, production: bool = False) -> Registry:
@@ -84,10 +87,13 @@ def check_registry(content: bytes, *, production: bool = False) -> Checked:
     draft, faults = draft_of(tree)
     faults += faults_of(draft, production=production)
     if not faults:
-        return Checked(draft.registry(), ())
+        return Checked(draft.registry(), (), _by_line(doubts_of(draft), tree, text))
+    return Checked(None, _by_line(faults, tree, text))
+
+
+def _by_line(faults: Iterable[Fault], tree: Mapping[str, Any], text: str) -> tuple[Problem, ...]:
     lines = LineMap(text)
-    problems = {Problem(lines.line(fault.path), _where(tree, fault), fault.message) for fault in faults}
-    return Checked(None, tuple(sorted(problems)))
+    return tuple(sorted({Problem(lines.line(fault.path), _where(tree, fault), fault.message) for fault in faults}))
 
 
 def _syntax_problem(message: str, text: str) -> Problem:

@@ -5,13 +5,13 @@ within the topic's compaction lag; what was hashed with it is anonymous from the
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.log import CompactedLog, standing
-from registry.master_key import KEY_BYTES, load_master_key
+from registry.master_key import KEY_BYTES, load_master_key, make_master_key, master_key_path, told_by
 from registry.pseudonyms import first_step
 from registry.tail import TopicTail
 from runtime.errors import ConfigurationError
@@ -40,8 +40,9 @@ class WrappedKey(BaseModel):
 class KeyWrap:
     """Wraps and unwraps hash keys with one master key."""
 
-    def __init__(self, master_key: bytes) -> None:
+    def __init__(self, master_key: bytes, told_by: str = "the master key's file") -> None:
         self._master_key = master_key
+        self._told_by = told_by
         self.master = first_step(master_key, "the name of this master key")[:8]
 
     def wrap(self, key: bytes) -> bytes:
@@ -61,8 +62,8 @@ class KeyWrap:
             raise ValueError("not a wrapped hash key") from None
         if entry.master != self.master:
             raise ConfigurationError(
-                f"the hash keys are wrapped with master key {entry.master}, but AVENUE_MASTER_KEY_FILE holds "
-                f"{self.master}; use the file that the stack was started with"
+                f"the hash keys are wrapped with master key {entry.master}, but {self._told_by} holds {self.master}; "
+                "use the file that they were wrapped with"
             )
         try:
             return aes_key_unwrap(self._master_key, wrapped)
@@ -76,12 +77,11 @@ def ensure_hash_keys(settings: Settings, registry: Registry, *, prefix: str = ""
     Safe where two processes do it at once: one key stands for both. Raises `ConfigurationError` where the master key
     is missing or is not the one that the present keys are wrapped with, `UnavailableError` where no broker answers.
     """
-    key_wrap = KeyWrap(load_master_key(settings))
     wanted = [ACCOUNT_PREFIX + account.id for account in registry.accounts]
     wanted += [TRIAL_PREFIX + trial.id for trial in registry.trials]
     with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
         present = standing(topic.read())
-        _check_master(key_wrap, present.values())
+        key_wrap = _key_wrap(settings, present.values())
         missing = {name: key_wrap.wrap(secrets.token_bytes(KEY_BYTES)) for name in wanted if name not in present}
         topic.claim(missing)
     return len(missing)
@@ -91,6 +91,41 @@ def destroy_hash_keys(settings: Settings, names: Iterable[str], *, prefix: str =
     """Destroy the keys *names* (`account:<id>`, `trial:<id>`): their pseudonyms can never be made again."""
     with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
         topic.write(dict.fromkeys(names))
+
+
+def ensure_master_key(settings: Settings, *, prefix: str = "") -> None:
+    """Make sure that the master key opens the hash keys that are there; embedded, make it where there are none.
+
+    Raises `ConfigurationError` where it is missing or another one: nothing could be hashed as before, and what the
+    present keys hashed could never be joined again. Raises `UnavailableError` where no broker answers.
+    """
+    with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
+        _key_wrap(settings, standing(topic.read()).values())
+
+
+def _key_wrap(settings: Settings, wrapped: Collection[bytes]) -> KeyWrap:
+    path = master_key_path(settings)
+    if not wrapped:
+        make_master_key(settings)
+    elif not path.exists():
+        raise ConfigurationError(
+            f"{told_by(settings)} is not there, and {len(wrapped)} hash keys are wrapped with it (master key "
+            f"{', '.join(sorted(_masters(wrapped)))}): put it back from its copy. A new one would open none of them; "
+            "without a copy only a new home folder helps"
+        )
+    key_wrap = KeyWrap(load_master_key(settings), told_by(settings))
+    _check_master(key_wrap, wrapped)
+    return key_wrap
+
+
+def _masters(wrapped: Iterable[bytes]) -> set[str]:
+    found = set()
+    for value in wrapped:
+        try:
+            found.add(WrappedKey.model_validate_json(value).master)
+        except ValidationError:
+            found.add("unreadable")
+    return found
 
 
 def _check_master(key_wrap: KeyWrap, values: Iterable[bytes]) -> None:
@@ -137,7 +172,7 @@ class HashKeyFollower:
     """
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
-        self._keys = _Keys(KeyWrap(load_master_key(settings)))
+        self._keys = _Keys(KeyWrap(load_master_key(settings), told_by(settings)))
         self._tail = TopicTail(settings.kafka, prefix + Topic.HASH_KEYS, self._keys)
 
     def account_key(self, account_id: str) -> bytes | None:
@@ -151,6 +186,12 @@ class HashKeyFollower:
     def start(self, timeout_s: float) -> None:
         """Read the topic to its end, then go on in the background. Raises `UnavailableError` after *timeout_s*."""
         self._tail.start(timeout_s)
+
+    def refuse_another_master(self) -> None:
+        """Raise `ConfigurationError` where another master key wrapped the keys on the topic; stop following then."""
+        if self._keys.problem is not None:
+            self.stop()
+            raise ConfigurationError(self._keys.problem)
 
     def stop(self) -> None:
         """End the thread; the keys stay at hand."""

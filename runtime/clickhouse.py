@@ -105,7 +105,7 @@ class ClickHouse:
 
     def _open_chdb(self, settings: dict[str, Any]) -> Client:
         path = self._path or Path()
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             return clickhouse_connect.get_client(interface="chdb", path=str(path), settings=settings)
         except Exception as error:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.net import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
@@ -18,6 +19,7 @@ __all__ = [
     "LogRecord",
     "TopicPartition",
     "commit_offsets",
+    "leave_group",
     "make_admin",
     "make_consumer",
     "make_producer",
@@ -177,3 +179,16 @@ def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, int], *, time
     """
     marks = {partition: OffsetAndMetadata(offset, said, -1) for partition, offset in offsets.items()}
     consumer.commit(marks, timeout_ms=int(timeout_s * 1000))
+
+
+def leave_group(settings: KafkaSettings, group: str, instance_id: str) -> None:
+    """Take the member *instance_id* out of *group*, now that its consumer is closed.
+
+    A member by a fixed name does not leave when its client ends: the broker keeps its place until the session is over,
+    which is counted anew each time the broker starts. Raises `UnavailableError` where no broker answers, `KafkaError`.
+    """
+    admin = make_admin(settings, client_id="avenue-leave")
+    try:
+        admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance_id)])
+    finally:
+        admin.close()

@@ -3,7 +3,13 @@
 Names are `avenue_<role>_<noun>_<unit or total>`; labels come from closed sets.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Collection, Iterator, Mapping
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+ROLES = ("gateway", "worker", "sink", "reports")
 
 _LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -81,3 +87,43 @@ REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in f
 REGISTRY_BAD_RECORDS = Counter(
     "avenue_registry_bad_records_total", "Records of a compacted topic that were skipped as unreadable", ["topic"]
 )
+
+EXPORTED_BY: Mapping[str, tuple[str, ...]] = {
+    "avenue_gateway_": ("gateway",),
+    "avenue_worker_": ("worker",),
+    "avenue_sink_": ("sink",),
+    "avenue_end_to_end_": ("sink",),
+    "avenue_settle_": ("sink",),
+    "avenue_reconcile_": ("sink",),
+    "avenue_conservation_": ("sink",),
+    "avenue_consumer_": ("worker", "sink"),
+    "avenue_reports_": ("reports",),
+    "avenue_registry_": ("gateway", "sink", "reports"),
+    "avenue_role_": ROLES,
+}
+"""Which roles have the metrics that begin so. Another role's page leaves them out: a gauge that nobody sets says 0, and
+an alert takes it for a figure."""
+
+
+def exported(name: str, roles: Collection[str]) -> bool:
+    """Tell whether a process with *roles* exports the metric *name*; what is not ours (memory, files) all do."""
+    if not name.startswith("avenue_"):
+        return True
+    return any(name.startswith(prefix) and set(having) & set(roles) for prefix, having in EXPORTED_BY.items())
+
+
+class _OfRoles(Collector):
+    """The process's metrics, as far as *roles* have them."""
+
+    def __init__(self, roles: Collection[str]) -> None:
+        self._roles = frozenset(roles)
+
+    def collect(self) -> Iterator[Metric]:
+        return (family for family in REGISTRY.collect() if exported(family.name, self._roles))
+
+
+def registry_of(roles: Collection[str]) -> CollectorRegistry:
+    """Return what a process with *roles* exports."""
+    registry = CollectorRegistry()
+    registry.register(_OfRoles(roles))
+    return registry

@@ -6,7 +6,7 @@ It answers while the role's own loop is stuck, which is when it is needed most.
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -15,6 +15,7 @@ from prometheus_client import make_wsgi_app
 
 from runtime.errors import ConfigurationError
 from runtime.health import Health
+from runtime.metrics import registry_of
 
 StartResponse = Callable[..., Any]
 
@@ -31,11 +32,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class OpsServer:
-    """Serves *health* and the process's metrics. Raises `ConfigurationError` where the port is taken."""
+    """Serves *health* and the metrics of *roles*. Raises `ConfigurationError` where the port is taken."""
 
-    def __init__(self, health: Health, *, host: str, port: int) -> None:
+    def __init__(self, health: Health, roles: Collection[str], *, host: str, port: int) -> None:
         self._health = health
-        self._metrics = make_wsgi_app()
+        self._metrics = make_wsgi_app(registry_of(roles))
         try:
             self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_QuietHandler)
         except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 
 import runtime.metrics
+from runtime.metrics import ROLES, exported
 from runtime.settings import PREFIX, Group, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -18,7 +19,7 @@ AGAIN = "`python -m runtime.reference`"
 _METRICS_HEAD = f"""# Metrics of every role
 
 Written by {AGAIN} from `runtime/metrics.py`; do not edit.
-Each role serves them at `/metrics` of its ops port.
+Each role serves those that it has at `/metrics` of its ops port; the embedded server is gateway, sink and reports.
 Durations are seconds, labels come from closed sets, and a counter begins at 0 with its process.
 Alerts on them: `ops/prometheus/rules/`; what to do when one fires: [runbooks](runbooks/README.md).
 """
@@ -50,6 +51,8 @@ class DescribedMetric:
     type: str
     labels: tuple[str, ...]
     help: str
+    roles: tuple[str, ...]
+    """That export it."""
 
     @property
     def series(self) -> frozenset[str]:
@@ -70,7 +73,8 @@ def _described(metric: Counter | Gauge | Histogram) -> DescribedMetric:
     (family,) = metric.describe()
     name = f"{family.name}_total" if family.type == "counter" else family.name
     labels: tuple[str, ...] = tuple(metric._labelnames)  # noqa: SLF001 - the client tells them nowhere else
-    return DescribedMetric(name, family.type, labels, family.documentation)
+    roles = tuple(role for role in ROLES if exported(name, {role}))
+    return DescribedMetric(name, family.type, labels, family.documentation, roles)
 
 
 def metrics_page() -> str:
@@ -80,8 +84,11 @@ def metrics_page() -> str:
     for title, prefixes in _SECTIONS:
         here = [metric for metric in left if metric.name.startswith(prefixes)]
         left = [metric for metric in left if metric not in here]
-        rows = ((f"`{m.name}`", m.type, ", ".join(f"`{label}`" for label in m.labels), m.help) for m in here)
-        parts.append(_table(title, ("metric", "type", "labels", "what"), rows))
+        rows = (
+            (f"`{m.name}`", m.type, ", ".join(f"`{label}`" for label in m.labels), ", ".join(m.roles), m.help)
+            for m in here
+        )
+        parts.append(_table(title, ("metric", "type", "labels", "exported by", "what"), rows))
     return "\n".join(parts)
 
 

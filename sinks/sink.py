@@ -134,7 +134,8 @@ class Sink:
         finally:
             self._report.leader = False
             self._report.standing_s = 0.0
-            reader.close()
+            # Where the cluster did not take the last offsets, it would not answer now either.
+            reader.close(leave=self._drained)
 
     def _epoch_of(self, topic_id: str) -> int | None:
         epochs = self._follower.directory.epochs

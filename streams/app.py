@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.epochs import ensure_topics_and_epoch, timing_of
 from runtime.health import Health
+from runtime.kafka import leave_group
 from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
 from runtime.settings import Settings, WorkerSettings
@@ -30,8 +31,8 @@ log = get_logger(__name__)
 DRAIN_S = 2.5
 """For the last flush. A broker that does not confirm by then has lost nothing: what is unacknowledged is read again."""
 LEAVE_S = 1.5
-"""For Faust to leave its group and close its clients."""
-HANG_S = 5.0
+"""For Faust to leave its group and close its clients; then, where its name in the group is fixed, to give that up."""
+HANG_S = 7.0
 """After this the process ends without waiting for any thread."""
 PAUSE_PER_FLUSH = 9.0
 """So that flushes take a tenth of the time at the most, as long as the numbers may wait for it."""
@@ -45,7 +46,7 @@ def run_worker(settings: Settings, ops_port: int, *, prefix: str = "") -> int:
     """
     epoch = ensure_topics_and_epoch(settings, prefix=prefix)
     health = Health()
-    ops = OpsServer(health, host=settings.http.ops_host, port=ops_port)
+    ops = OpsServer(health, {"worker"}, host=settings.http.ops_host, port=ops_port)
     ops.start()
     log.info("worker starts", epoch=epoch.number, partitions=epoch.partitions, ops_port=ops.port)
     _use_uvloop()
@@ -105,6 +106,7 @@ class _Life:
             worker.stop()
             await self._drain(worker, topology.app)
             await _within(LEAVE_S, topology.app.stop(), "Faust did not stop in time")
+            await self._leave_group()
             watch.end()
         log.info("worker ends", code=self._exit_code())
         return self._exit_code()
@@ -155,6 +157,15 @@ class _Life:
             await app.consumer.commit()
 
         await _within(DRAIN_S, flush_and_commit(), "the last flush was not confirmed in time; it will be sent again")
+
+    async def _leave_group(self) -> None:
+        """Give up a fixed name in the group where nobody comes after us: elsewhere, a restart takes it up again."""
+        name = self._settings.worker.instance_id
+        if self._failure is not None or name is None or self._settings.profile != "embedded":
+            return
+        group = self._prefix + worker_group(self._epoch.number)
+        leaving = asyncio.to_thread(leave_group, self._settings.kafka, group, name)
+        await _within(LEAVE_S, leaving, "the worker stays a member of its group until its session is over")
 
     def _follow_assignment(self, app: Any, worker: MetricsWorker) -> None:
         async def on_assigned(_: Any, assigned: Any, **__: Any) -> None:

@@ -52,7 +52,7 @@ def main() -> None:
         m.CONSERVATION_GAP.labels(name).set(0)
     health = Health()
     health.set("kafka", None)
-    server = OpsServer(health, host="127.0.0.1", port=0)
+    server = OpsServer(health, m.ROLES, host="127.0.0.1", port=0)
     server.start()
     sys.stdout.write(f"ready {server.port}\n")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from avenue.exits import exit_codes
 
 if TYPE_CHECKING:
     from registry.directory import Directory
-    from registry.file import Problem
+    from registry.file import Checked, Problem
     from registry.plan import Plan
     from runtime.settings import Settings
     from schemas.registry import Registry
@@ -26,13 +26,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @group.command(epilog="\nExample:\n\n    avenue registry check registry.toml")
 def check(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
-    """Check FILE: every error at once, each with its line. Needs no running stack."""
+    """Check FILE: every error at once, each with its line; warnings too, which are none. Needs no running stack."""
     with exit_codes():
-        registry = _read(file, command_settings(home), as_json=as_json)
-    counts = {sort: len(getattr(registry, sort)) for sort in _SORTS}
+        checked = _checked(file, command_settings(home), as_json=as_json)
+    counts = {sort: len(getattr(checked.registry, sort)) for sort in _SORTS}
     if as_json:
-        _print_json({"problems": [], "counts": counts})
+        _print_json({"problems": [], "warnings": _as_json(checked.warnings), "counts": counts})
     else:
+        for warning in checked.warnings:
+            print(f"{file}:{warning.line}: warning: {warning.where}: {warning.message}")
         print(f"{file} is sound: {', '.join(f'{count} {sort}' for sort, count in counts.items())}")
 
 
@@ -92,24 +94,34 @@ _SORTS = ("startups", "products", "trials", "accounts", "placements")
 
 def _read(file: Path, settings: "Settings", *, as_json: bool) -> "Registry":
     """Return the registry in *file*; print every problem and end with 1 where there are any."""
+    registry = _checked(file, settings, as_json=as_json).registry
+    if registry is None:
+        raise typer.Exit(1)
+    return registry
+
+
+def _checked(file: Path, settings: "Settings", *, as_json: bool) -> "Checked":
     from registry.file import check_registry, read_file
 
     checked = check_registry(read_file(file), production=settings.profile == "production")
     if checked.registry is None:
         _print_problems(file, checked.problems, as_json=as_json)
         raise typer.Exit(1)
-    return checked.registry
+    return checked
 
 
 def _print_problems(file: Path, problems: "tuple[Problem, ...]", *, as_json: bool) -> None:
     if as_json:
-        found = [{"line": p.line, "where": p.where, "message": p.message} for p in problems]
-        _print_json({"problems": found})
+        _print_json({"problems": _as_json(problems)})
         return
     for problem in problems:
         where = f"{problem.where}: " if problem.where else ""
         print(f"{file}:{problem.line}: {where}{problem.message}")
     print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was changed")
+
+
+def _as_json(problems: "tuple[Problem, ...]") -> list[dict[str, Any]]:
+    return [{"line": p.line, "where": p.where, "message": p.message} for p in problems]
 
 
 def _plan(settings: "Settings", registry: "Registry") -> "Plan":

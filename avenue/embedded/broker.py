@@ -137,8 +137,8 @@ class Broker:
             "-cp",
             ":".join(str(jar) for jar in jars),
         ]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.port = choose_port(self.port, host=HOST)
         self._configure()
         if not self._formatted:

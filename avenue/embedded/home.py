@@ -15,7 +15,9 @@ from runtime.files import write_private
 
 LOCK = "up.lock"
 LOOK_S = 0.2
-FOLDERS = ("logs", "reports")
+FOLDERS = ("clickhouse", "kafka", "logs", "reports")
+PRIVATE = 0o700
+"""Of a home folder that we make, and of the folders in it whoever made them: they hold pseudonyms and wrapped keys."""
 # The kernel ends orphans at once; a large process needs a moment to give its memory back.
 ORPHAN_WAIT_S = 10.0
 
@@ -30,7 +32,9 @@ class Home:
     def open(self) -> None:
         """Make the folder and own it. Raises `ConfigurationError` naming the process that owns it already."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            if not self.path.exists():
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.path.chmod(PRIVATE)
             file = (self.path / LOCK).open("a+")
         except OSError as error:
             raise ConfigurationError(f"the home folder {self.path} cannot be used: {error.strerror}") from error
@@ -42,12 +46,16 @@ class Home:
                 f"another `avenue up` (pid {owner}) runs on {self.path}; "
                 "stop it first, or name another folder with --home or AVENUE_HOME"
             )
+        os.fchmod(file.fileno(), 0o600)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         self._lock = file
         for name in FOLDERS:
-            (self.path / name).mkdir(exist_ok=True)
+            folder = self.path / name
+            folder.mkdir(exist_ok=True)
+            # Not by mkdir's mode, which the umask narrows, and earlier versions left them open.
+            folder.chmod(PRIVATE)
 
     def close(self) -> None:
         """Give the folder up."""

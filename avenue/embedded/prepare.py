@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from registry.apply import apply_registry
 from registry.epochs import ensure_topics_and_epoch
+from registry.hash_keys import ensure_master_key
 from registry.keys import issue_key
-from registry.master_key import load_master_key
 from registry.state import KEY_PREFIX
 from registry.topic import RegistryWriter
 from runtime.files import write_private
@@ -21,8 +21,8 @@ def prepare_cluster(settings: Settings, *, registry: Registry | None) -> str:
     The key is new each time and takes the place of the one before it. Idempotent otherwise.
     Raises `ConfigurationError` and `UnavailableError`.
     """
-    load_master_key(settings)
     ensure_topics_and_epoch(settings)
+    ensure_master_key(settings)
     if registry is not None:
         apply_registry(settings, registry)
     return _operator_key(settings)

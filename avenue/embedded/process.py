@@ -23,7 +23,7 @@ class ChildProcess:
 
     def start(self, environ: Mapping[str, str] | None = None) -> None:
         """Start it; call from a thread that lives as long as this process (`child.py` says why)."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shim = [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid())]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(

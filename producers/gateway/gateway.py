@@ -76,8 +76,12 @@ class Gateway:
         self._started = False
 
     async def start(self) -> None:
-        """Read hash keys and consent, connect to the broker. Raises `PipelineError` where that fails."""
+        """Read hash keys and consent, connect to the broker. Raises `PipelineError` where that fails.
+
+        With another master key than the one of the hash keys it does not start: what has no subject would be taken.
+        """
         await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
+        self._hash_keys.refuse_another_master()
         await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
         await self._publisher.start()
         # The follower may have read the registry before it had a subscriber.

@@ -9,17 +9,23 @@ from runtime.kafka import (
     LogRecord,
     TopicPartition,
     commit_offsets,
+    leave_group,
     log_record,
     make_admin,
     make_consumer,
 )
+from runtime.logging import get_logger
 from runtime.settings import Settings
 from schemas.topics import Group, Topic
+
+log = get_logger(__name__)
 
 TOPICS = (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.METRICS, Topic.REGISTRY)
 POLL_RECORDS = 200
 CLOSE_MS = 3000
 TICK_TIMEOUT_MS = 3000
+EMBEDDED_MEMBER = "embedded"
+"""One sink, by a fixed name: started again after a crash, it takes its partitions back at once."""
 METADATA_MAX_AGE_MS = 5000
 
 Place = tuple[Topic, int]
@@ -42,8 +48,7 @@ class TopicReader:
             "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         }
         if settings.profile == "embedded":
-            # One sink, by a fixed name: started again after a crash, it takes its partitions back at once.
-            config["group_instance_id"] = "embedded"
+            config["group_instance_id"] = EMBEDDED_MEMBER
         self._consumer = make_consumer(settings.kafka, client_id="avenue-sink", group_id=prefix + Group.SINK, **config)
         self._know_all()
         self._consumer.subscribe([prefix + topic for topic in TOPICS])
@@ -140,10 +145,15 @@ class TopicReader:
                 return str(item["topic_id"])
         return None
 
-    def close(self) -> None:
-        """Leave the group."""
+    def close(self, *, leave: bool = True) -> None:
+        """Let go of the clients, and leave the group; a member by a fixed name stays where *leave* is False."""
         self._close_admin()
         self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+        if leave and self._settings.profile == "embedded":
+            try:
+                leave_group(self._settings.kafka, self._prefix + Group.SINK, EMBEDDED_MEMBER)
+            except (KafkaError, UnavailableError) as error:
+                log.warning("the sink stays a member of its group until its session is over", cause=str(error))
 
     def _close_admin(self) -> None:
         if self._admin is not None:

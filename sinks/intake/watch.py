@@ -77,6 +77,7 @@ class EndWatch:
         self._note_every_s = note_every_s
         self._noted_at = float("-inf")
         self._age = ProgressAge()
+        self._told: set[Place] = set()
         self.standing_s = 0.0
         """For how long records have waited and none was read."""
 
@@ -88,6 +89,10 @@ class EndWatch:
         except KafkaError as error:
             log.warning("the ends of the topics are not known", cause=type(error).__name__)
             return
+        # What another sink has now would stand here for ever.
+        for topic, partition in self._told - ends.keys():
+            CONSUMER_LAG.remove(topic, str(partition), Group.SINK)
+        self._told = set(ends)
         for place, end in ends.items():
             CONSUMER_LAG.labels(*place, Group.SINK).set(max(0, end - positions.get(place, 0)))
         waiting = sum(max(0, end - positions.get(place, 0)) for place, end in ends.items())

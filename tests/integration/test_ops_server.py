@@ -16,7 +16,7 @@ def health() -> Health:
 
 @pytest.fixture
 def url(health: Health) -> Iterator[str]:
-    server = OpsServer(health, host="127.0.0.1", port=0)
+    server = OpsServer(health, {"sink"}, host="127.0.0.1", port=0)
     server.start()
     yield f"http://127.0.0.1:{server.port}"
     server.stop()

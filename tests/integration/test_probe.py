@@ -13,7 +13,7 @@ def test_it_ends_with_the_roles_readiness(
 ) -> None:
     health = Health()
     health.set("kafka", trouble)
-    server = OpsServer(health, host="127.0.0.1", port=0)
+    server = OpsServer(health, {"sink"}, host="127.0.0.1", port=0)
     server.start()
     monkeypatch.setenv("AVENUE_HTTP__OPS_HOST", "0.0.0.0")
     monkeypatch.setenv("AVENUE_HTTP__OPS_PORT", str(server.port))

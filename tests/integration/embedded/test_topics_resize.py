@@ -1,5 +1,7 @@
 """`avenue topics resize` on a real broker: refused while anything is under way, else a new epoch."""
 
+import time
+
 import pytest
 
 from avenue.embedded.broker import Broker
@@ -34,6 +36,36 @@ def test_a_resize_is_refused_until_all_is_read(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="has 4 partitions already"):
         resized(settings, 4)
     assert partitions_of(settings)[Topic.EVENTS] == 4
+
+
+def test_a_member_that_was_killed_is_waited_for_until_its_session_is_over(settings: Settings) -> None:
+    for group in (Group.WORKER, Group.SINK):
+        read_all(settings, group)
+    # A consumer by a fixed name does not leave when it is closed: it may come back within its session.
+    config = {"group_instance_id": "killed", "session_timeout_ms": 6000, "heartbeat_interval_ms": 2000}
+    consumer = make_consumer(settings.kafka, client_id="test", group_id=Group.SINK, **config)
+    consumer.subscribe([Topic.EVENTS])
+    deadline = time.monotonic() + 30
+    while not consumer.assignment() and time.monotonic() < deadline:
+        consumer.poll(timeout_ms=200)
+    consumer.close(autocommit=False)
+    assert read_group(settings, Group.SINK, Topic.EVENTS).members == 1
+
+    assert resized(settings, 6).partitions == 6
+
+
+def test_a_member_that_lives_makes_it_refuse(settings: Settings) -> None:
+    consumer = make_consumer(settings.kafka, client_id="test", group_id=Group.WORKER)
+    consumer.subscribe([Topic.EVENTS])
+    deadline = time.monotonic() + 30
+    while not consumer.assignment() and time.monotonic() < deadline:
+        consumer.poll(timeout_ms=200)
+    short = settings.model_copy(update={"worker": settings.worker.model_copy(update={"session_timeout_s": 0.1})})
+
+    with pytest.raises(ConfigurationError, match="a worker still runs"):
+        resized(short, 6)
+
+    consumer.close(autocommit=False)
 
 
 def test_a_publish_while_it_watches_makes_it_refuse(settings: Settings) -> None:

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from runtime.metrics import ROLES
 from tests.clickhouse_front import clickhouse_front
 from tests.conftest import started_broker
+from tests.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, watched
 from tests.production_world import Production, eventually
 
 # One set of processes for all of them, so one test process.
@@ -155,6 +157,25 @@ def test_an_operators_other_commands_need_no_more_than_the_settings(
     found = json.loads(production.run("doctor", "--json"))
     assert [check for check in found["checks"] if check["state"] == "broken"] == []
     assert "pilot-events.v1" in production.run("topics", "list")
+
+
+def test_roles_that_are_well_set_off_no_alert_and_export_their_own(
+    production: Production, accepted: int, tmp_path: Path
+) -> None:
+    names = {role.name.split("-")[0] for role in production.roles}
+    targets = {
+        name: [f"127.0.0.1:{role.ops_port}" for role in production.roles if role.name.startswith(name)]
+        for name in names
+    }
+
+    with watched(targets, tmp_path / "prometheus") as prometheus:
+        fired = alerts_that_would_fire(prometheus, lambda: None)
+
+    assert names == set(ROLES)
+    assert fired == set()
+    for role in production.roles:
+        assert_exports_its_own(role.metrics(), {role.name.split("-")[0]})
+    assert_all_is_exported([role.metrics() for role in production.roles])
 
 
 def test_every_role_ends_cleanly_when_asked_to(production: Production, accepted: int) -> None:

@@ -116,6 +116,22 @@ def test_a_file_with_faults_is_not_applied_and_ends_with_1(home: Path, tmp_path:
     assert answer("registry", "show", "--home", home)["version"] == before
 
 
+def test_a_doubt_about_a_sound_file_is_told_and_no_fault(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "doubtful.toml"
+    file.write_text(EXAMPLE.read_text().replace('products = ["neuro-band", "emg-arm"]', 'products = ["emg-arm"]'))
+
+    told = avenue("registry", "check", file, "--home", home)
+    found = answer("registry", "check", file, "--home", home)
+
+    assert told.exit_code == 0
+    assert f'{file}:79: warning: placements "p-017", account: account `sunmi-main` may not name' in told.stdout
+    assert told.stdout.splitlines()[-1].startswith(f"{file} is sound")
+    assert found["problems"] == []
+    warnings = found["warnings"]
+    assert isinstance(warnings, list)
+    assert [warning["line"] for warning in warnings] == [79, 91]
+
+
 def test_a_key_is_shown_once_as_the_last_line_and_listed_without_itself(home: Path) -> None:
     answer("registry", "apply", EXAMPLE, "--home", home)
     issued = avenue("key", "issue", "--scope", "account:sunmi-main", "--expires", "90d", "--home", home)

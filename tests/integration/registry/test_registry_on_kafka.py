@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from registry.apply import apply_registry
 from registry.epochs import begin_next_epoch, create_missing_topics, ensure_topics_and_epoch, timing_of, topic_exists
 from registry.file import load_registry
 from registry.follower import RegistryFollower
-from registry.hash_keys import HashKeyFollower, destroy_hash_keys, ensure_hash_keys
+from registry.hash_keys import HashKeyFollower, destroy_hash_keys, ensure_hash_keys, ensure_master_key
 from registry.keys import issue_key
 from registry.log import CompactedLog, standing
+from registry.master_key import make_master_key
 from registry.pseudonyms import Pseudonyms
 from registry.topic import RegistryWriter
 from runtime.errors import ConfigurationError, UnavailableError
@@ -249,14 +251,36 @@ def test_another_master_key_is_refused_and_reported(cluster: Cluster, tmp_path: 
     create_missing_topics(settings, {Topic.HASH_KEYS}, prefix=prefix)
     ensure_hash_keys(settings, example, prefix=prefix)
     other = settings.model_copy(update={"home": tmp_path / "other"})
+    make_master_key(other)
 
-    with pytest.raises(ConfigurationError, match="use the file that the stack was started with"):
+    with pytest.raises(ConfigurationError, match=rf"but {tmp_path}/other/master.key holds .* they were wrapped with"):
         ensure_hash_keys(other, example, prefix=prefix)
 
     follower = HashKeyFollower(other, prefix=prefix)
     follower.start(START_S)
     assert "wrapped with master key" in (follower.problem() or "")
-    follower.stop()
+    with pytest.raises(ConfigurationError, match="wrapped with master key"):
+        follower.refuse_another_master()
+
+
+def test_a_lost_master_key_is_told_by_its_file_and_no_other_takes_its_place(cluster: Cluster) -> None:
+    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE)
+    create_missing_topics(settings, {Topic.HASH_KEYS}, prefix=prefix)
+    ensure_master_key(settings, prefix=prefix)
+    ensure_hash_keys(settings, example, prefix=prefix)
+    lost = settings.home / "master.key"
+    kept = lost.read_bytes()
+    lost.unlink()
+
+    for ensure in (ensure_master_key, partial(ensure_hash_keys, registry=example)):
+        with pytest.raises(ConfigurationError, match=rf"^{lost} is not there, and 7 hash keys are wrapped") as caught:
+            ensure(settings, prefix=prefix)
+        assert "AVENUE_MASTER_KEY_FILE" not in str(caught.value)
+    assert not lost.exists()
+
+    lost.write_bytes(kept)
+    lost.chmod(0o600)
+    assert ensure_hash_keys(settings, example, prefix=prefix) == 0
 
 
 def test_of_many_claims_at_once_one_stands_for_all_and_is_what_compaction_keeps(cluster: Cluster) -> None:

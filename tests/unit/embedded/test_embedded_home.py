@@ -1,12 +1,13 @@
 """The home folder, a child's log and its health, without processes."""
 
 import os
+import stat
 from pathlib import Path
 
 import httpx
 import pytest
 
-from avenue.embedded.home import Home, owner_of, started
+from avenue.embedded.home import FOLDERS, Home, owner_of, started
 from avenue.embedded.parts import RolePart, bound_log, report_of
 from avenue.embedded.process import ChildProcess
 from avenue.embedded.supervisor import Condition
@@ -26,6 +27,32 @@ def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
     first.close()
     second.open()
     second.close()
+
+
+def test_others_may_not_look_into_a_home_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        home = Home(tmp_path / "new")
+        home.open()
+        home.close()
+    finally:
+        os.umask(before)
+
+    made = [tmp_path / "new", *(path for path in (tmp_path / "new").iterdir() if path.is_dir())]
+    assert {path.name for path in made} == {"new", "clickhouse", "kafka", "logs", "reports"}
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in made} == {path.name: 0o700 for path in made}
+
+
+def test_folders_that_an_earlier_version_left_open_are_closed_at_the_next_start(tmp_path: Path) -> None:
+    for name in FOLDERS:
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
+
+    home = Home(tmp_path)
+    home.open()
+    home.close()
+
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in FOLDERS} == {0o700}
 
 
 def test_who_owns_a_home_can_be_asked_without_taking_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A secret that cannot be resolved closes its own flow, says so when it is applied, and leaves the others alone."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -8,6 +9,7 @@ from producers.gateway.door import Request
 from producers.gateway.gateway import SECRETS, Gateway
 from registry.directory import Directory
 from registry.follower import RegistryFollower
+from registry.master_key import make_master_key
 from runtime.clock import ManualClock
 from runtime.health import Health
 from runtime.settings import Settings
@@ -38,15 +40,17 @@ class Applied(RegistryFollower):
             callback(self._directory)
 
 
-def gateway(applied: Applied) -> tuple[Gateway, Health]:
-    made, health = Gateway(Settings(), applied, clock=ManualClock(0)), Health()
+def gateway(applied: Applied, home: Path) -> tuple[Gateway, Health]:
+    settings = Settings(home=home)
+    make_master_key(settings)
+    made, health = Gateway(settings, applied, clock=ManualClock(0)), Health()
     made.watch(health)
     return made, health
 
 
-def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mended() -> None:
+def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mended(tmp_path: Path) -> None:
     applied = Applied()
-    _, health = gateway(applied)
+    _, health = gateway(applied, tmp_path)
 
     with structlog.testing.capture_logs() as lines:
         applied.apply("env:NOT_THERE")
@@ -59,7 +63,7 @@ def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mende
     assert health.read()["dependencies"][SECRETS]["ok"]
 
 
-async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets() -> None:
+async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets(tmp_path: Path) -> None:
     applied = Applied()
     door = gateway(applied)[0].door
     applied.apply("env:NOT_THERE")

@@ -154,3 +154,20 @@ def test_what_hangs_on_a_wrong_field_is_not_found_fault_with_on_top() -> None:
     (problem,) = problems_of(wrong_start)
 
     assert problem.where == 'trials "neuro-band-2026q4", starts'
+
+
+def test_a_placement_whose_account_may_not_name_its_product_is_a_warning_with_its_line() -> None:
+    text = changed('products = ["neuro-band", "emg-arm"]', 'products = ["emg-arm"]')
+
+    checked = check_registry(text.encode())
+
+    assert checked.registry is not None
+    assert [warning.where for warning in checked.warnings] == [f'placements "p-{n}", account' for n in ("017", "018")]
+    warning = checked.warnings[0]
+    assert text.splitlines()[warning.line - 1] == 'account = "sunmi-main"'
+    assert "not_your_product; add `neuro-band` to the account's `products`" in warning.message
+
+
+def test_a_file_that_does_what_it_says_has_no_warning() -> None:
+    assert check_registry(EXAMPLE.encode()).warnings == ()
+    assert check_registry(changed('products = ["neuro-band", "emg-arm"]', "max_age_s = 60").encode()).warnings == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.hash_keys import KeyWrap
-from registry.master_key import load_master_key
+from registry.master_key import load_master_key, make_master_key
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 
@@ -25,15 +25,25 @@ def key_file(folder: Path, content: bytes = base64.b64encode(KEY) + b"\n", mode:
 def test_embedded_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
 
-    first, second = load_master_key(settings), load_master_key(settings)
+    make_master_key(settings)
+    first = load_master_key(settings)
+    make_master_key(settings)
 
-    assert first == second
+    assert load_master_key(settings) == first
     assert len(first) == 32
     assert stat.S_IMODE((tmp_path / "home" / "master.key").stat().st_mode) == 0o600
 
 
 def test_a_file_that_is_named_is_read(tmp_path: Path) -> None:
     assert load_master_key(Settings(profile="production", master_key_file=key_file(tmp_path, mode=0o440))) == KEY
+
+
+def test_to_look_for_a_key_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{tmp_path}/master.key cannot be read.*registry apply") as caught:
+        load_master_key(Settings(home=tmp_path))
+
+    assert "AVENUE_MASTER_KEY_FILE" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_production_without_a_file_says_how_to_make_one() -> None:
@@ -58,8 +68,10 @@ def test_a_file_of_another_form_is_refused_without_repeating_it(tmp_path: Path, 
 
 
 def test_a_file_that_is_named_is_never_made(tmp_path: Path) -> None:
+    settings = Settings(master_key_file=tmp_path / "absent.key")
+    make_master_key(settings)
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        load_master_key(Settings(master_key_file=tmp_path / "absent.key"))
+        load_master_key(settings)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -75,7 +87,7 @@ def test_a_key_of_another_master_key_is_told_apart_from_a_damaged_one() -> None:
     wrapped = KeyWrap(KEY).wrap(b"k" * 32)
     damaged = wrapped.replace(wrapped[12:14], b"00" if wrapped[12:14] != b"00" else b"11", 1)
 
-    with pytest.raises(ConfigurationError, match="use the file that the stack was started with"):
+    with pytest.raises(ConfigurationError, match="use the file that they were wrapped with"):
         KeyWrap(KEY[::-1]).unwrap(wrapped)
     with pytest.raises(ValueError, match="damaged"):
         KeyWrap(KEY).unwrap(damaged)

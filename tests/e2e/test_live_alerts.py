@@ -1,0 +1,89 @@
+"""An embedded stack that is well: the shipped rules find nothing, its pages hold what they ask; and a clean stop."""
+
+import itertools
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from avenue.embedded.offline import offline_cluster
+from avenue.topic_state import read_group
+from runtime.files import write_private
+from runtime.settings import Settings
+from schemas.topics import Group, Topic
+from tests.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, page_of, watched
+from tests.stack import BATCH_ACCOUNT, Stack, living
+
+# One stack for all, in this order: the last one ends it.
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("well")]
+
+
+@pytest.fixture(scope="module")
+def stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Return a stack of this module's own: what others push may rightly set off an alert."""
+    yield from living(Stack(tmp_path_factory.mktemp("well")))
+
+
+def push(stack: Stack, key: str, number: int) -> None:
+    now = datetime.now(UTC).isoformat()
+    event = {"event_id": f"well-{number}", "kind": "exposure", "occurred_at": now, "product_id": "neuro-band"}
+    headers = {"authorization": f"Bearer {key}"}
+    answer = httpx.post(f"{stack.url}/v1/events", json=[event], headers=headers, timeout=30, trust_env=False)
+    assert answer.json()["accepted"] == 1, answer.text
+
+
+@pytest.mark.prometheus
+def test_a_stack_that_is_well_sets_off_no_alert(stack: Stack, tmp_path: Path) -> None:
+    key, numbers = stack.pushing_key(BATCH_ACCOUNT), itertools.count()
+    server, worker = (str(url).removeprefix("http://") for url in (stack.ops_url, stack.run.worker_ops_url))
+    roles = {"gateway": [server], "worker": [worker], "sink": [server], "reports": [server]}
+
+    with watched(roles, tmp_path / "prometheus") as prometheus:
+        fired = alerts_that_would_fire(prometheus, lambda: push(stack, key, next(numbers)))
+
+    assert fired == set()
+
+
+def test_the_roles_export_all_that_rules_and_panels_ask_for_and_no_others_metrics(stack: Stack) -> None:
+    pages = [page_of(stack.ops_url), page_of(str(stack.run.worker_ops_url))]
+    assert_exports_its_own(pages[0], {"gateway", "sink", "reports"})
+    assert_exports_its_own(pages[1], {"worker"})
+    assert_all_is_exported(pages)
+
+
+def test_nobody_else_may_look_into_what_a_running_stack_keeps(stack: Stack) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in stack.home.iterdir()}
+
+    assert {"clickhouse", "kafka", "logs", "master.key", "run.json"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_a_clean_stop_leaves_both_groups_at_once(stack: Stack) -> None:
+    stack.stop()
+
+    with offline_cluster(Settings(home=stack.home), say=lambda _line: None) as settings:
+        states = {group: read_group(settings, group, Topic.EVENTS) for group in Group}
+
+    assert {group: state.members for group, state in states.items()} == dict.fromkeys(Group, 0)
+    assert {group: state.lag for group, state in states.items()} == dict.fromkeys(Group, 0)
+
+
+def test_a_home_that_lost_its_master_key_does_not_start_and_is_whole_with_it(stack: Stack) -> None:
+    """Last: the stack is stopped, and starts again."""
+    key = stack.home / "master.key"
+    kept = key.read_bytes()
+    key.unlink()
+
+    refused = stack.command("up", "--home", str(stack.home))
+
+    assert refused.returncode == 2, refused.stderr
+    assert refused.stdout == ""
+    assert f"{key} is not there, and 8 hash keys are wrapped with it" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not key.exists()
+    write_private(key, kept)
+    stack.start()
+    stack.stop()
