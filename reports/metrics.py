@@ -260,9 +260,11 @@ _DEFINED: tuple[Metric, ...] = (
             "number of order.refunded ÷ number of order.paid of the same time",
         ),
         exclusions=Text(
-            "没有付款订单的时段不计算；退款按退款发生的时间计，可能属于更早的订单，故短时段内可超过 100 %",
+            "没有付款订单的时段不计算；退款按退款发生的时间计，可能属于更早的订单，故短时段内可超过 100 %；"
+            "平台未上报退款时不显示 0，而是空值",
             "nothing is said for a time without paid orders; a refund counts when it happened and may belong to an "
-            "earlier order, so that a short time may show more than 100 %",
+            "earlier order, so that a short time may show more than 100 %; where refunds of a platform are not "
+            "reported, 0 is never said: the value is null and the health list names the platform",
         ),
         unit="share",
         better="lower",

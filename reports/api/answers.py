@@ -52,6 +52,7 @@ REASONS: Mapping[Why, Text] = {
         "数据还不够：各“展位·日”相差悬殊，需要更多才能判断",
         "not enough yet: placement-days differ so widely that more are needed",
     ),
+    "not_reported": Text("该平台未上报退款", "refunds of this platform are not reported"),
     "no_spread": Text(
         "各“展位·日”完全相同，无从估计误差", "all placement-days are the same: nothing to judge the error by"
     ),

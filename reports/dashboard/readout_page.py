@@ -91,6 +91,8 @@ class ReadoutPage:
                 return self.words.say("nothing to compute from yet")
             case "too_few_blocks" | "too_skewed":
                 return self._not_enough(row)
+            case "not_reported":
+                return self.words.say("refunds of this platform are not reported")
             case "no_spread":
                 return self.words.say("every placement-day is the same so far: no interval can be told")
             case _:

@@ -8,6 +8,7 @@ from reports.queries.freshness import complete_until, freshness, lag
 from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
 from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
+from reports.queries.refunds import unreported
 from reports.queries.units import due_units
 from reports.queries.units import seen as units_seen
 from reports.science.balance import balance
@@ -38,6 +39,7 @@ def health(context: QueryContext, trial_id: str, fresh: Freshness | None = None)
         _placements(context, trial_id),
         _blocks(came),
         _flagged(fresh or freshness(context, trial_id, interval)),
+        *_refunds(unreported(context, trial_id)),
     )
 
 
@@ -130,3 +132,15 @@ def _flagged(found: Freshness) -> HealthLine:
         f"{found.flagged_windows} five-minute windows wait to be recomputed, or differ unexplained",
     )
     return _line("flagged", "bad" if unexplained else "warning", text, numbers)
+
+
+def _refunds(silent: tuple[str, ...]) -> tuple[HealthLine, ...]:
+    """Return a line where a platform tells no refunds; what cannot be known is said, and is not 0."""
+    if not silent:
+        return ()
+    names = ", ".join(silent)
+    text = Text(
+        f"以下平台未上报退款：{names}；退款率与净收入不含其退款",
+        f"refunds of these platforms are not reported: {names}; refund rate and revenue leave them out",
+    )
+    return (_line("refunds", "unknown", text, {"platforms": len(silent)}),)

@@ -235,7 +235,7 @@ class AvenueMap:
 
 
 HealthState = Literal["good", "warning", "bad", "unknown"]
-HealthCheck = Literal["arriving", "units", "balance", "placements", "blocks", "flagged"]
+HealthCheck = Literal["arriving", "units", "balance", "placements", "blocks", "flagged", "refunds"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 from reports.metrics import METRICS, Amount, Distinct, Reported
-from reports.queries import cells, presence
+from reports.queries import cells, presence, refunds
 from reports.queries.model import (
     Dimension,
     Interval,
@@ -54,8 +54,17 @@ def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines
             lines[metric] = _reported(context, question, metric)
     if sum(len(line.points) for found in lines.values() for line in found) > context.max_points:
         raise TooManyPointsError(context.max_points)
+    if refunds.METRIC in lines:
+        lines[refunds.METRIC] = _known(lines[refunds.METRIC], refunds.unreported(context, question.trial_id))
     return tuple(
         MetricLines(metric=m, unit=METRICS[m].unit, step=question.step, lines=lines[m]) for m in question.metrics
+    )
+
+
+def _known(lines: tuple[Line, ...], silent: tuple[str, ...]) -> tuple[Line, ...]:
+    return tuple(
+        Line(line.by, tuple(point._replace(value=refunds.known(point.value, line.by, silent)) for point in line.points))
+        for line in lines
     )
 
 

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from reports.metrics import METRICS, Reported
-from reports.queries import cells, exact, presence
+from reports.queries import cells, exact, presence, refunds
 from reports.queries.model import QueryContext, Total, TotalsQuestion
 from reports.queries.since import SPLITS, since
 from reports.queries.sql import fill, rows
@@ -42,7 +43,12 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[Total, ...]
     for metric in question.metrics:
         rule = METRICS[metric].rule
         answer += _reported(context, question, metric) if isinstance(rule, Reported) else found.get(metric, [])
-    return tuple(answer)
+    silent = refunds.unreported(context, question.trial_id) if refunds.METRIC in question.metrics else ()
+    return tuple(_known(total, silent) if total.metric == refunds.METRIC else total for total in answer)
+
+
+def _known(total: Total, silent: tuple[str, ...]) -> Total:
+    return replace(total, value=refunds.known(total.value, total.by, silent))
 
 
 def _from_rows(

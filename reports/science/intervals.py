@@ -28,7 +28,7 @@ SKEWNESS_FACTOR = 25
 DEFAULT_PLAN = 60
 """Units of an arm where the trial plans none: two months of one place. The interval is tightest there."""
 
-Why = Literal["no_data", "too_few_blocks", "too_skewed", "no_spread"]
+Why = Literal["no_data", "too_few_blocks", "too_skewed", "no_spread", "not_reported"]
 """Why there is no interval, or no estimate at all."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile, Reported
+from reports.queries import refunds
 from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
 from reports.queries.totals import totals
 from reports.queries.units import (
@@ -206,7 +207,12 @@ def _estimates(
     """
     if isinstance(metric.rule, Quantile):
         return _quantiles(frame, metric.rule.percent, totals_of)
-    return {arm: _at_both([part for unit, part in parts.items() if unit.arm == arm], frame) for arm in totals_of}
+    found = {arm: _at_both([part for unit, part in parts.items() if unit.arm == arm], frame) for arm in totals_of}
+    if metric.id == refunds.METRIC and refunds.unreported(frame.context, frame.trial.id):
+        # A 0 that only means that nobody tells: no estimate, and no lift over it.
+        untold = (arm for arm, (shown, _) in found.items() if shown.value == 0)
+        found |= {arm: (Estimate(None, None, None, found[arm][0].units, "not_reported"),) * 2 for arm in untold}
+    return found
 
 
 def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]:

@@ -138,6 +138,7 @@ def _unjudged(row: ArmReadout, voice: Voice) -> str:
             "{arm}：现有 {units} 个“展位·日”，相差悬殊，约需 {needed} 个",
             "{arm}: {units} of about {needed} placement-days, which differ widely",
         ),
+        "not_reported": Text("{arm}：平台未上报退款", "{arm}: refunds of its platform are not reported"),
         "no_spread": Text(
             "{arm}：{units} 个“展位·日”完全相同，无从估计误差",
             "{arm}: all {units} placement-days are the same, with no error to judge by",

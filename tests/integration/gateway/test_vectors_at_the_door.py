@@ -158,7 +158,7 @@ def s3() -> Twin:
     del fields["sign"]
     fields["sign"] = sunmi.receipt_sign("sunmi_test_appkey", fields)
     form = {"content-type": "application/x-www-form-urlencoded"}
-    return Twin("/in/sunmi-main/receipt", urlencode(fields).encode(), form, event_id="sm-r:t-0001")
+    return Twin("/in/sunmi-main/receipt", urlencode(fields).encode(), form, event_id="sm-r:N302TEST:T-1:1")
 
 
 def a1() -> Twin:
