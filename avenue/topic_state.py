@@ -125,6 +125,6 @@ def _state(
         partitions=len(described["partitions"]),
         records=sum(end - first for part, (first, end) in spans.items() if part.topic == topic),
         bytes=sizes.get(str(topic), 0),
-        retention_s=None if spec.compacted else spec.retention_s,
+        retention_s=spec.retention_s,
         epoch=max(counted, default=None),
     )

@@ -32,6 +32,7 @@ from producers.duplicates import DuplicateWindow
 from producers.gateway.answers import Receipt
 from producers.intake import Intake, IntakeParts, Memory
 from producers.judged import Pile
+from producers.orders import OrderLedger
 from producers.placing import TimeWindow
 from producers.publisher import Lines, OpenRecord
 from producers.recent import RecentPseudonyms
@@ -156,6 +157,7 @@ def _stages() -> dict[str, float]:
         PARTITIONS,
         DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000),
         ConsentLedger(max_subjects=1000),
+        OrderLedger(max_orders=1000, max_waiting=100),
         Pseudonyms(_Keys()),
         Memory(RecentPseudonyms(keep_ms=5 * MINUTE_MS, max_texts=100_000)),
     )

@@ -19,6 +19,7 @@ from producers.decode import Decoded, Fault, decode_event
 from producers.duplicates import DuplicateWindow
 from producers.effects import Effect
 from producers.kept import keep_event, keep_unreadable, payload_text
+from producers.orders import OrderLedger, OrderPart, amount_effect, waiting_effect
 from producers.personal import find_personal_attribute, is_personal_id, may_be_personal
 from producers.placing import Place, TimeWindow, place
 from producers.recent import Pseudonymiser, RecentPseudonyms
@@ -106,6 +107,7 @@ class IntakeParts:
     partitions: int
     duplicates: DuplicateWindow
     consent: ConsentLedger
+    orders: OrderLedger
     pseudonyms: Pseudonymiser
     memory: Memory
 
@@ -179,7 +181,9 @@ class Intake:
             "message": self._hash_payload(message.payload),
             **({"alias": message.alias} if message.alias else {}),
         }
-        decoded = _from_fields(message.fields)
+        part = self.parts.orders.part_of(self._account_id, message.order_id, message.fields)
+        amount = {} if part is None or part.amount_fen is None else {"amount_fen": part.amount_fen}
+        decoded = _from_fields({**message.fields, **amount})
         if isinstance(decoded, Fault):
             return self._reject(decoded, index, body, kept)
         known = self._known(decoded.event.event_id)
@@ -191,10 +195,11 @@ class Intake:
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
         located = place(decoded.event, decoded.occurred_ms, self._directory, self.window, candidates)
-        outcome = self._judge(decoded, _Facts(index, 0, suspect=True), located)
+        outcome = self._judge(decoded, _Facts(index, 0, suspect=True, part=part), located)
         if isinstance(outcome, Fault):
             rejected = self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
-            return replace(rejected, effects=self._effects_despite(outcome, decoded, index))
+            despite = self._effects_despite(outcome, decoded, index)
+            return replace(rejected, effects=(*despite, *self._wait_for_order(part, rejected)))
         return replace(outcome, alias=alias_id(message.alias)) if message.alias else outcome
 
     def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
@@ -231,7 +236,7 @@ class Intake:
         fault = self._content_fault(decoded, facts, located, first)
         if fault is not None:
             return fault
-        effects = self._note_consent(decoded, first, facts.line)
+        effects = (*self._note_consent(decoded, first, facts.line), *self._note_order(facts.part))
         self.taken.add(event.event_id)
         partition = partition_of(located.product_id, self._partitions)
         return Accepted(event.event_id, partition, self._line(decoded, located, first), effects=effects)
@@ -252,6 +257,9 @@ class Intake:
             return Fault(
                 RejectReason.CONSENT_WITHDRAWN, "subject", "this subject has withdrawn consent; send nothing of it"
             )
+        if event.amount_fen is None and event.kind in _ORDER_KINDS:
+            waits = facts.part is not None and facts.part.waits
+            return Fault(RejectReason.UNSUPPORTED_EVENT, "amount_fen", _ORDER_AWAITED if waits else _NO_AMOUNT)
         return None
 
     def _effects_despite(self, fault: Fault, decoded: Decoded, index: int) -> tuple[Effect, ...]:
@@ -274,6 +282,19 @@ class Intake:
         if change in merged.added:
             self._own_changes.setdefault(key, []).append((index, change))
         return consent_effects(key, change, merged)
+
+    def _note_order(self, part: OrderPart | None) -> tuple[Effect, ...]:
+        if part is None or part.amount_fen is None:
+            return ()
+        self.parts.orders.note(part.key, part.amount_fen, here=True)
+        return (amount_effect(part.key, part.amount_fen),)
+
+    @staticmethod
+    def _wait_for_order(part: OrderPart | None, rejected: Rejected) -> tuple[Effect, ...]:
+        """Return what a refund leaves that is rejected for no other reason than that its order is not known."""
+        if part is None or rejected.fault.message != _ORDER_AWAITED:
+            return ()
+        return (waiting_effect(part.key._replace(sort="waiting"), rejected.line),)
 
     def _line(self, decoded: Decoded, located: Place, first: str) -> bytes:
         event = decoded.event
@@ -348,6 +369,9 @@ def alias_id(alias: str) -> str:
     return f"alias {alias}"
 
 
+_ORDER_KINDS = frozenset({"order.paid", "order.refunded"})
+_ORDER_AWAITED = "names no amount, and its order has not come yet; it is counted as soon as the order is"
+_NO_AMOUNT = "names no amount, and no order that it could be taken from"
 _NOT_YOURS = "this account may not report this product; ask the avenue to add it"
 _PERSONAL = (
     "holds personal data (a phone, identity or card number, or an e-mail address); send it as subject, or leave it out"
@@ -360,6 +384,8 @@ class _Facts(NamedTuple):
     line: int
     size: int
     suspect: bool
+    part: OrderPart | None = None
+    """What a native message is to its order."""
 
 
 def _personal_field(event: Any) -> str | None:

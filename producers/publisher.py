@@ -118,7 +118,7 @@ class Publisher:
         """
         self._loop = asyncio.get_running_loop()
         self._producer = await asyncio.to_thread(make_producer, self._kafka, client_id="avenue-gateway")
-        for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT):
+        for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT, Topic.ORDERS):
             if not await asyncio.to_thread(self._partitions, topic):
                 raise RetryableError(f"topic {topic} is not there yet")
 

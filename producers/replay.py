@@ -17,6 +17,7 @@ from producers.adapters.masking import is_leaf
 from producers.consent import ConsentChange, ConsentLedger, Merged
 from producers.intake import BATCH_FLOW, Intake, Judgement, Rejected
 from producers.kept import HASHED, is_masked, is_masked_name
+from producers.orders import waiting_as
 from producers.placing import TimeWindow
 from producers.recent import Pseudonymiser
 from registry.pseudonyms import TwoSteps
@@ -110,7 +111,9 @@ def judge_again(intake: Intake, item: Reread, window: TimeWindow, index: int) ->
         outcome = judged.judge_mapped(item.said, index, b"")
     else:
         outcome = judged.judge_unmapped(item.said, index, b"")
-    return replace(outcome, line=item.line) if isinstance(outcome, Rejected) else outcome
+    if not isinstance(outcome, Rejected):
+        return outcome
+    return replace(outcome, line=item.line, effects=waiting_as(item.line, outcome.effects))
 
 
 def _payload(line: RejectLine) -> dict[str, Any]:

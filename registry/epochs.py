@@ -11,7 +11,7 @@ from runtime.logging import get_logger
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.timing import Timing
-from schemas.topics import SPECS, Topic
+from schemas.topics import DAY_S, SPECS, Topic
 
 log = get_logger(__name__)
 
@@ -57,7 +57,9 @@ def create_missing_topics(settings: Settings, topics: Collection[Topic] = ALL_TO
                 "replication_factor": kafka.replication,
                 "configs": {
                     **spec.broker_config(
-                        max_message_bytes=kafka.max_message_bytes, slack_ms=settings.worker.slack_s * 1000
+                        max_message_bytes=kafka.max_message_bytes,
+                        slack_ms=settings.worker.slack_s * 1000,
+                        retention_s=settings.gateway.order_days * DAY_S if spec.topic is Topic.ORDERS else None,
                     ),
                     "min.insync.replicas": str(kafka.min_insync),
                 },

@@ -48,6 +48,7 @@ class TopicTail:
         self._fold = fold
         self._partition = TopicPartition(topic, ONLY_PARTITION)
         self._next = 0
+        self._last: int | None = None
         self._end: int | None = None
         self._dirty = True
         self._stopping = threading.Event()
@@ -55,6 +56,10 @@ class TopicTail:
         self._trouble: str | None = f"{topic} has not been read yet"
         self._logged_at = float("-inf")
         self._thread: threading.Thread | None = None
+
+    def skip_all_but(self, last: int) -> None:
+        """Begin with the *last* offsets of the topic: what lies further back would be forgotten again anyway."""
+        self._last = last
 
     def start(self, timeout_s: float) -> None:
         """Read the topic to its end once, then go on in the background.
@@ -96,6 +101,8 @@ class TopicTail:
         consumer = make_consumer(self._settings, client_id=f"avenue-follow-{self._topic}", fetch_max_wait_ms=POLL_MS)
         try:
             consumer.assign([self._partition])
+            if self._last is not None and not self._next:
+                self._next = max(0, consumer.end_offsets([self._partition])[self._partition] - self._last)
             consumer.seek(self._partition, self._next)
             self._end = None
             checked_at = float("-inf")

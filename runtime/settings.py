@@ -116,6 +116,17 @@ class GatewaySettings(Group):
     consent_subjects: Positive = Field(
         1_000_000, description="subjects whose consent state is held; beyond it the gateway stops"
     )
+    orders: Positive = Field(
+        500_000,
+        description="paid orders whose amounts are at hand for refunds that name none, about 200 bytes each; so many "
+        "records of orders.v1 are read at start",
+    )
+    order_days: Positive = Field(
+        60, description="how long orders.v1 keeps an order, set when the topic is made: hardly a refund comes later"
+    )
+    waiting_refunds: Positive = Field(
+        10_000, description="refunds without an amount that came before their order, about 2 kB each"
+    )
     requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
 
 

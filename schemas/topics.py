@@ -17,6 +17,7 @@ class Topic(StrEnum):
     REGISTRY = "registry.v1"
     HASH_KEYS = "hash-keys.v1"
     CONSENT = "consent.v1"
+    ORDERS = "orders.v1"
 
 
 class Group(StrEnum):
@@ -51,8 +52,11 @@ class TopicSpec:
     """True: its highest timestamp closes minutes, so the broker refuses one further ahead of its clock than the slack.
     """
 
-    def broker_config(self, *, max_message_bytes: int, slack_ms: int) -> dict[str, str]:
-        """Return the broker's settings of this topic; *slack_ms* is the disorder that its readers bear."""
+    def broker_config(self, *, max_message_bytes: int, slack_ms: int, retention_s: int | None = None) -> dict[str, str]:
+        """Return the broker's settings of this topic; *slack_ms* is the disorder that its readers bear.
+
+        *retention_s* stands in the place of its own where it is a setting's.
+        """
         config = {"max.message.bytes": str(max_message_bytes)}
         if self.watermark:
             config["message.timestamp.after.max.ms"] = str(slack_ms)
@@ -64,8 +68,10 @@ class TopicSpec:
                 "max.compaction.lag.ms": str(DAY_S * 1000),
                 "segment.ms": str(DAY_S * 1000),
             }
-        elif self.retention_s is not None:
-            config["retention.ms"] = str(self.retention_s * 1000)
+        if (kept_s := retention_s or self.retention_s) is not None:
+            config["retention.ms"] = str(kept_s * 1000)
+            if self.compacted:
+                config["cleanup.policy"] = "compact,delete"
         return config
 
 
@@ -100,11 +106,19 @@ SPECS: dict[Topic, TopicSpec] = {
         ),
         TopicSpec(
             Topic.CONSENT,
-            key="account id and first-step subject hash",
-            ordering="changes of one subject",
+            key="account id, first-step subject hash, and one change of consent",
+            ordering="none: changes only add up",
             scales=False,
             compacted=True,
             retention_s=None,
+        ),
+        TopicSpec(
+            Topic.ORDERS,
+            key="an order's and an event's digest, and what the event is to the order",
+            ordering="none: facts only add up",
+            scales=False,
+            compacted=True,
+            retention_s=60 * DAY_S,
         ),
     )
 }

@@ -12,6 +12,7 @@ from producers.body import BodyProblem, split
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
 from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Memory, Rejected
+from producers.orders import OrderLedger
 from producers.placing import TimeWindow
 from producers.recent import RecentPseudonyms
 from registry.directory import Directory
@@ -61,6 +62,7 @@ class JudgingRoad:
         self._resolver = SecretResolver({})
         self._duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
         self._consent = ConsentLedger(max_subjects=100_000)
+        self._orders = OrderLedger(max_orders=100_000, max_waiting=1000)
         self._memory = Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000))
 
     def answer(self, request: JudgedRequest) -> tuple[int, bytes]:
@@ -141,7 +143,9 @@ class JudgingRoad:
     def _intake(self, account: Account, flow: str) -> Intake:
         now_ms = self.clock.now_ms()
         days = account.max_event_age_days or 30
-        parts = IntakeParts(self._directory, 4, self._duplicates, self._consent, PlainPseudonyms(), self._memory)
+        parts = IntakeParts(
+            self._directory, 4, self._duplicates, self._consent, self._orders, PlainPseudonyms(), self._memory
+        )
         window = TimeWindow(now_ms - days * DAY_MS, now_ms + 5 * MINUTE_MS, now_ms)
         return Intake(parts, account, flow, delivery_id="d-test", window=window)
 

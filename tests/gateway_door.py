@@ -45,7 +45,7 @@ class Door:
         """Read from here on."""
         consumer = make_consumer(self.settings.kafka, client_id="test")
         try:
-            for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT):
+            for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT, Topic.ORDERS):
                 self._since |= consumer.end_offsets(
                     [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
                 )

@@ -15,6 +15,8 @@ from producers.gateway.answers import Receipt
 from producers.gateway.take_in import Job, TakeIn, TakeInParts, settle_with
 from producers.intake import Intake, Memory
 from producers.judged import Judge, Judged
+from producers.orders import OrderLedger
+from producers.orders_log import OrderFold
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
 from producers.short_way import ShortWay
@@ -101,6 +103,7 @@ class HandGateway:
         self.broker = broker
         self.clock = ManualClock(NOW_MS)
         self.consent = ConsentLedger(max_subjects=100)
+        self.orders = OrderLedger(max_orders=100, max_waiting=10)
         self.duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.limits = limits or GatewaySettings(coalesce_ms=0)
         self.publisher = Publisher(KafkaSettings(), self.limits, finished=settle_with(self.duplicates, self.clock))
@@ -111,6 +114,7 @@ class HandGateway:
                 directory=lambda: DIRECTORY,
                 duplicates=self.duplicates,
                 consent=self.consent,
+                orders=self.orders,
                 pseudonyms=Pseudonyms(Keys()),
                 publisher=self.publisher,
                 clock=self.clock,
@@ -121,9 +125,9 @@ class HandGateway:
 
     def follow(self) -> None:
         """Read what is on the compacted topics."""
-        fold = ConsentFold(self.consent)
-        for record in self.broker.on(Topic.CONSENT):
-            fold.apply(record)
+        for topic, fold in ((Topic.CONSENT, ConsentFold(self.consent)), (Topic.ORDERS, OrderFold(self.orders))):
+            for record in self.broker.on(topic):
+                fold.apply(record)
 
     def push(self, events: Sequence[Mapping[str, Any]], account: str = "sunmi-main") -> "asyncio.Task[Receipt]":
         """Let a batch in."""

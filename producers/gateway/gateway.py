@@ -10,6 +10,8 @@ from producers.gateway.door import Door, DoorParts
 from producers.gateway.replaying import Replayer, ReplayerParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
+from producers.orders import OrderLedger
+from producers.orders_log import OrderLog
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
 from registry.directory import Directory
@@ -27,6 +29,8 @@ log = get_logger(__name__)
 SECRETS = "gateway-secrets"
 """The dependency that says which secrets cannot be resolved."""
 _START_TIMEOUT_S = 30.0
+# Half a million records, one by one.
+_ORDERS_TIMEOUT_S = 120.0
 _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
 
@@ -41,6 +45,8 @@ class Gateway:
         self._hash_keys = HashKeyFollower(settings)
         self._consent = ConsentLedger(max_subjects=limits.consent_subjects)
         self._consent_log = ConsentLog(settings.kafka, self._consent)
+        self._orders = OrderLedger(max_orders=limits.orders, max_waiting=limits.waiting_refunds)
+        self._order_log = OrderLog(settings.kafka, self._orders, last=limits.orders)
         self._secrets = SecretResolver(os.environ, clock)
         follower.subscribe(self._check_secrets)
         duplicates = DuplicateWindow(
@@ -53,6 +59,7 @@ class Gateway:
                 directory=lambda: follower.directory,
                 duplicates=duplicates,
                 consent=self._consent,
+                orders=self._orders,
                 pseudonyms=Pseudonyms(self._hash_keys),
                 publisher=self._publisher,
                 clock=clock,
@@ -76,13 +83,14 @@ class Gateway:
         self._started = False
 
     async def start(self) -> None:
-        """Read hash keys and consent, connect to the broker. Raises `PipelineError` where that fails.
+        """Read hash keys, consent and orders, connect to the broker. Raises `PipelineError` where that fails.
 
         With another master key than the one of the hash keys it does not start: what has no subject would be taken.
         """
         await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
         self._hash_keys.refuse_another_master()
         await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
+        await asyncio.to_thread(self._order_log.start, _ORDERS_TIMEOUT_S)
         await self._publisher.start()
         # The follower may have read the registry before it had a subscriber.
         await asyncio.to_thread(self._check_secrets, self._follower.directory)
@@ -91,6 +99,7 @@ class Gateway:
     async def stop(self) -> None:
         """Finish what was taken in, then let go."""
         await self._publisher.stop()
+        await asyncio.to_thread(self._order_log.stop)
         await asyncio.to_thread(self._consent_log.stop)
         await asyncio.to_thread(self._hash_keys.stop)
 
@@ -99,6 +108,7 @@ class Gateway:
         health.watch("gateway-kafka", lambda: None if self._started else "not connected to the broker yet")
         health.watch("gateway-hash-keys", self._hash_keys.problem)
         health.watch("gateway-consent", self._consent_log.problem)
+        health.watch("gateway-orders", self._order_log.problem)
         # One account's missing secret must not take the door away from the others.
         health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
 

@@ -13,6 +13,7 @@ from producers.gateway.answers import Receipt, Verdict, rejected
 from producers.gateway.held import HeldLines
 from producers.intake import Duplicate, Intake, IntakeParts, Memory, Rejected, Waiting
 from producers.judged import Judge, Judged, Pile
+from producers.orders import OrderLedger, TriedOrders
 from producers.placing import TimeWindow
 from producers.publisher import Finished, Lines, Publisher
 from producers.recent import Pseudonymiser
@@ -73,6 +74,7 @@ class TakeInParts:
     directory: Callable[[], Directory]
     duplicates: DuplicateWindow
     consent: ConsentLedger
+    orders: OrderLedger
     pseudonyms: Pseudonymiser
     publisher: Publisher
     clock: Clock
@@ -111,18 +113,25 @@ class TakeIn:
 
     def try_out(self, job: Job) -> Receipt:
         """Return what *job* would come to now; nothing is stored, claimed or remembered."""
-        intake = self._intake(job, TriedConsent(self._parts.consent))
+        parts = self._parts
+        intake = self._intake(job, TriedConsent(parts.consent), TriedOrders(parts.orders))
         judged = job.judge_with(intake)(range(job.received))
         told = [_verdict(index, other) for index, other in judged.others]
         return Receipt("", {i: event_id for pile in judged.accepted for i, event_id in pile.events()}, told)
 
-    def _intake(self, job: Job, consent: ConsentLedger | None = None) -> Intake:
+    def _intake(self, job: Job, consent: ConsentLedger | None = None, orders: OrderLedger | None = None) -> Intake:
         parts, directory = self._parts, self._parts.directory()
         if directory.epoch is None:
             raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
         pseudonyms = HashedAlready(parts.pseudonyms) if job.replay else parts.pseudonyms
         given = IntakeParts(
-            directory, directory.epoch.partitions, parts.duplicates, consent or parts.consent, pseudonyms, parts.memory
+            directory,
+            directory.epoch.partitions,
+            parts.duplicates,
+            parts.consent if consent is None else consent,
+            parts.orders if orders is None else orders,
+            pseudonyms,
+            parts.memory,
         )
         delivery_id = f"d-{job.received_ms:011x}{os.urandom(6).hex()}"
         window = window_of(job.account, parts.limits, job.received_ms)

@@ -18,6 +18,7 @@ from producers.gateway.door import Door, DoorParts
 from producers.gateway.door import Request as HttpRequest
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
+from producers.orders import OrderLedger
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
 from registry.pseudonyms import Pseudonyms, first_step
@@ -118,6 +119,7 @@ class GatewayProcess:
         self.requests: list[Request] = []
         self.consent = consent_at_start(topics)
         self._fold, self._read_to = ConsentFold(self.consent), len(topics.records[CONSENT])
+        self.orders = OrderLedger(max_orders=1000, max_waiting=100)
         self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
         self.publisher._loop, self.publisher._producer = OrderlyLoop(), self  # type: ignore[assignment]  # what it uses
@@ -127,6 +129,7 @@ class GatewayProcess:
                 directory=directory,
                 duplicates=self.window,
                 consent=self.consent,
+                orders=self.orders,
                 pseudonyms=Pseudonyms(Keys()),
                 memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,

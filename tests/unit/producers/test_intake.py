@@ -18,6 +18,7 @@ from producers.adapters.base import Mapped
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
 from producers.intake import Accepted, Duplicate, Intake, IntakeParts, Judgement, Memory, Rejected, Waiting
+from producers.orders import OrderLedger
 from producers.placing import TimeWindow
 from producers.recent import RecentPseudonyms
 from registry.directory import Directory
@@ -57,6 +58,7 @@ def parts(*, directory: Directory = DIRECTORY) -> IntakeParts:
         partitions=4,
         duplicates=DuplicateWindow(keep_ms=DAY_MS, max_ids=1000),
         consent=ConsentLedger(max_subjects=100),
+        orders=OrderLedger(max_orders=100, max_waiting=10),
         pseudonyms=Pseudonyms(Keys()),
         memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
     )

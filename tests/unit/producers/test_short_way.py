@@ -205,7 +205,7 @@ def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
 
     keys = Replaced()
     made = parts()
-    made = IntakeParts(made.directory, 4, made.duplicates, made.consent, Pseudonyms(keys), made.memory)
+    made = IntakeParts(made.directory, 4, made.duplicates, made.consent, made.orders, Pseudonyms(keys), made.memory)
     elements: list[Element] = [json.dumps({**sound(n), "subject": "one", "session_id": "s"}).encode() for n in (1, 3)]
     before = gathered(ShortWay(intake(made)).judge(elements[:1], [0]))
     keys.salt = b"2"
