@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -11,8 +11,9 @@ from producers.adapters.base import Mapped
 from producers.consent import ConsentLedger
 from producers.consent_log import ConsentFold
 from producers.duplicates import DuplicateWindow
-from producers.gateway.answers import Receipt
+from producers.gateway.replaying import Replayer, ReplayerParts
 from producers.gateway.take_in import Job, TakeIn, TakeInParts, settle_with
+from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.intake import Intake, Memory
 from producers.judged import Judge, Judged
 from producers.orders import OrderLedger
@@ -31,6 +32,10 @@ from schemas.topics import Topic
 from tests.settling_world import epoch_of
 from tests.unit.producers.test_intake import NOW_MS, REGISTRY, Keys
 
+if TYPE_CHECKING:
+    from producers.gateway.answers import Receipt
+
+T = TypeVar("T")
 PARTITIONS = 4
 DIRECTORY = Directory(1, REGISTRY, {}, (epoch_of(1, PARTITIONS),))
 TURNS = 12
@@ -121,6 +126,8 @@ class HandGateway:
                 memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
             )
         )
+        self.replayer = Replayer(ReplayerParts(self.limits, lambda: DIRECTORY, self.take_in, self.clock))
+        self.waiting_refunds = WaitingRefunds(self.orders, self.replayer, self.publisher, self.clock)
         self.follow()
 
     def follow(self) -> None:
@@ -176,7 +183,7 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-async def serve(broker: HandBroker, task: "asyncio.Task[Receipt]") -> Receipt:
+async def serve(broker: HandBroker, task: "asyncio.Task[T]") -> T:
     """Acknowledge whatever comes until *task* has ended."""
     for _ in range(100):
         await turn()

@@ -9,6 +9,7 @@ from producers.duplicates import DuplicateWindow
 from producers.gateway.door import Door, DoorParts
 from producers.gateway.replaying import Replayer, ReplayerParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.intake import Memory
 from producers.orders import OrderLedger
 from producers.orders_log import OrderLog
@@ -80,6 +81,8 @@ class Gateway:
         self.replayer = Replayer(
             ReplayerParts(limits=limits, directory=lambda: follower.directory, take_in=take_in, clock=clock)
         )
+        self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
+        self._counting_refunds: asyncio.Task[None] | None = None
         self._started = False
 
     async def start(self) -> None:
@@ -94,10 +97,14 @@ class Gateway:
         await self._publisher.start()
         # The follower may have read the registry before it had a subscriber.
         await asyncio.to_thread(self._check_secrets, self._follower.directory)
+        self._counting_refunds = asyncio.create_task(self._waiting_refunds.run())
         self._started = True
 
     async def stop(self) -> None:
         """Finish what was taken in, then let go."""
+        if self._counting_refunds is not None:
+            self._counting_refunds.cancel()
+            await asyncio.wait([self._counting_refunds])
         await self._publisher.stop()
         await asyncio.to_thread(self._order_log.stop)
         await asyncio.to_thread(self._consent_log.stop)

@@ -16,6 +16,7 @@ from producers.adapters.catalogue import adapter_for
 from producers.consent import ConsentChange, ConsentLedger, consent_key
 from producers.gateway.take_in import window_of
 from producers.intake import Accepted, Intake, IntakeParts, Judgement, Rejected
+from producers.orders import FactKey, OrderLedger, event_digest, order_digest
 from producers.replay import HashedAlready, NotReplayable, Reread, TriedConsent, judge_again, reread
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
@@ -60,13 +61,25 @@ def intake(given_parts: IntakeParts, account: Account, flow: str, *, received_ms
     return Intake(given_parts, account, flow, delivery_id="d-1", window=window)
 
 
-def again(line: RejectLine, account: Account, directory: Directory, *, now_ms: int = NOW_MS) -> Judgement:
+def again(
+    line: RejectLine, account: Account, directory: Directory, *, now_ms: int = NOW_MS, orders: OrderLedger | None = None
+) -> Judgement:
     """Return the outcome of *line*'s replay at *now_ms*."""
     item = reread(line, account)
     assert isinstance(item, Reread), item
     given_parts = replace(parts(directory=directory), pseudonyms=HashedAlready(Pseudonyms(Keys())))
+    given_parts = replace(given_parts, orders=orders or given_parts.orders)
     desk = intake(given_parts, account, line.flow, received_ms=now_ms)
     return judge_again(desk, item, window_of(account, GatewaySettings(), line.received_ms), 0)
+
+
+def orders_with(message: Mapped, account: Account) -> OrderLedger:
+    """Return orders among which is that of *message*: it was paid with 20.50 yuan."""
+    ledger = OrderLedger(max_orders=10, max_waiting=10)
+    if message.order_id and message.fields["kind"] == "order.refunded":
+        order = order_digest(account.id, message.order_id)
+        ledger.note(FactKey(order, "paid", event_digest("paid")), 2050)
+    return ledger
 
 
 def kept(judgement: Judgement) -> RejectLine:
@@ -112,9 +125,10 @@ def test_a_native_message_kept_for_its_place_becomes_the_event_that_it_was(
     after = directory_with(account, *({"id": f"p-{n}", "match": dict(keys)} for n, keys in enumerate(message.match)))
     first = intake(parts(directory=before), account, flow, received_ms=at_ms).judge_mapped(message, index, b"bytes")
 
-    replayed = again(kept(first), account, after, now_ms=at_ms)
+    replayed = again(kept(first), account, after, now_ms=at_ms, orders=orders_with(message, account))
 
-    direct = intake(parts(directory=after), account, flow, received_ms=at_ms).judge_mapped(message, index, b"bytes")
+    there = replace(parts(directory=after), orders=orders_with(message, account))
+    direct = intake(there, account, flow, received_ms=at_ms).judge_mapped(message, index, b"bytes")
     if message.match:
         assert line_of(replayed) == line_of(direct)
     else:
