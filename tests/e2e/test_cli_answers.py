@@ -132,7 +132,7 @@ def test_a_kept_reject_is_listed_and_shown(stack: Stack, tmp_path: Path) -> None
     assert {"reject_id", "account_id", "platform", "flow", "reason", "field", "message", "payload", "received_at"} <= set(shown)  # fmt: skip
     assert (shown["account_id"], shown["flow"], shown["reason"]) == (BATCH_ACCOUNT, "events", "unknown_product")
     assert shown["reject_id"] in ended(stack, *listing)
-    assert "no kept reject no/such" in ended(stack, "rejects", "show", "no/such", code=1)
+    assert "no kept reject 'no/such'" in ended(stack, "rejects", "show", "no/such", code=1)
 
 
 def test_keys_are_issued_listed_and_revoked_as_programs_read_it(stack: Stack) -> None:
