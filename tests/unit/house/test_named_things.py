@@ -229,7 +229,7 @@ def test_a_command_used_wrongly_ends_with_2(command: str) -> None:
         ("avenue rejects rplay --reason unknown_placement", "avenue rejects rplay"),
         ("avenue rejects replay --reson unknown_placement", "avenue rejects replay --reson"),
         ("avenue key issue|lst", "avenue key lst"),
-        ("avenue bakup DIR", "avenue bakup"),
+        ("avenue mirror DIR", "avenue mirror"),
         ("avenue registry check|plan|apply FILE --json", ""),
         ("avenue topics list\\|resize", ""),
     ],
