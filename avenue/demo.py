@@ -18,7 +18,7 @@ from avenue.run_file import RunFile, read_run_file
 from avenue.simulator.ledger import Summary
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.run import simulate
-from avenue.store_access import Server
+from avenue.store_access import Server, told
 from runtime.errors import PipelineError, UnavailableError
 from runtime.settings import Settings
 from schemas.event import PLATFORMS
@@ -127,7 +127,7 @@ def _pushed(summary: Summary, when: str) -> str:
 def _reconciled(server: Server) -> dict[str, Any]:
     answer = server.get("/internal/reconcile", wait_s="60")
     if answer.status_code != 200:
-        raise DemoFailedError(f"reconcile: the server answered {answer.status_code}: {answer.text[:300]}")
+        raise DemoFailedError(f"reconcile: the server answered {answer.status_code}: {told(answer)}")
     found: dict[str, Any] = answer.json()
     return found
 
@@ -172,7 +172,7 @@ def _report(server: Server, home: Path) -> Path:
         path = folder / f"{SHOWN_TRIAL}-{language}.pdf"
         answer = server.get(f"/v1/trials/{SHOWN_TRIAL}/report", lang=language, format="pdf")
         if answer.status_code != 200:
-            raise DemoFailedError(f"report: the server answered {answer.status_code}: {answer.text[:300]}")
+            raise DemoFailedError(f"report: the server answered {answer.status_code}: {told(answer)}")
         path.write_bytes(answer.content)
     return path
 
@@ -204,7 +204,7 @@ def _number(server: Server, sql: str) -> int:
 def _rows(server: Server, sql: str) -> list[dict[str, Any]]:
     answer = server.post("/internal/sql", sql.encode())
     if answer.status_code != 200:
-        raise DemoFailedError(f"ClickHouse: {answer.text[:300]}")
+        raise DemoFailedError(f"ClickHouse: {told(answer)}")
     return [json.loads(line) for line in answer.text.splitlines()]
 
 

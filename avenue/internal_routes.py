@@ -1,14 +1,15 @@
 """What the command line asks of the running server: operators only, and no part of the public contract."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException, PermissionDeniedException
-from litestar.params import FromPath, FromQuery
+from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from avenue.operations import (
+    MAX_REJECTS,
     OpenRejects,
     QueryRefusedError,
     accounts_with_rejects,
@@ -25,6 +26,7 @@ from sinks.sums.reconcile import reconcile
 Answer = TypeVar("Answer")
 AnyRequest = Request[Any, Any, Any]
 MAX_WAIT_S = 120.0
+Limit = Annotated[int, QueryParameter(ge=0, le=MAX_REJECTS)]
 
 
 def internal_routes(reading: Reading) -> list[Any]:
@@ -42,17 +44,17 @@ class _Desk:
     async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
         if reader_of(request, self._reading).scope != "operator":
             raise PermissionDeniedException("a key of scope operator is needed")
-        return await self._reading.ask(lambda _context: question(self._reading.clickhouse))
+        try:
+            return await self._reading.ask(lambda _context: question(self._reading.clickhouse))
+        except QueryRefusedError as error:
+            raise ClientException(str(error)) from error
 
     def sql_routes(self) -> list[Any]:
         @post("/internal/sql", include_in_schema=False, status_code=200)
         async def sql(request: AnyRequest) -> Response[bytes]:
             """Run read-only SQL."""
             text = (await request.body()).decode("utf-8", "replace")
-            try:
-                rows = await self._ask(request, lambda clickhouse: b"".join(run_sql(clickhouse, text)))
-            except QueryRefusedError as error:
-                return Response(str(error).encode(), status_code=400, media_type="text/plain")
+            rows = await self._ask(request, lambda clickhouse: b"".join(run_sql(clickhouse, text)))
             return Response(rows, media_type="application/x-ndjson")
 
         return [sql]
@@ -60,7 +62,7 @@ class _Desk:
     def reject_routes(self) -> list[Any]:
         @get("/internal/rejects", include_in_schema=False)
         async def rejects(
-            request: AnyRequest, account: FromQuery[str] = "", reason: FromQuery[str] = "", limit: FromQuery[int] = 100
+            request: AnyRequest, account: FromQuery[str] = "", reason: FromQuery[str] = "", limit: Limit = 100
         ) -> Response[bytes]:
             """List kept rejects."""
             return _json(
@@ -78,7 +80,10 @@ class _Desk:
         @post("/internal/open-rejects", include_in_schema=False, status_code=200)
         async def still_open(request: AnyRequest) -> Response[bytes]:
             """List the lines of rejects that no replay has made an event of."""
-            asked = msgspec.json.decode(await request.body(), type=OpenRejects)
+            try:
+                asked = msgspec.json.decode(await request.body(), type=OpenRejects)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                raise ClientException(f"the body is no question for kept rejects: {error}") from error
             return _json(await self._ask(request, lambda clickhouse: open_rejects(clickhouse, asked)))
 
         @get("/internal/reject-accounts", include_in_schema=False)
@@ -95,7 +100,9 @@ class _Desk:
             request: AnyRequest, trial: FromQuery[str] = "", wait_s: FromQuery[float] = 60.0
         ) -> Response[bytes]:
             """Close the sums and compare every cell with its recomputation."""
-            return _json(await self._ask(request, lambda c: reconcile(c, trial or None, min(wait_s, MAX_WAIT_S))))
+            return _json(
+                await self._ask(request, lambda c: reconcile(c, trial or None, min(MAX_WAIT_S, max(0.0, wait_s))))
+            )
 
         return [reconciliation]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from avenue.store_access import Server
+from avenue.store_access import Server, told
 from avenue.stored_registry import stored_directory
 from runtime.clickhouse import ClickHouse
 from runtime.errors import PipelineError
@@ -29,6 +29,6 @@ def refuse_unknown(store: Server | ClickHouse, trial_id: str) -> None:
 def _of_server(server: Server) -> set[str]:
     answer = server.get("/v1/trials")
     if answer.status_code != 200:
-        raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
+        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
     found: Any = answer.json()
     return {trial["id"] for trial in found["trials"]}

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 
 from avenue.operations import accounts_with_rejects, find_reject, list_rejects
-from avenue.store_access import Server
+from avenue.store_access import Server, told
 from avenue.stored_registry import stored_directory
 from runtime.clickhouse import ClickHouse
 from runtime.errors import ConfigurationError, PipelineError
@@ -62,5 +62,5 @@ def _check(sort: str, given: str, known: list[str]) -> None:
 
 def _answered(answer: httpx.Response) -> Any:
     if answer.status_code != 200:
-        raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
+        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
     return answer.json()

@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from avenue.known_trials import UnknownTrialError, refuse_unknown
-from avenue.store_access import Server
+from avenue.store_access import Server, told
 from avenue.stored_registry import stored_directory
 from reports.api.routes import ReportRequest
 from reports.queries.model import QueryContext
@@ -44,7 +44,7 @@ def _from_server(server: Server, request: ReportRequest) -> bytes:
     if answer.status_code == 404:
         refuse_unknown(server, request.trial_id)
     if answer.status_code != 200:
-        raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
+        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
     return answer.content
 
 

@@ -5,13 +5,10 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from avenue.http_server import HttpServer
-from avenue.replay_routes import replay_routes
 from producers.gateway.gateway import Gateway
-from producers.gateway.push_first import PushFirst
-from producers.gateway.routes import gateway_routes
 from registry.follower import RegistryFollower
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
@@ -75,7 +72,6 @@ class ServerRoles:
     async def _start(self) -> None:
         await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
         self._health.watch("registry", self._follower.problem)
-        routes: list[Any] = []
         if "sink" in self._roles:
             self._sink = Sink(self._settings, self._clickhouse, self._follower)
             self._health.watch("sink", self._sink.problem)
@@ -84,31 +80,26 @@ class ServerRoles:
             self._gateway = Gateway(self._settings, self._follower)
             self._gateway.watch(self._health)
             await self._gateway.start()
-            routes += gateway_routes(self._gateway.door)
-            routes += replay_routes(self._gateway.replayer, lambda: self._follower.directory, SystemClock())
         if "reports" in self._roles:
-            routes += self._read_routes()
-        if routes:
-            self._listen(routes)
+            self._reading = self._make_reading()
+        if self._gateway is not None or self._reading is not None:
+            self._listen()
 
-    def _read_routes(self) -> list[Any]:
-        from avenue.read_side import read_side_routes
-
-        self._reading = Reading(
+    def _make_reading(self) -> Reading:
+        return Reading(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory,
             settings=self._settings,
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
         )
-        return read_side_routes(self._reading)
 
-    def _listen(self, routes: list[Any]) -> None:
-        from avenue.read_side import application
+    def _listen(self) -> None:
+        from avenue.http_application import http_application
 
-        app: Any = application(routes, self._settings, reading=self._reading)
-        if self._gateway is not None:
-            app = PushFirst(self._gateway.door, app, max_body_bytes=self._settings.gateway.max_body_bytes)
+        app = http_application(
+            self._settings, lambda: self._follower.directory, gateway=self._gateway, reading=self._reading
+        )
         self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
         self._health.watch("http", self._http.problem)
         self._http.start()

@@ -41,6 +41,14 @@ class Server:
             ) from error
 
 
+def told(answer: httpx.Response) -> str:
+    """Return what the server says is wrong, from the problem that it answers every error with."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:300]
+
+
 @contextmanager
 def store_of(settings: Settings) -> Iterator[Server | ClickHouse]:
     """Give the running server of this home, or the store opened here where none runs.

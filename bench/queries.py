@@ -24,14 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar
 from litestar.testing import TestClient
 
+from avenue.http_application import http_application
 from bench.machine import RESULTS, machine
 from bench.query_store import DAYS, KEY, NOW_MS, TRIALS, Making, directory, make, trial_ids
-from reports.api.app import read_routes
 from reports.api.live import counts
-from reports.dashboard.routes import page_routes
 from reports.dashboard.trend import TrendPick, trend
 from reports.dashboard.trial_data import BY_PLATFORM, judged_by
 from reports.metrics import METRICS
@@ -219,7 +217,7 @@ def ask_pages(store: Spies, trials: int, rounds: int) -> list[Figures]:
     settings = Settings(clickhouse=ClickHouseSettings(max_threads=2))
     reading = Reading(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
     first, again, listed = Figures("page, first sight"), Figures("page, again"), Figures("list of 40 trials")
-    with TestClient(Litestar([*read_routes(reading), *page_routes(reading)])) as client:
+    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
         client.headers["accept-language"] = "en"
         client.post("/sign-in", data={"key": KEY, "next": "/trials"})
         ids = trial_ids()[:trials]
@@ -240,7 +238,7 @@ def _fixed() -> Callable[[], Any]:
     return lambda: known
 
 
-def _fetch(client: TestClient[Litestar], path: str, figures: Figures, store: Spies) -> None:
+def _fetch(client: TestClient[Any], path: str, figures: Figures, store: Spies) -> None:
     with measured(figures, AllSpies(store)):
         answer = client.get(path)
     if answer.status_code != 200:

@@ -65,6 +65,8 @@ class ClickHouse:
                 "compile_expressions": 0,
                 "compile_aggregate_expressions": 0,
                 "compile_sort_description": 0,
+                # In CSV an absent number is an empty cell: readers take `\\N` for text, and with it the whole column.
+                "format_csv_null_representation": "",
             }
             if not self.embedded:
                 # With every request; 2, not 1: the driver sends settings of its own with each query.

@@ -27,10 +27,20 @@ def documents() -> dict[str, dict[str, Any]]:
         "product-metrics.v1.source": SourceRow,
     }
     return {
-        "event.v1.schema.json": PilotEvent.model_json_schema(),
-        "registry.v1.schema.json": Registry.model_json_schema(by_alias=True),
+        "event.v1.schema.json": _portable(PilotEvent.model_json_schema()),
+        "registry.v1.schema.json": _portable(Registry.model_json_schema(by_alias=True)),
         **{f"{name}.schema.json": msgspec.json.schema(line) for name, line in lines.items()},
     }
+
+
+def _portable(node: Any) -> Any:
+    """Return *node* with patterns as JSON Schema reads them (ECMA 262), where `$` alone is the end of a text."""
+    if isinstance(node, dict):
+        return {
+            key: value.replace(r"\Z", "$") if key == "pattern" and isinstance(value, str) else _portable(value)
+            for key, value in node.items()
+        }
+    return [_portable(item) for item in node] if isinstance(node, list) else node
 
 
 def _tidy(node: Any) -> Any:

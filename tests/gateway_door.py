@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from litestar import Litestar
 
 from avenue.embedded.broker import Broker
 from avenue.embedded.ports import free_port
 from avenue.embedded.prepare import prepare_cluster
+from avenue.http_application import http_application
 from avenue.http_server import HttpServer
 from producers.gateway.gateway import Gateway
-from producers.gateway.push_first import PushFirst
-from producers.gateway.routes import gateway_routes
 from registry.follower import RegistryFollower
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
@@ -103,9 +101,7 @@ async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY) -
     gateway = Gateway(settings, follower)
     await gateway.start()
     port = free_port()
-    app = PushFirst(
-        gateway.door, Litestar(gateway_routes(gateway.door)), max_body_bytes=settings.gateway.max_body_bytes
-    )
+    app = http_application(settings, lambda: follower.directory, gateway=gateway)
     server = HttpServer(app, host="127.0.0.1", port=port)
     server.start()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:

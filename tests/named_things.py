@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -18,9 +19,7 @@ import prometheus_client
 import typer
 
 from avenue.__main__ import build
-from avenue.read_side import application, read_side_routes
-from avenue.replay_routes import replay_routes
-from producers.gateway.routes import gateway_routes
+from avenue.http_application import routed
 from registry.directory import Directory
 from reports.reading import Reading
 from runtime.clock import SystemClock
@@ -158,11 +157,8 @@ class Program:
             settings=settings,
             clock=SystemClock(),
         )
-        gate = [
-            *gateway_routes(cast("Any", None)),
-            *replay_routes(cast("Any", None), reading.directory, reading.clock),
-        ]
-        app = application([*gate, *read_side_routes(reading)], settings, reading=reading)
+        gateway = SimpleNamespace(door=None, replayer=None)
+        app = routed(settings, reading.directory, gateway=cast("Any", gateway), reading=reading)
         framework = [(route.path, frozenset(map(str, getattr(route, "methods", ())))) for route in app.routes]
         return [*framework, *((path, frozenset({"GET"})) for path in OPS_PATHS)]
 

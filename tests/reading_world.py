@@ -33,7 +33,13 @@ def at(text: str) -> int:
 
 START = at("2026-11-20T00:00")
 NOW = at("2026-11-22T12:03")
-KEYS = {"startup:calmwave": "cw-key", "startup:limbus": "lb-key", "programme": "pg-key", "account:sunmi-main": "ac-key"}
+KEYS = {
+    "startup:calmwave": "cw-key",
+    "startup:limbus": "lb-key",
+    "programme": "pg-key",
+    "account:sunmi-main": "ac-key",
+    "operator": "op-key",
+}
 
 
 def registry(**changes: Any) -> Registry:

@@ -84,7 +84,7 @@ def _ask(trial: str) -> dict[str, Any]:
 
     from avenue.exits import exit_codes
     from avenue.known_trials import refuse_unknown
-    from avenue.store_access import Server, store_of
+    from avenue.store_access import Server, store_of, told
     from runtime.clickhouse import ClickHouseError
     from runtime.errors import PipelineError
     from runtime.settings import load_settings
@@ -97,7 +97,7 @@ def _ask(trial: str) -> dict[str, Any]:
             if isinstance(store, Server):
                 answer = store.get("/internal/reconcile", trial=trial, wait_s=str(WAIT_S))
                 if answer.status_code != 200:
-                    raise PipelineError(f"the server answered {answer.status_code}: {answer.text[:300]}")
+                    raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
                 found: dict[str, Any] = answer.json()
             else:
                 # On a server the sinks go on meanwhile; a folder that only we have open does not change.

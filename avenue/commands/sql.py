@@ -18,14 +18,14 @@ def sql(query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT."
     """Run a read-only query and print its rows as NDJSON."""
     from avenue.exits import exit_codes
     from avenue.operations import QueryRefusedError, run_sql
-    from avenue.store_access import Server, store_of
+    from avenue.store_access import Server, store_of, told
     from runtime.settings import load_settings
 
     with exit_codes(), store_of(load_settings()) as store:
         if isinstance(store, Server):
             answer = store.post("/internal/sql", query.encode())
             if answer.status_code != 200:
-                raise QueryRefusedError(answer.text)
+                raise QueryRefusedError(told(answer))
             sys.stdout.write(answer.text)
         else:
             for chunk in run_sql(store, query):

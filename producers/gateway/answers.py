@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Literal
 
 import msgspec
 
+from runtime.problems import PROBLEM_JSON, Problem, phrase
 from schemas.outcomes import RejectReason, help_link
 
-PROBLEM_TYPE = "application/problem+json"
-
 _encode = msgspec.json.Encoder().encode
+
+
+_REASONS = msgspec.Meta(extra_json_schema={"enum": [reason.value for reason in RejectReason]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,21 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
     index: int
     event_id: str
-    verdict: str
-    reason: str = ""
+    verdict: Literal["accepted", "duplicate", "rejected"]
+    reason: Annotated[str, _REASONS] = ""
     field: str = ""
     message: str = ""
     help: str = ""
+
+
+class PushAnswer(msgspec.Struct, frozen=True):
+    """The 200 of a batch push: every event's verdict is in the counts; `results` lists them, as asked for."""
+
+    accepted: int
+    duplicate: int
+    rejected: int
+    delivery_id: str
+    results: list[Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,7 @@ class Receipt:
         if every:
             results += [Verdict(index, event_id, "accepted") for index, event_id in self.accepted_ids.items()]
             results.sort(key=lambda verdict: verdict.index)
-        return HttpAnswer(200, _encode({**self.counts(), "delivery_id": self.delivery_id, "results": results}))
+        return HttpAnswer(200, _encode(PushAnswer(**self.counts(), delivery_id=self.delivery_id, results=results)))
 
 
 def rejected(index: int, event_id: str, reason: RejectReason, field: str, message: str) -> Verdict:
@@ -79,10 +91,12 @@ def rejected(index: int, event_id: str, reason: RejectReason, field: str, messag
     return Verdict(index, event_id, "rejected", reason.value, field, message, help_link(reason))
 
 
-def problem(status: int, detail: str, *, retry_after_s: float | None = None, **extra: Any) -> HttpAnswer:
+def problem(
+    status: int, detail: str, *, retry_after_s: float | None = None, stored: str | msgspec.UnsetType = msgspec.UNSET
+) -> HttpAnswer:
     """Return a problem: *detail* says what is wrong and the way out."""
     headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **extra}
-    return HttpAnswer(status, _encode(body), PROBLEM_TYPE, headers)
+    body = Problem(title=phrase(status), status=status, detail=detail, stored=stored)
+    return HttpAnswer(status, _encode(body), PROBLEM_JSON, headers)

@@ -2,21 +2,15 @@
 
 from typing import Any
 
-import msgspec
-from litestar import Request, Response, Router, get
+from litestar import Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 
 from reports.api.auth import reader_of
 from reports.api.live import Board
-from reports.api.problems import HANDLERS, Problem, answer
 from reports.api.routes import (
     Asker,
-    ReportFile,
     ReportMaker,
-    ReportRequest,
     get_avenue,
     get_definitions,
     get_events,
@@ -30,11 +24,9 @@ from reports.api.routes import (
     get_trials,
 )
 from reports.api.watching import READER, WatchReads
-from reports.queries.model import QueryContext
 from reports.reading import Reading
 
 ROUTES = (
-    get_definitions,
     get_me,
     get_products,
     get_trials,
@@ -46,14 +38,12 @@ ROUTES = (
     get_live,
     get_avenue,
 )
+KEY, SESSION = "key", "session"
+"""The document's names of the ways to say who reads."""
 
 
-class NoReportError(Exception):
-    """No report maker was wired into this server."""
-
-
-def read_routes(reading: Reading, *, report: ReportMaker | None = None) -> list[Router]:
-    """Return the reading API over *reading*; without *report* its path answers 501."""
+def read_routes(reading: Reading, report: ReportMaker) -> list[Router]:
+    """Return the reading API over *reading*; *report* makes the trial report."""
     board = Board(reading)
 
     def provide_asker(request: Request[Any, Any, State]) -> Asker:
@@ -64,44 +54,16 @@ def read_routes(reading: Reading, *, report: ReportMaker | None = None) -> list[
     dependencies = {
         "asker": Provide(provide_asker, sync_to_thread=False),
         "board": Provide(lambda: board, sync_to_thread=False),
-        "report": Provide(lambda: report or _no_report, sync_to_thread=False),
+        "report": Provide(lambda: report, sync_to_thread=False),
     }
     return [
         Router(
             path="/",
-            route_handlers=[*ROUTES, get_openapi],
+            route_handlers=ROUTES,
             dependencies=dependencies,
             middleware=[WatchReads()],
-            exception_handlers={**HANDLERS, NoReportError: _not_implemented},
-            security=[{"key": []}],
+            security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
-        )
-    ]
-
-
-def openapi_config() -> OpenAPIConfig:
-    """Return what the server's OpenAPI document says of itself; it stands at `/openapi.json`."""
-    return OpenAPIConfig(
-        title="Avenue",
-        version="1",
-        description="Pilot usage of products on the Brain-Inspired Avenue: events in, numbers out.",
-        path="/openapi",
-        components=Components(
-            security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="an access key")}
         ),
-    )
-
-
-@get("/openapi.json", include_in_schema=False)
-async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The OpenAPI document of everything this server serves."""
-    schema = request.app.openapi_schema.to_schema()
-    return Response(msgspec.json.encode(schema), media_type="application/vnd.oai.openapi+json")
-
-
-def _no_report(_: QueryContext, __: ReportRequest) -> ReportFile:
-    raise NoReportError
-
-
-def _not_implemented(_: Request[Any, Any, Any], __: Exception) -> Response[Problem]:
-    return answer(Problem(title="Not Implemented", status=501, detail="this server makes no reports"))
+        Router(path="/", route_handlers=[get_definitions], middleware=[WatchReads()], tags=["reading"]),
+    ]

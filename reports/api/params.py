@@ -21,6 +21,9 @@ _UNESCAPED = re.compile(r" ([0-9]{2}:[0-9]{2})\Z")
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _LEAD_MS = 5 * MINUTE_MS
 """Partners' clocks may be that far ahead: an interval that ends now must not cut off what they sent."""
+_TIME_EXAMPLES = ("2026-11-22T10:15:00+08:00", "2026-11-22")
+# What the store's types of time can hold is wider than this, and no trial is.
+_FIRST_MS, _LAST_MS = parse_time_ms("2000-01-01T00:00:00+08:00"), parse_time_ms("2100-01-01T00:00:00+08:00")
 MEDIA_TYPE: dict[ExportFormat, str] = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
@@ -61,11 +64,18 @@ def by_of(text: str | None, metrics: tuple[MetricId, ...]) -> Dimension | None:
 def time_of(parameter: str, text: str) -> int:
     """Return an RFC 3339 time with an offset, or a date (its midnight in Shanghai). Raises `ParameterError`."""
     try:
-        if _DATE.match(text):
-            return date.fromisoformat(text).toordinal() * DAY_MS - date(1970, 1, 1).toordinal() * DAY_MS - SHANGHAI_MS
-        return parse_time_ms(_UNESCAPED.sub(r"+\1", text))
+        found = _time(text)
     except ValueError as error:
-        raise ParameterError(parameter, str(error), ("2026-11-22T10:15:00+08:00", "2026-11-22")) from error
+        raise ParameterError(parameter, str(error), _TIME_EXAMPLES) from error
+    if not _FIRST_MS <= found <= _LAST_MS:
+        raise ParameterError(parameter, "must lie in the years 2000 to 2099", _TIME_EXAMPLES)
+    return found
+
+
+def _time(text: str) -> int:
+    if _DATE.match(text):
+        return date.fromisoformat(text).toordinal() * DAY_MS - date(1970, 1, 1).toordinal() * DAY_MS - SHANGHAI_MS
+    return parse_time_ms(_UNESCAPED.sub(r"+\1", text))
 
 
 def interval_of(from_: str | None, to: str | None, span: TrialSpan, now_ms: int) -> Interval:

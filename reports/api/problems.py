@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
 from reports.api.auth import SendingKeyError, UnauthorizedError
 from reports.queries.events_export import TooManyRowsError
@@ -12,22 +12,11 @@ from reports.queries.model import TooManyPointsError
 from reports.reading import TooBusyError
 from runtime.clickhouse import ClickHouseError
 from runtime.logging import get_logger
+from runtime.problems import PROBLEM_JSON, Problem, phrase
 
 log = get_logger(__name__)
 
-PROBLEM_JSON = "application/problem+json"
 AnyRequest = Request[Any, Any, Any]
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457; `parameter` and `allowed` where a parameter is at fault."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    parameter: str = ""
-    allowed: list[str] = []
 
 
 class ParameterError(Exception):
@@ -48,72 +37,103 @@ class NotAcceptableError(Exception):
     """No form that the request accepts can be given."""
 
 
-def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response[Problem]:
-    """Return *problem* as a response."""
-    return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+def answer(
+    status: int,
+    detail: str,
+    *,
+    parameter: str = "",
+    allowed: tuple[str, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response[Problem]:
+    """Return a problem as a response; *detail* says what is wrong and the way out."""
+    problem = Problem(
+        title=phrase(status),
+        status=status,
+        detail=detail,
+        parameter=parameter or msgspec.UNSET,
+        allowed=list(allowed) or msgspec.UNSET,
+    )
+    return Response(problem, status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
 def _unauthorized(_: AnyRequest, __: Exception) -> Response[Problem]:
-    detail = "send a key that is valid: Authorization: Bearer …"
-    return answer(Problem(title="Unauthorized", status=401, detail=detail), {"WWW-Authenticate": "Bearer"})
+    return answer(401, "send a key that is valid: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _sending_key(_: AnyRequest, __: Exception) -> Response[Problem]:
-    detail = "this key is for sending events; reading takes one of scope startup:ID, programme or operator"
-    return answer(Problem(title="Forbidden", status=403, detail=detail))
+    return answer(403, "this key is for sending events; reading takes one of scope startup:ID, programme or operator")
 
 
 def not_found(_: AnyRequest, __: Exception) -> Response[Problem]:
     """Return the one 404 of the reading API: nothing in it depends on what was asked for."""
-    return answer(Problem(title="Not Found", status=404, detail="there is nothing here that this key may see"))
+    return answer(404, "there is nothing here that this key may see; the paths are listed at /openapi.json")
 
 
 def _parameter(_: AnyRequest, error: Exception) -> Response[Problem]:
     if not isinstance(error, ParameterError):
         raise error
-    return answer(
-        Problem(
-            title="Bad Request",
-            status=400,
-            detail=f"{error.parameter}: {error.detail}",
-            parameter=error.parameter,
-            allowed=list(error.allowed),
-        )
-    )
+    return answer(400, f"{error.parameter}: {error.detail}", parameter=error.parameter, allowed=error.allowed)
 
 
 def _too_many_points(_: AnyRequest, error: Exception) -> Response[Problem]:
-    return answer(Problem(title="Bad Request", status=400, detail=str(error), parameter="step"))
+    return answer(400, str(error), parameter="step")
 
 
 def _too_many_rows(_: AnyRequest, error: Exception) -> Response[Problem]:
-    detail = f"{error}; shorten from…to, or ask for csv or ndjson"
-    return answer(Problem(title="Bad Request", status=400, detail=detail, parameter="from"))
+    return answer(400, f"{error}; shorten from…to, or ask for csv or ndjson", parameter="from")
 
 
 def _not_acceptable(_: AnyRequest, __: Exception) -> Response[Problem]:
-    allowed = ["text/csv", "application/x-ndjson", "application/vnd.apache.parquet"]
-    problem = Problem(title="Not Acceptable", status=406, detail="no such form", parameter="Accept", allowed=allowed)
-    return answer(problem)
+    allowed = ("text/csv", "application/x-ndjson", "application/vnd.apache.parquet")
+    return answer(
+        406,
+        "events come in none of the accepted forms; accept one that is allowed, or name it with ?format=",
+        parameter="Accept",
+        allowed=allowed,
+    )
 
 
 def _busy(_: AnyRequest, __: Exception) -> Response[Problem]:
-    detail = "more is being asked than can be answered soon"
     headers = {"Retry-After": str(TooBusyError.retry_after_s)}
-    return answer(Problem(title="Service Unavailable", status=503, detail=detail), headers)
+    return answer(503, "more is being asked than can be answered soon; ask again", headers=headers)
 
 
 def _store(_: AnyRequest, error: Exception) -> Response[Problem]:
     # The first line names the fault; what follows may hold the query.
     log.error("a query failed", error=type(error).__name__, detail=str(error).splitlines()[0][:300])
-    detail = "the store did not answer in time; ask for less, or again"
-    return answer(Problem(title="Service Unavailable", status=503, detail=detail), {"Retry-After": "5"})
+    return answer(503, "the store did not answer in time; ask for less, or again", headers={"Retry-After": "5"})
+
+
+def _invalid(_: AnyRequest, error: Exception) -> Response[Problem]:
+    """Answer for what the framework could not read as the parameter's type."""
+    if not isinstance(error, ValidationException):
+        raise error
+    found: dict[str, Any] = next(iter(error.extra), {}) if isinstance(error.extra, list) else {}
+    parameter = str(found.get("key", ""))
+    told = f"{parameter}: {found.get('message', '')}" if parameter else "a parameter cannot be read"
+    return answer(400, f"{told[:300]}; /openapi.json says what it may be", parameter=parameter)
+
+
+def _method(_: AnyRequest, error: Exception) -> Response[Problem]:
+    allowed = _headers(error).get("allow", "")
+    methods = sorted(part.strip() for part in allowed.split(",") if part.strip())
+    told = ", ".join(methods)
+    return answer(405, f"this path does not take the method; it takes {told}", headers={"Allow": told})
 
 
 def _http(_: AnyRequest, error: Exception) -> Response[Problem]:
     if not isinstance(error, HTTPException):
         raise error
-    return answer(Problem(title=error.detail.split(":")[0][:100], status=error.status_code, detail=error.detail[:300]))
+    return answer(error.status_code, error.detail[:500] or phrase(error.status_code), headers=_headers(error))
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    return dict(getattr(error, "headers", None) or {})
+
+
+def _unexpected(_: AnyRequest, error: Exception) -> Response[Problem]:
+    log.error("a request failed", error=type(error).__name__, exc_info=error)
+    return answer(500, "this could not be answered; the server's log says why, so tell the operator when it was")
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
@@ -126,6 +146,10 @@ HANDLERS: dict[int | type[Exception], Any] = {
     NotAcceptableError: _not_acceptable,
     TooBusyError: _busy,
     ClickHouseError: _store,
+    ValidationException: _invalid,
+    MethodNotAllowedException: _method,
+    NotFoundException: not_found,
     HTTPException: _http,
+    Exception: _unexpected,
 }
-"""For the router of the reading API."""
+"""For the application as a whole: whatever goes wrong in it is told in one shape."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency, Provide
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Response, Stream
 
@@ -23,6 +25,17 @@ from reports.api.answers import (
     whole_trial,
 )
 from reports.api.auth import reader_of
+from reports.api.documented import (
+    EXPORT,
+    READER,
+    STORE,
+    TRIAL,
+    TRIAL_QUESTION,
+    TRIAL_STORE,
+    EventsOperation,
+    LiveOperation,
+    ReportOperation,
+)
 from reports.api.live import Board
 from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
 from reports.api.problems import NotSeenError
@@ -39,7 +52,7 @@ from reports.api.shapes import (
 )
 from reports.api.streaming import ExportStream, whole_export
 from reports.queries.avenue_map import avenue_map
-from reports.queries.events_export import ExportQuestion, check, export
+from reports.queries.events_export import ExportFormat, ExportQuestion, check, export
 from reports.queries.freshness import freshness
 from reports.queries.health import health
 from reports.queries.model import DIMENSIONS, STEPS, Interval, QueryContext, SeriesQuestion
@@ -76,22 +89,28 @@ class ReportFile:
 ReportMaker: TypeAlias = Callable[[QueryContext, ReportRequest], ReportFile]
 """Makes a trial report; called in an export thread, with that thread's client."""
 
+_TIME = Schema(any_of=[Schema(format=OpenAPIFormat.DATE_TIME), Schema(format=OpenAPIFormat.DATE)])
+
 TrialId = Annotated[str, PathParameter(description="a trial's id")]
 Metrics = Annotated[
     list[str] | None,
     QueryParameter(
         name="metric",
         description="may be repeated; default: the trial's primary metric",
-        schema_extra={"items": {"type": "string", "enum": list(get_args(MetricId))}},
+        schema_extra={"items": Schema(type=OpenAPIType.STRING, enum=list(get_args(MetricId)))},
     ),
 ]
 From = Annotated[
     str | None,
     QueryParameter(
-        name="from", description="RFC 3339 with an offset, or a date of Shanghai; default: the trial's start"
+        name="from",
+        description="RFC 3339 with an offset, or a date of Shanghai; default: the trial's start",
+        schema_extra={"all_of": [_TIME]},
     ),
 ]
-To = Annotated[str | None, QueryParameter(name="to", description="excluded; default: now")]
+To = Annotated[
+    str | None, QueryParameter(name="to", description="excluded; default: now", schema_extra={"all_of": [_TIME]})
+]
 StepText = Annotated[
     str, QueryParameter(name="step", description="days are those of Shanghai", schema_extra={"enum": list(STEPS)})
 ]
@@ -99,7 +118,12 @@ ByText = Annotated[
     str | None, QueryParameter(name="by", description="one line for each", schema_extra={"enum": list(DIMENSIONS)})
 ]
 Dense = Annotated[bool, QueryParameter(name="dense", description="a point for every step, where nothing came too")]
-ExportText = Annotated[str | None, QueryParameter(name="format", description="csv, ndjson or parquet; else by Accept")]
+ExportText = Annotated[
+    str | None,
+    QueryParameter(
+        name="format", description="default: by Accept, else csv", schema_extra={"enum": list(get_args(ExportFormat))}
+    ),
+]
 LanguageText = Annotated[str, QueryParameter(name="lang", schema_extra={"enum": list(get_args(Language))})]
 FormText = Annotated[str, QueryParameter(name="format", schema_extra={"enum": list(get_args(ReportFormat))})]
 
@@ -160,27 +184,27 @@ async def get_definitions() -> DefinitionsAnswer:
     return definitions()
 
 
-@get("/v1/me", summary="This key", operation_id="me")
+@get("/v1/me", summary="This key", operation_id="me", responses=READER)
 async def get_me(asker: NamedDependency[Asker]) -> MeJson:
     """What this key is and may see."""
     return me_json(asker.reader, asker.reading.directory())
 
 
-@get("/v1/products", summary="Products", operation_id="products")
+@get("/v1/products", summary="Products", operation_id="products", responses=READER)
 async def get_products(asker: NamedDependency[Asker]) -> ProductsAnswer:
     """The products that this key may see."""
     directory = asker.reading.directory()
     return ProductsAnswer([product_json(product, directory) for product in products_seen(asker.reader, directory)])
 
 
-@get("/v1/trials", summary="Trials", operation_id="trials")
+@get("/v1/trials", summary="Trials", operation_id="trials", responses=READER)
 async def get_trials(asker: NamedDependency[Asker]) -> TrialsAnswer:
     """The trials that this key may see, newest first."""
     directory = asker.reading.directory()
     return TrialsAnswer([trial_json(trial, directory) for trial in trials_seen(asker.reader, directory)])
 
 
-@get("/v1/trials/{trial_id:str}", summary="A trial", operation_id="trial")
+@get("/v1/trials/{trial_id:str}", summary="A trial", operation_id="trial", responses=TRIAL)
 async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialJson:
     """One trial with its arms, times and placements."""
     return trial_json(asker.trial(trial_id), asker.reading.directory())
@@ -190,6 +214,7 @@ async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialJs
     "/v1/trials/{trial_id:str}/metrics",
     summary="Metrics over time",
     operation_id="trialMetrics",
+    responses=TRIAL_QUESTION,
     dependencies=TIMES | SHAPE,
 )
 async def get_metrics(
@@ -218,7 +243,7 @@ async def get_metrics(
     return await asker.reading.ask(ask)
 
 
-@get("/v1/trials/{trial_id:str}/readout", summary="The trial so far", operation_id="readout")
+@get("/v1/trials/{trial_id:str}/readout", summary="The trial so far", operation_id="readout", responses=TRIAL_STORE)
 async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> ReadoutAnswer:
     """Per metric and arm: estimate, an interval that may be read at any time, n, lift over the baseline, health."""
     asker.trial(trial_id)
@@ -235,7 +260,8 @@ async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> Reado
     "/v1/trials/{trial_id:str}/events",
     summary="Raw events",
     operation_id="events",
-    media_type="text/csv",
+    operation_class=EventsOperation,
+    responses=EXPORT,
     dependencies=TIMES,
 )
 async def get_events(
@@ -278,7 +304,8 @@ async def get_events(
     "/v1/trials/{trial_id:str}/report",
     summary="The trial report",
     operation_id="report",
-    media_type="text/html",
+    operation_class=ReportOperation,
+    responses=TRIAL_QUESTION,
 )
 async def get_report(
     asker: NamedDependency[Asker],
@@ -301,7 +328,8 @@ async def get_report(
     "/v1/trials/{trial_id:str}/live",
     summary="New counts as they land",
     operation_id="live",
-    media_type="text/event-stream",
+    operation_class=LiveOperation,
+    responses=TRIAL_STORE,
 )
 async def get_live(
     request: AnyRequest, asker: NamedDependency[Asker], board: NamedDependency[Board], trial_id: TrialId
@@ -321,7 +349,7 @@ async def get_live(
     return Stream(board.events(trial_id, still_reader), media_type="text/event-stream", headers=headers)
 
 
-@get("/v1/avenue", summary="The street now", operation_id="avenue")
+@get("/v1/avenue", summary="The street now", operation_id="avenue", responses=STORE)
 async def get_avenue(asker: NamedDependency[Asker]) -> AvenueAnswer:
     """The placements along the street and what each reports; another startup's place is `occupied`."""
 

@@ -19,7 +19,7 @@ BUILT = STATIC / "built"
 URL = "/static"
 # A name changes with its content, so a copy is good for ever.
 FOR_EVER = "public, max-age=31536000, immutable"
-MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 # By preference: brotli is a sixth smaller here.
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 

@@ -71,9 +71,7 @@ class Pages:
     def answer(self, request: PageRequest, page: Page) -> Response[bytes]:
         """Return *page* in the request's language; a click on the language switch is remembered for a year."""
         html = self.html(request, page)
-        answer = Response(
-            html.encode(), media_type="text/html; charset=utf-8", status_code=page.status, headers=HEADERS
-        )
+        answer = Response(html.encode(), media_type="text/html", status_code=page.status, headers=HEADERS)
         clicked = asked_language(request)
         if clicked:
             answer.set_cookie(

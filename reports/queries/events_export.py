@@ -46,12 +46,21 @@ WHERE stored.trial_id = {trial:String}
   AND toStartOfHour(stored.occurred_at) <= toStartOfHour({to:DateTime64(3, 'UTC')})
 """
 # The table's own order.
-_ORDER = "ORDER BY toStartOfHour(stored.occurred_at), account_id, event_id, toUnixTimestamp64Milli(stored.occurred_at)"
+_ORDER = """
+ORDER BY toStartOfHour(stored.occurred_at), stored.account_id, stored.event_id,
+         toUnixTimestamp64Milli(stored.occurred_at)
+"""
 _SELECT = "SELECT #columns#" + _WHERE + _ORDER
 _COUNT = "SELECT count()" + _WHERE
 # Text times say their offset; Parquet has a type of its own for times.
 _TEXT_TIME = "formatDateTime(stored.#name#, '%Y-%m-%dT%H:%i:%S.%fZ') AS #name#"
 _TIMES = frozenset({"occurred_at", "received_at"})
+_NUMBERS = frozenset({"duration_ms", "amount_fen", "rating"})
+# A spreadsheet takes a text that begins so for a formula, quoted or not. The apostrophe is among them so that whoever
+# reads the file can undo it without doubt: a text that begins with one has exactly one to lose.
+_PLAIN_TEXT = (
+    r"if(match(stored.#name#, '^[=+\-@\t\r\n\'＝＋－＠]'), concat('\'', stored.#name#), stored.#name#) AS #name#"
+)
 
 
 class TooManyRowsError(PipelineError):
@@ -100,9 +109,15 @@ def export(context: QueryContext, question: ExportQuestion) -> Generator[bytes, 
 
 
 def _columns(form: ExportFormat) -> str:
+    return ", ".join(_column(name, form) for name in COLUMNS)
+
+
+def _column(name: str, form: ExportFormat) -> str:
     if form == "parquet":
-        return ", ".join(COLUMNS)
-    return ", ".join(fill(_TEXT_TIME, name=name) if name in _TIMES else name for name in COLUMNS)
+        return name
+    if name in _TIMES:
+        return fill(_TEXT_TIME, name=name)
+    return fill(_PLAIN_TEXT, name=name) if form == "csv" and name not in _NUMBERS else name
 
 
 def _parameters(question: ExportQuestion) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from reports.queries.model import (
 from reports.queries.since import SPLITS, since
 from reports.queries.sql import fill
 from reports.queries.sums import columns_of, merged, named, selected, value_of
-from reports.spans import starts
+from reports.spans import STEP_MS, starts, step_start
 from schemas.registry import MetricId
 
 _BUCKET: dict[Step, str] = {
@@ -96,7 +96,8 @@ def _from_cells(
             values.append({"bucket": bucket, "split": "".join(split), **merged(metrics, parts)})
     for one in sorted(values, key=itemgetter("split", "bucket")):
         found[str(one["split"])].append((int(one["bucket"]), one))
-    return {metric: _lines(context, question, metric, found) for metric in metrics}
+    lines = {metric: _lines(question, metric, found) for metric in metrics}
+    return _all_dense(context, question, lines) if question.dense else lines
 
 
 def _source(context: QueryContext, question: SeriesQuestion) -> cells.Source:
@@ -111,16 +112,12 @@ def _source(context: QueryContext, question: SeriesQuestion) -> cells.Source:
 
 
 def _lines(
-    context: QueryContext,
-    question: SeriesQuestion,
-    metric: MetricId,
-    found: Mapping[str, list[tuple[int, Mapping[str, Any]]]],
+    question: SeriesQuestion, metric: MetricId, found: Mapping[str, list[tuple[int, Mapping[str, Any]]]]
 ) -> tuple[Line, ...]:
     lines = []
     for split, buckets in found.items():
-        points = tuple(Point(start, *value_of(metric, values, "cells")) for start, values in buckets)
-        if any(point.n for point in points):
-            shown = _dense(points, metric, question, context) if question.dense else tuple(p for p in points if p.n)
+        points = (Point(start, *value_of(metric, values, "cells")) for start, values in buckets)
+        if shown := tuple(point for point in points if point.n):
             lines.append(Line(by=by_of(question.by, split), points=shown))
     return tuple(lines)
 
@@ -130,13 +127,24 @@ def by_of(dimension: Dimension | None, split: str) -> dict[str, str]:
     return {dimension: split} if dimension else {}
 
 
-def _dense(
-    points: tuple[Point, ...], metric: MetricId, question: SeriesQuestion, context: QueryContext
-) -> tuple[Point, ...]:
-    nothing = 0 if isinstance(METRICS[metric].rule, Amount | Distinct) else None
+def _all_dense(
+    context: QueryContext, question: SeriesQuestion, lines: Mapping[MetricId, tuple[Line, ...]]
+) -> dict[MetricId, tuple[Line, ...]]:
+    """Return *lines* with a point for every bucket up to now. Raises `TooManyPointsError` before any is made."""
     until = Interval(question.interval.from_ms, min(question.interval.to_ms, context.now_ms))
+    buckets = max(0, until.to_ms - step_start(until.from_ms, question.step)) // STEP_MS[question.step] + 1
+    if buckets * sum(map(len, lines.values())) > context.max_points:
+        raise TooManyPointsError(context.max_points)
+    return {
+        metric: tuple(Line(by=line.by, points=_dense(line.points, metric, until, question.step)) for line in found)
+        for metric, found in lines.items()
+    }
+
+
+def _dense(points: tuple[Point, ...], metric: MetricId, until: Interval, step: Step) -> tuple[Point, ...]:
+    nothing = 0 if isinstance(METRICS[metric].rule, Amount | Distinct) else None
     known = {point.start_ms: point for point in points}
-    return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, question.step))
+    return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, step))
 
 
 def _reported(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[Line, ...]:

@@ -13,7 +13,7 @@ from reports.trial_report.workbook import workbook
 from runtime.settings import Settings
 
 MEDIA_TYPE: Mapping[ReportFormat, str] = {
-    "html": "text/html; charset=utf-8",
+    "html": "text/html",
     "pdf": "application/pdf",
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

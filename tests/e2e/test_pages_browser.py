@@ -14,11 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from litestar import Litestar
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
-from reports.api.app import read_routes
-from reports.dashboard.routes import page_routes, unknown_address
+from avenue.http_application import http_application
 from runtime.clickhouse import ClickHouse
 from sinks.clickhouse.migrate import migrate
 from tests.conftest import missing_service
@@ -115,11 +113,8 @@ def _street(folder: Path | None, *, seeded: bool) -> Iterator[Street]:
     store.close()
 
 
-def application(street: Street) -> Litestar:
-    return Litestar(
-        [*read_routes(street.reading), *page_routes(street.reading)],
-        exception_handlers={404: unknown_address(street.reading)},
-    )
+def application(street: Street) -> Any:
+    return http_application(street.reading.settings, street.reading.directory, reading=street.reading)
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
-from reports.api.app import read_routes
-from reports.dashboard.routes import page_routes, unknown_address
+from avenue.http_application import http_application
 from reports.metrics import METRICS
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from schemas.outcomes import RejectReason
@@ -25,7 +24,7 @@ from tests.fixtures_clickhouse import clickhouse_settings
 
 pytestmark = pytest.mark.clickhouse
 
-Client = TestClient[Litestar]
+Client = TestClient[Any]
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +49,9 @@ def client(street: Street) -> Iterator[Client]:
 
 
 def client_of(street: Street) -> Client:
-    app = Litestar(
-        [*read_routes(street.reading), *page_routes(street.reading)],
-        exception_handlers={404: unknown_address(street.reading)},
+    found: Client = TestClient(
+        http_application(street.reading.settings, street.reading.directory, reading=street.reading)
     )
-    found = TestClient(app)
     found.headers.update({"accept": "text/html", "accept-language": "en"})
     found.follow_redirects = False
     return found

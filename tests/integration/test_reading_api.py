@@ -10,16 +10,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 from openapi_spec_validator import validate
 
-from reports.api.app import openapi_config, read_routes
+from avenue.http_application import http_application
 from reports.api.auth import session_cookie
-from reports.api.routes import ReportFile, ReportRequest
-from reports.queries.model import QueryContext
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
@@ -29,11 +27,7 @@ from tests.reading_world import KEYS, NOW, START, World, cells_of, event, made_u
 pytestmark = pytest.mark.clickhouse
 
 TRIAL_PATHS = ("", "/metrics", "/readout", "/events", "/report", "/live")
-Client = TestClient[Litestar]
-
-
-def made_report(context: QueryContext, request: ReportRequest) -> ReportFile:
-    return ReportFile(f"{request.trial_id} {request.lang}".encode(), "text/html", "r.html")
+Client = TestClient[Any]
 
 
 @pytest.fixture
@@ -55,8 +49,9 @@ def reading(world: World) -> Iterator[Reading]:
 
 @pytest.fixture
 def client(reading: Reading) -> Iterator[Client]:
-    app = Litestar(route_handlers=read_routes(reading, report=made_report), openapi_config=openapi_config())
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(
+        http_application(reading.settings, reading.directory, reading=reading), raise_server_exceptions=False
+    ) as client:
         yield client
 
 
@@ -183,6 +178,58 @@ def test_csv_has_a_bom_and_every_event_once(client: Client, world: World) -> Non
     assert json.loads(answer.headers["x-avenue-freshness"])["rejected"] == 0
 
 
+def test_each_form_says_what_it_is_and_has_a_file_s_name(client: Client) -> None:
+    forms = {
+        "csv": "text/csv; charset=utf-8",
+        "ndjson": "application/x-ndjson",
+        "parquet": "application/vnd.apache.parquet",
+    }
+    by_format = {form: client.get(f"{EXPORT}?format={form}", headers=CALMWAVE) for form in forms}
+    by_accept = {form: client.get(EXPORT, headers={**CALMWAVE, "accept": media}) for form, media in forms.items()}
+
+    for found in (by_format, by_accept):
+        assert {form: answer.headers["content-type"] for form, answer in found.items()} == forms
+        names = {form: answer.headers["content-disposition"] for form, answer in found.items()}
+        assert names == {form: f'attachment; filename="neuro.{form}"' for form in forms}
+
+
+def test_csv_has_an_empty_cell_where_there_is_no_number(client: Client, world: World) -> None:
+    world.store([event(901), event(902, kind="use.completed", outcome="ok", duration_ms=0, amount_fen=5, rating=1)])
+    content = client.get(EXPORT, headers=CALMWAVE).content
+
+    rows = {row["event_id"]: row for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig")))}
+    table = pyarrow.csv.read_csv(io.BytesIO(content))
+    numbers = ("duration_ms", "amount_fen", "rating")
+    assert [rows["e-901"][name] for name in numbers] == ["", "", ""]
+    assert [rows["e-902"][name] for name in numbers] == ["0", "5", "1"]
+    # Whoever guesses types finds whole numbers, and knows which are absent.
+    assert {str(table.schema.field(name).type) for name in numbers} == {"int64"}
+    assert table["duration_ms"].null_count == sum(row["duration_ms"] == "" for row in rows.values()) > 0
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@sum", "'quoted", "\tx", "\rx", "＝1", "e-1", "a=b", ""]
+
+
+def test_csv_has_no_text_that_a_spreadsheet_runs_and_the_other_forms_have_it_as_it_came(
+    client: Client, world: World
+) -> None:
+    sent = [event(n, event_id=f"{n}", session_id=text) for n, text in enumerate(FORMULAS, 1000)]
+    sent.append(event(1999, event_id="-dash", session_id="dash", arm="=arm", outcome="@", subject="+"))
+    world.store(sent)
+    found = {form: client.get(f"{EXPORT}?format={form}", headers=CALMWAVE) for form in ("csv", "ndjson", "parquet")}
+
+    cells = list(csv.DictReader(io.StringIO(found["csv"].content.decode("utf-8-sig"), newline="")))
+    plain = {row["event_id"]: row["session_id"] for row in map(json.loads, found["ndjson"].text.splitlines())}
+    table = pyarrow.parquet.read_table(io.BytesIO(found["parquet"].content)).to_pylist()
+    assert len(cells) == 300 + len(sent)
+    assert not [text for row in cells for text in row.values() if text[:1] in {*"=+-@\t\r＝＋－＠"}]
+    # Undone by the documented rule: one apostrophe less.
+    undone = {row["event_id"].removeprefix("'"): row["session_id"].removeprefix("'") for row in cells}
+    assert {str(n): text for n, text in enumerate(FORMULAS, 1000)}.items() <= undone.items()
+    assert undone["-dash"] == "dash"
+    assert undone == plain == {row["event_id"]: row["session_id"] for row in table}
+
+
 def test_ndjson_reads_back_as_the_events_that_were_stored(client: Client) -> None:
     answer = client.get(EXPORT, headers={**CALMWAVE, "accept": "application/x-ndjson"})
 
@@ -213,12 +260,11 @@ def test_an_export_with_too_many_rows_is_refused_before_it_begins(world: World) 
     reading = Reading(
         world.clickhouse, lambda: world.directory, Settings(report=ReportSettings(export_rows=10)), ManualClock(NOW)
     )
-    with TestClient(Litestar(route_handlers=read_routes(reading))) as client:
+    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
         answer = client.get(EXPORT, headers=CALMWAVE)
-        without_maker = client.get("/v1/trials/neuro/report", headers=CALMWAVE)
 
     reading.close()
-    assert (answer.status_code, without_maker.status_code) == (400, 501)
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "from")
 
 
 def test_readout_says_that_it_is_not_enough_yet(client: Client) -> None:
@@ -286,11 +332,11 @@ class Watching:
 
 
 @pytest.fixture
-def app(reading: Reading) -> Litestar:
-    return Litestar(route_handlers=read_routes(reading))
+def app(reading: Reading) -> Any:
+    return http_application(reading.settings, reading.directory, reading=reading)
 
 
-async def test_live_tells_new_counts_when_they_land(app: Litestar, world: World) -> None:
+async def test_live_tells_new_counts_when_they_land(app: Any, world: World) -> None:
     watching = Watching(app)
     before = await watching.counts()
     world.live(cells_of([event(9001, occurred_ms=NOW)], version=9))
@@ -300,7 +346,7 @@ async def test_live_tells_new_counts_when_they_land(app: Litestar, world: World)
     assert after["events"] == before["events"] + 1
 
 
-async def test_live_ends_when_the_key_is_revoked(app: Litestar, world: World) -> None:
+async def test_live_ends_when_the_key_is_revoked(app: Any, world: World) -> None:
     watching = Watching(app)
     before = await watching.counts()
 
@@ -313,10 +359,11 @@ async def test_live_ends_when_the_key_is_revoked(app: Litestar, world: World) ->
     assert told == []
 
 
-def test_report_is_made_by_whoever_was_wired_in(client: Client) -> None:
+def test_the_report_is_in_the_language_asked_for(client: Client) -> None:
     answer = client.get("/v1/trials/neuro/report?lang=en", headers=CALMWAVE)
 
-    assert (answer.text, answer.headers["content-type"]) == ("neuro en", "text/html; charset=utf-8")
+    assert '<html lang="en"' in answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert client.get("/v1/trials/neuro/report?lang=fr", headers=CALMWAVE).json()["parameter"] == "lang"
 
 

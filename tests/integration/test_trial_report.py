@@ -15,16 +15,15 @@ import jsonschema
 import openpyxl
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 from typer import Typer
 from typer.testing import CliRunner
 
 import avenue.store_access
 from avenue.commands.report import register
+from avenue.http_application import http_application
 from avenue.known_trials import UnknownTrialError
 from avenue.reporting import report_of
-from reports.api.app import read_routes
 from reports.api.routes import Language, ReportFormat, ReportRequest
 from reports.metrics import METRICS, Reported
 from reports.queries.days import by_day
@@ -409,7 +408,9 @@ def test_the_workbook_is_capped_and_says_so(report: Report, monkeypatch: pytest.
 # --- from outside
 
 
-def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(world: World) -> None:
+def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads: list[str] = []
     maker = report_maker(Settings())
 
@@ -418,7 +419,8 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(world: World) 
         return maker(context, request)
 
     reading = Reading(world.clickhouse, lambda: world.directory, Settings(), ManualClock(NOW))
-    app = Litestar(route_handlers=read_routes(reading, report=watched))
+    monkeypatch.setattr("reports.trial_report.make.report_maker", lambda _: watched)
+    app = http_application(reading.settings, reading.directory, reading=reading)
     owner = {"authorization": f"Bearer {KEYS['startup:calmwave']}"}
     with TestClient(app) as client:
         found = {f: client.get(f"/v1/trials/neuro/report?format={f}&lang=en", headers=owner) for f in FORMS}

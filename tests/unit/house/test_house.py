@@ -138,3 +138,13 @@ def test_the_index_of_documents_leads_to_every_page() -> None:
     linked = {(docs / target).resolve() for target, _ in MARKDOWN_LINK.findall(index.read_text())}
     assert len(pages) > 10
     assert [str(path.relative_to(ROOT)) for path in pages if path != index and path.resolve() not in linked] == []
+
+
+def test_one_place_puts_the_http_application_together() -> None:
+    makers = {
+        str(path.relative_to(ROOT))
+        for path in tracked("*.py")
+        if path != Path(__file__) and re.search(r"\bLitestar\(", path.read_text())
+    }
+    # A test that builds an application of its own shows what nobody serves.
+    assert makers == {"avenue/http_application.py", "avenue/openapi.py"}

@@ -1,0 +1,91 @@
+"""What the OpenAPI document says of the answers that are no JSON: their forms, by media type, and their headers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+
+from reports.api.shapes import LiveJson
+from runtime.problems import problem_responses
+
+TEXT = Schema(type=OpenAPIType.STRING)
+BYTES = Schema()
+TREE = Schema(type=OpenAPIType.OBJECT)
+
+READER = problem_responses(401, 403)
+"""Of what asks who reads, and no store."""
+STORE = problem_responses(401, 403, 503)
+TRIAL = problem_responses(401, 403, 404)
+TRIAL_STORE = problem_responses(401, 403, 404, 503)
+TRIAL_QUESTION = problem_responses(400, 401, 403, 404, 503)
+EXPORT = problem_responses(400, 401, 403, 404, 406, 503)
+
+
+@dataclass
+class _FormsOperation(Operation):
+    """An operation whose 200 comes in several forms."""
+
+    TOLD: ClassVar[str] = ""
+    FORMS: ClassVar[dict[str, Schema]] = {}
+    HEADERS: ClassVar[dict[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        """Say the forms instead of the one media type that the framework knows of."""
+        answered = OpenAPIResponse(
+            description=self.TOLD,
+            content={media: OpenAPIMediaType(schema=schema) for media, schema in self.FORMS.items()},
+            headers={
+                name: OpenAPIHeader(schema=TEXT, description=told, required=True) for name, told in self.HEADERS.items()
+            },
+        )
+        self.responses = {**(self.responses or {}), "200": answered}
+
+
+class EventsOperation(_FormsOperation):
+    """The export of events."""
+
+    TOLD: ClassVar[str] = "The events, in the form asked for; the connection breaks off where the export does."
+    FORMS: ClassVar[dict[str, Schema]] = {
+        "text/csv": TEXT,
+        "application/x-ndjson": TEXT,
+        "application/vnd.apache.parquet": BYTES,
+    }
+    HEADERS: ClassVar[dict[str, str]] = {
+        "content-disposition": "The file's name.",
+        "x-avenue-freshness": "How fresh the export is: the JSON that other answers have as `freshness`.",
+    }
+
+
+class ReportOperation(_FormsOperation):
+    """The trial report."""
+
+    TOLD: ClassVar[str] = "The report, in the form asked for."
+    FORMS: ClassVar[dict[str, Schema]] = {
+        "text/html": TEXT,
+        "application/pdf": BYTES,
+        "application/json": TREE,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": BYTES,
+    }
+    HEADERS: ClassVar[dict[str, str]] = {"content-disposition": "The file's name."}
+
+
+class LiveOperation(_FormsOperation):
+    """The stream of counts."""
+
+    TOLD: ClassVar[str] = "Events named `counts`, until the client leaves or its key ends."
+    FORMS: ClassVar[dict[str, Schema]] = {
+        # Of each event: OpenAPI has no word yet for a stream of them.
+        "text/event-stream": Schema(
+            type=OpenAPIType.OBJECT,
+            required=["event", "data"],
+            properties={
+                "event": Schema(type=OpenAPIType.STRING, enum=["counts"]),
+                "data": Schema(
+                    type=OpenAPIType.STRING,
+                    content_media_type="application/json",
+                    description=f"{LiveJson.__name__} as JSON",
+                ),
+            },
+        )
+    }
