@@ -95,6 +95,22 @@ def test_ids_kinds_and_times_are_the_ones_written_in_the_ledger(options: Simulat
     assert {key: stored.get(key) for key in told} == told
 
 
+def test_refunds_that_name_no_sum_give_back_what_their_orders_cost(options: SimulateOptions, road: JudgingRoad) -> None:
+    for _ in judge(options, road):
+        pass
+    paid = {event.event_id: event.amount_fen for event in road.accepted() if event.event_id.startswith("dy-order:")}
+    refunds = [event for event in road.accepted() if event.kind == "order.refunded"]
+    given_back = {
+        event.event_id.replace("dy-refund:", "dy-order:"): event.amount_fen
+        for event in refunds
+        if event.event_id.startswith("dy-refund:")
+    }
+
+    assert len(given_back) >= 3
+    assert given_back.items() <= paid.items()
+    assert all(event.amount_fen for event in refunds)
+
+
 def test_every_sort_of_message_and_every_flaw_takes_part(options: SimulateOptions, road: JudgingRoad) -> None:
     reasons = {
         judgement.fault.reason

@@ -90,6 +90,16 @@ def test_a_report_has_the_headers_time_and_the_counters_wherever_they_stand() ->
     }
 
 
+def test_ids_that_a_speaker_announced_are_kept_and_are_no_attributes() -> None:
+    status = {"trade_no": "4200001", "task_id": "t-1", "play_time": 3}
+
+    message = called({"sn": "N301", "report_type": 2, "device_status_data": status})
+
+    assert isinstance(message, Mapped)
+    assert message.fields["attributes"] == {"play_time": 3}
+    assert message.payload["body"]["device_status_data"] == status
+
+
 def test_a_report_without_known_counters_has_no_attributes() -> None:
     message = called({"sn": "N301", "report_type": 1, "device_base_data": {"imei": "86", "model": "call 13800138000"}})
 
