@@ -111,15 +111,22 @@ def test_what_a_flush_forgets_is_never_touched_again(written: Written) -> None:
 def test_a_repeat_is_told_by_its_position_and_its_own_content() -> None:
     state = SourceState(EPOCH, PARTITION, TIMING)
     take_record(state, make_record(0, [make_event("e-1")]))
-    again = make_event("e-1", occurred_ms=START_MS + 7000, trial_id="t-2")
+    again = make_event("e-1", occurred_ms=START_MS + 7000, received_ms=START_MS + 9000, trial_id="t-2")
 
     take_record(state, make_record(1, [make_event("e-2"), again]))
     cut = cut_rows(state)
 
     assert cut is not None
-    assert [(row.offset, row.line, row.event_id, row.trial_id, row.occurred_ms) for row in cut.repeats] == [
-        (1, 1, "e-1", "t-2", START_MS + 7000)
-    ]
+    (row,) = cut.repeats
+    assert (row.epoch, row.partition, row.offset, row.line) == (EPOCH, PARTITION, 1, 1)
+    assert (row.event_id, row.account_id, row.product_id, row.trial_id, row.occurred_ms, row.received_ms) == (
+        "e-1",
+        again.account_id,
+        again.product_id,
+        "t-2",
+        START_MS + 7000,
+        START_MS + 9000,
+    )
     take_record(state, make_record(2, [make_event("e-3")]))
     assert rows_of(state)[0].keys()
     assert state.repeats == []
@@ -276,6 +283,35 @@ def test_the_bounds_kept_beside_the_watermark_say_what_the_timing_says() -> None
     closed = [minute for minute in minutes if TIMING.is_closed(minute, state.watermark_ms)]
     assert [minute for minute in minutes if minute < state.closed_ms] == closed
     assert 0 < len(closed) < len(minutes)
+
+
+def test_a_flush_forgets_the_minutes_that_are_closed_and_no_other() -> None:
+    # The second record puts the bound of what is closed right on the start of a minute that has a cell.
+    bound = MINUTE + MINUTE_MS
+    stamp = bound + MINUTE_MS + TIMING.grace_ms + TIMING.slack_ms
+    early = [make_event(f"e-{at}", occurred_ms=at) for at in (MINUTE, bound)]
+    state = state_after([make_record(0, early, stamp_ms=bound)])
+    take_record(state, make_record(1, [make_event("e-late", occurred_ms=stamp)], stamp_ms=stamp))
+    assert state.closed_ms == bound
+    assert set(state.cells) == {MINUTE, bound, minute_of(stamp)}
+    received = sorted(state.tallies)
+    assert received == [bound, minute_of(stamp)]
+
+    cut = cut_rows(state)
+    assert cut is not None
+    forget_closed(state, cut)
+
+    assert set(state.cells) == {bound, minute_of(stamp)}
+    assert sorted(state.tallies) == received[1:]
+
+
+def test_a_cell_is_kept_of_the_minute_at_the_floor_and_of_none_before_it() -> None:
+    state = SourceState(EPOCH, PARTITION, TIMING, floor_ms=MINUTE)
+
+    take_record(state, make_record(0, [make_event("at", occurred_ms=MINUTE), make_event("b", occurred_ms=MINUTE - 1)]))
+
+    assert set(state.cells) == {MINUTE}
+    assert state.outcomes["counted"] == 2
 
 
 def test_a_redelivered_cut_holds_nothing_until_something_new_comes() -> None:
