@@ -13,10 +13,14 @@ BENCH_PYTHON ?= $(shell for p in $(PYTHON) python3.11 python3.12; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.setup
+# mutmut wants another version of one package than the project has: an environment of its own, too.
+MUTANTS_VENV := .venv-mutants
+MUTANTS_STAMP := $(MUTANTS_VENV)/.setup
+MUTANTS_ARGS ?= --minutes 60
 CODE := schemas runtime registry producers streams sinks reports avenue
 PYTEST_ARGS ?=
 
-.PHONY: help setup assets demo test test-unit test-fault check format bench lock clean
+.PHONY: help setup assets demo test test-unit test-fault check format bench mutants lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,10 +79,22 @@ $(BENCH_STAMP): requirements/bench.txt $(STAMP)
 	@$(BIN)/uv pip sync --quiet --python $(BENCH_VENV)/bin/python --require-hashes requirements/bench.txt
 	@touch $@
 
+mutants: $(MUTANTS_STAMP) ## break the code in one place at a time and see whether a quick test notices; an hour, or MUTANTS_ARGS
+	@$(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS_ARGS)
+
+$(MUTANTS_STAMP): requirements/mutants.txt $(STAMP)
+	@echo "setting up $(MUTANTS_VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(MUTANTS_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(MUTANTS_VENV)/bin/python --require-hashes requirements/mutants.txt
+	@touch $@
+
 lock: $(STAMP) ## resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --group build --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/runtime.txt -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q requirements/bench.in --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/bench.txt
+	@grep -E '^[a-z0-9._-]+==' requirements/dev.txt | sed 's/ \\$$//' | grep -v '^click==' > requirements/mutants.constraints.tmp
+	@echo 'mutmut>=3.8,<4' | $(BIN)/uv pip compile -q pyproject.toml - --group dev --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --override requirements/mutants.override -c requirements/mutants.constraints.tmp -o requirements/mutants.txt
+	@rm requirements/mutants.constraints.tmp
 
 clean: ## remove the virtual environment and caches; data in .avenue stays
-	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
+	rm -rf $(VENV) $(BENCH_VENV) $(MUTANTS_VENV) .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
