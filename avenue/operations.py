@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from runtime.clickhouse import ClickHouse, ClickHouseError
-from runtime.errors import PipelineError
+from runtime.errors import PipelineError, first_line
 
 MAX_REJECTS = 1000
 _SELECT = """
@@ -49,7 +49,7 @@ def run_sql(clickhouse: ClickHouse, sql: str) -> Iterator[bytes]:
     try:
         yield clickhouse.reader().raw_query(sql.strip().rstrip(";"), fmt="JSONEachRow")
     except ClickHouseError as error:
-        raise QueryRefusedError(_first_line(error)) from error
+        raise QueryRefusedError(first_line(error, 500)) from error
 
 
 def list_rejects(
@@ -95,9 +95,5 @@ def _rows(clickhouse: ClickHouse, sql: str, parameters: dict[str, Any]) -> list[
     try:
         answer = clickhouse.reader().raw_query(sql, parameters=parameters, fmt="JSONEachRow")
     except ClickHouseError as error:
-        raise QueryRefusedError(_first_line(error)) from error
+        raise QueryRefusedError(first_line(error, 500)) from error
     return [msgspec.json.decode(line) for line in answer.splitlines()]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:500]

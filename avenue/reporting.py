@@ -11,7 +11,7 @@ from reports.queries.model import QueryContext
 from reports.trial_report.make import report_maker
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import SystemClock
-from runtime.errors import ConfigurationError, PipelineError
+from runtime.errors import ConfigurationError, PipelineError, first_line
 from runtime.files import write_private
 from runtime.settings import Settings
 
@@ -61,4 +61,4 @@ def _from_store(store: ClickHouse, settings: Settings, request: ReportRequest) -
     try:
         return report_maker(settings)(context, request).content
     except ClickHouseError as error:
-        raise PipelineError(f"the store cannot be read: {str(error).splitlines()[0][:300]}") from error
+        raise PipelineError(f"the store cannot be read: {first_line(error)}") from error

@@ -5,7 +5,7 @@ from typing import Final
 from registry.directory import Directory
 from registry.state import RegistryState
 from runtime.clickhouse import ClickHouse, ClickHouseError
-from runtime.errors import PipelineError, ProtocolError
+from runtime.errors import PipelineError, ProtocolError, first_line
 from runtime.kafka import LogRecord
 from schemas.topics import Topic
 
@@ -26,7 +26,7 @@ def stored_directory(clickhouse: ClickHouse) -> Directory:
     try:
         rows = clickhouse.reader().query(_SQL).result_rows
     except ClickHouseError as error:
-        raise PipelineError(f"the store cannot be read: {str(error).splitlines()[0][:300]}") from error
+        raise PipelineError(f"the store cannot be read: {first_line(error)}") from error
     state = RegistryState()
     for sort, name, body, version in rows:
         record = LogRecord(Topic.REGISTRY, 0, int(version), 0, f"{sort}:{name}".encode(), str(body).encode(), {})

@@ -5,7 +5,6 @@ Pure but for what it is given: the registry in force, the duplicate window, the 
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
@@ -18,15 +17,22 @@ from producers.consent import ConsentChange, ConsentLedger, consent_effects, con
 from producers.decode import Decoded, Fault, decode_event
 from producers.duplicates import DuplicateWindow
 from producers.effects import Effect
-from producers.kept import keep_event, keep_unreadable, payload_text
+from producers.kept import harmless_id, keep_event, keep_match, keep_unreadable, payload_text
 from producers.orders import OrderLedger, OrderPart, amount_effect, waiting_effect
-from producers.personal import find_personal_attribute, is_personal_id, may_be_personal
+from producers.personal import (
+    IsId,
+    find_personal,
+    find_personal_attribute,
+    is_personal_id,
+    may_be_personal,
+    names_an_id,
+)
 from producers.placing import Place, TimeWindow, place
 from producers.recent import Pseudonymiser, RecentPseudonyms
 from producers.spots import Spots
 from registry.directory import Directory
 from runtime.errors import ProtocolError, UnavailableError
-from schemas.event import CONSENT_KINDS, EVENT_ID_PATTERN, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
+from schemas.event import CONSENT_KINDS, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.fast import FastEvent
 from schemas.lines import RejectLine, StoredEvent
 from schemas.outcomes import RejectReason
@@ -34,7 +40,6 @@ from schemas.registry import Account
 from schemas.topics import partition_of
 
 _encode = msgspec.json.Encoder().encode
-_EVENT_ID = re.compile(EVENT_ID_PATTERN)
 # A consent change is the subject's word, wherever the device stood that passed it on.
 _CONSENT_HOLDS_DESPITE = frozenset(
     {RejectReason.UNKNOWN_PRODUCT, RejectReason.UNKNOWN_PLACEMENT, RejectReason.OUTSIDE_TRIAL}
@@ -138,6 +143,7 @@ class Intake:
         self._account_id = account.id
         self._platform = account.platform
         self._flow = flow
+        self._is_id: IsId = frozenset(account.id_attributes).__contains__ if flow == BATCH_FLOW else names_an_id
         self._products = parts.directory.products_of(account.id)
         self._own_changes: dict[str, list[tuple[int, ConsentChange]]] = {}
 
@@ -155,29 +161,27 @@ class Intake:
         other.window = window
         return other
 
-    def judge_bytes(self, raw: bytes | msgspec.Raw, index: int) -> Judgement:
+    def judge_bytes(self, raw: bytes, index: int) -> Judgement:
         """Return the outcome of one element of a batch push."""
         decoded = decode_event(raw)
         if isinstance(decoded, Fault):
-            kept = keep_unreadable(bytes(raw), self._hash)
-            return self._reject(decoded, index, bytes(raw), kept)
+            return self._reject(decoded, index, raw, keep_unreadable(raw, self._hash, self._is_id))
         known = self._known(decoded.event.event_id)
         if known is not None:
             return known
-        view = memoryview(raw)
-        facts = _Facts(index, len(view), suspect=may_be_personal(view))
+        facts = _Facts(index, len(raw), suspect=may_be_personal(raw))
         outcome = self._judge(decoded, facts, self._locate(decoded))
         if isinstance(outcome, Fault):
             fault = replace(outcome, event_id=decoded.event.event_id)
-            rejected = self._reject(fault, index, bytes(raw), {"event": self._keep(decoded)})
+            rejected = self._reject(fault, index, raw, {"event": self._keep(decoded)})
             return replace(rejected, effects=self._effects_despite(fault, decoded, index))
         return outcome
 
     def judge_mapped(self, message: Mapped, index: int, body: bytes) -> Judgement:
         """Return the outcome of one message that a native push was taken apart into."""
         kept = {
-            "event": keep_event(message.fields, self._hash),
-            "match": message.match,
+            "event": keep_event(message.fields, self._hash, self._is_id),
+            "match": keep_match(message.match),
             "message": self._hash_payload(message.payload),
             **({"alias": message.alias} if message.alias else {}),
         }
@@ -247,7 +251,7 @@ class Intake:
             return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
         if facts.size > MAX_ATTRIBUTES_BYTES and (fault := _too_large(event, facts.size)) is not None:
             return fault
-        if facts.suspect and (field := _personal_field(event)) is not None:
+        if facts.suspect and (field := _personal_field(event, self._is_id)) is not None:
             return Fault(RejectReason.PERSONAL_DATA, field, _PERSONAL)
         if (
             first
@@ -335,10 +339,10 @@ class Intake:
 
     def _keep(self, decoded: Decoded) -> dict[str, Any]:
         fields = {name: getattr(decoded.event, name) for name in decoded.event.__struct_fields__}
-        return keep_event(fields, self._hash)
+        return keep_event(fields, self._hash, self._is_id)
 
     def _reject(self, fault: Fault, index: int, raw: bytes, kept: Mapping[str, Any]) -> Rejected:
-        event_id = _harmless_id(fault.event_id)
+        fault = _tellable(replace(fault, event_id=harmless_id(fault.event_id)))
         identity = hashlib.sha256(
             b"\0".join((self._account_id.encode(), self._flow.encode(), fault.reason.encode(), raw))
         )
@@ -352,13 +356,13 @@ class Intake:
             reason=fault.reason.value,
             field=fault.field,
             message=fault.message,
-            event_id=event_id,
+            event_id=fault.event_id,
             payload=payload_text(kept),
             received_ms=self.window.now_ms,
             delivery_id=self.delivery_id,
             index=index,
         )
-        return Rejected(replace(fault, event_id=event_id), line)
+        return Rejected(fault, line)
 
 
 BATCH_FLOW = "events"
@@ -388,15 +392,17 @@ class _Facts(NamedTuple):
     """What a native message is to its order."""
 
 
-def _personal_field(event: Any) -> str | None:
+def _personal_field(event: Any, is_id: IsId) -> str | None:
     if is_personal_id(event.event_id) is not None:
         return "event_id"
-    return find_personal_attribute(event.attributes) if event.attributes else None
+    return find_personal_attribute(event.attributes, is_id) if event.attributes else None
 
 
-def _harmless_id(text: str) -> str:
-    """Return *text* where it is an event id that names nobody, else ''."""
-    return text if _EVENT_ID.match(text) and is_personal_id(text) is None else ""
+def _tellable(fault: Fault) -> Fault:
+    """Return *fault* with nothing personal in what it tells: whoever made it may have overlooked something."""
+    if find_personal(fault.field) is None and find_personal(fault.message) is None:
+        return fault
+    return replace(fault, field="", message="what is wrong with it cannot be told without repeating personal data")
 
 
 def _too_large(event: Any, size: int) -> Fault | None:

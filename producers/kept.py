@@ -1,14 +1,25 @@
-"""What is kept of a reject: enough to mend and replay it, and nothing that names a person."""
+"""What is kept of a reject: enough to mend and replay it, and nothing that names a person.
+
+Every name and value is looked at for itself, whatever the event was refused for.
+"""
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from producers.personal import find_personal, is_personal_id
-from schemas.event import MAX_ATTRIBUTE_TEXT_CHARS, MAX_ATTRIBUTES, PilotEvent
+from producers.any_json import NotJsonError, has_half_pair, read_any
+from producers.personal import IsId, find_personal, find_personal_value, is_personal_id, no_ids
+from schemas.event import (
+    EVENT_ID_PATTERN,
+    MAX_ATTRIBUTE_NUMBER,
+    MAX_ATTRIBUTE_TEXT_CHARS,
+    MAX_ATTRIBUTES,
+    PilotEvent,
+)
 
 HashSubject = Callable[[str], str]
 """First-step hash of a subject or session: 32 hex digits."""
@@ -17,52 +28,59 @@ HashSubject = Callable[[str], str]
 HASHED = {"subject": "subject_hash", "session_id": "session_hash"}
 MAX_KEPT_TEXT_CHARS = 64
 MAX_PAYLOAD_BYTES = 16_384
+_EVENT_ID = re.compile(EVENT_ID_PATTERN)
 
 _KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
 _MASKED_NAME = re.compile(r"\([0-9]+ characters\)\Z")
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
-def keep_event(fields: Mapping[str, Any], hash_subject: HashSubject) -> dict[str, Any]:
-    """Return the event *fields* (well-formed ones) as they may be kept: subjects hashed, personal values masked."""
+def keep_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
+    """Return the event *fields* as they may be kept: subjects hashed, personal values and other types masked.
+
+    What *is_id* names among its attributes may look like a card number.
+    """
     kept: dict[str, Any] = {}
-    for name, value in fields.items():
-        if value is None:
+    for name, value in islice(fields.items(), 2 * MAX_ATTRIBUTES):
+        if value is None and name in PilotEvent.model_fields:
             continue
-        if name in HASHED:
+        if name in HASHED and isinstance(value, str):
             kept[HASHED[name]] = hash_subject(value)
-        elif name == "attributes":
-            kept[name] = _keep_attributes(value)
+        elif name in HASHED or name not in PilotEvent.model_fields:
+            kept[_keep_name(name)] = mask(value)
+        elif name == "attributes" and isinstance(value, dict):
+            kept[name] = _keep_attributes(value, is_id)
         elif name == "event_id":
-            kept[name] = mask(value) if is_personal_id(value) else value
+            kept[name] = harmless_id(value) if isinstance(value, str) and harmless_id(value) else mask(value)
         else:
-            kept[name] = value
+            kept[name] = _keep_leaf(value, MAX_KEPT_TEXT_CHARS)
     return kept
 
 
-def keep_unreadable(raw: bytes, hash_subject: HashSubject) -> dict[str, Any]:
+def keep_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
     """Return what may be kept of *raw*, which is no event: known fields in harmless forms, else type and length."""
     try:
-        value = _decode(raw)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+        text = read_any(raw)
+    except NotJsonError:
         return keep_bytes(raw)
-    if not isinstance(value, dict):
-        return {"value": mask(value)}
-    kept: dict[str, Any] = {}
-    for name, inner in list(value.items())[: 2 * MAX_ATTRIBUTES]:
-        if name in HASHED and isinstance(inner, str):
-            kept[HASHED[name]] = hash_subject(inner)
-        elif name in HASHED:
-            # A number as a subject is refused for its type, and names somebody all the same.
-            kept[name] = None if inner is None else mask(inner)
-        elif name == "attributes" and isinstance(inner, dict):
-            kept[name] = _keep_attributes(inner)
-        elif name in PilotEvent.model_fields:
-            kept[name] = _keep_leaf(inner, MAX_KEPT_TEXT_CHARS)
-        else:
-            kept[_keep_name(name)] = mask(inner)
-    return kept
+    if text.repeated is not None:
+        return keep_bytes(raw)
+    if not isinstance(text.value, dict):
+        return {"value": mask(text.value)}
+    return keep_event(text.value, hash_subject, is_id)
+
+
+def keep_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, Any]]:
+    """Return the placement keys of a native message as they may be kept."""
+    return [
+        {name: mask(value) if find_personal(value, cards=False) else value for name, value in keys.items()}
+        for keys in match
+    ]
+
+
+def harmless_id(text: str) -> str:
+    """Return *text* where it is an event id that names nobody, else ''."""
+    return text if _EVENT_ID.match(text) and is_personal_id(text) is None else ""
 
 
 def keep_bytes(raw: bytes) -> dict[str, Any]:
@@ -97,25 +115,26 @@ def payload_text(payload: Mapping[str, Any]) -> str:
     return encoded.decode()
 
 
-def _keep_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _keep_attributes(attributes: Mapping[str, Any], is_id: IsId) -> dict[str, Any]:
     return {
-        _keep_name(key): _keep_leaf(value, MAX_ATTRIBUTE_TEXT_CHARS)
-        for key, value in list(attributes.items())[: 2 * MAX_ATTRIBUTES]
+        _keep_name(key): _keep_leaf(value, MAX_ATTRIBUTE_TEXT_CHARS, cards=not is_id(key))
+        for key, value in islice(attributes.items(), 2 * MAX_ATTRIBUTES)
     }
 
 
 def _keep_name(name: str) -> str:
-    """Return *name*, or its length where it is long or personal."""
-    if len(name) > MAX_KEPT_TEXT_CHARS or find_personal(name):
+    """Return *name*, or its length where it is long, personal or no whole text."""
+    if len(name) > MAX_KEPT_TEXT_CHARS or has_half_pair(name) or find_personal(name):
         return f"({len(name)} characters)"
     return name
 
 
-def _keep_leaf(value: Any, max_chars: int) -> Any:
+def _keep_leaf(value: Any, max_chars: int, *, cards: bool = True) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
-        return mask(value) if find_personal(format(value, "f").rstrip("0").rstrip(".")) else value
-    if isinstance(value, str) and len(value) <= max_chars and find_personal(value) is None:
-        return value
-    return mask(value)
+        whole = -MAX_ATTRIBUTE_NUMBER <= value <= MAX_ATTRIBUTE_NUMBER
+        return value if whole and find_personal_value(value, cards=cards) is None else mask(value)
+    if not isinstance(value, str) or len(value) > max_chars or has_half_pair(value):
+        return mask(value)
+    return value if find_personal(value, cards=cards) is None else mask(value)

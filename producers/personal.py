@@ -1,13 +1,16 @@
 """Personal data that must not be at rest: mainland mobile and identity numbers, e-mail addresses, bank cards.
 
 A run counts only when bounded by non-alphanumerics. Sources: GB 11643-1999 (identity number: region, birth date,
-ISO 7064 MOD 11-2 check), ISO/IEC 7812 (Luhn), the ranges of mainland mobile numbers (1 and 3-9).
+ISO 7064 MOD 11-2 check), ISO/IEC 7812 (issuers' prefixes with the lengths of their numbers, Luhn), the ranges of
+mainland mobile numbers (1 and 3-9). Ids of orders look like cards now and then: what is declared to be an id is not
+asked whether it is one, but whether it is anything else.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 
 _RUN = re.compile(r"(?<![A-Za-z0-9])[0-9]{11,19}[Xx]?(?![A-Za-z0-9])")
 _EMAIL = re.compile(
@@ -16,7 +19,11 @@ _EMAIL = re.compile(
 # The country code written out belongs to the number.
 _PREFIXED_MOBILE = re.compile(r"(?<![A-Za-z0-9])(?:0086|\+86)1[3-9][0-9]{9}(?![A-Za-z0-9])")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
-_CARD = re.compile(r"(?:62|4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|34|37|35)[0-9]*")
+# An issuer's prefix at a length that this issuer has: UnionPay and JCB, Visa, American Express, Mastercard.
+_CARD = re.compile(
+    r"(?:62|35)[0-9]{14,17}|4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|3[47][0-9]{13}"
+    r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
+)
 # Provinces, GB/T 2260.
 _REGIONS = frozenset(
     [
@@ -59,6 +66,10 @@ _REGIONS = frozenset(
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
+# A number of more digits than any of them has.
+_TOO_LONG = 10**40
+IsId = Callable[[str], bool]
+"""Whether the attribute of this name holds an id."""
 # What any of them needs: eleven digits in a row or an '@'. Most texts have neither, and are done here.
 _HINT = re.compile(r"[0-9]{11}|@")
 
@@ -97,8 +108,11 @@ def may_begin_personal(event_ids: Iterable[str]) -> bool:
     return b" " + _ELEVEN_DIGITS in f" {' '.join(event_ids)}".encode().translate(_DIGITS_AS_ZERO)
 
 
-def find_personal(text: str) -> str | None:
-    """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None."""
+def find_personal(text: str, *, cards: bool = True) -> str | None:
+    """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None.
+
+    Without *cards* no number is taken for a card's: *text* is an id.
+    """
     if not text.isascii():
         # Full-width digits are digits to whoever reads them.
         text = unicodedata.normalize("NFKC", text)
@@ -109,7 +123,7 @@ def find_personal(text: str) -> str | None:
     if _PREFIXED_MOBILE.search(text):
         return "mobile"
     for run in _RUN.finditer(text):
-        if (sort := _sort_of(run.group())) is not None:
+        if (sort := _sort_of(run.group())) is not None and (cards or sort != "card"):
             return sort
     return None
 
@@ -121,25 +135,46 @@ def is_personal_id(event_id: str) -> str | None:
     return _sort_of(event_id) if _RUN.fullmatch(event_id) else None
 
 
-def find_personal_attribute(attributes: Mapping[str, object]) -> str | None:
+def no_ids(_name: str) -> bool:
+    """Tell of no attribute that it is an id."""
+    return False
+
+
+def names_an_id(name: str) -> bool:
+    """Tell whether a platform's field of this *name* holds an id of its own: `order_id`, `seq`, whatever ends so."""
+    return name.endswith("_id") or name in {"id", "seq"}
+
+
+def find_personal_attribute(attributes: Mapping[str, object], is_id: IsId = no_ids) -> str | None:
     """Return the name of the first attribute whose key or value holds personal data, or None.
 
-    A key that is itself personal is named by its place, since it must not be repeated.
+    A key that is itself personal is named by its place, since it must not be repeated. What *is_id* names may look
+    like a card number.
     """
     for index, (key, value) in enumerate(attributes.items()):
         if find_personal(key) is not None:
             return f"attributes[{index}]"
-        if not isinstance(value, bool) and find_personal(_as_text(value)) is not None:
+        if find_personal_value(value, cards=not is_id(key)) is not None:
             return f"attributes.{key}"
     return None
 
 
-def _as_text(value: object) -> str:
-    """Return *value* as a reader would see it; a whole float is the number it spells."""
+def find_personal_value(value: object, *, cards: bool = True) -> str | None:
+    """Return what sort of personal data *value*, a text, number, boolean or nothing, holds, or None."""
     if isinstance(value, str):
-        return value
-    whole = isinstance(value, float) and value.is_integer()
-    return str(abs(int(value)) if whole or isinstance(value, int) else value)  # type: ignore[call-overload]  # a number
+        return find_personal(value, cards=cards)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return find_personal(_spelt(value), cards=cards)
+
+
+def _spelt(number: float | Decimal) -> str:
+    """Return *number* as a reader would see it: a whole one without a fraction, none with an exponent."""
+    if isinstance(number, int):
+        return str(abs(number)) if abs(number) < _TOO_LONG else ""
+    if not -_TOO_LONG < number < _TOO_LONG:
+        return ""
+    return str(abs(int(number))) if number == int(number) else str(abs(number))
 
 
 def _sort_of(run: str) -> str | None:
@@ -147,7 +182,7 @@ def _sort_of(run: str) -> str | None:
         return "mobile"
     if len(run) == 18 and _is_identity(run.upper()):
         return "identity"
-    if 16 <= len(run) <= 19 and run.isdigit() and _CARD.fullmatch(run) and _luhn(run):
+    if _CARD.fullmatch(run) and _luhn(run):
         return "card"
     return None
 

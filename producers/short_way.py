@@ -15,6 +15,7 @@ from producers.body import Element
 from producers.intake import Intake
 from producers.judged import Judged, Pile
 from producers.personal import may_be_personal_in, may_begin_personal
+from producers.written_once import ESCAPED_MARK, is_written_once
 from runtime.errors import UnavailableError
 from schemas.event import CONSENT_KINDS, KINDS, MAX_ATTRIBUTES_BYTES, REQUIRED_BY_KIND, USE_OUTCOMES, parse_time_ms
 from schemas.fast import are_event_ids, decode_but_for_id
@@ -77,7 +78,7 @@ class ShortWay:
         texts = _attribute_texts(elements, events)
         piles, accept = judged.piles, self._accept
         for index, element, event, text in zip(indexes, elements, events, texts, strict=True):
-            if text is None or event.event_id in doubtful or not accept(piles, index, event, text):
+            if text is None or event.event_id in doubtful or not accept(piles, index, element, event, text):
                 judged.add(index, self._intake.judge_bytes(element, index))
 
     def _doubtful(self, events: Sequence[Any]) -> set[str]:
@@ -91,7 +92,7 @@ class ShortWay:
             doubtful.update(event_id for event_id in ids if may_begin_personal((event_id,)))
         return doubtful
 
-    def _accept(self, piles: Mapping[int, Pile], index: int, event: Any, text: bytes) -> bool:
+    def _accept(self, piles: Mapping[int, Pile], index: int, element: Element, event: Any, text: bytes) -> bool:
         """Accept *event*, whose attributes are encoded as *text*, or return False: it is not for the short way."""
         kind_part, needed = _KINDS.get(event.kind, _OF_CONSENT)
         if kind_part is None or (needed is not None and getattr(event, needed) is None):
@@ -102,7 +103,7 @@ class ShortWay:
             return False
         in_time = self._oldest_ms <= occurred_ms <= self._newest_ms
         spot = self._find_spot(event, occurred_ms, self._intake.window) if in_time else None
-        if spot is None:
+        if spot is None or not is_written_once(element, event, text, spot.marks):
             return False
         known = self._known.get(spot.trial_id)
         if known is None and (known := self._begin_known(spot.trial_id)) is None:
@@ -155,16 +156,23 @@ def _decoded_or_none(element: Element) -> Any:
 
 
 def _attribute_texts(elements: Sequence[Element], events: Sequence[Any]) -> Sequence[bytes | None]:
-    """Return the attributes of each event encoded; None where the exact way has to look: size, personal data."""
+    """Return the attributes of each event encoded; None where the exact way has to look.
+
+    It has to where they are large, may hold personal data, or may hide a name that was given twice.
+    """
     encoded = _encoder.encode_lines([None if event is None else event.attributes or _NO_ATTRIBUTES for event in events])
     texts = encoded.split(b"\n")[:-1]
-    suspect = may_be_personal_in(encoded)
+    suspect = may_be_personal_in(encoded) or ESCAPED_MARK in encoded
     if not suspect and None not in events and max(map(len, elements), default=0) <= MAX_ATTRIBUTES_BYTES:
         return texts
     return [
-        None if event is None or len(element) > MAX_ATTRIBUTES_BYTES or (suspect and may_be_personal_in(text)) else text
+        None if event is None or len(element) > MAX_ATTRIBUTES_BYTES or (suspect and _is_suspect(text)) else text
         for event, element, text in zip(events, elements, texts, strict=True)
     ]
+
+
+def _is_suspect(text: bytes) -> bool:
+    return may_be_personal_in(text) or ESCAPED_MARK in text
 
 
 def _numbers(event: Any) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from producers.decode import Fault
 from producers.placing import TimeWindow, place
+from producers.written_once import marks_of
 from registry.directory import Directory
 from schemas.codec import encode
 from schemas.registry import Account
@@ -31,6 +32,8 @@ class Spot:
     """From the event id's closing quote to the kind."""
     tail: bytes
     """Placement and arm, where there are any."""
+    marks: int
+    """Quotation marks of what an event has in any case and of what names this place: `marks_of`."""
 
 
 class Spots:
@@ -75,6 +78,7 @@ class Spots:
             trial_id=located.trial_id,
             head=head.encode(),
             tail=tail.encode(),
+            marks=marks_of(named),
         )
         return spot
 

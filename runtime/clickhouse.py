@@ -12,7 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, first_line
 from runtime.settings import ClickHouseSettings, Settings
 
 __all__ = ["ClickHouse", "ClickHouseError", "Client", "DatabaseError", "OperationalError"]
@@ -112,7 +112,7 @@ class ClickHouse:
             return clickhouse_connect.get_client(interface="chdb", path=str(path), settings=settings)
         except Exception as error:
             # The driver raises bare RuntimeErrors here; the commonest cause by far is the folder's lock.
-            cause = _holder_text(path) or f"cannot be opened: {str(error).splitlines()[0][:300]}"
+            cause = _holder_text(path) or f"cannot be opened: {first_line(error)}"
             raise ConfigurationError(
                 f"the ClickHouse folder {path} {cause}; stop the other `avenue`, or set AVENUE_HOME to another folder"
             ) from error
@@ -134,7 +134,8 @@ def _holder_text(path: Path) -> str | None:
         with (path / "status").open() as status:
             fcntl.flock(status, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return f"is open in another process ({(path / 'status').read_text().splitlines()[0].lower()})"
+        said = (path / "status").read_text().strip()
+        return f"is open in another process ({first_line(said or 'it does not say which').lower()})"
     except OSError:
         return None
     return None

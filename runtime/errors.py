@@ -30,3 +30,11 @@ class UnavailableError(PipelineError):
 
 class ProtocolError(PipelineError):
     """What is on a topic or in a table contradicts the counting protocol."""
+
+
+def first_line(error: object, max_chars: int = 300) -> str:
+    """Return the first line of *error*'s text, cut: what follows may quote rows, and may be long.
+
+    An error without a text gives the name of its class. Total.
+    """
+    return next(iter(str(error).splitlines()), "")[:max_chars] or type(error).__name__

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from schemas.event import Kind, Platform
+from schemas.event import MAX_ATTRIBUTES, AttributeKey, Kind, Platform
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file|plain):[\s\S]+$")]
@@ -120,6 +120,8 @@ class Account(Entry):
     secrets: dict[str, Annotated[list[SecretReference], Field(min_length=1, max_length=2)]] = {}
     products: list[Id] | None = None
     message_types: dict[str, Kind] = {}
+    id_attributes: Annotated[list[AttributeKey], Field(max_length=MAX_ATTRIBUTES)] = []
+    """Attributes of its batch pushes that hold ids of its own: they may look like card numbers."""
     max_age_s: Annotated[int, Field(gt=0)] = 86_400
     max_event_age_days: Annotated[int, Field(gt=0, le=400)] | None = Field(None, alias="max_event_age")
 

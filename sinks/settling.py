@@ -7,10 +7,9 @@ from collections.abc import Callable
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import Clock
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, first_line
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from sinks.intake.write import first_line
 from sinks.settlement.recheck import wrongly_settled
 from sinks.settlement.settle import Settler
 from sinks.sums.reconcile import forget, measure

