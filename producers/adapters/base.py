@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from producers.personal import find_personal
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
 
@@ -156,11 +157,13 @@ class Adapter(Protocol):
 def bounded_event_id(prefix: str, rest: str) -> str:
     """Return `prefix + rest` as an event id.
 
-    One too long or with other characters becomes prefix + 32 hex digits of its SHA-256. The digest is of the whole
-    id, so that the same message gives the same id.
+    One too long, with other characters, or with what could be a person's number in it becomes prefix + 32 hex digits
+    of its SHA-256. The digest is of the whole id, so that the same message gives the same id. Like a card number an id
+    may look: one in some hundred order ids does.
     """
     whole = prefix + rest
-    if len(whole) <= MAX_EVENT_ID and all(c.isascii() and (c.isalnum() or c in "._:-") for c in whole):
+    plain = len(whole) <= MAX_EVENT_ID and all(c.isascii() and (c.isalnum() or c in "._:-") for c in whole)
+    if plain and find_personal(whole, cards=False) is None:
         return whole
     return prefix + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

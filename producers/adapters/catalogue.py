@@ -29,7 +29,8 @@ ADAPTERS: tuple[Adapter, ...] = (
     SunmiReceipt(),
 )
 _BY_SECRET: Mapping[tuple[str, str], Adapter] = MappingProxyType({(a.platform, a.flow): a for a in ADAPTERS})
-_WAIMAI = re.compile(r"waimai-[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
+# The kind is told in rejects, so it must be no number of a person's.
+_WAIMAI = re.compile(r"waimai-(?!.*[0-9]{5})[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 
 
 def secret_flow(flow: str) -> str:

@@ -1,6 +1,7 @@
 """What may be kept of a message: fields on the flow's allow-list, other leaves as type and length.
 
-The subject stands under `subject` and nowhere else; the gateway replaces it by its hash.
+The subject stands under `subject` and nowhere else; the gateway replaces it by its hash. A person's number or address
+is no id, time, status or amount, wherever it stands.
 """
 
 import re
@@ -8,6 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
+
+from producers.any_json import has_half_pair
+from producers.personal import find_personal_value
 
 
 class Shape(Enum):
@@ -58,13 +62,18 @@ def keep(document: Mapping[str, Any], allowed: Allowed) -> dict[str, Any]:
 
 
 def _fits(value: Any, shape: Shape) -> bool:
-    if isinstance(value, str):
-        return shape.value.match(value) is not None
     if isinstance(value, bool):
         return shape is Shape.WORD
-    if shape is Shape.SUBJECT or not isinstance(value, int | float | Decimal):
+    if isinstance(value, str):
+        if shape is Shape.SUBJECT:
+            return value != "" and not has_half_pair(value)
+        plain = shape.value.match(value) is not None
+    elif shape is Shape.SUBJECT or not isinstance(value, int | float | Decimal):
         return False
-    return -MAX_NUMBER < value < MAX_NUMBER and Shape.NUMBER.value.match(str(value)) is not None
+    else:
+        plain = -MAX_NUMBER < value < MAX_NUMBER and Shape.NUMBER.value.match(str(value)) is not None
+    # An id may look like a card number, and like nothing else that is a person's.
+    return plain and find_personal_value(value, cards=shape is not Shape.ID) is None
 
 
 def _plain(value: Any) -> Any:

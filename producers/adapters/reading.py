@@ -1,6 +1,5 @@
 """From a document to a message: fields taken by name, and the reject that names the one that was lacking."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,12 @@ from producers.adapters.masking import Allowed, keep
 from producers.adapters.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.strict_json import UnreadableError, read_json
 from producers.adapters.times import moment_ms
+from producers.any_json import has_half_pair
 from schemas.event import MAX_ATTRIBUTE_NUMBER
 from schemas.outcomes import RejectReason
 
 MAX_IDENTIFIER_CHARS = 256
 """Platforms' ids have 10 to 60 characters; a longer one is none."""
-_NO_TEXT = re.compile("[\ud800-\udfff]")
-"""Halves of surrogate pairs: a text cut in the middle of a character, or bytes that are no UTF-8."""
 
 
 class LackingError(Exception):
@@ -63,7 +61,7 @@ class Fields:
             raise self.lacking(name)
         if not isinstance(value, str) or len(value) > MAX_IDENTIFIER_CHARS:
             raise self.lacking(name, f"is not an id of at most {MAX_IDENTIFIER_CHARS} characters")
-        if _NO_TEXT.search(value):
+        if has_half_pair(value):
             raise self.lacking(name, "is not text: it is cut in the middle of a character, or not UTF-8")
         return value
 
@@ -127,7 +125,7 @@ def subject_of(document: Fields, name: str, *, needed: bool = False) -> dict[str
     subject = document.tree.get("subject")
     if subject is None and not needed:
         return {}
-    if not isinstance(subject, str) or _NO_TEXT.search(subject):
+    if not isinstance(subject, str) or has_half_pair(subject):
         raise LackingError(name, "is missing" if subject is None else "is not text")
     return {"subject": subject}
 
@@ -192,4 +190,4 @@ def read_inner(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = tree.get(name)
     if not isinstance(value, str) or not value.strip():
         return dict(tree)
-    return dict(tree) | {name: read_json(value.encode("utf-8", "surrogatepass"))}
+    return dict(tree) | {name: read_json(value)}

@@ -5,39 +5,39 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+from producers.any_json import BYTE_ORDER_MARK
+
 MAX_DEPTH = 64
 """Levels of nesting; the platforms use four. Bounded before parsing, since the parser recurses."""
 # The closing quote is optional, so that a text without one is read once and not from each of its escaped quotes.
 _TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# Python reads no longer integer from text; one that long is kept in no field.
+_MAX_INT_DIGITS = 300
 
 
 class UnreadableError(Exception):
     """Bytes that cannot be read; the message says why, without quoting them."""
 
 
-def read_json(body: bytes) -> Any:
-    """Return the value *body* holds; numbers with a fraction or exponent are `Decimal`, as exact as they were sent.
+def read_json(body: bytes | str) -> Any:
+    """Return the value *body* holds, a byte-order mark before it skipped.
 
-    Raises `UnreadableError` where it is not UTF-8, not one JSON value, has a duplicate key, NaN or Infinity, half a
-    surrogate pair, an integer of thousands of digits, or is nested deeper than `MAX_DEPTH`.
+    Numbers with a fraction or exponent, and integers of hundreds of digits, are `Decimal`, as exact as they were sent.
+    Texts may hold half a surrogate pair, which the grammar allows: whoever keeps a text has to ask.
+    Raises `UnreadableError` where it is not UTF-8, not one JSON value, has a duplicate key, NaN or Infinity, or is
+    nested deeper than `MAX_DEPTH`.
     """
-    _check_depth(body)
     try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_exact
+        text = (body if isinstance(body, str) else body.decode("utf-8")).removeprefix(BYTE_ORDER_MARK.decode())
+        _check_depth(text.encode("utf-8", "surrogatepass"))
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_exact, parse_int=_integer
         )
-        if _SURROGATE.search(body):
-            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableError("not UTF-8") from error
-    except UnicodeEncodeError as error:
-        raise UnreadableError("half a surrogate pair") from error
-    except ValueError as error:
-        # The decoder's own message quotes nothing of the body; a bare ValueError is an integer beyond Python's limit.
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number of too many digits"
-        raise UnreadableError(f"not JSON: {reason}") from error
-    return value
+    except json.JSONDecodeError as error:
+        # Quotes nothing of the body.
+        raise UnreadableError(f"not JSON: {error.msg}") from error
 
 
 def _check_depth(body: bytes) -> None:
@@ -64,8 +64,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _exact(text: str) -> Decimal:
     try:
         return Decimal(text)
-    except InvalidOperation as error:
-        raise UnreadableError("a number with an exponent of too many digits") from error
+    except InvalidOperation:
+        # An exponent of too many digits: infinite, or nothing.
+        return Decimal(float(text))
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _MAX_INT_DIGITS else Decimal(text)
 
 
 def _no_constant(_name: str) -> NoReturn:
