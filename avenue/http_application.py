@@ -46,7 +46,7 @@ def http_application(
     framework = routed(settings, directory, gateway=gateway, reading=reading)
     if gateway is None:
         return framework
-    return PushFirst(gateway.door, framework, max_body_bytes=settings.gateway.max_body_bytes)
+    return PushFirst(gateway.door, framework, settings.gateway)
 
 
 def routed(

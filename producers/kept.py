@@ -15,9 +15,11 @@ from producers.any_json import NotJsonError, has_half_pair, read_any
 from producers.personal import IsId, find_personal, find_personal_value, is_personal_id, no_ids
 from schemas.event import (
     EVENT_ID_PATTERN,
+    MAX_AMOUNT_FEN,
     MAX_ATTRIBUTE_NUMBER,
     MAX_ATTRIBUTE_TEXT_CHARS,
     MAX_ATTRIBUTES,
+    MAX_DURATION_MS,
     PilotEvent,
 )
 
@@ -28,6 +30,9 @@ HashSubject = Callable[[str], str]
 HASHED = {"subject": "subject_hash", "session_id": "session_hash"}
 MAX_KEPT_TEXT_CHARS = 64
 MAX_PAYLOAD_BYTES = 16_384
+MAX_TIME_MS = 10**13
+# A native message's time is Unix milliseconds.
+_LARGEST = {"duration_ms": MAX_DURATION_MS, "amount_fen": MAX_AMOUNT_FEN, "rating": 5, "occurred_at": MAX_TIME_MS}
 _EVENT_ID = re.compile(EVENT_ID_PATTERN)
 
 _KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
@@ -52,9 +57,18 @@ def keep_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: IsId
             kept[name] = _keep_attributes(value, is_id)
         elif name == "event_id":
             kept[name] = harmless_id(value) if isinstance(value, str) and harmless_id(value) else mask(value)
+        elif _is_beyond(name, value):
+            kept[name] = mask(value)
         else:
             kept[name] = _keep_leaf(value, MAX_KEPT_TEXT_CHARS)
     return kept
+
+
+def _is_beyond(name: str, value: Any) -> bool:
+    """Tell whether *value* is a number where its field takes none, or none so large: then it may be anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not 0 <= value <= _LARGEST.get(name, -1)
 
 
 def keep_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:

@@ -132,6 +132,8 @@ def is_personal_id(event_id: str) -> str | None:
     """Return the sort of personal number that *event_id* as a whole is, or None."""
     if len(event_id) < 11 or not event_id[:11].isdigit():
         return None
+    if _PREFIXED_MOBILE.fullmatch(event_id):
+        return "mobile"
     return _sort_of(event_id) if _RUN.fullmatch(event_id) else None
 
 

@@ -89,6 +89,9 @@ class GatewaySettings(Group):
     """What the gateway takes in, and how long it waits."""
 
     max_body_bytes: Positive = Field(8_388_608, description="unpacked; larger is 413")
+    body_timeout_s: Seconds = Field(
+        30.0, description="from the first byte of a request's body to its last; beyond it 408, and the connection ends"
+    )
     max_events: Positive = Field(10_000, description="events of one request; more is 413")
     max_event_age_days: Annotated[int, Field(gt=0, le=400)] = Field(30, description="older is occurred_at_too_old")
     max_ahead_s: Seconds = Field(300.0, description="further ahead is occurred_at_in_future; also the protocol's lead")

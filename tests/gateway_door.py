@@ -22,7 +22,7 @@ from registry.follower import RegistryFollower
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
 from runtime.kafka import LogRecord, TopicPartition, log_record, make_consumer
-from runtime.settings import Settings
+from runtime.settings import GatewaySettings, Settings
 from schemas.registry import Registry
 from schemas.topics import Topic
 
@@ -88,10 +88,10 @@ def event(**change: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY) -> AsyncIterator[Door]:
-    """Run a gateway on *broker* with *registry* and a key of its batch account."""
+async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY, **limits: float) -> AsyncIterator[Door]:
+    """Run a gateway on *broker* with *registry*, a key of its batch account, and *limits* in the place of defaults."""
     kafka = broker.settings().model_copy(update={"delivery_timeout_s": 6.0, "request_timeout_s": 2.0})
-    settings = Settings(home=home, kafka=kafka)
+    settings = Settings(home=home, kafka=kafka, gateway=GatewaySettings.model_validate(limits))
     await asyncio.to_thread(lambda: prepare_cluster(settings, registry=registry))
     issued = issue_key("account:sunmi-main", now=datetime.now(UTC))
     with RegistryWriter(settings) as writer:

@@ -25,6 +25,8 @@ class HttpAnswer:
     body: bytes
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    counts_as: int = 0
+    """The status under which it is counted, where a platform's own words need another one; 0: its own."""
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,11 +93,16 @@ def rejected(index: int, event_id: str, reason: RejectReason, field: str, messag
     return Verdict(index, event_id, "rejected", reason.value, field, message, help_link(reason))
 
 
+def retry_after(wait_s: float) -> dict[str, str]:
+    """Return the header that says when to come again: whole seconds, one at least."""
+    return {"Retry-After": str(max(1, round(wait_s)))}
+
+
 def problem(
     status: int, detail: str, *, retry_after_s: float | None = None, stored: str | msgspec.UnsetType = msgspec.UNSET
 ) -> HttpAnswer:
     """Return a problem: *detail* says what is wrong and the way out."""
-    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
+    headers = {} if retry_after_s is None else retry_after(retry_after_s)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = Problem(title=phrase(status), status=status, detail=detail, stored=stored)

@@ -12,7 +12,7 @@ from producers.adapters import standard_webhooks
 from producers.adapters.base import Adapter, Answer, Handshake, Mapped, Message, Push, Refused
 from producers.adapters.catalogue import adapter_for
 from producers.body import BodyProblem, Element, split, unpack
-from producers.gateway.answers import HttpAnswer, problem
+from producers.gateway.answers import HttpAnswer, problem, retry_after
 from producers.gateway.limits import IdempotencyKeys, RateLimit
 from producers.gateway.take_in import Job, TakeIn, UnknownStoredError
 from producers.intake import BATCH_FLOW, Intake
@@ -86,7 +86,7 @@ class Door:
             GATEWAY_REQUESTS.labels("-", "-", 404).inc()
             return problem(404, "no such account or flow; the address is /in/{account}/{flow}")
         answer = await self._native(request, account, adapter, flow, secrets)
-        GATEWAY_REQUESTS.labels(account.id, adapter.flow, answer.status).inc()
+        GATEWAY_REQUESTS.labels(account.id, adapter.flow, answer.counts_as or answer.status).inc()
         GATEWAY_REQUEST_SECONDS.labels(adapter.flow).observe(time.perf_counter() - started)
         return answer
 
@@ -194,8 +194,8 @@ class Door:
             return problem(401, reading.message)
         if isinstance(reading, Handshake):
             return _answer(reading.answer)
-        if self._rates.wait_s(account.id, time.monotonic()) > 0:
-            return _answer(adapter.negative)
+        if (wait_s := self._rates.wait_s(account.id, time.monotonic())) > 0:
+            return _over_limit(adapter.negative, wait_s)
         limits = self._parts.limits
         # A GET push says everything in its query; the bytes are what tells one kept reject from another.
         said = request.body or request.query
@@ -212,12 +212,19 @@ class Door:
             await self._parts.take_in.run(job)
         except (RetryableError, UnavailableError) as error:
             log.warning("native push could not be stored", account=account.id, flow=adapter.flow, cause=str(error))
-            return _answer(adapter.negative)
+            return _answer(adapter.negative, counts_as=503)
         return _answer(adapter.positive)
 
 
-def _answer(answer: Answer) -> HttpAnswer:
-    return HttpAnswer(answer.status, answer.body, answer.content_type)
+def _answer(answer: Answer, *, counts_as: int = 0) -> HttpAnswer:
+    return HttpAnswer(answer.status, answer.body, answer.content_type, counts_as=counts_as)
+
+
+def _over_limit(negative: Answer, wait_s: float) -> HttpAnswer:
+    """Return the platform's negative answer as a 429, so that it waits; as a 200 where it reads the body only."""
+    status = 200 if negative.status == 200 else 429
+    headers = retry_after(wait_s)
+    return HttpAnswer(status, negative.body, negative.content_type, headers, counts_as=429)
 
 
 def _batch_judge(elements: Sequence[Element], intake: Intake) -> Judge:

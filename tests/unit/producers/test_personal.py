@@ -70,7 +70,9 @@ def test_attributes_are_searched_in_keys_values_and_numbers(attributes: dict[str
 
 def test_an_event_id_counts_only_where_it_is_nothing_but_the_number() -> None:
     assert is_personal_id("13800138000") == "mobile"
+    assert is_personal_id("008613800138000") == "mobile"
     assert is_personal_id(IDENTITY) == "identity"
+    assert is_personal_id("1008613800138000") is None
     assert is_personal_id("order-13800138000") is None
     assert is_personal_id("13800138000-1") is None
 

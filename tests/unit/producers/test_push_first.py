@@ -7,6 +7,7 @@ import pytest
 from producers.gateway.answers import HttpAnswer
 from producers.gateway.door import Request
 from producers.gateway.push_first import PushFirst
+from runtime.settings import GatewaySettings
 
 
 class DoorDouble:
@@ -42,7 +43,7 @@ async def ask(
         rest.append(scope["path"])
 
     scope = {"type": "http", "method": method, "path": path, "query_string": b"a=1", "headers": [(b"X-A", b"b")]}
-    await PushFirst(door, framework, max_body_bytes=10)(scope, receive, send)  # type: ignore[arg-type]  # a double
+    await PushFirst(door, framework, GatewaySettings(max_body_bytes=10, body_timeout_s=0.05))(scope, receive, send)  # type: ignore[arg-type]  # a double
     return door, sent, rest
 
 
