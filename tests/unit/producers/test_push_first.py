@@ -1,5 +1,6 @@
 """Pushes go straight to the door, everything else to the framework; every push gets an answer."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ class DoorDouble:
     async def push_native(self, account_id: str, flow: str, request: Request) -> HttpAnswer:
         self.asked.append((account_id, flow, request.query))
         return HttpAnswer(200, b"SUCCESS", "text/plain")
+
+
+async def no_answer(_message: Any) -> None:
+    """Take what nobody asks for."""
 
 
 async def ask(
@@ -84,3 +89,58 @@ async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
     _, sent, _ = await ask("POST", "/v1/events", b"fails")
     assert (sent[0]["status"], b"same event_id" in sent[1]["body"]) == (500, True)
     assert b"of ours" not in sent[1]["body"]
+
+
+async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> None:
+    door, sent = DoorDouble(), []
+    messages = [{"type": "http.request", "body": b"[", "more_body": True}]
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/events", "query_string": b"", "headers": []}
+    app = PushFirst(door, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
+    await app(scope, receive, send)
+    assert (door.asked, sent[0]["status"]) == ([], 408)
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+async def test_the_framework_is_told_that_a_sender_whose_body_does_not_end_hung_up() -> None:
+    heard: list[str] = []
+    messages = [{"type": "http.request", "body": b"[", "more_body": True}]
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else await asyncio.Event().wait()
+
+    async def framework(_scope: Any, receive: Any, _send: Any) -> None:
+        heard.extend([(await receive())["type"] for _ in range(2)])
+
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": []}
+    await PushFirst(DoorDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    assert heard == ["http.request", "http.disconnect"]
+
+
+async def test_whoever_waits_for_the_end_of_a_connection_is_not_hurried() -> None:
+    whole = [{"type": "http.request", "body": b"", "more_body": False}]
+    over = asyncio.Event()
+    heard: list[str] = []
+
+    async def receive() -> Any:
+        if whole:
+            return whole.pop()
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    async def framework(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        asyncio.get_running_loop().call_later(0.05, over.set)
+        began = asyncio.get_running_loop().time()
+        heard.append((await receive())["type"])
+        heard.append("waited" if asyncio.get_running_loop().time() - began > 0.03 else "hurried")
+
+    scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": []}
+    await PushFirst(DoorDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    assert heard == ["http.disconnect", "waited"]
