@@ -30,9 +30,9 @@ VALUES: tuple[bytes, ...] = (
     *(b"[" * depth + b"]" * depth for depth in (20, 60, 70, 500, 2000)),
     *(b'{"a":' * depth + b"1" + b"}" * depth for depth in (20, 70, 2000)),
     b"{" + b",".join(b'"k%d":%d' % (n, n) for n in range(40)) + b"}",
-    b"NaN", b"Infinity", b"-", b"tru", b"'x'",
+    b"NaN", b"Infinity", b"-", b"+1", b"'x'",
 )  # fmt: skip
-NO_JSON = frozenset({b"NaN", b"Infinity", b"-", b"tru", b"'x'"})
+NO_JSON = frozenset({b"NaN", b"Infinity", b"-", b"+1", b"'x'"})
 
 
 def fields(event_id: str) -> dict[str, bytes]:
