@@ -17,6 +17,7 @@ from producers.gateway.push_first import PushFirst
 from producers.gateway.routes import gateway_routes
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
+from producers.orders import OrderLedger
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
 from registry.directory import Directory
@@ -98,8 +99,9 @@ async def memory_gateway(
     publisher._loop, publisher._producer = asyncio.get_running_loop(), log
     take_in = TakeIn(
         TakeInParts(
-            settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000), Pseudonyms(_Keys()), publisher,
-            clock, Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=100_000)),
+            settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000),
+            OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(_Keys()), publisher, clock,
+            Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
     door = Door(DoorParts(settings, lambda: directory, secrets_for, take_in, clock))

@@ -81,7 +81,8 @@ def at_rest(gateway: MemoryGateway, told: list[str], logged: str) -> dict[str, s
         for topic in Topic
     }
     # What was accepted as an amount is one: 138 million yuan are no telephone number.
-    kept[Topic.EVENTS.value] = re.sub(r'"amount_fen":[0-9]+', "", kept[Topic.EVENTS.value])
+    for topic in (Topic.EVENTS, Topic.ORDERS):
+        kept[topic.value] = re.sub(r'"amount_fen":[0-9]+', "", kept[topic.value])
     return kept | {"answers": "\n".join(told), "logs": logged, "metrics": generate_latest().decode()}
 
 
