@@ -5,16 +5,15 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from litestar import Litestar
 
+from avenue.http_application import http_application
 from producers.consent import ConsentLedger
 from producers.duplicates import DuplicateWindow
 from producers.gateway.door import Door, DoorParts
-from producers.gateway.push_first import PushFirst
-from producers.gateway.routes import gateway_routes
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
 from producers.intake import Memory
 from producers.orders import OrderLedger
@@ -24,7 +23,7 @@ from registry.directory import Directory
 from registry.keys import issue_key
 from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
-from runtime.settings import GatewaySettings, KafkaSettings
+from runtime.settings import GatewaySettings, KafkaSettings, Settings
 from schemas.registry import Account, Epoch, Registry
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
@@ -105,7 +104,9 @@ async def memory_gateway(
         )
     )  # fmt: skip
     door = Door(DoorParts(settings, lambda: directory, secrets_for, take_in, clock))
-    app: Any = PushFirst(door, Litestar(gateway_routes(door)), settings)
+    # Nobody replays here.
+    gateway: Any = SimpleNamespace(door=door, replayer=None)
+    app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield MemoryGateway(client, issued.secret, log)
