@@ -73,7 +73,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     else:
         plain = -MAX_NUMBER < value < MAX_NUMBER and Shape.NUMBER.value.match(str(value)) is not None
     # An id may look like a card number, and like nothing else that is a person's.
-    return plain and find_personal_value(value, cards=shape is not Shape.ID) is None
+    return plain and find_personal_value(value, cards=shape not in {Shape.ID, Shape.MARKED_ID}) is None
 
 
 def _plain(value: Any) -> Any:

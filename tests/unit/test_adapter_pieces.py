@@ -231,6 +231,20 @@ def test_only_allow_listed_fields_of_the_right_shape_are_kept() -> None:
     }
 
 
+def test_an_id_may_have_a_mark_before_it_and_is_no_address() -> None:
+    ids = {
+        "a": "@9VxT0uuFWsE7M3Koc1+/=",
+        "b": "4111111111111111",
+        "c": "me@example.com",
+        "d": "@13800138000",
+        "e": "@@a",
+    }
+
+    kept = keep(ids, dict.fromkeys(ids, Shape.MARKED_ID))
+
+    assert kept == ids | {name: {"type": "string", "length": len(ids[name])} for name in "cde"}
+
+
 def test_names_that_could_tell_something_are_only_counted() -> None:
     kept = keep({"body": {"13800138000": 1, "张三": 1, "a@b.cn": 1, "phone_13800138000": 1, "id": "1"}}, ALLOWED)
 
