@@ -261,3 +261,38 @@ def replace_arm(one: StoredEvent) -> StoredEvent:
     import msgspec
 
     return msgspec.structs.replace(one, arm="pilot", placement_id="p-1")
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_a_funnel_s_steps_and_its_day_are_told_apart_by_the_millisecond(days: Days, summed: bool) -> None:
+    # Who, and what came how many milliseconds after the start of a second.
+    came = {
+        "aa": [("exposure", 100), ("use.started", 900)],
+        # Within one second, the other way round: nobody went on.
+        "bb": [("use.started", 100), ("exposure", 900)],
+        # At the last millisecond of its day, and one later.
+        "cc": [("exposure", 0), ("use.started", DAY)],
+        "dd": [("exposure", 0), ("use.started", DAY + 1)],
+        "ee": [("exposure", 200), ("use.started", 201), ("use.completed", 202), ("order.paid", 203)],
+        "ff": [("exposure", 200), ("use.started", 202), ("use.completed", 201), ("order.paid", 203)],
+    }
+    steps = [
+        event(
+            8000 + n * 10 + step,
+            kind=kind,
+            outcome="ok" if kind == "use.completed" else "",
+            subject=who * 16,
+            occurred_ms=START + HOUR + n * 60_000 + after_ms,
+        )
+        for n, (who, ways) in enumerate(came.items())
+        for step, (kind, after_ms) in enumerate(ways)
+    ]
+    days.come(steps)
+    if summed:
+        assert len(days.sum()) == 2
+    context = days.context()
+    assert bool(past.past(context, "neuro-band", Interval(START, NOW), "funnels").days) is summed
+
+    (found,) = funnel.funnel(context, "neuro", Interval(START, NOW), "arm")
+
+    assert [(step.events, step.subjects) for step in found.steps] == [(6, 6), (6, 4), (2, 1), (2, 1)]
