@@ -11,7 +11,7 @@ from collections.abc import Callable
 from avenue.topic_state import GroupState, TopicState, read_group, read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.kafka import KafkaError, make_admin
+from runtime.kafka import KafkaError, failed, make_admin
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.topics import Group, Topic, worker_group
@@ -103,7 +103,7 @@ def _delete(settings: Settings) -> None:
                 )
             time.sleep(POLL_S)
     except KafkaError as error:
-        raise UnavailableError(f"{Topic.EVENTS} could not be deleted: {error}; run this again") from error
+        raise failed(settings.kafka, f"{Topic.EVENTS} could not be deleted, run this again", error) from error
     finally:
         admin.close()
 
@@ -116,7 +116,7 @@ def _widen_metrics(settings: Settings, metrics: TopicState, partitions: int) -> 
     try:
         admin.create_partitions({str(Topic.METRICS): partitions})
     except KafkaError as error:
-        raise UnavailableError(f"{Topic.METRICS} could not be widened: {error}; run this again") from error
+        raise failed(settings.kafka, f"{Topic.METRICS} could not be widened, run this again", error) from error
     finally:
         admin.close()
 

@@ -13,6 +13,7 @@ from registry.follower import RegistryFollower
 from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
+from runtime.codecs import refuse_missing_codecs
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
@@ -70,8 +71,9 @@ class ServerRoles:
         return 0
 
     async def _start(self) -> None:
-        await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
+        # Watched from before its start, which says what it waits for.
         self._health.watch("registry", self._follower.problem)
+        await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
         if "sink" in self._roles:
             self._sink = Sink(self._settings, self._clickhouse, self._follower)
             self._health.watch("sink", self._sink.problem)
@@ -137,6 +139,7 @@ def _session_secret(settings: Settings) -> bytes:
 
 def run_roles(settings: Settings, roles: frozenset[Role]) -> int:
     """Run *roles* until TERM or INT and return the exit code. Raises `PipelineError` where a part fails."""
+    refuse_missing_codecs()
     import uvloop
 
     roles_of: Callable[[], ServerRoles] = lambda: ServerRoles(settings, roles)  # noqa: E731 - made inside the loop

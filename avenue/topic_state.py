@@ -4,14 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.topic import RegistryWriter
-from runtime.errors import UnavailableError
-from runtime.kafka import KafkaError, TopicPartition, make_admin
+from runtime.kafka import KafkaError, TopicPartition, failed, make_admin, offset_spans
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.topics import SPECS, Topic
-
-# Kafka's wire values of "first" and "next" offset.
-_EARLIEST, _LATEST = -2, -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +47,10 @@ def read_topics(settings: Settings) -> list[TopicState]:
         present = set(admin.list_topics())
         names = [str(topic) for topic in SPECS if topic in present]
         described = {item["name"]: item for item in admin.describe_topics(names)} if names else {}
-        spans = _spans(admin, described)
+        spans = offset_spans(admin, names)
         sizes = _sizes(admin)
     except KafkaError as error:
-        raise UnavailableError(f"the topics cannot be described: {type(error).__name__}: {error}") from error
+        raise failed(settings.kafka, "the topics cannot be described", error) from error
     finally:
         admin.close()
     epochs = _epochs(settings) if Topic.REGISTRY in described else ()
@@ -71,27 +67,15 @@ def read_group(settings: Settings, group: str, topic: Topic) -> GroupState:
             for part, mark in admin.list_group_offsets({group: None})[group].items()
             if part.topic == topic and mark.offset >= 0
         }
-        described = {item["name"]: item for item in admin.describe_topics([str(topic)])}
-        spans = _spans(admin, described)
+        spans = offset_spans(admin, [topic])
     except KafkaError as error:
-        raise UnavailableError(f"group {group} cannot be described: {type(error).__name__}: {error}") from error
+        raise failed(settings.kafka, f"the group {group} cannot be described", error) from error
     finally:
         admin.close()
     if not committed:
         return GroupState(members, 0 if all(first == end for first, end in spans.values()) else None)
     lag = sum(max(0, end - committed.get(part, first)) for part, (first, end) in spans.items())
     return GroupState(members, lag)
-
-
-def _spans(admin: Any, described: dict[str, Any]) -> dict[TopicPartition, tuple[int, int]]:
-    parts = [
-        TopicPartition(name, part["partition_index"]) for name, item in described.items() for part in item["partitions"]
-    ]
-    if not parts:
-        return {}
-    first = admin.list_partition_offsets(dict.fromkeys(parts, _EARLIEST))
-    end = admin.list_partition_offsets(dict.fromkeys(parts, _LATEST))
-    return {part: (first[part].offset, end[part].offset) for part in parts}
 
 
 def _sizes(admin: Any) -> dict[str, int]:

@@ -5,8 +5,9 @@ import time
 from typing import Any, Protocol
 
 from registry.log import ONLY_PARTITION
-from runtime.errors import UnavailableError
-from runtime.kafka import KafkaError, LogRecord, TopicPartition, log_record, make_consumer
+from runtime.errors import PipelineError, RefusedError, UnavailableError
+from runtime.kafka import KafkaError, LogRecord, TopicPartition, behind, log_record, make_consumer
+from runtime.kafka_words import in_words, is_refusal
 from runtime.logging import get_logger
 from runtime.metrics import REGISTRY_BAD_RECORDS
 from runtime.settings import KafkaSettings
@@ -52,7 +53,10 @@ class TopicTail:
         self._end: int | None = None
         self._dirty = True
         self._stopping = threading.Event()
-        self._caught_up = threading.Event()
+        self._heard = threading.Event()
+        """The topic was read to its end, or the broker has refused that."""
+        self._caught_up = False
+        self._refused = False
         self._trouble: str | None = f"{topic} has not been read yet"
         self._logged_at = float("-inf")
         self._thread: threading.Thread | None = None
@@ -64,14 +68,19 @@ class TopicTail:
     def start(self, timeout_s: float) -> None:
         """Read the topic to its end once, then go on in the background.
 
-        Raises `UnavailableError` where that takes longer than *timeout_s*; nothing is left running then.
+        Raises `RefusedError` where the broker says no, `UnavailableError` where that takes longer than *timeout_s*;
+        nothing is left running then.
         """
         self._thread = threading.Thread(target=self._run, name=f"follow-{self._topic}", daemon=True)
         self._thread.start()
-        if not self._caught_up.wait(timeout_s):
-            reason = self._trouble
-            self.stop()
-            raise UnavailableError(f"{self._topic} could not be read to its end within {timeout_s:g} s: {reason}")
+        self._heard.wait(timeout_s)
+        if self._caught_up:
+            return
+        reason, refused = self._trouble, self._refused
+        self.stop()
+        if refused:
+            raise RefusedError(reason)
+        raise UnavailableError(f"{self._topic} could not be read to its end within {timeout_s:g} s: {reason}")
 
     def stop(self) -> None:
         """End the thread; what was read stays readable."""
@@ -89,8 +98,11 @@ class TopicTail:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except (KafkaError, UnavailableError) as error:
-                self._report(f"{self._topic} cannot be read: {type(error).__name__}: {error}")
+            except (KafkaError, PipelineError) as error:
+                self._refused = isinstance(error, RefusedError) or is_refusal(error)
+                self._report(f"{self._topic} cannot be read: {in_words(self._settings, error)}")
+                if self._refused:
+                    self._heard.set()
             except Exception:
                 # Outermost loop of the thread: the log has the trace, and reading starts again on a new consumer.
                 self._report(f"{self._topic}: following it failed and is tried again")
@@ -118,28 +130,32 @@ class TopicTail:
         try:
             self._end = consumer.end_offsets([self._partition])[self._partition]
         except KafkaError as error:
+            if is_refusal(cause := behind(consumer, error)):
+                raise cause from error
             # The consumer reconnects by itself; what was read stays in force meanwhile.
-            self._report(f"{self._topic} cannot be read: {type(error).__name__}: {error}")
+            self._report(f"{self._topic} cannot be read: {in_words(self._settings, error)}")
             return
         if self._end < self._next:
             self._begin_anew()
             consumer.seek(self._partition, 0)
-        elif self._caught_up.is_set():
-            self._trouble = None
 
     def _take_in(self, consumer: Any) -> None:
         # At a start nothing may come at all, and somebody waits for the word that all is read.
         for records in consumer.poll(timeout_ms=FIRST_POLL_MS if self._dirty else POLL_MS).values():
             for record in map(log_record, records):
                 self._apply(record)
-        if self._end is None or not self._dirty:
+        if self._end is None or not (self._dirty or self._trouble):
             return
         # The position counts what compaction took away at the end; the last record's offset would not.
-        if (consumer.position(self._partition, timeout_ms=1000) or 0) >= self._end:
+        if (consumer.position(self._partition, timeout_ms=1000) or 0) < self._end:
+            return
+        # Only now: that the broker answers does not mean that what it has can be read.
+        self._trouble = None
+        if self._dirty:
             self._fold.publish()
             self._dirty = False
-            self._trouble = None
-            self._caught_up.set()
+            self._caught_up = True
+            self._heard.set()
 
     def _apply(self, record: LogRecord) -> None:
         if record.offset < self._next:

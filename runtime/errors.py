@@ -4,6 +4,7 @@ PipelineError
 ├── ConfigurationError      a setting, a file or an environment that a person must mend; the message says how
 ├── RetryableError          a later try may succeed (`retry_after_s`)
 ├── UnavailableError        a part of the road does not answer; names the part
+│   └── RefusedError        it answers, and says no: a password, a right, a certificate; names what to mend
 └── ProtocolError           something on a topic or in a table contradicts the protocol: stop rather than guess
 """
 
@@ -26,6 +27,10 @@ class RetryableError(PipelineError):
 
 class UnavailableError(PipelineError):
     """A part of the road does not answer."""
+
+
+class RefusedError(UnavailableError):
+    """A part of the road says no to us; the same try comes to the same until a person mends what the message names."""
 
 
 class ProtocolError(PipelineError):

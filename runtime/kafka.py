@@ -1,20 +1,24 @@
 """The one place where Kafka clients are made, with the settings that were measured to matter."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import MemberToRemove
-from kafka.errors import KafkaError, TopicAlreadyExistsError
-from kafka.net import KafkaNetClient
+from kafka.admin import MemberToRemove, OffsetSpec
+from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 from kafka.structs import OffsetAndMetadata
 
-from runtime.errors import UnavailableError
+from runtime.codecs import refuse_missing_codecs
+from runtime.errors import ConfigurationError, RefusedError, UnavailableError
+from runtime.kafka_connections import TellingClient
+from runtime.kafka_words import EMBEDDED_BOOTSTRAP, in_words, is_refusal
 from runtime.lasting_producer import LastingProducer
 from runtime.settings import KafkaSettings
 
 __all__ = [
+    "EMBEDDED_BOOTSTRAP",
     "KafkaError",
     "LogRecord",
     "TopicPartition",
@@ -24,8 +28,6 @@ __all__ = [
     "make_consumer",
     "make_producer",
 ]
-
-EMBEDDED_BOOTSTRAP = "127.0.0.1:9092"
 
 
 class LogRecord(NamedTuple):
@@ -56,6 +58,8 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
         config["sasl_plain_username"] = settings.sasl_username
         config["sasl_plain_password"] = settings.sasl_password.get_secret_value() if settings.sasl_password else None
     if settings.ssl_cafile:
+        if not os.access(settings.ssl_cafile, os.R_OK):
+            raise ConfigurationError(f"AVENUE_KAFKA__SSL_CAFILE names {settings.ssl_cafile}, which cannot be read")
         config["ssl_cafile"] = str(settings.ssl_cafile)
     return config
 
@@ -63,7 +67,8 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
 def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> LastingProducer:
     """Return a producer that acknowledges on all in-sync replicas and repeats nothing within its session.
 
-    Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers.
+    Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers, and its kind
+    `RefusedError` where one says no.
     """
     return LastingProducer(lambda: _new_producer(settings, client_id, linger_ms))
 
@@ -93,8 +98,10 @@ def make_consumer(
 ) -> KafkaConsumer:
     """Return a consumer that commits only when told, from the earliest record where nothing was committed.
 
-    Raises `UnavailableError` where no broker answers.
+    Raises `UnavailableError` where no broker answers (`RefusedError` where one says no), and `ConfigurationError` where
+    records in some codec could not be read here.
     """
+    refuse_missing_codecs()
     options: dict[str, Any] = {
         "group_id": group_id,
         "enable_auto_commit": False,
@@ -113,7 +120,7 @@ def make_consumer(
 
 
 def make_admin(settings: KafkaSettings, *, client_id: str = "avenue-admin") -> KafkaAdminClient:
-    """Return an admin client. Raises `UnavailableError` where no broker answers."""
+    """Return an admin client. Raises `UnavailableError` where no broker answers, `RefusedError` where one says no."""
     with _made_whole(settings) as made:
         return KafkaAdminClient(**_common(settings, client_id), **made)
 
@@ -124,26 +131,40 @@ def _made_whole(settings: KafkaSettings) -> Iterator[dict[str, Any]]:
 
     kafka-python's constructors end with a running thread and its sockets then, one for each try.
     """
-    parts: list[KafkaNetClient] = []
+    parts: list[TellingClient] = []
 
-    def part(**config: Any) -> KafkaNetClient:
-        parts.append(KafkaNetClient(**config))
+    def part(**config: Any) -> TellingClient:
+        parts.append(TellingClient(**config))
         return parts[-1]
 
     try:
         yield {"kafka_client": part}
     except KafkaError as error:
+        cause = next((made.failure for made in parts if made.failure is not None), error)
         for made in parts:
             made.close()
-        raise unavailable(settings, error) from error
+        raise _kind(cause)(in_words(settings, cause)) from error
 
 
-def unavailable(settings: KafkaSettings, error: KafkaError) -> UnavailableError:
-    """Return the error that names the cluster, the cause and the next step."""
-    return UnavailableError(
-        f"no Kafka broker answers at {settings.bootstrap or EMBEDDED_BOOTSTRAP} ({type(error).__name__}); "
-        "start one with `avenue up`, or point AVENUE_KAFKA__BOOTSTRAP at yours"
-    )
+def behind(client: Any, error: KafkaError) -> KafkaError:
+    """Return the refusal that *error* of a consumer or admin *client* comes from, else *error*.
+
+    What is refused while it runs, a client tries again until its time is over, and tells nothing but that.
+    """
+    connected: TellingClient = client._client  # noqa: SLF001 - the one that we gave it
+    if names := connected.cluster.unauthorized_topics:
+        return TopicAuthorizationFailedError(", ".join(sorted(names)))
+    found = connected.failure
+    return found if isinstance(found, KafkaError) and is_refusal(found) else error
+
+
+def failed(settings: KafkaSettings, what: str, error: KafkaError) -> UnavailableError:
+    """Return the error that says *what* did not work, why, and what to do."""
+    return _kind(error)(f"{what}: {in_words(settings, error)}")
+
+
+def _kind(error: BaseException) -> type[UnavailableError]:
+    return RefusedError if is_refusal(error) else UnavailableError
 
 
 def log_record(record: Any) -> LogRecord:
@@ -170,6 +191,36 @@ def ensure_topics(admin: KafkaAdminClient, topics: Iterable[tuple[str, dict[str,
     except TopicAlreadyExistsError:
         # Another role was quicker, which is as good.
         return
+
+
+def offset_spans(admin: Any, topics: Sequence[str]) -> dict[TopicPartition, tuple[int, int]]:
+    """Ask for the first and the next offset of each partition of those of *topics* that exist."""
+    parts = [
+        TopicPartition(item["name"], part["partition_index"])
+        for item in admin.describe_topics(list(topics))
+        for part in item["partitions"]
+    ]
+    if not parts:
+        return {}
+    first = admin.list_partition_offsets(dict.fromkeys(parts, OffsetSpec.EARLIEST))
+    end = admin.list_partition_offsets(dict.fromkeys(parts, OffsetSpec.LATEST))
+    return {part: (first[part].offset, end[part].offset) for part in parts}
+
+
+def group_lags(admin: Any, group: str, topics: Sequence[str]) -> tuple[dict[TopicPartition, int], int]:
+    """Return how many records of each partition of *topics* wait for *group*, and the sum of what it has committed.
+
+    By the broker's word alone, so that what nobody can read waits as well. An offset that the partition does not have,
+    as of a topic that was made anew, is as good as none.
+    """
+    marks = admin.list_group_offsets({group: None})[group]
+    spans = offset_spans(admin, topics)
+    committed = {part: mark.offset for part, mark in marks.items() if part in spans and mark.offset >= 0}
+    lags = {}
+    for part, (first, end) in spans.items():
+        position = committed.get(part, first)
+        lags[part] = end - (position if first <= position <= end else first)
+    return lags, sum(committed.values())
 
 
 def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, int], *, timeout_s: float, said: str = "") -> None:

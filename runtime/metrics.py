@@ -60,7 +60,9 @@ SINK_INSERT_SECONDS = Histogram("avenue_sink_insert_seconds", "One insert", ["ta
 SINK_RETRIES = Counter("avenue_sink_retries_total", "Inserts tried again", ["table"])
 SINK_REJECTS = Counter("avenue_sink_rejects_total", "Foreign lines that could not be stored", ["topic"])
 CONSUMER_LAG = Gauge(
-    "avenue_consumer_lag_records", "Records between a group's position and the end", ["topic", "partition", "group"]
+    "avenue_consumer_lag_records",
+    "Records between where a group is and the end, by the broker's word",
+    ["topic", "partition", "group"],
 )
 END_TO_END = Histogram(
     "avenue_end_to_end_seconds", "Received by the gateway to visible in ClickHouse", buckets=_LATENCY_S

@@ -9,13 +9,16 @@ from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnavailableError, first_line
 from runtime.kafka import KafkaError
+from runtime.kafka_words import in_words
 from runtime.logging import get_logger
 from runtime.progress import Pulse
 from runtime.settings import Settings
+from schemas.topics import Group
 from sinks.clickhouse.migrate import migrate
 from sinks.intake.consume import Consumption, Surroundings
 from sinks.intake.insert import Report, StoppedError
-from sinks.intake.reader import TopicReader
+from sinks.intake.lag import LagWatch
+from sinks.intake.reader import TOPICS, TopicReader
 from sinks.intake.write import ClickHouseRowWriter
 from sinks.settling import SettlingThread
 
@@ -57,6 +60,13 @@ class Sink:
         self._pulse = Pulse("the sink has not turned", stuck_s=settings.sink.stuck_s)
         self._report = Report(turned=self._pulse.beat)
         self._trouble: str | None = "starting"
+        self._failed_at: float | None = None
+        self._lag = LagWatch(
+            settings.kafka,
+            {prefix + topic: str(topic) for topic in TOPICS},
+            prefix + Group.SINK,
+            taken=lambda: self._report.taken,
+        )
         self._enough = threading.Event()
         self._stopping = threading.Event()
         self._drained = False
@@ -72,6 +82,7 @@ class Sink:
     def start(self) -> None:
         """Begin to read, in a thread. The tables are made first; a store or cluster that is away is waited for."""
         self._thread.start()
+        self._lag.start()
         self._settling.start()
 
     def stop(self, *, drain: bool) -> bool:
@@ -86,20 +97,29 @@ class Sink:
         self._stopping.set()
         self._thread.join(STOP_S)
         self._settling.stop()
+        self._lag.stop()
         return self._drained
 
     def problem(self) -> str | None:
         """Return what keeps rows from the store, or None: a check for `Health`."""
         if not self._thread.is_alive():
             return "the sink's thread does not run"
-        if (stuck := self._pulse.problem() or self._standing()) is not None:
+        if (stuck := self._pulse.problem()) is not None:
             return stuck
-        if self._trouble is None and not self._report.epoch_known:
+        trouble = self._standing_trouble()
+        if trouble is None and not self._report.epoch_known:
             return "the registry has no epoch for the events' topic yet"
-        return self._trouble or self._report.outage or self._settling.problem()
+        return trouble or self._report.outage or self._stuck() or self._settling.problem()
 
-    def _standing(self) -> str | None:
-        seconds = self._report.standing_s
+    def _standing_trouble(self) -> str | None:
+        """Return why the last consumer failed; a new one has to get on before that is forgotten."""
+        if self._failed_at is not None and self._lag.progress.went_on_at > self._failed_at:
+            self._trouble = self._failed_at = None
+        return self._trouble
+
+    def _stuck(self) -> str | None:
+        """Return that records stand still for a cause that nobody knows: a new start may help."""
+        seconds = self._lag.progress.standing_s
         if seconds < self._settings.sink.stuck_s:
             return None
         return f"stuck: records wait and none was read for {seconds:.0f} s"
@@ -113,7 +133,7 @@ class Sink:
             except StoppedError:
                 log.warning("stopped while the store took nothing; what waits is read at the next start")
             except (KafkaError, UnavailableError, ClickHouseError, ConfigurationError, OSError) as error:
-                self._tell(f"{type(error).__name__}: {first_line(error)}")
+                self._tell(self._in_words(error))
             except Exception as error:
                 # Outermost loop of the thread: nothing was committed since the last insert, and a new consumer
                 # reads it again.
@@ -127,13 +147,13 @@ class Sink:
         around = Surroundings(self._settings.sink, self._clock, self._report, self._epoch_of, self._stopping.is_set)
         try:
             consumption = Consumption(reader, writer, around)
-            self._trouble = None
+            if self._failed_at is None:
+                self._trouble = None
             consumption.run(self._enough.is_set)
             if not self._stopping.is_set():
                 self._drained = consumption.drain(time.monotonic() + self._settings.sink.drain_s)
         finally:
             self._report.leader = False
-            self._report.standing_s = 0.0
             # Where the cluster did not take the last offsets, it would not answer now either.
             reader.close(leave=self._drained)
 
@@ -141,7 +161,13 @@ class Sink:
         epochs = self._follower.directory.epochs
         return max((epoch.number for epoch in epochs if epoch.topic_id == topic_id), default=None)
 
+    def _in_words(self, error: Exception) -> str:
+        if isinstance(error, KafkaError | UnavailableError):
+            return f"the topics cannot be read: {in_words(self._settings.kafka, error)}"
+        return f"{type(error).__name__}: {first_line(error)}"
+
     def _tell(self, trouble: str) -> None:
+        self._failed_at = time.monotonic()
         if self._trouble != trouble:
             log.warning("the sink cannot go on for now", trouble=trouble)
         self._trouble = trouble

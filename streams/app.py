@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from registry.epochs import ensure_topics_and_epoch, timing_of
+from runtime.codecs import refuse_missing_codecs
 from runtime.health import Health
 from runtime.kafka import leave_group
 from runtime.logging import get_logger
@@ -42,8 +43,10 @@ def run_worker(settings: Settings, ops_port: int, *, prefix: str = "") -> int:
     """Run the worker until TERM or INT; return the process's exit code: 0 after a drain, 1 where it had to stop.
 
     *ops_port* 0 picks a free one. *prefix* stands before every topic and group. Raises `ConfigurationError` where the
-    settings contradict the epoch or the ops port is taken, `UnavailableError` where no broker answers.
+    settings contradict the epoch, the ops port is taken or a codec is missing, `UnavailableError` where no broker
+    answers.
     """
+    refuse_missing_codecs("aiokafka")
     epoch = ensure_topics_and_epoch(settings, prefix=prefix)
     health = Health()
     ops = OpsServer(health, {"worker"}, host=settings.http.ops_host, port=ops_port)

@@ -101,7 +101,12 @@ PACE = Row(
         _number("Records published", f"sum(rate(avenue_gateway_records_total{{{LOG}}}[1m]))", "cps"),
         _number("Wait for the worker", f"sum(avenue_consumer_lag_records{{{WORKER}}})", "short", (500, 1000)),
         _number("Cell rows sent", "sum(rate(avenue_worker_rows_total[1m]))", "cps"),
-        _number("Wait for the sink", f"sum(avenue_consumer_lag_records{{{SINK}}})", "short", (500, 1000)),
+        _number(
+            "Wait for the sink",
+            f"sum(max by (topic, partition) (avenue_consumer_lag_records{{{SINK}}}))",
+            "short",
+            (500, 1000),
+        ),
         _number("Push to reader, p95", "avenue:end_to_end_seconds:p95_5m", "s", (1, 2.5)),
     ),
     height=4,
@@ -246,7 +251,11 @@ STORE = Row(
             "{{table}}",
             unit="s",
         ),
-        _one("Rows that wait", f"sum by (topic) (avenue_consumer_lag_records{{{SINK}}})", "{{topic}}"),
+        _one(
+            "Rows that wait",
+            f"sum by (topic) (max by (topic, partition) (avenue_consumer_lag_records{{{SINK}}}))",
+            "{{topic}}",
+        ),
         Panel(
             "Refused and tried again",
             (

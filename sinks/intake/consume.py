@@ -161,6 +161,7 @@ class Consumption:
         return self._reader.poll(min(POLL_S, max(0.0, self._wait_s - waited_s)))
 
     def _take(self, topic: Topic, record: LogRecord, epoch: int) -> None:
+        self._around.report.taken += 1
         rows = rows_of(topic, record, epoch)
         if topic is not Topic.REJECTS:
             refused = sum(item.count for item in rows if item.table is Table.REJECTS)
@@ -197,14 +198,13 @@ class Consumption:
         self._reader.resume()
 
     def _tick(self) -> None:
-        """Once a second, with nothing waiting: the epoch, the lag, idle partitions."""
+        """Once a second, with nothing waiting: the epoch, idle partitions."""
         self._ticked_at = time.monotonic()
         self._around.report.leader = (Topic.EVENTS, 0) in self._reader.assignment()
         self._latency.age()
         self._epochs.check()
         if self._epochs.epoch is not None and not self._held:
             self._ends.check(self._epochs.epoch)
-            self._around.report.standing_s = self._ends.standing_s
             if time.monotonic() - self._committed_at >= IDLE_COMMIT_S:
                 # Nothing waits, so all that was read is stored.
                 self._commit(self._positions())

@@ -40,8 +40,8 @@ class Report:
     epoch_known: bool = False
     leader: bool = False
     """Whether partition 0 of the events is ours: its owner settles."""
-    standing_s: float = 0.0
-    """For how long records have waited and none was read, the store being well."""
+    taken: int = 0
+    """Records read, by however many consumers one after another."""
     turned: Callable[[], None] = _nobody_asks
     """Called whenever the thread comes by; whoever looks on knows by it that it goes on."""
 

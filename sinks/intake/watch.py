@@ -1,4 +1,4 @@
-"""What the sink notes beside the rows: the epoch in force, the lag, idle partitions, latency."""
+"""What the sink notes beside the rows: the epoch in force, idle partitions, latency."""
 
 import time
 from collections import deque
@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from runtime.clock import Clock
 from runtime.kafka import KafkaError, LogRecord
 from runtime.logging import get_logger
-from runtime.metrics import CONSUMER_LAG, END_TO_END, END_TO_END_MAX
-from runtime.progress import ProgressAge
-from schemas.topics import Group, Topic
+from runtime.metrics import END_TO_END, END_TO_END_MAX
+from schemas.topics import Topic
 from sinks.intake.insert import PatientWriter, Report
 from sinks.intake.reader import Place, TopicReader
 from sinks.intake.rows import Rows, joined
@@ -68,7 +67,7 @@ class EpochWatch:
 
 
 class EndWatch:
-    """Knows the lag, and stores which partitions had nothing more: settlement goes on by it where nothing comes."""
+    """Stores which partitions had nothing more: settlement goes on by it where nothing comes."""
 
     def __init__(self, reader: TopicReader, store: PatientWriter, clock: Clock, *, note_every_s: float) -> None:
         self._reader = reader
@@ -76,30 +75,19 @@ class EndWatch:
         self._clock = clock
         self._note_every_s = note_every_s
         self._noted_at = float("-inf")
-        self._age = ProgressAge()
-        self._told: set[Place] = set()
-        self.standing_s = 0.0
-        """For how long records have waited and none was read."""
 
     def check(self, epoch: int) -> None:
         """Look again. Must be called with nothing read that is not stored."""
+        if time.monotonic() - self._noted_at < self._note_every_s:
+            return
         asked_ms = self._clock.now_ms()
         try:
             ends, positions = self._reader.ends(), self._reader.positions()
         except KafkaError as error:
             log.warning("the ends of the topics are not known", cause=type(error).__name__)
             return
-        # What another sink has now would stand here for ever.
-        for topic, partition in self._told - ends.keys():
-            CONSUMER_LAG.remove(topic, str(partition), Group.SINK)
-        self._told = set(ends)
-        for place, end in ends.items():
-            CONSUMER_LAG.labels(*place, Group.SINK).set(max(0, end - positions.get(place, 0)))
-        waiting = sum(max(0, end - positions.get(place, 0)) for place, end in ends.items())
-        self.standing_s = self._age.read(time.monotonic(), moved=sum(positions.values()), waiting=waiting)
-        if time.monotonic() - self._noted_at >= self._note_every_s:
-            self._note_idle(epoch, asked_ms, ends, positions)
-            self._noted_at = time.monotonic()
+        self._note_idle(epoch, asked_ms, ends, positions)
+        self._noted_at = time.monotonic()
 
     def _note_idle(self, epoch: int, asked_ms: int, ends: Mapping[Place, int], positions: Mapping[Place, int]) -> None:
         rows = [

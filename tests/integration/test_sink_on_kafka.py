@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.errors import UnsupportedCodecError
 
 from registry.epochs import ensure_topics_and_epoch
 from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.kafka import TopicPartition, commit_offsets, make_admin, make_consumer, make_producer
+from runtime.metrics import CONSUMER_LAG
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import encode
 from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.topics import Group, Topic
+from sinks.intake.reader import TopicReader
 from sinks.sink import Sink
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -276,3 +279,36 @@ def test_a_running_sink_settles_blocks_that_are_over(road: Road, sink: Sink) -> 
 
     road.await_rows("SELECT events, settled FROM metrics_by_minute", [(1, 1)])
     road.await_rows("SELECT events, late_events, unexplained FROM settled_blocks FINAL", [(1, 1, 0)])
+
+
+def lag_of_events() -> float:
+    found: float = CONSUMER_LAG.labels(str(Topic.EVENTS), 0, str(Group.SINK))._value.get()
+    return found
+
+
+def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_time(
+    road: Road, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road.send_events(stored_event("before"))
+    road.await_rows("SELECT event_id FROM events", [("before",)])
+    await_equal(lambda: (lag_of_events(), sink.problem()), (0, None))
+
+    def unreadable(_reader: TopicReader, _timeout_s: float) -> Any:
+        raise UnsupportedCodecError("Libraries for snappy compression codec not found")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TopicReader, "poll", unreadable)
+        for number in range(3):
+            road.send_events(stored_event(f"unread-{number}"))
+        await_equal(lag_of_events, 3)
+        road.send_events(stored_event("unread-3"))
+        told = set()
+        deadline = time.monotonic() + PATIENCE_S
+        while lag_of_events() < 4 and time.monotonic() < deadline:
+            told.add(sink.problem() or "")
+            time.sleep(0.05)
+        assert lag_of_events() == 4
+        assert all("cannot be read here (Libraries for snappy" in words for words in told), told
+
+    road.await_rows("SELECT count() FROM events", [(5,)])
+    await_equal(lambda: (lag_of_events(), sink.problem()), (0, None))

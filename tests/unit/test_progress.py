@@ -1,6 +1,15 @@
 """Whether work that waits moves, told by a clock in hand."""
 
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.structs import OffsetAndMetadata, OffsetAndTimestamp
+
+from runtime.kafka import group_lags
 from runtime.progress import ProgressAge, Pulse
+from sinks.intake.lag import Progress, Seen
 
 
 def test_progress_ages_only_while_work_waits_and_none_is_done() -> None:
@@ -39,3 +48,49 @@ def test_a_loop_that_never_turned_or_has_ended_is_not_stuck() -> None:
     now[0] = 2000
 
     assert pulse.problem() is None
+
+
+def test_what_waits_stands_still_only_where_nothing_is_read_or_committed() -> None:
+    progress, waiting, none = Progress(), {TopicPartition("t", 0): 7}, {TopicPartition("t", 0): 0}
+
+    progress.look(Seen(waiting, 0), taken=0, now=0.0)
+    progress.look(Seen(waiting, 0), taken=0, now=30.0)
+    assert (progress.standing_s, progress.went_on_at) == (30.0, float("-inf"))
+
+    # A slow store: records are read and not committed yet, so the reader is well, and its last failure stands.
+    progress.look(Seen(waiting, 0), taken=5, now=40.0)
+    assert (progress.standing_s, progress.went_on_at) == (0.0, float("-inf"))
+
+    progress.look(Seen(waiting, 5), taken=5, now=50.0)
+    assert (progress.standing_s, progress.went_on_at) == (0.0, 50.0)
+
+    progress.look(Seen(none, 5), taken=5, now=90.0)
+    assert (progress.standing_s, progress.went_on_at) == (0.0, 90.0)
+
+
+class OneTopic:
+    """A cluster with one partition, from offset 10 to 30, that says what a group has committed."""
+
+    def __init__(self, committed: dict[TopicPartition, int]) -> None:
+        self._committed = committed
+
+    def list_group_offsets(self, groups: dict[str, None]) -> dict[str, dict[TopicPartition, Any]]:
+        marks = {part: OffsetAndMetadata(offset, "", -1) for part, offset in self._committed.items()}
+        return dict.fromkeys(groups, marks)
+
+    def describe_topics(self, topics: list[str]) -> list[dict[str, Any]]:
+        return [{"name": topics[0], "partitions": [{"partition_index": 0}]}]
+
+    def list_partition_offsets(self, asked: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
+        (sort,) = set(asked.values())
+        return dict.fromkeys(asked, OffsetAndTimestamp(10 if sort == OffsetSpec.EARLIEST else 30, 0, None))
+
+
+@pytest.mark.parametrize(("committed", "lag"), [({0: 25}, 5), ({0: 30}, 0), ({}, 20), ({0: 4}, 20), ({0: 900}, 20)])
+def test_a_group_lags_from_what_it_committed_to_the_end_and_from_the_beginning_where_that_is_gone(
+    committed: dict[int, int], lag: int
+) -> None:
+    part, other = TopicPartition("t", 0), TopicPartition("gone", 0)
+    marks = {TopicPartition("t", number): offset for number, offset in committed.items()} | {other: 1000}
+
+    assert group_lags(OneTopic(marks), "g", ["t"]) == ({part: lag}, sum(committed.values()))
