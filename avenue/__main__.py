@@ -1,6 +1,7 @@
 """The command line: `avenue …`. Each command is a module of `avenue.commands`, loaded when the line is read."""
 
 import importlib
+import sys
 
 import typer
 
@@ -39,8 +40,16 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
-    build()(prog_name="avenue")
+    """Run the command line. A disk that takes nothing is a sentence, whichever file it was."""
+    from runtime.files import NO_ROOM, in_words
+
+    try:
+        build()(prog_name="avenue")
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(in_words(error), file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from reports.reading import Reading
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.codecs import refuse_missing_codecs
+from runtime.files import write_private
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
@@ -26,6 +27,7 @@ log = get_logger(__name__)
 Role = Literal["gateway", "sink", "reports"]
 _FOLLOW_TIMEOUT_S = 60.0
 BEAT_S = 1.0
+SESSION_SECRET_BYTES = 32
 SESSION_SECRET_FILE = "session.key"  # noqa: S105 - a file's name
 
 
@@ -130,10 +132,10 @@ async def _beat(pulse: Pulse) -> None:
 def _session_secret(settings: Settings) -> bytes:
     """Return the key that signs sessions: kept in the home folder, so that a restart signs nobody out."""
     path = settings.home / SESSION_SECRET_FILE
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
+        # Whole or not at all: anybody could sign with an empty key, which is what a full disk would leave.
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(os.urandom(32))
+        write_private(path, os.urandom(SESSION_SECRET_BYTES))
     return path.read_bytes()
 
 

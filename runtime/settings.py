@@ -206,6 +206,9 @@ class StackSettings(Group):
     ready_s: Seconds = Field(120.0, description="from start to ready; the broker may have a log to recover")
     stuck_s: Seconds = Field(30.0, description="no answer, or no progress by its own word: the child is started anew")
     drain_s: Seconds = Field(30.0, description="for one child to end what it has in hand; then it is killed")
+    least_free_mb: Positive = Field(
+        32, description="with less room on a disk of the home folder, a child that ended is started again only later"
+    )
     log_mb: Positive = Field(50, description="of one child's log file; one older file is kept")
 
 

@@ -1,5 +1,6 @@
 """`avenue up`: the embedded stack in the foreground."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +56,8 @@ def up(
 
 
 def _announce(line: str) -> None:
-    print(line, flush=True)
+    with contextlib.suppress(OSError):  # a file on a full disk; the stack runs all the same
+        print(line, flush=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -15,6 +15,7 @@ from avenue.embedded.jars import Progress, locked_jars
 from avenue.embedded.ports import choose_port, free_port
 from avenue.embedded.process import ChildProcess, tail
 from runtime.errors import ConfigurationError, UnavailableError
+from runtime.files import write_private
 from runtime.kafka import KafkaError, make_admin
 from runtime.settings import KafkaSettings
 
@@ -195,10 +196,12 @@ class Broker:
             "advertised.listeners": listener,
             "log.dirs": str(self.folder / "data"),
         }
-        self._properties.write_text("".join(f"{key}={_escape(value)}\n" for key, value in lines.items()))
-        (self.folder / "log4j2.properties").write_text(
-            _LOG4J.format(path=_escape(str(self.log)), size_mb=LOG_FILE_MB, files=LOG_FILES)
+        # Whole or not at all: a disk without room would leave an empty file, and a broker with every default.
+        write_private(
+            self._properties, "".join(f"{key}={_escape(value)}\n" for key, value in lines.items()).encode("latin-1")
         )
+        layout = _LOG4J.format(path=_escape(str(self.log)), size_mb=LOG_FILE_MB, files=LOG_FILES)
+        write_private(self.folder / "log4j2.properties", layout.encode("latin-1"))
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from avenue.embedded.process import alive, wait_until_gone
 from runtime.errors import ConfigurationError
-from runtime.files import write_private
+from runtime.files import in_words, write_private
 
 LOCK = "up.lock"
 LOOK_S = 0.2
@@ -46,16 +46,19 @@ class Home:
                 f"another `avenue up` (pid {owner}) runs on {self.path}; "
                 "stop it first, or name another folder with --home or AVENUE_HOME"
             )
-        os.fchmod(file.fileno(), 0o600)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         self._lock = file
-        for name in FOLDERS:
-            folder = self.path / name
-            folder.mkdir(exist_ok=True)
-            # Not by mkdir's mode, which the umask narrows, and earlier versions left them open.
-            folder.chmod(PRIVATE)
+        try:
+            os.fchmod(file.fileno(), 0o600)
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            for name in FOLDERS:
+                folder = self.path / name
+                folder.mkdir(exist_ok=True)
+                # Not by mkdir's mode, which the umask narrows, and earlier versions left them open.
+                folder.chmod(PRIVATE)
+        except OSError as error:
+            raise ConfigurationError(f"the home folder {self.path} takes nothing: {in_words(error)}") from error
 
     def close(self) -> None:
         """Give the folder up."""
@@ -66,6 +69,10 @@ class Home:
     def log(self, name: str) -> Path:
         """Return the log file of child *name*."""
         return self.path / "logs" / f"{name}.log"
+
+    def disks(self) -> tuple[Path, ...]:
+        """Return the folders that may lie on disks of their own."""
+        return (self.path, *(self.path / name for name in ("kafka", "kafka/data", "clickhouse", "logs")))
 
     def note_children(self, pids: Mapping[str, int]) -> None:
         """Write down the children, for `end_orphans` of the next start."""

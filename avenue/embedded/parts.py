@@ -204,12 +204,17 @@ def report_of(state: Mapping[str, Any]) -> Report:
 def bound_log(path: Path, max_bytes: int) -> None:
     """Keep *path* below *max_bytes*: what is older is kept once, as `<name>.1`.
 
-    The writer holds the file open for appending, so it is copied and emptied, not renamed.
+    The writer holds the file open for appending, so it is copied and emptied, not renamed. A disk without room for the
+    copy costs what is older, and gets the room.
     """
     try:
         if path.stat().st_size < max_bytes:
             return
     except FileNotFoundError:
         return
-    shutil.copyfile(path, path.with_name(path.name + ".1"))
+    older = path.with_name(path.name + ".1")
+    try:
+        shutil.copyfile(path, older)
+    except OSError:
+        older.unlink(missing_ok=True)
     os.truncate(path, 0)

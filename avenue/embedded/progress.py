@@ -1,5 +1,6 @@
 """Progress for people, on standard error: a line per step, with the time it took on a terminal."""
 
+import contextlib
 import time
 
 from rich.console import Console
@@ -15,9 +16,11 @@ class Progress:
     def say(self, line: str) -> None:
         """Tell one step."""
         elapsed = time.monotonic() - self._began
-        if self._console.is_terminal:
-            self._console.print(f"[dim]{elapsed:6.1f} s[/dim]  ", end="")
-        self._console.print(line, markup=False)
+        # It may go into a file on a disk that is full, of which this line tells.
+        with contextlib.suppress(OSError):
+            if self._console.is_terminal:
+                self._console.print(f"[dim]{elapsed:6.1f} s[/dim]  ", end="")
+            self._console.print(line, markup=False)
 
     def fail(self, problem: str) -> None:
         """Tell what ended it, and what to do."""

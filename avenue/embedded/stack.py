@@ -19,6 +19,7 @@ from avenue.embedded.stop import StopAsked, StopSignal
 from avenue.embedded.supervisor import TICK_S, Say, Supervisor
 from avenue.run_file import RunFile, remove_run_file
 from runtime.errors import UnavailableError
+from runtime.files import full_disk, in_words
 from runtime.settings import Settings
 
 TELL_EVERY_S = 10.0
@@ -64,9 +65,12 @@ class EmbeddedStack:
         self._stop = StopSignal()
         self._home = Home(settings.home)
         self._claims = PortClaims(cache_folder() / "ports")
-        self._supervisor = Supervisor(settings.stack, self._say)
+        self._supervisor = Supervisor(settings.stack, self._say, obstacle=self._no_room)
         self._parts: list[BrokerPart | RolePart] = []
         self._noted: dict[str, int] = {}
+        self._run_file: RunFile | None = None
+        """What is yet to be written: the disk had no room for it."""
+        self._told_of_disk = False
 
     def run(self) -> int:
         """Bring everything up, keep it up until TERM or INT, drain; return the exit code.
@@ -114,7 +118,8 @@ class EmbeddedStack:
             operator_key=operator_key,
             started_at=datetime.now(UTC),
         )
-        run.write()
+        self._run_file = run
+        self._write_down()
         self._wiring.announce(f"ready {run.url} ops {run.ops_url}")
 
     def _with_ports(self) -> Settings:
@@ -171,7 +176,7 @@ class EmbeddedStack:
     def _add(self, part: BrokerPart | RolePart) -> None:
         self._parts.append(part)
         self._supervisor.add(part)
-        self._note_children()
+        self._write_down()
 
     def _wait_ready(self) -> None:
         began = told = time.monotonic()
@@ -181,7 +186,7 @@ class EmbeddedStack:
             now = time.monotonic()
             waiting = ", ".join(self._supervisor.waiting_for())
             if now - began > self._asked.stack.ready_s:
-                raise UnavailableError(f"not ready after {now - began:.0f} s: {waiting}")
+                raise UnavailableError(f"not ready after {now - began:.0f} s: {self._no_room() or waiting}")
             if now - told > TELL_EVERY_S:
                 told = now
                 self._say(f"waiting for {waiting}")
@@ -193,13 +198,32 @@ class EmbeddedStack:
     def _tick(self) -> None:
         time.sleep(TICK_S)
         self._supervisor.tick()
-        self._note_children()
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """Write what the home folder is to hold; a disk without room is told once and tried again at the next tick."""
+        try:
+            self._note_children()
+            if self._run_file is not None:
+                self._run_file.write()
+                self._run_file = None
+        except OSError as error:
+            if not self._told_of_disk:
+                self._say(
+                    f"the home folder takes nothing ({in_words(error)}); what runs goes on, and is noted there later"
+                )
+            self._told_of_disk = True
+        else:
+            self._told_of_disk = False
 
     def _note_children(self) -> None:
         pids = {part.name: part.pid for part in self._parts if part.pid is not None}
         if pids != self._noted:
-            self._noted = pids
             self._home.note_children(pids)
+            self._noted = pids
+
+    def _no_room(self) -> str | None:
+        return full_disk(self._home.disks(), least_mb=self._asked.stack.least_free_mb)
 
 
 def _variable(settings: Settings, group: str, name: str) -> str | None:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from runtime.errors import PipelineError
+from runtime.files import in_words
 from runtime.settings import StackSettings
 
 TICK_S = 0.1
@@ -121,6 +122,8 @@ class Supervisor:
     now: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
+    obstacle: Callable[[], str | None] = lambda: None
+    """Returns in words why no child can live just now (a full disk), or None: who ends meanwhile is not to blame."""
     _watched: list[_Watched] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
@@ -146,7 +149,7 @@ class Supervisor:
         """Look at every part once and heal what can be healed. Raises `ChildFailedError` where nothing helps."""
         for item in self._watched:
             if item.restart_at is not None:
-                if self.now() >= item.restart_at:
+                if self.now() >= item.restart_at and self.obstacle() is None:
                     self._start(item)
             elif not item.part.running:
                 self._ended(item)
@@ -194,7 +197,10 @@ class Supervisor:
         item.started_at = self.now()
         item.heard = False
         item.why = ""
-        item.part.start()
+        try:
+            item.part.start()
+        except OSError as error:
+            self._failed(item, f"could not be started ({in_words(error)})")
 
     def _look(self, item: _Watched) -> None:
         report = item.part.report()
@@ -226,11 +232,18 @@ class Supervisor:
             item.failures = 0
 
     def _ended(self, item: _Watched) -> None:
-        item.ready_since = None
-        item.failures += 1
         problem = item.why or f"ended {ending(item.part.exit_code)}"
-        if item.part.exit_code == USED_WRONGLY and not item.was_ready:
+        if item.part.exit_code == USED_WRONGLY and not item.was_ready and self.obstacle() is None:
             raise ChildFailedError(item.part, "refuses its settings")
+        self._failed(item, problem)
+
+    def _failed(self, item: _Watched, problem: str) -> None:
+        item.ready_since = None
+        if (obstacle := self.obstacle()) is not None:
+            item.restart_at = self.now() + self.limits.backoff_s
+            self.say(f"{item.part.name} {problem}, and {obstacle}; it is started again when there is room")
+            return
+        item.failures += 1
         if item.failures > self.limits.restarts:
             raise ChildFailedError(item.part, f"{problem}, {item.failures} times in a row")
         wait = backoff(item.failures, limits=self.limits, jitter=self.jitter())

@@ -3,16 +3,14 @@
 Needs the right to mount (root on Linux); elsewhere the tests are skipped and say so, and fail where CI asks for all.
 """
 
-import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import missing_service
 from tests.fault_table import FaultLog
+from tests.small_disks import SmallDisk, fill
 from tests.stack import MakeStack, Stack, until
 from tests.under_load import (
     EVENTS,
@@ -36,39 +34,6 @@ pytestmark = [
 
 EVENTS_BETWEEN = max(400, EVENTS // 20)
 FULL_FOR_S = 15.0
-BLOCK = 1_048_576
-SmallDisk = Callable[[Path, int], Path]
-
-
-@pytest.fixture
-def small_disk() -> Iterator[SmallDisk]:
-    """Return `mount(folder, mb)`: a file system in memory of that size at *folder*; gone after the test."""
-    mounted: list[Path] = []
-
-    def mount(folder: Path, mb: int) -> Path:
-        folder.mkdir(parents=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={mb}m,mode=0700", "tmpfs", str(folder)]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            missing_service("there is no right to mount a small file system here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Fill the file system of *folder* to the last byte; return the file to remove."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        size = BLOCK
-        while size:
-            try:
-                file.write(b"\0" * size)
-            except OSError:
-                size //= 2
-    return ballast
 
 
 @pytest.mark.parametrize(("name", "mb"), [("clickhouse", 512), ("kafka", 256)])

@@ -291,7 +291,7 @@ def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_tim
 ) -> None:
     road.send_events(stored_event("before"))
     road.await_rows("SELECT event_id FROM events", [("before",)])
-    await_equal(lambda: (lag_of_events(), sink.problem()), (0, None))
+    await_equal(lambda: (road.committed(Topic.EVENTS), lag_of_events(), sink.problem()), (1, 0, None))
 
     def unreadable(_reader: TopicReader, _timeout_s: float) -> Any:
         raise UnsupportedCodecError("Libraries for snappy compression codec not found")

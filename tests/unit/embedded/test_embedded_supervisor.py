@@ -1,5 +1,6 @@
 """The supervisor with children that only pretend, and a clock that is moved."""
 
+import errno
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,8 +21,11 @@ class FakePart:
     running: bool = False
     exit_code: int | None = None
     heard: Report = field(default_factory=lambda: Report(Condition.READY))
+    refuses_start: OSError | None = None
 
     def start(self) -> None:
+        if self.refuses_start is not None:
+            raise self.refuses_start
         self.running, self.exit_code = True, None
         self.journal.append(f"start {self.name}")
 
@@ -204,3 +208,49 @@ def test_a_wait_is_never_longer_than_its_bound_nor_shorter_than_its_beginning(fa
     wait = backoff(failures, limits=LIMITS, jitter=jitter)
 
     assert 0.8 * LIMITS.backoff_s <= wait <= LIMITS.backoff_max_s
+
+
+def test_who_ends_while_the_disk_is_full_is_not_to_blame_and_starts_again_when_there_is_room(world: World) -> None:
+    part = world.part("kafka")
+    world.supervisor.obstacle = lambda: "the disk of /home is full (0 MB free)"
+    for _ in range(3 * LIMITS.restarts):
+        part.die(1)
+        world.after(0)
+        world.after(60)
+    assert not part.running
+    assert world.said[0] == (
+        "kafka ended with exit code 1, and the disk of /home is full (0 MB free); it is started again when there is room"
+    )
+    assert len(world.said) == 1
+
+    world.supervisor.obstacle = lambda: None
+    world.after(0)
+
+    assert part.running
+
+
+def test_settings_that_a_child_refuses_on_a_full_disk_are_not_taken_for_wrong(world: World) -> None:
+    part = world.part("server")
+    world.supervisor.obstacle = lambda: "the disk of /home is full (0 MB free)"
+    part.die(2)
+    world.after(0)
+    world.supervisor.obstacle = lambda: None
+
+    world.after(2)
+
+    assert part.running
+
+
+def test_a_start_that_the_disk_refuses_is_tried_again(world: World) -> None:
+    part = world.part("kafka")
+    part.die(-9)
+    world.after(0)
+    part.refuses_start = OSError(errno.ENOSPC, "No space left on device", "/home/kafka.out.log")
+    world.after(2)
+    assert not part.running
+    assert "could not be started (/home/kafka.out.log: no space left on device" in world.said[-1]
+
+    part.refuses_start = None
+    world.after(60)
+
+    assert part.running
