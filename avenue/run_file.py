@@ -1,4 +1,7 @@
-"""`run.json` in the home folder: how the other commands find the running stack. Readable by its owner only."""
+"""`run.json` and, until that is there, `start.json` in the home folder: how other commands find the stack.
+
+Readable by their owner only.
+"""
 
 import os
 from datetime import datetime
@@ -10,6 +13,7 @@ from runtime.errors import ConfigurationError
 from runtime.files import write_private
 
 NAME = "run.json"
+START_NAME = "start.json"
 
 
 class RunFile(BaseModel):
@@ -31,6 +35,37 @@ class RunFile(BaseModel):
         path = self.home / NAME
         write_private(path, self.model_dump_json(indent=2).encode())
         return path
+
+
+class StartFile(BaseModel):
+    """A stack that is starting: what it said last, and what is known of it so far."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    said: str
+    began_at: datetime
+    kafka_bootstrap: str | None = None
+    ops_url: str | None = None
+    worker_ops_url: str | None = None
+
+    def write(self, home: Path) -> None:
+        """Write it into *home* as a whole, 0600."""
+        write_private(home / START_NAME, self.model_dump_json(indent=2).encode())
+
+
+def read_start_file(home: Path) -> StartFile | None:
+    """Return the stack that is starting on *home*, or None where none is, or it says nothing that can be read."""
+    try:
+        start = StartFile.model_validate_json((home / START_NAME).read_text())
+    except (OSError, ValidationError):
+        return None
+    return start if _lives(start.pid) else None
+
+
+def remove_start_file(home: Path) -> None:
+    """Remove it, as the stack does when it is ready or ends."""
+    (home / START_NAME).unlink(missing_ok=True)
 
 
 def read_run_file(home: Path) -> RunFile | None:

@@ -1,15 +1,16 @@
 """`avenue doctor`: names the first broken hop and the next step to take."""
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from avenue.doctor.examine import Check, Finding
+    from avenue.doctor.examine import Finding, Hop
 
-_MARKS = {"well": "ok", "broken": "BROKEN", "skipped": "-", "unchecked": "?"}
+_MARKS = {"well": "ok", "warning": "look", "broken": "BROKEN", "skipped": "-", "unchecked": "?"}
 
 
 def doctor(
@@ -17,13 +18,18 @@ def doctor(
     home: Annotated[Path | None, typer.Option(help="The home folder (default .avenue).", file_okay=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check each hop of the road in order; name the first broken one and the next step."""
+    """Check each hop of the road; name the first broken one and the next step, and what else to look at.
+
+    Ends with 1 where a hop is broken; a warning alone is no reason.
+    """
     from avenue.doctor.examine import Patient, examine, first_broken
     from avenue.doctor.examine import as_json as to_json
     from runtime.logging import configure_logging
     from runtime.settings import LogSettings
 
     configure_logging(LogSettings(level="ERROR", format="text"), role="doctor")
+    # What the clients meet is said in our own words, and nothing else stands between the lines.
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
     findings = examine(Patient(home), road())
     if as_json:
         print(json.dumps(to_json(findings), ensure_ascii=False))
@@ -32,35 +38,41 @@ def doctor(
     raise typer.Exit(1 if first_broken(findings) else 0)
 
 
-def road() -> "list[tuple[str, Check]]":
-    """Return the checks in the order of the road."""
+def road() -> "list[Hop]":
+    """Return the checks in the order of the road, each with the hops without which it cannot be made."""
     from avenue.doctor import flow, ground
+    from avenue.doctor.examine import Hop
 
     return [
-        ("settings", ground.check_settings),
-        ("home", ground.check_home),
-        ("disk", ground.check_disk),
-        ("java", ground.check_java),
-        ("broker", ground.check_broker),
-        ("topics", ground.check_topics),
-        ("registry", ground.check_registry),
-        ("hash keys", ground.check_hash_keys),
-        ("worker", flow.check_worker),
-        ("server", flow.check_server),
-        ("gateway", flow.check_gateway),
-        ("sink", flow.check_sink),
-        ("clickhouse", flow.check_clickhouse),
-        ("settlement", flow.check_settlement),
-        ("pages", flow.check_pages),
-        ("secrets", flow.check_secrets),
+        Hop("settings", ground.check_settings),
+        Hop("home", ground.check_home, ("settings",)),
+        Hop("disk", ground.check_disk, ("settings",)),
+        Hop("java", ground.check_java, ("home",)),
+        Hop("broker", ground.check_broker, ("home",)),
+        Hop("topics", ground.check_topics, ("broker",)),
+        Hop("registry", ground.check_registry, ("topics",)),
+        Hop("hash keys", ground.check_hash_keys, ("registry",)),
+        Hop("worker", flow.check_worker, ("home",)),
+        Hop("worker group", flow.check_worker_group, ("registry", "worker")),
+        Hop("server", flow.check_server, ("home",)),
+        Hop("gateway", flow.check_gateway, ("home",)),
+        Hop("sink", flow.check_sink, ("broker",)),
+        Hop("clickhouse", flow.check_clickhouse, ("home",)),
+        Hop("settlement", flow.check_settlement, ("home",)),
+        Hop("pages", flow.check_pages, ("home",)),
+        Hop("secrets", flow.check_secrets, ("home",)),
+        # Last: what it waits for is one of the above.
+        Hop("start", ground.check_start, ("home",)),
     ]
 
 
 def _print(findings: "list[Finding]") -> None:
-    from avenue.doctor.examine import first_broken
+    from avenue.doctor.examine import first_broken, warnings
 
     for finding in findings:
-        print(f"{_MARKS[finding.state]:7}{finding.hop:12}{finding.detail}".rstrip())
+        print(f"{_MARKS[finding.state]:7}{finding.hop:13}{finding.detail}".rstrip())
+    for warning in warnings(findings):
+        print(f"\nto look at: {warning.hop}. Next step: {warning.next_step}")
     if broken := first_broken(findings):
         print(f"\nfirst broken: {broken.hop}. Next step: {broken.next_step}")
 

@@ -3,30 +3,41 @@
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
-from avenue.doctor.examine import BrokenError, Patient, SkippedError
-from avenue.embedded.broker import java, ready
-from avenue.run_file import read_run_file
+from avenue.doctor.examine import BrokenError, Patient, SkippedError, WarnedError
+from avenue.embedded.broker import java, listens
+from avenue.embedded.home import Home, owner_of
+from avenue.run_file import StartFile, read_run_file, read_start_file
 from avenue.topic_state import read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from registry.hash_keys import HashKeyFollower
 from registry.topic import RegistryWriter
-from runtime.errors import first_line
+from runtime.errors import RefusedError, UnavailableError, first_line
+from runtime.files import full_disk
+from runtime.kafka import KafkaError, make_admin
+from runtime.kafka_words import in_words, is_refusal
 from runtime.settings import load_settings
 from schemas.topics import Topic
 
-# Kafka stops at a full disk, ClickHouse refuses inserts: a day of a busy avenue should still fit.
+# A day of a busy avenue should still fit.
 MIN_FREE_MB = 1024
 JAVA_TIMEOUT_S = 20
-FOLLOW_TIMEOUT_S = 15
+# Whoever waits for the doctor wants to know within three seconds that a broker is dead.
+KNOCK_S = 0.5
+REQUEST_S = 1.0
+CONFIRM_S = 5.0
+FOLLOW_TIMEOUT_S = 5
 
 
 def check_settings(patient: Patient) -> str:
     """Every setting is known and none contradicts another."""
-    patient.settings = load_settings(home=patient.home)
-    timing_from(patient.settings)
-    return f"profile {patient.settings.profile}"
+    patient.settings = settings = load_settings(home=patient.home)
+    timing_from(settings)
+    impatient = {"request_timeout_s": REQUEST_S, "delivery_timeout_s": CONFIRM_S}
+    patient.settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update=impatient)})
+    return f"profile {settings.profile}"
 
 
 def check_home(patient: Patient) -> str:
@@ -41,19 +52,49 @@ def check_home(patient: Patient) -> str:
         raise BrokenError(f"the home folder {home} cannot be written", f"chown or chmod {home}, or set AVENUE_HOME")
     patient.run = read_run_file(home)
     if patient.run is None:
-        return f"{home}, no stack runs on it"
-    if settings.kafka.bootstrap is None:
-        kafka = settings.kafka.model_copy(update={"bootstrap": patient.run.kafka_bootstrap})
+        patient.start = _starting(home)
+    found = patient.run or patient.start
+    bootstrap = found.kafka_bootstrap if found else None
+    if settings.kafka.bootstrap is None and bootstrap:
+        kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap})
         patient.settings = settings.model_copy(update={"kafka": kafka})
-    return f"{home}, in use by pid {patient.run.pid}"
+    if patient.start is not None:
+        return f"{home}, pid {patient.start.pid} is starting on it"
+    return f"{home}, in use by pid {patient.run.pid}" if patient.run else f"{home}, no stack runs on it"
+
+
+def _starting(home: Path) -> StartFile | None:
+    owner = owner_of(home)
+    if owner is None:
+        return None
+    said = read_start_file(home)
+    if said is not None or not owner.isdigit():
+        return said
+    return StartFile(pid=int(owner), said="starts or ends", began_at=datetime.now(UTC))
+
+
+def check_start(patient: Patient) -> str:
+    """The stack has come up."""
+    if patient.start is None:
+        if patient.run is None:
+            raise SkippedError("no stack starts here")
+        return f"since {patient.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    seconds = (datetime.now(UTC) - patient.start.began_at).total_seconds()
+    raise WarnedError(
+        f"`avenue up` (pid {patient.start.pid}) has been starting for {seconds:.0f} s: {patient.start.said}",
+        "wait; what keeps it from being ready is said above, and by `avenue up` itself",
+    )
 
 
 def check_disk(patient: Patient) -> str:
     """There is room for what comes."""
     folder = next(path for path in (patient.settings.home.absolute(), *_parents(patient)) if path.exists())
     free_mb = shutil.disk_usage(folder).free // 1_048_576
+    step = f"make room: {MIN_FREE_MB} MB at least"
+    if full := full_disk(Home(patient.settings.home).disks(), least_mb=patient.settings.stack.least_free_mb):
+        raise BrokenError(full, step)
     if free_mb < MIN_FREE_MB:
-        raise BrokenError(f"{free_mb} MB free at {folder}", f"make room: {MIN_FREE_MB} MB at least")
+        raise WarnedError(f"{free_mb} MB free at {folder}", step)
     return f"{free_mb // 1024} GB free"
 
 
@@ -63,7 +104,7 @@ def _parents(patient: Patient) -> tuple[Path, ...]:
 
 def check_java(patient: Patient) -> str:
     """The broker's Java runs."""
-    if patient.run is None and patient.settings.kafka.bootstrap:
+    if not patient.here and patient.settings.kafka.bootstrap:
         raise SkippedError("not needed with a cluster of your own")
     program = java()
     try:
@@ -80,11 +121,26 @@ def check_java(patient: Patient) -> str:
 def check_broker(patient: Patient) -> str:
     """A broker answers, and groups can be coordinated."""
     kafka = patient.settings.kafka
+    if kafka.bootstrap is None and patient.start is not None:
+        raise BrokenError(f"there is none yet; `avenue up` says: {patient.start.said}", "wait, or mend what it says")
     if kafka.bootstrap is None:
         raise BrokenError(f"no stack runs on {patient.settings.home}", "start it: avenue up")
-    if not ready(kafka):
-        step = "look at logs/kafka.log in the home folder" if patient.run else "check AVENUE_KAFKA__BOOTSTRAP"
+    ours = patient.here and kafka.sasl_mechanism is None
+    step = "look at logs/kafka.log in the home folder" if ours else "check AVENUE_KAFKA__BOOTSTRAP"
+    # Knocked at first: who refuses a connection is known at once, and not after the client's own tries.
+    if not any(listens(address, within_s=KNOCK_S) for address in kafka.bootstrap.split(",")):
         raise BrokenError(f"no broker answers at {kafka.bootstrap}", step)
+    try:
+        admin = make_admin(kafka, client_id="avenue-doctor")
+        try:
+            # Asks for the coordinator, which is the last part of a fresh broker to come up.
+            admin.list_group_offsets({"avenue-doctor": None})
+        finally:
+            admin.close()
+    except (KafkaError, UnavailableError) as error:
+        refused = isinstance(error, RefusedError) or is_refusal(error)
+        step = "mend what it refuses" if refused else step
+        raise BrokenError(in_words(kafka, error), step) from error
     return kafka.bootstrap
 
 

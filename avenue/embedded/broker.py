@@ -261,7 +261,9 @@ class BrokerProbe:
     def ready(self) -> bool:
         """Return whether it answers and groups can be coordinated. Blocks for at most a few seconds."""
         # Knocked at first: a client that cannot connect costs two seconds and leaves sockets to the collector.
-        if not any(_listens(address) for address in (self._settings.bootstrap or "").split(",")):
+        if not any(
+            listens(address, within_s=CONNECT_TIMEOUT_S) for address in (self._settings.bootstrap or "").split(",")
+        ):
             self.close()
             return False
         try:
@@ -281,10 +283,11 @@ class BrokerProbe:
             self._admin = None
 
 
-def _listens(address: str) -> bool:
+def listens(address: str, *, within_s: float) -> bool:
+    """Return whether somebody takes connections at *address* (host:port)."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=within_s):
             return True
     except (OSError, ValueError):
         return False

@@ -1,5 +1,6 @@
 """The embedded stack from an empty folder to `ready`, and back: home, broker, topics, registry, worker, server."""
 
+import contextlib
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from avenue.embedded.ports import PortClaims, choose_port, free_port
 from avenue.embedded.process import ChildProcess
 from avenue.embedded.stop import StopAsked, StopSignal
 from avenue.embedded.supervisor import TICK_S, Say, Supervisor
-from avenue.run_file import RunFile, remove_run_file
+from avenue.run_file import RunFile, StartFile, remove_run_file, remove_start_file
 from runtime.errors import UnavailableError
 from runtime.files import full_disk, in_words
 from runtime.settings import Settings
@@ -61,13 +62,14 @@ class EmbeddedStack:
         self._asked = settings
         self._wiring = wiring
         self._ports = ports
-        self._say = wiring.say
         self._stop = StopSignal()
         self._home = Home(settings.home)
         self._claims = PortClaims(cache_folder() / "ports")
         self._supervisor = Supervisor(settings.stack, self._say, obstacle=self._no_room)
         self._parts: list[BrokerPart | RolePart] = []
         self._noted: dict[str, int] = {}
+        self._start_file: StartFile | None = StartFile(pid=os.getpid(), said="starting", began_at=datetime.now(UTC))
+        """Until it is ready: for `avenue doctor`."""
         self._run_file: RunFile | None = None
         """What is yet to be written: the disk had no room for it."""
         self._told_of_disk = False
@@ -90,13 +92,26 @@ class EmbeddedStack:
                 self._supervisor.kill_all()
                 raise
             finally:
+                self._start_file = None
                 remove_run_file(self._home.path)
+                remove_start_file(self._home.path)
             killed = self._supervisor.drain(lambda: self._stop.hurry)
         self._claims.release()
         self._home.close()
         if killed:
             self._say(f"ended without draining: {', '.join(killed)}")
         return 1 if killed else 0
+
+    def _say(self, line: str) -> None:
+        self._wiring.say(line)
+        self._starting(said=line)
+
+    def _starting(self, **news: str) -> None:
+        """Let `avenue doctor` know how far the start is; nothing depends on it."""
+        if self._start_file is not None:
+            self._start_file = self._start_file.model_copy(update=news)
+            with contextlib.suppress(OSError):
+                self._start_file.write(self._home.path)
 
     def _bring_up(self) -> None:
         for name in self._home.end_orphans():
@@ -118,7 +133,8 @@ class EmbeddedStack:
             operator_key=operator_key,
             started_at=datetime.now(UTC),
         )
-        self._run_file = run
+        self._run_file, self._start_file = run, None
+        remove_start_file(self._home.path)
         self._write_down()
         self._wiring.announce(f"ready {run.url} ops {run.ops_url}")
 
@@ -149,6 +165,7 @@ class EmbeddedStack:
         broker = Broker(self._home.path / "kafka", port=port, heap_mb=kafka.heap_mb)
         with self._stop.breaking_in():
             broker.prepare(self._say)
+        self._starting(kafka_bootstrap=broker.bootstrap)
         self._say(f"starting Kafka on {broker.bootstrap}")
         self._add(BrokerPart(broker))
         self._wait_ready()
@@ -158,6 +175,8 @@ class EmbeddedStack:
         worker_port = free_port()
         worker_url = _address("127.0.0.1", worker_port)
         environ = _environ(settings)
+        ops_url = _address(settings.http.ops_host, settings.http.ops_port)
+        self._starting(worker_ops_url=worker_url, ops_url=ops_url)
         self._say("starting the worker and the server")
         own = {
             "AVENUE_HTTP__OPS_PORT": str(worker_port),
@@ -166,7 +185,7 @@ class EmbeddedStack:
             "AVENUE_WORKER__INSTANCE_ID": self._asked.worker.instance_id or "embedded",
         }
         self._add(self._role(WORKER, environ | own, worker_url))
-        self._add(self._role(SERVER, environ, _address(settings.http.ops_host, settings.http.ops_port)))
+        self._add(self._role(SERVER, environ, ops_url))
         return worker_url
 
     def _role(self, name: str, environ: Mapping[str, str], ops_url: str) -> RolePart:
@@ -180,6 +199,7 @@ class EmbeddedStack:
 
     def _wait_ready(self) -> None:
         began = told = time.monotonic()
+        noted = ""
         while not self._supervisor.all_ready:
             self._stop.check()
             self._tick()
@@ -190,6 +210,9 @@ class EmbeddedStack:
             if now - told > TELL_EVERY_S:
                 told = now
                 self._say(f"waiting for {waiting}")
+            elif waiting != noted:
+                noted = waiting
+                self._starting(said=f"waiting for {waiting}")
 
     def _watch(self) -> None:
         while not self._stop.asked:

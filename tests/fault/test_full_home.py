@@ -16,8 +16,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(600), py
 
 HOME_MB = 700
 TOLD_S = 60.0
-# More than the parent's patience with a child that fails for another cause: five restarts, 0.5 s and doubling.
-FULL_FOR_S = 40.0
+# Many times the patience with a child that fails for another cause.
+FULL_FOR_S = 10.0
+IMPATIENT_PARENT = {"AVENUE_STACK__RESTARTS": "1", "AVENUE_STACK__BACKOFF_S": "0.2"}
 BACK_S = 120.0
 NO_ROOM = "it is started again when there is room"
 NOT_NOTED = "the home folder takes nothing"
@@ -59,7 +60,7 @@ def seen(stack: Stack) -> int:
 def test_the_parent_outlives_a_full_disk_and_brings_everything_back_when_there_is_room(
     small_disk: SmallDisk, make_stack: MakeStack
 ) -> None:
-    stack = make_stack(started=False)
+    stack = make_stack(started=False, **IMPATIENT_PARENT)
     small_disk(stack.home, HOME_MB)
     stack.start()
     key = stack.pushing_key(BATCH_ACCOUNT)

@@ -1,0 +1,162 @@
+"""`avenue doctor` where hops are broken on purpose: every hop is judged, soon, and nothing but its words is printed."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from avenue.commands import doctor, topics
+from avenue.doctor import ground
+from avenue.embedded.broker import Broker
+from avenue.embedded.home import Home
+from avenue.embedded.ports import free_port
+from avenue.run_file import RunFile, StartFile
+from registry.epochs import ensure_topics_and_epoch
+from runtime.settings import Settings
+
+pytestmark = [
+    pytest.mark.kafka,
+    # kafka-python leaves the sockets of refused connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+# Three seconds are promised, of a machine that does nothing else.
+SOON_S = 5.0
+MARKS = ("ok ", "look ", "BROKEN ", "- ", "? ")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return an empty home folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def owned(home: Path) -> Iterator[Path]:
+    """Return a home folder that somebody owns, as `avenue up` does from its start on."""
+    owner = Home(home)
+    owner.open()
+    yield home
+    owner.close()
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """Return the address of who takes connections and says nothing, as a frozen broker does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def run(*line: str) -> Result:
+    app = typer.Typer()
+    for command in (doctor, topics):
+        command.register(app)
+    return CliRunner().invoke(app, list(line))
+
+
+def states(answer: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    return {check["hop"]: check["state"] for check in answer["checks"]}
+
+
+def running(home: Path, bootstrap: str) -> RunFile:
+    """Return the run file of a stack whose worker and server are dead."""
+    return RunFile(
+        pid=os.getpid(),
+        url=f"http://127.0.0.1:{free_port()}",
+        ops_url=f"http://127.0.0.1:{free_port()}",
+        worker_ops_url=f"http://127.0.0.1:{free_port()}",
+        kafka_bootstrap=bootstrap,
+        home=home,
+        operator_key="avk_none",
+        started_at=datetime.now(UTC),
+    )
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_dead_broker_is_named_soon_and_in_the_doctor_s_words_alone(home: Path, mute: str, *, frozen: bool) -> None:
+    address = mute if frozen else f"127.0.0.1:{free_port()}"
+    running(home, address).write()
+
+    began = time.monotonic()
+    result = run("doctor", "--home", str(home))
+
+    assert time.monotonic() - began < SOON_S
+    assert result.exit_code == 1
+    lines = [line for line in result.stdout.splitlines() if line]
+    assert lines[-1] == "first broken: broker. Next step: look at logs/kafka.log in the home folder"
+    assert (
+        f"no Kafka broker answers at {address}" in result.stdout or f"no broker answers at {address}" in result.stdout
+    )
+    assert all(line.startswith(MARKS) for line in lines[:-1]), result.stdout
+    assert result.stderr == ""
+
+
+def test_a_low_disk_is_a_warning_and_hides_no_dead_worker(
+    home: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_topics_and_epoch(Settings(kafka=private_broker.settings()))
+    running(home, private_broker.bootstrap).write()
+    monkeypatch.setattr(ground, "MIN_FREE_MB", 10**9)
+
+    result = run("doctor", "--home", str(home), "--json")
+    answer = json.loads(result.stdout)
+
+    assert [warning["hop"] for warning in answer["warnings"]] == ["disk"]
+    found = states(answer)
+    assert (found["broker"], found["topics"], found["worker"], found["server"]) == ("well", "well", "broken", "broken")
+    assert answer["first_broken"] == "registry"
+    assert result.exit_code == 1
+
+
+def test_a_full_disk_is_broken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVENUE_STACK__LEAST_FREE_MB", "1000000000")
+
+    answer = json.loads(run("doctor", "--home", str(home), "--json").stdout)
+
+    assert answer["first_broken"] == "disk"
+    assert f"the disk of {home} is full" in str(answer["checks"])
+
+
+def test_a_stack_that_starts_says_what_it_waits_for_and_is_not_told_to_start(owned: Path) -> None:
+    said = "waiting for kafka (no answer at 127.0.0.1:9092)"
+    StartFile(pid=os.getpid(), said=said, began_at=datetime.now(UTC)).write(owned)
+
+    text = run("doctor", "--home", str(owned)).stdout
+
+    assert f"there is none yet; `avenue up` says: {said}" in text
+    assert "avenue up` (pid " in text
+    assert "start it" not in text
+    assert text.splitlines()[-1] == "first broken: broker. Next step: wait, or mend what it says"
+
+
+def test_a_start_that_hangs_on_the_worker_names_the_worker(owned: Path, private_broker: Broker) -> None:
+    StartFile(
+        pid=os.getpid(),
+        said="waiting for worker",
+        began_at=datetime.now(UTC),
+        kafka_bootstrap=private_broker.bootstrap,
+        worker_ops_url=f"http://127.0.0.1:{free_port()}",
+    ).write(owned)
+
+    answer = json.loads(run("doctor", "--home", str(owned), "--json").stdout)
+
+    found = states(answer)
+    assert (found["broker"], found["worker"], found["start"]) == ("well", "broken", "warning")
+
+
+def test_a_start_file_of_a_process_that_is_gone_says_nothing(home: Path) -> None:
+    StartFile(pid=2**22 - 3, said="waiting for kafka", began_at=datetime.now(UTC)).write(home)
+
+    answer = json.loads(run("doctor", "--home", str(home), "--json").stdout)
+
+    assert answer["first_broken"] == "broker"
+    assert answer["next_step"] == "start it: avenue up"
