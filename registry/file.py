@@ -2,14 +2,15 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from registry.checks import faults_of
 from registry.doubts import doubts_of
-from registry.draft import Fault, draft_of
+from registry.draft import Draft, Fault, draft_of
+from registry.secrets import SecretResolver
 from registry.toml_lines import LineMap, Path
 from runtime.errors import ConfigurationError
 from schemas.registry import Registry
@@ -72,8 +73,11 @@ def read_file(path: FilePath) -> bytes:
     return content
 
 
-def check_registry(content: bytes, *, production: bool = False) -> Checked:
-    """Return the registry in *content*, or every fault of it by line. Total: any bytes give an answer."""
+def check_registry(content: bytes, *, production: bool = False, secrets: SecretResolver | None = None) -> Checked:
+    """Return the registry in *content*, or every fault of it by line. Total: any bytes give an answer.
+
+    With *secrets* also those that can be had here and spell no key; others are for the gateway to look at.
+    """
     try:
         text = content.decode()
         tree = tomllib.loads(text)
@@ -86,9 +90,19 @@ def check_registry(content: bytes, *, production: bool = False) -> Checked:
         return Checked(None, (Problem(1, "", "values are nested too deeply; a registry needs three levels"),))
     draft, faults = draft_of(tree)
     faults += faults_of(draft, production=production)
+    if secrets is not None:
+        faults += _malformed(draft, secrets)
     if not faults:
         return Checked(draft.registry(), (), _by_line(doubts_of(draft), tree, text))
     return Checked(None, _by_line(faults, tree, text))
+
+
+def _malformed(draft: Draft, secrets: SecretResolver) -> Iterator[Fault]:
+    for item in draft.accounts:
+        for flow, references in item.entry.secrets.items():
+            for index, reference in enumerate(references):
+                if fault := secrets.malformed(item.entry, flow, reference):
+                    yield Fault((*item.path, "secrets", flow, index), fault)
 
 
 def _by_line(faults: Iterable[Fault], tree: Mapping[str, Any], text: str) -> tuple[Problem, ...]:

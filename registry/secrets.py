@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.webhook_secret import parse_webhook_secret
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
@@ -14,6 +15,8 @@ log = get_logger(__name__)
 
 # A file is looked at again after this; the promise is 5 s.
 FILE_AGE_MS = 2_000
+# Batch pushes of every account, and these platforms' own flows, are signed by Standard Webhooks.
+_WEBHOOKS = frozenset({("aihuishou", "webhook")})
 # A PEM key is below 4 KiB; a reference to something else must not be read whole.
 MAX_SECRET_BYTES = 65_536
 
@@ -53,10 +56,16 @@ class SecretResolver:
             value, fault = self._resolve(reference)
             if value is not None:
                 found.append(value)
+                fault = fault or malformed(account, name, reference, value)
             if fault is not None:
                 faults.append(fault)
         self._note(account.id, name, faults)
         return tuple(found)
+
+    def malformed(self, account: Account, flow: str, reference: str) -> str | None:
+        """Return what is wrong with the secret that *reference* gives here, None where it is well or not to be had."""
+        value, _ = self._resolve(reference)
+        return None if value is None else malformed(account, flow, reference, value)
 
     def check(self, registry: Registry) -> tuple[str, ...]:
         """Resolve every secret of *registry*; return what is wrong, naming account and flow.
@@ -86,7 +95,7 @@ class SecretResolver:
                 return
             self._problems[key] = f"account {account_id}, flow {flow}: {'; '.join(faults)}"
             if before != self._problems[key]:
-                log.warning("a secret cannot be resolved", account=account_id, flow=flow, faults=faults)
+                log.warning("a secret cannot be used", account=account_id, flow=flow, faults=faults)
 
     def _resolve(self, reference: str) -> tuple[bytes | None, str | None]:
         sort, _, rest = reference.partition(":")
@@ -109,6 +118,22 @@ class SecretResolver:
 def secret_name(flow: str) -> str:
     """Return the name under which the secrets of *flow* stand in the registry."""
     return "waimai" if flow.startswith("waimai-") else flow
+
+
+def malformed(account: Account, flow: str, reference: str, value: bytes) -> str | None:
+    """Return in words that *value* spells no key for the flow that needs one, or None; never a part of it."""
+    if flow != "push" and (account.platform, flow) not in _WEBHOOKS:
+        return None
+    try:
+        parse_webhook_secret(value)
+    except ValueError as error:
+        return f"{_source(reference)} holds no Standard Webhooks secret: {error}; every push to it is refused"
+    return None
+
+
+def _source(reference: str) -> str:
+    sort, _, rest = reference.partition(":")
+    return {"env": f"the environment variable {rest}", "file": f"the file {rest}"}.get(sort, "the plain: reference")
 
 
 def has_flow(account: Account, flow: str) -> bool:

@@ -1,6 +1,7 @@
 """`avenue registry check|plan|apply|show`: the registry file, and the registry in force."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from registry.directory import Directory
     from registry.file import Checked, Problem
     from registry.plan import Plan
+    from registry.secrets import SecretResolver
     from runtime.settings import Settings
     from schemas.registry import Registry
 
@@ -26,9 +28,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @group.command(epilog="\nExample:\n\n    avenue registry check registry.toml")
 def check(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
-    """Check FILE: every error at once, each with its line; warnings too, which are none. Needs no running stack."""
+    """Check FILE: every error at once, each with its line; warnings too, which are none. Needs no running stack.
+
+    Secrets are looked at where they can be had here.
+    """
+    from registry.secrets import SecretResolver
+
     with exit_codes():
-        checked = _checked(file, command_settings(home), as_json=as_json)
+        secrets = SecretResolver(os.environ)
+        checked = _checked(file, command_settings(home), as_json=as_json, secrets=secrets)
     counts = {sort: len(getattr(checked.registry, sort)) for sort in _SORTS}
     if as_json:
         _print_json({"problems": [], "warnings": _as_json(checked.warnings), "counts": counts})
@@ -100,10 +108,10 @@ def _read(file: Path, settings: "Settings", *, as_json: bool) -> "Registry":
     return registry
 
 
-def _checked(file: Path, settings: "Settings", *, as_json: bool) -> "Checked":
+def _checked(file: Path, settings: "Settings", *, as_json: bool, secrets: "SecretResolver | None" = None) -> "Checked":
     from registry.file import check_registry, read_file
 
-    checked = check_registry(read_file(file), production=settings.profile == "production")
+    checked = check_registry(read_file(file), production=settings.profile == "production", secrets=secrets)
     if checked.registry is None:
         _print_problems(file, checked.problems, as_json=as_json)
         raise typer.Exit(1)

@@ -28,7 +28,7 @@ from runtime.settings import Settings
 log = get_logger(__name__)
 
 SECRETS = "gateway-secrets"
-"""The dependency that says which secrets cannot be resolved."""
+"""The dependency that says which secrets are missing, or spell no key."""
 _START_TIMEOUT_S = 30.0
 # Half a million records, one by one.
 _ORDERS_TIMEOUT_S = 120.0
@@ -120,7 +120,7 @@ class Gateway:
         health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
 
     def _check_secrets(self, directory: Directory) -> str | None:
-        """Log what cannot be resolved when it is applied, and return it; pushes to such a flow are refused."""
+        """Log which secrets cannot be used when they are applied, and return it; pushes to such a flow are refused."""
         if directory.registry is not None:
             self._secrets.check(directory.registry)
         return self._secrets.problem()

@@ -15,11 +15,14 @@ from runtime.health import Health
 from runtime.settings import Settings
 from schemas.registry import Account, Avenue, Name, Registry
 
+PUSH = "plain:whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+
 
 class Applied(RegistryFollower):
     """A follower to whom directories are handed."""
 
-    def __init__(self) -> None:
+    def __init__(self, push: str = PUSH) -> None:
+        self._push = push
         self._directory = Directory()
         self._told: list[Callable[[Directory], object]] = []
 
@@ -33,7 +36,7 @@ class Applied(RegistryFollower):
         self._told.append(callback)
 
     def apply(self, reference: str) -> None:
-        account = Account(id="acct", platform="meituan", secrets={"service": [reference], "push": ["plain:s"]})
+        account = Account(id="acct", platform="meituan", secrets={"service": [reference], "push": [self._push]})
         registry = Registry(demo=True, avenue=Avenue(id="a", name=Name(zh="", en="")), accounts=[account])
         self._directory = Directory(1, registry)
         for callback in self._told:
@@ -88,3 +91,19 @@ def test_a_fault_that_only_some_suffer_from_is_told_and_the_process_stays_ready(
     assert state["dependencies"]["one-of-many"]["detail"] == "gone"
     health.watch("store", lambda: "gone too")
     assert not health.read()["ready"]
+
+
+def test_a_webhook_secret_that_spells_no_key_is_told_by_the_health_page_and_the_gateway_stays_ready(
+    tmp_path: Path,
+) -> None:
+    applied = Applied(push="plain:hunter2")
+    _, health = gateway(applied, tmp_path)
+
+    applied.apply("plain:there")
+
+    found = health.read()["dependencies"][SECRETS]
+    assert not found["ok"]
+    assert found["detail"].startswith(
+        "account acct, flow push: the plain: reference holds no Standard Webhooks secret: it spells 5 bytes"
+    )
+    assert "hunter2" not in found["detail"]

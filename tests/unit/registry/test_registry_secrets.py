@@ -1,11 +1,14 @@
 """References to secrets: resolved, read again, and never a value in a message."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
+from registry.file import check_registry
 from registry.secrets import SecretResolver, has_flow
 from runtime.clock import ManualClock
+from schemas.event import Platform
 from schemas.registry import Account, Avenue, Name, Registry
 
 
@@ -72,19 +75,19 @@ def test_a_file_is_read_again_within_five_seconds(tmp_path: Path) -> None:
 
 
 def test_a_file_that_vanishes_keeps_its_last_value_and_is_a_problem_until_it_is_back(tmp_path: Path) -> None:
-    path, clock, partner = tmp_path / "secret", ManualClock(0), account(push=[f"file:{tmp_path / 'secret'}"])
+    path, clock, partner = tmp_path / "secret", ManualClock(0), account(service=[f"file:{tmp_path / 'secret'}"])
     path.write_bytes(b"hunter2")
     subject = resolver(clock)
-    subject.secrets_for(partner, "push")
+    subject.secrets_for(partner, "service")
 
     path.unlink()
     clock.advance(5_000)
-    assert subject.secrets_for(partner, "push") == (b"hunter2",)
+    assert subject.secrets_for(partner, "service") == (b"hunter2",)
     assert "last value stays in force" in (subject.problem() or "")
 
     path.write_bytes(b"hunter3")
     clock.advance(5_000)
-    assert subject.secrets_for(partner, "push") == (b"hunter3",)
+    assert subject.secrets_for(partner, "service") == (b"hunter3",)
     assert subject.problem() is None
 
 
@@ -111,3 +114,71 @@ def test_a_check_names_every_missing_secret_and_forgets_accounts_that_went() -> 
     assert [problem.partition(":")[0] for problem in found] == ["account acct, flow push", "account acct, flow service"]
     assert subject.check(Registry(avenue=avenue)) == ()
     assert subject.problem() is None
+
+
+GOOD = base64.b64encode(bytes(range(24))).decode()
+WRONG = {
+    "no base64": "whsec_not/base64!",
+    "a signature's mark": f"v1,whsec_{GOOD}",
+    "too short": "whsec_" + base64.b64encode(bytes(23)).decode(),
+    "too long": "whsec_" + base64.b64encode(bytes(65)).decode(),
+}
+
+
+@pytest.mark.parametrize("spelt", [f"whsec_{GOOD}", GOOD, GOOD.rstrip("="), f" whsec_{GOOD}\n"])
+def test_a_secret_that_the_senders_libraries_sign_with_is_well(spelt: str) -> None:
+    subject = resolver(NAME=spelt)
+
+    assert subject.secrets_for(account(push=["env:NAME"]), "push") == (spelt.encode(),)
+    assert subject.problem() is None
+
+
+@pytest.mark.parametrize("platform_flow", [("meituan", "push"), ("aihuishou", "push"), ("aihuishou", "webhook")])
+@pytest.mark.parametrize("case", WRONG)
+def test_a_webhook_secret_that_spells_no_key_is_named_by_account_and_flow_and_never_itself(
+    case: str, platform_flow: tuple[Platform, str]
+) -> None:
+    platform, flow = platform_flow
+    partner = Account(id="acct", platform=platform, secrets={flow: ["env:NAME", f"plain:whsec_{GOOD}"]})
+    subject = resolver(NAME=WRONG[case])
+
+    subject.secrets_for(partner, flow)
+
+    problem = subject.problem() or ""
+    start = f"account acct, flow {flow}: the environment variable NAME holds no Standard Webhooks secret: "
+    assert problem.startswith((f"{start}it ", f"{start}what follows"))
+    assert WRONG[case] not in problem
+    assert WRONG[case].removeprefix("whsec_") not in problem
+
+
+def test_a_platform_s_own_secret_may_have_any_form() -> None:
+    subject = resolver(NAME="hunter2")
+
+    subject.secrets_for(account(service=["env:NAME"]), "service")
+
+    assert subject.problem() is None
+
+
+FILE = """
+[avenue]
+id = "a"
+name = { zh = "街", en = "avenue" }
+
+[[accounts]]
+id = "partner"
+platform = "sunmi"
+secrets = { push = ["env:HERE", "env:ELSEWHERE"] }
+"""
+
+
+def test_the_check_of_a_file_names_the_line_of_a_secret_that_can_be_had_here_and_spells_no_key() -> None:
+    content = FILE.encode()
+    without = check_registry(content)
+    assert without.registry is not None, without.problems
+
+    (problem,) = check_registry(content, secrets=resolver(HERE="v1,abcd")).problems
+
+    assert (problem.line, problem.where) == (9, 'accounts "partner", secrets.push.0')
+    assert "the environment variable HERE holds no Standard Webhooks secret: it begins with v1," in problem.message
+    assert "abcd" not in problem.message
+    assert check_registry(content, secrets=resolver(HERE=GOOD)).registry is not None
