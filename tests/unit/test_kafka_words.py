@@ -1,5 +1,7 @@
 """What Kafka's errors are said as, and that a missing codec is named before a record comes in it."""
 
+import importlib
+
 import pytest
 from kafka import codec
 from kafka.errors import (
@@ -15,6 +17,7 @@ from runtime.errors import ConfigurationError, UnavailableError
 from runtime.kafka_words import in_words, is_refusal
 from runtime.settings import KafkaSettings
 
+LINES = b"{}\n" * 100_000
 SETTINGS = KafkaSettings.model_validate(
     {
         "bootstrap": "kafka:9092",
@@ -82,6 +85,10 @@ def test_an_outage_is_no_refusal() -> None:
 @pytest.mark.parametrize("reader", ["kafka", "aiokafka"])
 def test_every_codec_of_kafka_is_read_here(reader: Reader) -> None:
     refuse_missing_codecs(reader)
+
+    module = importlib.import_module(f"{reader}.codec")
+    read = [getattr(module, f"{name}_decode")(getattr(module, f"{name}_encode")(LINES)) for name in CODECS]
+    assert [bytes(text) for text in read] == [LINES] * 4
 
 
 def test_a_codec_that_cannot_be_read_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
