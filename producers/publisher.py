@@ -4,6 +4,7 @@ Everything here runs on one event loop but for the producer's own thread, which 
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from producers.effects import Effect
 from registry.log import ONLY_PARTITION
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer
+from runtime.kafka_words import in_words, is_refusal
 from runtime.logging import get_logger
 from runtime.metrics import GATEWAY_INFLIGHT_BYTES, GATEWAY_PUBLISH_ERRORS, GATEWAY_RECORDS
 from runtime.settings import GatewaySettings, KafkaSettings
@@ -28,6 +30,8 @@ Finished = Callable[[str, Sequence[str], bool], None]
 
 # What a record weighs beyond its lines: position placeholders and Kafka's own framing.
 _LINE_OVERHEAD_BYTES = 24
+# A refused right is seen only where something is published.
+REFUSED_FOR_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Publisher:
         self._inflight: set[asyncio.Future[bool]] = set()
         self._producer: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._refused = (float("-inf"), "")
 
     async def start(self) -> None:
         """Connect and learn where the partitions are, so that no send has to wait for it.
@@ -251,9 +256,18 @@ class Publisher:
             self._finished(account_id, ids, error is None)
         _resolve(record.acknowledged, error is None)
 
-    @staticmethod
-    def _note_error(topic: Topic, error: Exception) -> None:
+    def problem(self) -> str | None:
+        """Return what the broker refused of us within the last half minute, or None: a check for `Health`.
+
+        An outage is none: whoever follows the registry's topic sees it, and this would not see its end.
+        """
+        at, refusal = self._refused
+        return refusal if time.monotonic() - at < REFUSED_FOR_S else None
+
+    def _note_error(self, topic: Topic, error: Exception) -> None:
         cause = type(error).__name__
+        if is_refusal(error):
+            self._refused = (time.monotonic(), in_words(self._kafka, error))
         GATEWAY_PUBLISH_ERRORS.labels(topic, cause).inc()
         log.warning("record was not acknowledged", topic=topic, cause=cause)
 

@@ -12,6 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
+from runtime.clickhouse_words import in_words
 from runtime.errors import ConfigurationError, first_line
 from runtime.settings import ClickHouseSettings, Settings
 
@@ -40,6 +41,10 @@ class ClickHouse:
     def database(self) -> str:
         """The database that holds our tables."""
         return self._settings.database
+
+    def in_words(self, error: BaseException) -> str:
+        """Return what *error* of this store means, with the next step; never a password."""
+        return in_words(self._settings, error)
 
     @property
     def embedded(self) -> bool:

@@ -22,19 +22,28 @@ _STEPS = {
     202: "has too many queries at once; try again",  # TOO_MANY_SIMULTANEOUS_QUERIES
 }
 _CODE = re.compile(r"\bCode: (\d+)")
+_SERVER = re.compile(r"DB::Exception: ([^\n]*?)(?: \(version |\n|$)")
 _SECRETS = re.compile(r"//[^/@\s]*@")
 
 
 def in_words(settings: ClickHouseSettings, error: BaseException) -> str:
     """Return what *error* means for who reaches the store by *settings*; never a password."""
     where = "ClickHouse" if settings.dsn else "the store in the home folder"
-    said = _SECRETS.sub("//", (str(error).splitlines() or [type(error).__name__])[0]).strip()[:MOST_SAID]
+    said = _said(error)
     step = _STEPS.get(code_of(error))
     if step is not None:
         return f"{where} {step} ({said})"
     if settings.dsn and code_of(error) == 0:
         return f"{where} does not answer ({said}); check AVENUE_CLICKHOUSE__DSN and the server"
     return f"{where}: {said}"
+
+
+def _said(error: BaseException) -> str:
+    """Return the server's own sentence where there is one, else the error's first line."""
+    text = str(error)
+    found = _SERVER.search(text)
+    line = found[1] if found else (text.splitlines() or [type(error).__name__])[0]
+    return _SECRETS.sub("//", line).strip()[:MOST_SAID]
 
 
 def code_of(error: BaseException) -> int:

@@ -77,7 +77,8 @@ class SettlingThread:
                 self._turn(settler, running)
                 self._trouble = None
             except (ClickHouseError, ConfigurationError, OSError) as error:
-                self._tell(f"settlement waits: {first_line(error)}")
+                known = isinstance(error, ClickHouseError)
+                self._tell(f"settlement waits: {self._clickhouse.in_words(error) if known else first_line(error)}")
                 # A settlement may stand whose answer was lost: the sums must not go by what they knew before it.
                 running = None
             except Exception as error:

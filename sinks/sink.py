@@ -164,6 +164,8 @@ class Sink:
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, KafkaError | UnavailableError):
             return f"the topics cannot be read: {in_words(self._settings.kafka, error)}"
+        if isinstance(error, ClickHouseError):
+            return self._clickhouse.in_words(error)
         return f"{type(error).__name__}: {first_line(error)}"
 
     def _tell(self, trouble: str) -> None:

@@ -112,12 +112,15 @@ class Gateway:
 
     def watch(self, health: Health) -> None:
         """Register the gateway's dependencies."""
-        health.watch("gateway-kafka", lambda: None if self._started else "not connected to the broker yet")
+        health.watch("gateway-kafka", self._problem_of_kafka)
         health.watch("gateway-hash-keys", self._hash_keys.problem)
         health.watch("gateway-consent", self._consent_log.problem)
         health.watch("gateway-orders", self._order_log.problem)
         # One account's missing secret must not take the door away from the others.
         health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
+
+    def _problem_of_kafka(self) -> str | None:
+        return self._publisher.problem() if self._started else "not connected to the broker yet"
 
     def _check_secrets(self, directory: Directory) -> str | None:
         """Log which secrets cannot be used when they are applied, and return it; pushes to such a flow are refused."""
