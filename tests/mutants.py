@@ -21,6 +21,10 @@ WORK = ROOT / ".mutants"
 SOURCES = ("schemas", "runtime", "registry", "producers", "streams", "sinks", "reports", "avenue")
 WAY = ("intake", "decode", "placing", "duplicates", "consent", "judged", "body", "kept", "personal")
 ITS_TESTS = ("intake", "event_verdicts", "body", "personal")
+# One process for all of them: mutmut's own command takes seconds a mutant.
+SHOW = (
+    "import sys; from mutmut.mutation.diff_apply import get_diff_for_mutant as d; [print(d(n)) for n in sys.argv[1:]]"
+)
 ENDING_S = 20
 """So long mutmut may take to write down what it found, once it was asked to end."""
 
@@ -157,11 +161,12 @@ def report(names: list[str]) -> None:
     by_module: dict[str, Counter[str]] = {}
     with (WORK / "survivors.txt").open("w") as file:
         for name in names:
-            for mutant, fate in found_in(name).items():
-                module = mutant.rsplit(".", 1)[0]
-                by_module.setdefault(module, Counter())[fate] += 1
-                if fate in {"survived", "no tests"}:
-                    file.write(f"{mutant}: {fate}\n{asked_of(name, 'show', mutant)}\n")
+            found = found_in(name)
+            for mutant, fate in found.items():
+                by_module.setdefault(mutant.rsplit(".", 1)[0], Counter())[fate] += 1
+            survived = [mutant for mutant, fate in found.items() if fate == "survived"]
+            show = [sys.executable, "-c", SHOW, *survived]
+            file.write(subprocess.run(show, cwd=WORK / name, capture_output=True, text=True, check=False).stdout)
     sys.stdout.write(table(by_module))
 
 

@@ -1,5 +1,7 @@
 """When a source is complete, and what explains a cell that differs: the pure parts of settlement."""
 
+from dataclasses import replace
+
 import pytest
 
 from runtime.clickhouse import OperationalError
@@ -50,6 +52,11 @@ def share(live: int, counted: int, *reasons: int, epoch: int = 1) -> SourceShare
         ([share(1, 1, 2, 0)], "disorder_beyond_slack"),
         ([share(1, 1, 1, 1)], "disorder_beyond_slack+final_row_kept_back"),
         ([share(2, 2), share(1, 0, epoch=2)], "repeat_across_sources"),
+        ([share(1, 1), share(1, 0, epoch=2)], "repeat_across_sources"),
+        ([share(1, 1, 1, 0), share(1, 1, 0, 1, epoch=2)], "disorder_beyond_slack+final_row_kept_back"),
+        # A repeat is of something that is stored, and one event too many.
+        ([share(0, 0), share(1, 0, epoch=2)], "unexplained"),
+        ([share(1, 1), share(1, 1, epoch=2)], "unexplained"),
         # More than is stored, and no earlier source that could have it.
         ([share(3, 2)], "unexplained"),
         # Fewer than are stored, and nothing known of the rest.
@@ -57,6 +64,7 @@ def share(live: int, counted: int, *reasons: int, epoch: int = 1) -> SourceShare
         ([share(1, 2, 0, 1)], "unexplained"),
         # One source is explained, the other is not.
         ([share(2, 2, 1, 0), share(0, 1, epoch=2)], "unexplained"),
+        ([share(0, 1), share(2, 2, 1, 0, epoch=2)], "unexplained"),
         # The counts agree, the content does not.
         ([share(2, 2)], "unexplained"),
         ([], "unexplained"),
@@ -64,6 +72,17 @@ def share(live: int, counted: int, *reasons: int, epoch: int = 1) -> SourceShare
 )
 def test_a_difference_is_explained_by_its_sources_or_not_at_all(shares: list[SourceShare], explanation: str) -> None:
     assert explain(DIFFERENCE, shares).explanation == explanation
+
+
+def test_an_explained_difference_is_the_same_one_and_says_what_each_source_has() -> None:
+    shares = [share(2, 2, 1, 3), share(4, 4, epoch=2), share(1, 0, epoch=3)]
+
+    assert explain(DIFFERENCE, shares) == replace(
+        DIFFERENCE,
+        explanation="disorder_beyond_slack+final_row_kept_back+repeat_across_sources",
+        detail="source 1/0 up to offset 3: live 2, stored 2, disorder_beyond_slack 1, final_row_kept_back 3; "
+        "source 3/0 up to offset 3: live 1, stored 0",
+    )
 
 
 def test_content_is_split_and_everything_else_is_tried_again() -> None:
