@@ -1,7 +1,7 @@
 """The hash keys on `hash-keys.v1`: one random key per account and trial, wrapped with the master key.
 
 Wrapping is AES key wrap (RFC 3394), which needs no nonce and notices a wrong master key. A tombstone destroys a key
-within the topic's compaction lag; what was hashed with it is anonymous from then on.
+for every reader at once, and on the brokers' disks as `registry.key_retention` says.
 """
 
 import secrets
@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from registry.log import CompactedLog, standing
 from registry.master_key import KEY_BYTES, load_master_key, make_master_key, master_key_path, told_by
 from registry.pseudonyms import first_step
+from registry.retention import kept_until_ms
 from registry.tail import TopicTail
+from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.kafka import LogRecord
 from runtime.logging import get_logger
@@ -25,6 +27,10 @@ log = get_logger(__name__)
 
 ACCOUNT_PREFIX = "account:"
 TRIAL_PREFIX = "trial:"
+GONE_PREFIX = "gone:"
+"""Records that say since when the key's account or trial is missing from the registry (`registry.key_retention`)."""
+ROLL_KEY = "roll"
+"""A record that only makes the broker close a segment."""
 
 
 class WrappedKey(BaseModel):
@@ -71,16 +77,28 @@ class KeyWrap:
             raise ValueError("the wrapped hash key is damaged") from error
 
 
-def ensure_hash_keys(settings: Settings, registry: Registry, *, prefix: str = "") -> int:
+def is_hash_key(name: str) -> bool:
+    """Tell whether the record *name* holds a key."""
+    return name.startswith((ACCOUNT_PREFIX, TRIAL_PREFIX))
+
+
+def wanted_keys(settings: Settings, registry: Registry, now_ms: int) -> list[str]:
+    """Return the names of the keys that *registry* needs; none for a trial whose events are no longer kept."""
+    accounts = [ACCOUNT_PREFIX + account.id for account in registry.accounts]
+    kept = (trial for trial in registry.trials if kept_until_ms(trial, registry, settings) > now_ms)
+    return accounts + [TRIAL_PREFIX + trial.id for trial in kept]
+
+
+def ensure_hash_keys(settings: Settings, registry: Registry, *, prefix: str = "", clock: Clock | None = None) -> int:
     """Make a hash key for each account and trial of *registry* that has none; return how many were made.
 
+    A trial whose events are no longer kept gets none: its key was destroyed.
     Safe where two processes do it at once: one key stands for both. Raises `ConfigurationError` where the master key
     is missing or is not the one that the present keys are wrapped with, `UnavailableError` where no broker answers.
     """
-    wanted = [ACCOUNT_PREFIX + account.id for account in registry.accounts]
-    wanted += [TRIAL_PREFIX + trial.id for trial in registry.trials]
+    wanted = wanted_keys(settings, registry, (clock or SystemClock()).now_ms())
     with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
-        present = standing(topic.read())
+        present = _present(topic)
         key_wrap = _key_wrap(settings, present.values())
         missing = {name: key_wrap.wrap(secrets.token_bytes(KEY_BYTES)) for name in wanted if name not in present}
         topic.claim(missing)
@@ -100,7 +118,11 @@ def ensure_master_key(settings: Settings, *, prefix: str = "") -> None:
     present keys hashed could never be joined again. Raises `UnavailableError` where no broker answers.
     """
     with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
-        _key_wrap(settings, standing(topic.read()).values())
+        _key_wrap(settings, _present(topic).values())
+
+
+def _present(topic: CompactedLog) -> dict[str, bytes]:
+    return {name: value for name, value in standing(topic.read()).items() if is_hash_key(name)}
 
 
 def _key_wrap(settings: Settings, wrapped: Collection[bytes]) -> KeyWrap:
@@ -150,6 +172,8 @@ class _Keys:
 
     def apply(self, record: LogRecord) -> None:
         name = (record.key or b"").decode()
+        if name == ROLL_KEY or name.startswith(GONE_PREFIX):
+            return
         if not record.value:
             self._keys.pop(name, None)
             return
@@ -182,6 +206,10 @@ class HashKeyFollower:
     def trial_key(self, trial_id: str) -> bytes | None:
         """Return the trial's key, or None where there is none (yet, or any more)."""
         return self._keys.published.get(TRIAL_PREFIX + trial_id)
+
+    def holds(self, name: str) -> bool:
+        """Tell whether the key of the record *name* is at hand."""
+        return name in self._keys.published
 
     def start(self, timeout_s: float) -> None:
         """Read the topic to its end, then go on in the background. Raises `UnavailableError` after *timeout_s*."""

@@ -31,6 +31,10 @@ GATEWAY_REQUEST_SECONDS = Histogram(
 GATEWAY_INFLIGHT_BYTES = Gauge("avenue_gateway_inflight_bytes", "Bytes being published")
 GATEWAY_RECORDS = Counter("avenue_gateway_records_total", "Kafka records published", ["topic"])
 GATEWAY_PUBLISH_ERRORS = Counter("avenue_gateway_publish_errors_total", "Publishes that failed", ["topic", "cause"])
+GATEWAY_KEYS_OVERDUE = Gauge(
+    "avenue_gateway_hash_keys_overdue", "Hash keys past their time that can still be read from their topic"
+)
+GATEWAY_KEYS_DESTROYED = Counter("avenue_gateway_hash_keys_destroyed_total", "Hash keys destroyed at their end")
 GATEWAY_DUPLICATE_WINDOW = Gauge("avenue_gateway_duplicate_window_ids", "Event ids remembered")
 
 # worker
@@ -59,6 +63,10 @@ SINK_ROWS = Counter("avenue_sink_rows_total", "Rows inserted", ["table"])
 SINK_INSERT_SECONDS = Histogram("avenue_sink_insert_seconds", "One insert", ["table"], buckets=_LATENCY_S)
 SINK_RETRIES = Counter("avenue_sink_retries_total", "Inserts tried again", ["table"])
 SINK_REJECTS = Counter("avenue_sink_rejects_total", "Foreign lines that could not be stored", ["topic"])
+SINK_RETENTION_OVERDUE = Gauge(
+    "avenue_sink_retention_overdue_seconds",
+    "For how long stored events have been past their retention; 0 when none are",
+)
 CONSUMER_LAG = Gauge(
     "avenue_consumer_lag_records",
     "Records between where a group is and the end, by the broker's word",

@@ -8,9 +8,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from runtime.errors import ConfigurationError
 
@@ -69,7 +69,27 @@ class ClickHouseSettings(Group):
     max_threads: Positive = Field(2, description="per query: one query must not take the whole machine")
     max_memory_mb: Positive = Field(2048, description="per query; chDB's own default is 90 % of the machine")
     query_timeout_s: Seconds = Field(30.0, description="a reader's query is ended after this")
-    event_retention_days: Positive = Field(365, description="stored events stay this long after their trial's end")
+    event_retention_days: Positive = Field(
+        365,
+        description="stored events and their cells stay this long after their trial's end, and so does the trial's "
+        "hash key; set alike on sink and gateway",
+    )
+    reject_retention_days: Positive = Field(
+        90, description="kept rejects stay this long: by then a fault is mended and they are replayed"
+    )
+    record_retention_days: Positive = Field(
+        400, description="what was answered, and counts of log and workers, stay this long: a year's can be compared"
+    )
+
+    @model_validator(mode="after")
+    def _answers_outlast_rejects(self) -> Self:
+        if self.record_retention_days < self.reject_retention_days:
+            raise ValueError(
+                f"AVENUE_CLICKHOUSE__RECORD_RETENTION_DAYS is {self.record_retention_days}, less than "
+                f"AVENUE_CLICKHOUSE__REJECT_RETENTION_DAYS, {self.reject_retention_days}: a reject without its answer "
+                "would count as unanswered"
+            )
+        return self
 
 
 class HttpSettings(Group):
@@ -130,6 +150,11 @@ class GatewaySettings(Group):
     waiting_refunds: Positive = Field(
         10_000, description="refunds without an amount that came before their order, about 2 kB each"
     )
+    keys_every_s: Seconds = Field(
+        600.0,
+        description="hash keys past their time are looked for this often; a destroyed one is gone from the disks "
+        "within two compaction lags of its topic and this",
+    )
     requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
 
 
@@ -181,6 +206,9 @@ class SinkSettings(Group):
     )
     reroll_s: Seconds = Field(
         600.0, description="a past day that is touched again and again is summed again this often"
+    )
+    retire_every_s: Seconds = Field(
+        600.0, description="what is past its retention is looked for this often; a trial at a turn"
     )
     sums_every_s: Seconds = Field(60.0, description="the sums are taken so often, or rarer where that costs over 2 %")
 

@@ -10,6 +10,7 @@ from runtime.clock import Clock
 from runtime.errors import ConfigurationError, first_line
 from runtime.logging import get_logger
 from runtime.settings import Settings
+from sinks.retention.retire import Retention
 from sinks.settlement.recheck import wrongly_settled
 from sinks.settlement.settle import Settler
 from sinks.sums.reconcile import forget, measure
@@ -20,6 +21,8 @@ log = get_logger(__name__)
 STOP_S = 30.0
 # Taking the sums may use this share of a core, and so may looking at what is settled.
 SHARE = 0.02
+# While rows that are retired are being destroyed, or more may be.
+LOOK_AGAIN_S = 10.0
 
 
 class SettlingThread:
@@ -42,6 +45,8 @@ class SettlingThread:
         self._trouble: str | None = None
         self._measure_at = 0.0
         self._recheck_at = 0.0
+        self._retire_at = 0.0
+        self._retention = Retention(settings, clickhouse, clock)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
 
@@ -98,6 +103,18 @@ class SettlingThread:
             self._measure_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
         if time.monotonic() >= self._recheck_at and not self._stopping.is_set():
             self._recheck(settler)
+        if time.monotonic() >= self._retire_at and not self._stopping.is_set():
+            self._retire(settler, running)
+
+    def _retire(self, settler: Settler, running: RunningSums) -> None:
+        """End what is past its retention; one trial at a turn, and the next soon after."""
+        # A turn that fails is tried again no sooner than one that had something to do.
+        self._retire_at = time.monotonic() + LOOK_AGAIN_S
+        done = self._retention.turn(self._directory(), settler.waiting())
+        if done.noted:
+            running.forget()
+        if not (done.noted or done.left):
+            self._retire_at = time.monotonic() + self._settings.sink.retire_every_s
 
     def _recheck(self, settler: Settler) -> None:
         """Look whether settled cells still are what their events come to; those that are not are settled again."""

@@ -36,6 +36,8 @@ def tick() -> None:
     m.SETTLE_BLOCKS.labels("closed").inc(2)
     m.SETTLE_DIFFERENCES.labels("explained").inc()
     m.SETTLE_SECONDS.observe(0.1)
+    m.GATEWAY_KEYS_DESTROYED.inc()
+    m.GATEWAY_REPLAYS.labels("sunmi-main", "accepted").inc()
     m.REPORT_REQUESTS.labels("/v1/trials", 200).inc()
     m.REPORT_SECONDS.labels("/v1/trials").observe(0.05)
     m.REGISTRY_BAD_RECORDS.labels("registry.v1").inc()

@@ -40,7 +40,7 @@ def doctor(
 
 def road() -> "list[Hop]":
     """Return the checks in the order of the road, each with the hops without which it cannot be made."""
-    from avenue.doctor import flow, ground
+    from avenue.doctor import flow, ground, keeping
     from avenue.doctor.examine import Hop
 
     return [
@@ -59,6 +59,7 @@ def road() -> "list[Hop]":
         Hop("sink", flow.check_sink, ("broker",)),
         Hop("clickhouse", flow.check_clickhouse, ("home",)),
         Hop("settlement", flow.check_settlement, ("home",)),
+        Hop("retention", keeping.check_retention, ("registry", "clickhouse")),
         Hop("pages", flow.check_pages, ("home",)),
         Hop("secrets", flow.check_secrets, ("home",)),
         # Last: what it waits for is one of the above.

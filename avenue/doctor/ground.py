@@ -12,8 +12,9 @@ from avenue.embedded.home import Home, owner_of
 from avenue.run_file import StartFile, read_run_file, read_start_file
 from avenue.topic_state import read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
-from registry.hash_keys import HashKeyFollower
+from registry.hash_keys import HashKeyFollower, wanted_keys
 from registry.topic import RegistryWriter
+from runtime.clock import SystemClock
 from runtime.errors import RefusedError, UnavailableError, first_line
 from runtime.files import full_disk
 from runtime.kafka import KafkaError, make_admin
@@ -180,14 +181,14 @@ def check_hash_keys(patient: Patient) -> str:
     follower.start(FOLLOW_TIMEOUT_S)
     try:
         problem = follower.problem()
-        without = [entry.id for entry in registry.accounts if follower.account_key(entry.id) is None]
-        without += [entry.id for entry in registry.trials if follower.trial_key(entry.id) is None]
+        wanted = wanted_keys(patient.settings, registry, SystemClock().now_ms())
+        without = [name for name in wanted if not follower.holds(name)]
     finally:
         follower.stop()
     if problem:
-        raise BrokenError(problem, "put the master key back that wrapped them (AVENUE_MASTER_KEY_FILE)")
+        raise BrokenError(problem, "put the master key back that wrapped them")
     if without:
         raise BrokenError(
             f"no hash key for {', '.join(without)}", "apply the registry again: avenue registry apply FILE"
         )
-    return f"{len(registry.accounts) + len(registry.trials)} keys"
+    return f"{len(wanted)} keys"

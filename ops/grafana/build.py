@@ -268,6 +268,19 @@ STORE = Row(
             "histogram_quantile(0.95, sum by (le) (rate(avenue_settle_run_seconds_bucket[15m])))",
             unit="s",
         ),
+        _one(
+            "Rejects replayed in an hour",
+            "sum by (outcome) (increase(avenue_gateway_replays_total[1h]))",
+            "{{outcome}}",
+        ),
+        _one("Events past their retention", "max(avenue_sink_retention_overdue_seconds)", unit="s"),
+        Panel(
+            "Hash keys at their end",
+            (
+                Query("max(avenue_gateway_hash_keys_overdue)", "past their time and readable"),
+                Query("sum(increase(avenue_gateway_hash_keys_destroyed_total[1d]))", "destroyed in a day"),
+            ),
+        ),
     ),
 )
 ROLES = Row(

@@ -18,6 +18,7 @@ from producers.recent import RecentPseudonyms
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
+from registry.key_retention import KeyRetention
 from registry.pseudonyms import Pseudonyms
 from registry.secrets import SecretResolver
 from runtime.clock import Clock, SystemClock
@@ -44,6 +45,7 @@ class Gateway:
         limits = settings.gateway
         self._follower = follower
         self._hash_keys = HashKeyFollower(settings)
+        self._key_retention = KeyRetention(settings, lambda: follower.directory, clock)
         self._consent = ConsentLedger(max_subjects=limits.consent_subjects)
         self._consent_log = ConsentLog(settings.kafka, self._consent)
         self._orders = OrderLedger(max_orders=limits.orders, max_waiting=limits.waiting_refunds)
@@ -92,6 +94,7 @@ class Gateway:
         """
         await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
         self._hash_keys.refuse_another_master()
+        self._key_retention.start()
         await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
         await asyncio.to_thread(self._order_log.start, _ORDERS_TIMEOUT_S)
         await self._publisher.start()
@@ -108,6 +111,7 @@ class Gateway:
         await self._publisher.stop()
         await asyncio.to_thread(self._order_log.stop)
         await asyncio.to_thread(self._consent_log.stop)
+        await asyncio.to_thread(self._key_retention.stop)
         await asyncio.to_thread(self._hash_keys.stop)
 
     def watch(self, health: Health) -> None:

@@ -8,6 +8,7 @@ from runtime.clickhouse import ClickHouse, Client
 from schemas.timing import DAY_MS
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import BLOCK_S, lateness_parameters
+from sinks.settlement.retired import read_retired
 from sinks.settlement.sources import read_epochs, timing_among
 
 # Days of one comparison are put together up to so many rows, so that it ends within a query's time.
@@ -41,13 +42,16 @@ class CellDifference:
 
 
 def differences(clickhouse: ClickHouse, trial: str | None = None) -> list[CellDifference]:
-    """Return the cells that differ from a full recomputation from stored events, of *trial* or of all."""
+    """Return the cells that differ from a full recomputation from stored events, of *trial* or of all.
+
+    Cells of a trial whose events are no longer kept cannot be recomputed, and are left out until they are gone too.
+    """
     client = clickhouse.reader()
     epochs = read_epochs(client)
-    lateness = lateness_parameters(epochs, timing_among(epochs))
+    fixed = {**lateness_parameters(epochs, timing_among(epochs)), **read_retired(client).parameters}
     found: list[CellDifference] = []
     for from_s, until_s in _chunks(client):
-        parameters = {**lateness, "from_s": from_s, "until_s": until_s, "trial": trial or ""}
+        parameters = {**fixed, "from_s": from_s, "until_s": until_s, "trial": trial or ""}
         for row in client.query(query("cells_that_differ"), parameters=parameters).result_rows:
             layer = SETTLED if row[7] else "live"
             found.append(_difference([*row[:7], layer, *row[8:]]))

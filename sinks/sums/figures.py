@@ -1,19 +1,21 @@
 """What the conservation sums are made of, read from the whole store."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from runtime.clickhouse import Client
 from schemas.foreign import FOREIGN_FLOW
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import ints
+from sinks.settlement.retired import read_retired
 
 Source = tuple[int, int]
 """Epoch and partition."""
 Place = tuple[Source, str]
 """A source and an account."""
 BySource = Mapping[Place, tuple[int, ...]]
+Key = TypeVar("Key")
 
 UNANSWERED: Mapping[Topic, str] = {Topic.EVENTS: "unanswered_events", Topic.REJECTS: "unanswered_rejects"}
 
@@ -51,45 +53,62 @@ class Figures(Protocol):
 
 
 class FullFigures:
-    """Each figure by reading its table whole: what a person's reconciliation goes by."""
+    """Each figure by reading its table whole: what a person's reconciliation goes by.
+
+    What is retired counts by what was noted of it.
+    """
 
     def __init__(self, client: Client, cut_ms: int, lateness: Mapping[str, Any]) -> None:
         self._client = client
-        self._cut = {"cut_ms": cut_ms}
-        self._lateness = lateness
+        self._retired = read_retired(client)
+        self._parameters = {"cut_ms": cut_ms, "foreign": FOREIGN_FLOW, **lateness, **self._retired.parameters}
 
     def deliveries(self) -> Mapping[str, tuple[int, ...]]:
         """Return what was answered."""
-        return {str(row[0]): ints(row[1:]) for row in self._rows("sum_deliveries", self._cut)}
+        rows = {str(row[0]): ints(row[1:]) for row in self._rows("sum_deliveries")}
+        return added(rows, self._retired.by_account("deliveries", width=6))
 
     def log(self, topic: Topic) -> BySource:
         """Return the lines of *topic*."""
-        return by_source(self._rows("sum_log", {**self._cut, "topic": topic.value}))
+        rows = by_source(self._rows("sum_log", topic=topic.value))
+        return added(rows, self._retired.by_source(f"log {topic}", width=3))
 
     def progress(self) -> BySource:
         """Return what workers made of the lines."""
-        return by_source(self._rows("sum_progress", {}))
+        return added(by_source(self._rows("sum_progress")), self._retired.by_source("progress", width=5))
 
     def stored(self) -> BySource:
         """Return stored events."""
-        return by_source(self._rows("sum_stored", self._lateness))
+        return added(by_source(self._rows("sum_stored")), self._retired.by_source("stored", width=2))
 
     def kept(self) -> Mapping[str, int]:
         """Return the kept rejects."""
-        return {str(account): int(count) for account, count in self._rows("sum_kept", {"foreign": FOREIGN_FLOW})}
+        return self._counts("sum_kept", "kept")
 
     def listed(self) -> int:
         """Return what settlement has listed."""
-        ((listed,),) = self._rows("sum_listed", {})
+        ((listed,),) = self._rows("sum_listed")
         return int(listed)
 
     def unanswered(self, topic: Topic) -> Mapping[str, int]:
         """Return what was never answered."""
-        parameters = {**self._cut, "foreign": FOREIGN_FLOW}
-        return {str(account): int(count) for account, count in self._rows(f"sum_{UNANSWERED[topic]}", parameters)}
+        return self._counts(f"sum_{UNANSWERED[topic]}", UNANSWERED[topic])
 
-    def _rows(self, name: str, parameters: Mapping[str, Any]) -> list[Any]:
-        return list(self._client.query(query(name), parameters=dict(parameters)).result_rows)
+    def _counts(self, name: str, figure: str) -> dict[str, int]:
+        rows = {str(account): (int(count),) for account, count in self._rows(name)}
+        found = added(rows, self._retired.by_account(figure, width=1))
+        return {account: count for account, (count,) in found.items()}
+
+    def _rows(self, name: str, **parameters: Any) -> list[Any]:
+        return list(self._client.query(query(name), parameters={**self._parameters, **parameters}).result_rows)
+
+
+def added(rows: Mapping[Key, tuple[int, ...]], retired: Mapping[Key, tuple[int, ...]]) -> dict[Key, tuple[int, ...]]:
+    """Return *rows* with what is *retired* of each added."""
+    found = dict(rows)
+    for key, numbers in retired.items():
+        found[key] = tuple(map(sum, zip(found[key], numbers, strict=True))) if key in found else numbers
+    return found
 
 
 def by_source(rows: Iterable[Any]) -> BySource:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
-from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE
 from sinks.settlement.recheck import CellDifference, differences, standing
 from sinks.settlement.sources import arrived
 from sinks.sums.book import SLUGS, Sum, conservation
@@ -63,6 +63,7 @@ def forget() -> None:
     CONSERVATION_GAP.clear()
     RECONCILE_DIFFERENCE.set(0)
     SETTLE_PENDING.set(0)
+    SINK_RETENTION_OVERDUE.set(0)
 
 
 def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:

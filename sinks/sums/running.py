@@ -14,6 +14,7 @@ from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import Block, Touch, ints, lateness_parameters
+from sinks.settlement.retired import RECORDS, REJECTS, read_retired
 from sinks.settlement.sources import read_epochs, timing_among
 from sinks.sums.figures import UNANSWERED, BySource, Place, Source
 from sinks.sums.settled import SettledSums, unfilled
@@ -27,14 +28,18 @@ PROGRESS_REST_MS = 3_600_000
 PLACE_BITS = 16
 READ_AGAIN_S = 3600.0
 
+WIDTHS = {"deliveries": 6, "kept": 1, "unanswered_events": 1, "unanswered_rejects": 1, "log": 3, "progress": 5}
+"""Numbers of each figure."""
+OF_REJECTS = ("kept", "unanswered_rejects")
+
 Bounds = dict[Source, int]
 
 
 class Fold:
     """Sums by key that only grow: rows that are closed are added once, the others each time they are asked for."""
 
-    def __init__(self) -> None:
-        self._closed: dict[Any, tuple[int, ...]] = {}
+    def __init__(self, begin: Mapping[Any, tuple[int, ...]]) -> None:
+        self._closed = dict(begin)
 
     def take(self, rows: Iterable[tuple[Any, bool, tuple[int, ...]]]) -> dict[Any, tuple[int, ...]]:
         """Return the sums of what was closed before and of all *rows* (key, closed, numbers); keep the closed ones."""
@@ -110,6 +115,7 @@ class RunningFigures:
         self._client = client
         self._lateness = lateness
         self._waiting = waiting
+        self._retired = read_retired(client)
         self._read_marks: dict[Topic, list[Any]] = {}
 
     def deliveries(self) -> Mapping[str, tuple[int, ...]]:
@@ -175,7 +181,7 @@ class RunningFigures:
 
     def _by_account(self, name: str) -> dict[str, tuple[int, ...]]:
         """Return sums by account of a table whose rows are received once and for all, up to the cut less a rest."""
-        since_ms = self._running.since_ms.get(name, 0)
+        since_ms = self._running.since_ms.get(name, self._begins_ms(name))
         until_ms = max(since_ms, self._running.cut_ms - REST_MS)
         parameters = {
             "from_ms": since_ms,
@@ -185,18 +191,24 @@ class RunningFigures:
             "answer_ms": REST_MS,
         }
         rows = self._rows(f"run_{name}", parameters)
-        fold = self._running.folds.setdefault(name, Fold())
+        begin = self._retired.by_account(name, width=WIDTHS[name])
+        fold = self._running.folds.setdefault(name, Fold(begin))
         found = fold.take((str(row[0]), bool(row[1]), ints(row[2:])) for row in rows)
         self._running.since_ms[name] = until_ms
         return found
 
     def _folded(self, name: str, rows: Iterable[Any]) -> dict[Place, tuple[int, ...]]:
-        fold = self._running.folds.setdefault(name, Fold())
+        begin = self._retired.by_source(name, width=WIDTHS[name.partition(" ")[0]])
+        fold = self._running.folds.setdefault(name, Fold(begin))
         return fold.take((((int(row[0]), int(row[1])), str(row[2])), bool(row[3]), ints(row[4:])) for row in rows)
 
     def _rows(self, name: str, parameters: Mapping[str, Any], beyond: str = "1") -> list[Any]:
         text = query(name).replace("places_beyond()", beyond)
-        return list(self._client.query(text, parameters=dict(parameters)).result_rows)
+        return list(self._client.query(text, parameters={**self._retired.parameters, **parameters}).result_rows)
+
+    def _begins_ms(self, name: str) -> int:
+        """Return the moment before which the rows of a figure by account are retired."""
+        return self._retired.until_ms.get(REJECTS if name in OF_REJECTS else RECORDS, 0)
 
 
 def _pairs(bounds: Bounds) -> dict[str, Any]:

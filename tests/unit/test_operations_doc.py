@@ -7,6 +7,8 @@ import msgspec
 
 from avenue.__main__ import COMMANDS
 from runtime.settings import OUTSIDE_SETTINGS, known_names
+from schemas.topics import DAY_S, SPECS
+from sinks.retention.kept import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS, STAYING
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "operations.md", *sorted((ROOT / "docs" / "runbooks").glob("*.md"))]
@@ -55,3 +57,26 @@ def test_ports_of_this_machine_are_those_of_the_compose_file() -> None:
 
     table = " ".join(line for line in page.splitlines() if line.startswith("| 127.0.0.1"))
     assert set(re.findall(r"\b(\d{4})\b", table)) == published
+
+
+def test_every_table_and_topic_stands_there_with_how_long_it_is_kept_and_why() -> None:
+    section = PAGES[0].read_text().split("## What is kept how long")[1].split("\n## ")[0]
+    rows = [
+        tuple(cell.strip("` ") for cell in line.split("|")[1:-1])
+        for line in re.findall(r"^\| `.*$", section, re.MULTILINE)
+    ]
+    since = [(OF_TRIALS, "the trial's end"), (OF_REJECTS, "receipt"), (OF_RECORDS, "their time"), (STAYING, "–")]
+
+    topics = []
+    for spec in SPECS.values():
+        days = "" if spec.retention_s is None else f"{spec.retention_s // DAY_S} days"
+        for_days = f", for {days}" if days else ""
+        topics.append((spec.topic, f"the last record of each key{for_days}" if spec.compacted else days))
+    tables = [
+        (kept.table, f"AVENUE_CLICKHOUSE__{kept.setting.upper()}" if kept.setting else "stays", moment, kept.why)
+        for group, moment in since
+        for kept in group
+    ]
+    assert rows == [*topics, *tables]
+    assert {row[1] for row in tables} - {"stays"} <= set(known_names())
+    assert len(tables) == len(ALL)

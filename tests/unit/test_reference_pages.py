@@ -26,3 +26,4 @@ def test_every_metric_stands_on_the_page_once_and_has_a_meaning() -> None:
     names = [line.split("`")[1] for line in metrics_page().splitlines() if line.startswith("| `")]
     assert sorted(names) == sorted(metric.name for metric in metrics)
     assert all(metric.help for metric in metrics)
+    assert [metric.name for metric in metrics if not metric.roles] == []

@@ -36,6 +36,7 @@ FROM
         FROM cells
         WHERE minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({until_s:UInt32}, 'UTC')
             AND ({trial:String} = '' OR trial_id = {trial:String})
+            AND NOT (#is_retired_cell#)
         UNION ALL
         SELECT 1, 0, product_id, trial_id, platform, placement_id, arm, kind, minute, events, #digest# AS digest
         FROM (#recompute:events=span_events#)

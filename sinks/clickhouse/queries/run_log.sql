@@ -12,6 +12,6 @@ FROM
 (
     SELECT epoch, partition, offset, account_id, lines, stamped_at
     FROM log_records FINAL
-    WHERE topic = {topic:String} AND places_beyond()
+    WHERE topic = {topic:String} AND stamped_at >= fromUnixTimestamp64Milli({records_ms:Int64}, 'UTC') AND places_beyond()
 )
 GROUP BY epoch, partition, account_id, closed

@@ -3,8 +3,12 @@ SELECT
     records.epoch, records.partition, account_id, sum(lines),
     sumIf(lines, stamped_at > fromUnixTimestamp64Milli({cut_ms:Int64}, 'UTC')),
     sumIf(lines, records.offset >= workers.counted_next)
-FROM (SELECT epoch, partition, offset, account_id, lines, stamped_at FROM log_records FINAL WHERE topic = {topic:String})
-    AS records
+FROM
+(
+    SELECT epoch, partition, offset, account_id, lines, stamped_at
+    FROM log_records FINAL
+    WHERE topic = {topic:String} AND stamped_at >= fromUnixTimestamp64Milli({records_ms:Int64}, 'UTC')
+) AS records
 LEFT JOIN
 (
     SELECT epoch, partition, max(next_offset) AS counted_next

@@ -1,0 +1,91 @@
+"""What is kept how long, how old the oldest of it is, and what is destroyed next."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from avenue.doctor.examine import BrokenError, Patient, SkippedError
+from avenue.store_access import Server, store_of
+from registry.retention import kept_until_ms, retention_ms
+from runtime.clickhouse import ClickHouseError
+from runtime.clock import SystemClock
+from schemas.registry import Registry
+from schemas.timing import DAY_MS
+
+OVERDUE_DAYS = 2
+"""Looked for every few minutes, and a trial may wait for its settlement."""
+_OLDEST = """
+SELECT
+    (SELECT toUnixTimestamp64Milli(min(occurred_at)) FROM pilot_events) AS events,
+    (SELECT toUnixTimestamp64Milli(min(received_at)) FROM pilot_rejects) AS rejects
+"""
+_RETIRED = (
+    "SELECT scope, toUnixTimestamp64Milli(max(until)) AS until_ms FROM retired WHERE sort = 'trial' GROUP BY scope"
+)
+
+
+def check_retention(patient: Patient) -> str:
+    """What is past its time is gone."""
+    registry = patient.directory.registry
+    if registry is None:
+        raise SkippedError("no registry")
+    if patient.run is None and patient.settings.clickhouse.dsn is None:
+        raise SkippedError("no stack runs here")
+    oldest = _rows(patient, _OLDEST)[0]
+    retired = {str(row["scope"]): int(row["until_ms"]) for row in _rows(patient, _RETIRED)}
+    _warn_of_overdue(patient, registry, retired)
+    days = patient.settings.clickhouse
+    parts = [
+        f"events {retention_ms(registry, patient.settings) // DAY_MS} days after their trial{_since(oldest['events'])}",
+        f"rejects {days.reject_retention_days} days{_since(oldest['rejects'])}",
+        f"records {days.record_retention_days} days",
+        _next(patient, registry, retired),
+    ]
+    return "; ".join(parts)
+
+
+def _warn_of_overdue(patient: Patient, registry: Registry, retired: dict[str, int]) -> None:
+    now_ms = SystemClock().now_ms()
+    late = [
+        trial.id
+        for trial in registry.trials
+        if trial.id not in retired and kept_until_ms(trial, registry, patient.settings) + OVERDUE_DAYS * DAY_MS < now_ms
+    ]
+    if late:
+        raise BrokenError(
+            f"past their retention and still there: {', '.join(late)}", "docs/runbooks/RetentionBehind.md"
+        )
+
+
+def _next(patient: Patient, registry: Registry, retired: dict[str, int]) -> str:
+    coming = {
+        trial.id: kept_until_ms(trial, registry, patient.settings)
+        for trial in registry.trials
+        if trial.id not in retired
+    }
+    if not coming:
+        return "no trial is left to end"
+    trial = min(coming, key=coming.__getitem__)
+    return f"next: {trial} and its key on {_day(coming[trial])}"
+
+
+def _since(oldest_ms: Any) -> str:
+    return f" (oldest {_day(int(oldest_ms))})" if int(oldest_ms or 0) else ""
+
+
+def _day(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+
+
+def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
+    with store_of(patient.settings) as store:
+        if isinstance(store, Server):
+            answer = store.post("/internal/sql", sql.encode())
+            if answer.is_error:
+                raise BrokenError(f"the server answers {answer.status_code} to a question", "see logs/server.log")
+            return [json.loads(line) for line in answer.text.splitlines()]
+        try:
+            found = store.reader().query(sql)
+        except ClickHouseError as error:
+            raise BrokenError(f"ClickHouse: {str(error).splitlines()[0][:200]}", "see the sink's log") from error
+        return [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]

@@ -1,0 +1,174 @@
+"""Retires what is past its time: first noted, with what the sums need of it; then destroyed.
+
+The note is one insert. From then on the sums and the comparison of cells leave the rows out and add what the note
+says, so that it does not matter when the rows go, or how often that is tried.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.directory import Directory
+from registry.retention import retention_ms
+from runtime.clickhouse import ClickHouse, Client
+from runtime.clock import Clock
+from runtime.logging import get_logger
+from runtime.metrics import SINK_RETENTION_OVERDUE
+from runtime.settings import Settings
+from schemas.foreign import FOREIGN_FLOW
+from schemas.registry import Registry, epoch_ms
+from schemas.timing import DAY_MS
+from schemas.topics import Topic
+from sinks.clickhouse.sql import query
+from sinks.retention.destroy import Doomed, destroy
+from sinks.retention.kept import OF_RECORDS, OF_REJECTS, OF_TRIALS
+from sinks.settlement.blocks import Block, lateness_parameters, moment
+from sinks.settlement.retired import RECORDS, REJECTS, TRIAL, UNTIL, Retired, read_retired
+from sinks.settlement.sources import read_epochs, timing_among
+from sinks.sums.settled import unfilled
+
+log = get_logger(__name__)
+
+COLUMNS = ("sort", "scope", "until", "epoch", "partition", "account_id", "numbers", "retired_at")
+Row = list[Any]
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn noted as retired, and the tables that still hold rows of what is."""
+
+    trials: list[str] = field(default_factory=list)
+    until: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def noted(self) -> bool:
+        """Whether the sums have to be read anew."""
+        return bool(self.trials or self.until)
+
+
+class Retention:
+    """Belongs to the settler's thread. One trial at a turn; of the other tables, whole days of UTC."""
+
+    def __init__(self, settings: Settings, clickhouse: ClickHouse, clock: Clock) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._clock = clock
+
+    def turn(self, directory: Directory, busy: Collection[Block]) -> Turn:
+        """Note what is past its time by now, and destroy rows of what is noted. Raises `ClickHouseError`.
+
+        A trial waits while one of the *busy* blocks, which are not settled, may hold events of it.
+        """
+        registry = directory.registry
+        turn = Turn()
+        if registry is None:
+            return turn
+        client = self._clickhouse.writer()
+        retired = read_retired(client)
+        ends_ms = self._ends(client, registry)
+        now_ms, keep_ms = self._clock.now_ms(), retention_ms(registry, self._settings)
+        due = {trial: end_ms for trial, end_ms in ends_ms.items() if end_ms + keep_ms <= now_ms}
+        self._retire_trials(client, retired, due, busy, turn)
+        self._retire_by_time(client, retired, now_ms, turn)
+        if turn.noted:
+            retired = read_retired(client)
+        turn.left = destroy(client, _doomed(retired))
+        overdue = [now_ms - end_ms - keep_ms for trial, end_ms in due.items() if retired.trials.get(trial, 0) < end_ms]
+        overdue += [now_ms - end_ms - keep_ms for end_ms in due.values() if turn.left]
+        SINK_RETENTION_OVERDUE.set(max(overdue, default=0) / 1000)
+        return turn
+
+    def _ends(self, client: Client, registry: Registry) -> dict[str, int]:
+        """Return when each trial ends, and note what the registry says, for when it no longer does."""
+        known: dict[str, int] = {}
+        latest: dict[str, int] = {}
+        for trial_id, end_ms, latest_ms in client.query(query("known_trial_ends")).result_rows:
+            known[str(trial_id)], latest[str(trial_id)] = int(end_ms), int(latest_ms)
+        said = {trial.id: epoch_ms(trial.ends) for trial in registry.trials}
+        # Of a trial that was gone from the registry before anybody noted its end: its last hour.
+        gone = {trial: end_ms for trial, end_ms in latest.items() if not known[trial] and trial not in said}
+        new = {trial: end_ms for trial, end_ms in (said | gone).items() if known.get(trial) != end_ms}
+        if new:
+            now = moment(self._clock.now_ms())
+            rows = [[trial, moment(end_ms), now] for trial, end_ms in new.items()]
+            _insert(client, "trial_ends", ("trial_id", "ends_at", "noted_at"), rows)
+        return {trial: end_ms for trial, end_ms in (known | new).items() if end_ms}
+
+    def _retire_trials(
+        self, client: Client, retired: Retired, due: Mapping[str, int], busy: Collection[Block], turn: Turn
+    ) -> None:
+        for trial, end_ms in sorted(due.items(), key=lambda item: item[1]):
+            if retired.trials.get(trial, 0) >= end_ms or any(block.start_s * 1000 < end_ms for block in busy):
+                continue
+            if unfilled(client):
+                return  # what the sums need of old blocks is counted from their events, a day at a turn
+            self._retire_trial(client, retired, trial, end_ms)
+            turn.trials.append(trial)
+            return
+
+    def _retire_trial(self, client: Client, retired: Retired, trial: str, end_ms: int) -> None:
+        epochs = read_epochs(client)
+        # What came after a retirement, in a trial that was opened again, was never carried.
+        parameters = {
+            **lateness_parameters(epochs, timing_among(epochs)),
+            **retired.parameters,
+            "trial": trial,
+            "until_ms": end_ms,
+        }
+        parts = {name: _rows(client, f"carry_{name}", parameters) for name in ("stored", "unanswered_trial")}
+        parts["unanswered_events"] = parts.pop("unanswered_trial")
+        self._note(client, (TRIAL, trial, end_ms), parts)
+        events = sum(int(row[3]) for row in parts["stored"])
+        log.info("the trial's events are no longer kept", trial=trial, events=events)
+
+    def _retire_by_time(self, client: Client, retired: Retired, now_ms: int, turn: Turn) -> None:
+        days = self._settings.clickhouse
+        # Rejects first: whether theirs were answered is told by the answers.
+        for scope, kept_days in ((REJECTS, days.reject_retention_days), (RECORDS, days.record_retention_days)):
+            from_ms, until_ms = retired.until_ms.get(scope, 0), (now_ms // DAY_MS - kept_days) * DAY_MS
+            if until_ms <= from_ms:
+                continue
+            parameters = {**retired.parameters, "from_ms": from_ms, "until_ms": until_ms, "foreign": FOREIGN_FLOW}
+            carry = _carry_rejects if scope == REJECTS else _carry_records
+            self._note(client, (UNTIL, scope, until_ms), carry(client, parameters))
+            turn.until[scope] = until_ms
+
+    def _note(self, client: Client, what: tuple[str, str, int], parts: Mapping[str, Sequence[Any]]) -> None:
+        sort, scope, until_ms = what
+        until, now = moment(until_ms), moment(self._clock.now_ms())
+        rows: list[Row] = [[sort, scope, until, 0, 0, "", [], now]]
+        for name, found in parts.items():
+            rows += [[name, scope, until, *row[:3], list(row[3:]), now] for row in found]
+        # One block: seen as a whole or not at all.
+        _insert(client, "retired", COLUMNS, rows)
+
+
+def _carry_rejects(client: Client, parameters: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    return {name: _rows(client, f"carry_{name}", parameters) for name in ("kept", "unanswered_rejects")}
+
+
+def _carry_records(client: Client, parameters: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    parts = {
+        name: _rows(client, f"carry_{name}", parameters) for name in ("deliveries", "progress", "unanswered_events")
+    }
+    for topic in (Topic.EVENTS, Topic.REJECTS):
+        parts[f"log {topic}"] = _rows(client, "carry_log", {**parameters, "topic": topic.value})
+    return parts
+
+
+def _doomed(retired: Retired) -> list[Doomed]:
+    found = [
+        Doomed(kept.table, kept.time, end_ms, trial) for trial, end_ms in retired.trials.items() for kept in OF_TRIALS
+    ]
+    for scope, tables in ((REJECTS, OF_REJECTS), (RECORDS, OF_RECORDS)):
+        found += [Doomed(kept.table, kept.time, retired.until_ms.get(scope, 0)) for kept in tables]
+    return found
+
+
+def _rows(client: Client, name: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    return list(client.query(query(name), parameters=dict(parameters)).result_rows)
+
+
+def _insert(client: Client, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    client.insert(table, rows, column_names=columns, settings={"async_insert": 0})
