@@ -17,9 +17,9 @@ READER = problem_responses(401, 403)
 """Of what asks who reads, and no store."""
 STORE = problem_responses(401, 403, 503)
 TRIAL = problem_responses(401, 403, 404)
-TRIAL_STORE = problem_responses(401, 403, 404, 503)
-TRIAL_QUESTION = problem_responses(400, 401, 403, 404, 503)
-EXPORT = problem_responses(400, 401, 403, 404, 406, 503)
+TRIAL_STORE = problem_responses(401, 403, 404, 410, 503)
+TRIAL_QUESTION = problem_responses(400, 401, 403, 404, 410, 503)
+EXPORT = problem_responses(400, 401, 403, 404, 406, 410, 503)
 
 
 @dataclass

@@ -34,6 +34,10 @@ class NotSeenError(Exception):
     """There is no such thing for this reader, whether there is one for others or not."""
 
 
+class NoLongerKeptError(Exception):
+    """The trial's events and numbers were destroyed at their end."""
+
+
 class NotAcceptableError(Exception):
     """No form that the request accepts can be given."""
 
@@ -68,6 +72,10 @@ def _sending_key(_: AnyRequest, __: Exception) -> Response[Problem]:
 def not_found(_: AnyRequest, __: Exception) -> Response[Problem]:
     """Return the one 404 of the reading API: nothing in it depends on what was asked for."""
     return answer(404, "there is nothing here that this key may see; the paths are listed at /openapi.json")
+
+
+def _no_longer_kept(_: AnyRequest, error: Exception) -> Response[Problem]:
+    return answer(410, f"the trial's numbers were kept until {error} and are gone; a frozen report is what is left")
 
 
 def _parameter(_: AnyRequest, error: Exception) -> Response[Problem]:
@@ -141,6 +149,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     UnauthorizedError: _unauthorized,
     SendingKeyError: _sending_key,
     NotSeenError: not_found,
+    NoLongerKeptError: _no_longer_kept,
     ParameterError: _parameter,
     TooManyPointsError: _too_many_points,
     TooManyRowsError: _too_many_rows,

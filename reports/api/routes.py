@@ -12,6 +12,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Response, Stream
 
+from registry.retention import kept_until_ms
 from reports.api.answers import (
     avenue_answer,
     definitions,
@@ -38,7 +39,7 @@ from reports.api.documented import (
 )
 from reports.api.live import Board
 from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
-from reports.api.problems import NotSeenError
+from reports.api.problems import NoLongerKeptError, NotSeenError
 from reports.api.shapes import (
     AvenueAnswer,
     DefinitionsAnswer,
@@ -47,7 +48,7 @@ from reports.api.shapes import (
     MetricsAnswer,
     ProductsAnswer,
     ReadoutAnswer,
-    TrialJson,
+    TrialAnswer,
     TrialsAnswer,
 )
 from reports.api.streaming import ExportStream, whole_export
@@ -60,6 +61,7 @@ from reports.queries.series import series
 from reports.reading import Reading
 from reports.science.readout import readout
 from reports.scope import Reader, products_seen, trial_seen, trials_seen
+from reports.spans import iso
 from schemas.registry import MetricId, Trial
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
@@ -142,6 +144,24 @@ class Asker:
             raise NotSeenError
         return trial
 
+    def kept(self, trial_id: str) -> Trial:
+        """Return the trial whose numbers are asked for. Raises `NoLongerKeptError` once they are destroyed."""
+        trial = self.trial(trial_id)
+        until_ms = self.kept_until_ms(trial)
+        if until_ms <= self.reading.clock.now_ms():
+            raise NoLongerKeptError(iso(until_ms))
+        return trial
+
+    def kept_until_ms(self, trial: Trial) -> int:
+        """Return until when *trial*'s events and numbers are kept, Unix ms."""
+        registry = self.reading.directory().registry
+        return kept_until_ms(trial, registry, self.reading.settings) if registry is not None else 0
+
+    def shown(self, trial: Trial) -> TrialAnswer:
+        """Return *trial* for an answer."""
+        said = msgspec.structs.asdict(trial_json(trial, self.reading.directory()))
+        return TrialAnswer(**said, kept_until=iso(self.kept_until_ms(trial)))
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -201,13 +221,13 @@ async def get_products(asker: NamedDependency[Asker]) -> ProductsAnswer:
 async def get_trials(asker: NamedDependency[Asker]) -> TrialsAnswer:
     """The trials that this key may see, newest first."""
     directory = asker.reading.directory()
-    return TrialsAnswer([trial_json(trial, directory) for trial in trials_seen(asker.reader, directory)])
+    return TrialsAnswer([asker.shown(trial) for trial in trials_seen(asker.reader, directory)])
 
 
 @get("/v1/trials/{trial_id:str}", summary="A trial", operation_id="trial", responses=TRIAL)
-async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialJson:
+async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialAnswer:
     """One trial with its arms, times and placements."""
-    return trial_json(asker.trial(trial_id), asker.reading.directory())
+    return asker.shown(asker.trial(trial_id))
 
 
 @get(
@@ -225,7 +245,7 @@ async def get_metrics(
     metric: Metrics = None,
 ) -> MetricAnswer | MetricsAnswer:
     """A metric over time; a point is start, value, n. With several metrics the answer is a list of the same."""
-    primary = asker.trial(trial_id).primary_metric
+    primary = asker.kept(trial_id).primary_metric
 
     def ask(context: QueryContext) -> MetricAnswer | MetricsAnswer:
         metrics = metrics_of(metric or [], primary)
@@ -246,7 +266,7 @@ async def get_metrics(
 @get("/v1/trials/{trial_id:str}/readout", summary="The trial so far", operation_id="readout", responses=TRIAL_STORE)
 async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> ReadoutAnswer:
     """Per metric and arm: estimate, an interval that may be read at any time, n, lift over the baseline, health."""
-    asker.trial(trial_id)
+    asker.kept(trial_id)
 
     def ask(context: QueryContext) -> ReadoutAnswer:
         interval = whole_trial(context.directory, trial_id, context.now_ms)
@@ -272,7 +292,7 @@ async def get_events(
     form: ExportText = None,
 ) -> Stream:
     """The trial's events, each once, streamed as CSV (UTF-8 with BOM), NDJSON or Parquet."""
-    asker.trial(trial_id)
+    asker.kept(trial_id)
     reading = asker.reading
 
     def prepare(context: QueryContext) -> tuple[ExportQuestion, str]:
@@ -315,7 +335,7 @@ async def get_report(
     form: FormText = "html",
 ) -> Response[bytes]:
     """The trial report of now, in Chinese or English."""
-    asker.trial(trial_id)
+    asker.kept(trial_id)
     language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
     request = ReportRequest(trial_id, language, kind)
     file = await whole_export(asker.reading, lambda context: report(context, request))
@@ -335,7 +355,7 @@ async def get_live(
     request: AnyRequest, asker: NamedDependency[Asker], board: NamedDependency[Board], trial_id: TrialId
 ) -> Stream:
     """Server-sent events named `counts`: what came in the last 15 minutes, whenever it changes."""
-    asker.trial(trial_id)
+    asker.kept(trial_id)
 
     def still_reader() -> bool:
         try:

@@ -127,10 +127,16 @@ class TrialJson(msgspec.Struct, frozen=True):
     placements: list[PlacementJson]
 
 
+class TrialAnswer(TrialJson, frozen=True, kw_only=True):
+    """A trial, and how long it can be read: from *kept_until* on questions about its numbers answer 410."""
+
+    kept_until: str
+
+
 class TrialsAnswer(msgspec.Struct, frozen=True):
     """Trials that this key may see, newest first."""
 
-    trials: list[TrialJson]
+    trials: list[TrialAnswer]
 
 
 class LiftJson(msgspec.Struct, frozen=True):

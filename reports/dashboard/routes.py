@@ -78,6 +78,12 @@ def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:
             words.say("Nothing is here"),
             words.say("This address leads nowhere, or to something that your key does not open."),
         ),
+        410: (
+            words.say("No longer kept"),
+            words.say(
+                "This trial's events and numbers were destroyed when their time was over; a frozen report stays."
+            ),
+        ),
         503: (words.say("Busy just now"), words.say("More readers ask than can be answered. Reload in a few seconds.")),
     }
     title, message = texts.get(

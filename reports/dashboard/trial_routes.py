@@ -3,11 +3,13 @@
 from typing import Any
 
 from litestar import get
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Response
+from litestar.status_codes import HTTP_410_GONE
 
+from registry.retention import kept_until_ms
 from reports.dashboard.avenue_page import AvenuePage
 from reports.dashboard.drawing import spark
 from reports.dashboard.formats import Formats
@@ -69,6 +71,10 @@ def _seen(pages: Pages, reader: Reader, trial_id: str) -> Trial:
     found = trial_seen(reader, pages.reading.directory(), trial_id)
     if found is None:
         raise NotFoundException
+    registry = pages.reading.directory().registry
+    # Beyond its time there is nothing to show, and nought would be a wrong number.
+    if registry is not None and kept_until_ms(found, registry, pages.reading.settings) <= pages.reading.clock.now_ms():
+        raise HTTPException(status_code=HTTP_410_GONE)
     return found
 
 

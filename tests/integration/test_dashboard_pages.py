@@ -15,8 +15,11 @@ import pytest
 from litestar.testing import TestClient
 
 from avenue.http_application import http_application
+from registry.retention import kept_until_ms
 from reports.metrics import METRICS
 from runtime.clickhouse import ClickHouse, ClickHouseError
+from runtime.clock import ManualClock
+from runtime.settings import Settings
 from schemas.outcomes import RejectReason
 from sinks.clickhouse.migrate import migrate
 from tests.dashboard_world import EMG, KEYS, NEURO, NOW, Street, wake_threads
@@ -150,6 +153,22 @@ def test_somebody_elses_trial_looks_like_one_that_does_not_exist(client: Client)
 
     assert {answer.status_code for answer in answers} == {404}
     assert len({re.sub(r"emg-arm-2026q[49]", "ID", answer.text.replace("/trend", "")) for answer in answers}) == 1
+
+
+def test_a_trial_whose_numbers_are_destroyed_shows_that_and_no_noughts(street: Street) -> None:
+    registry = street.directory.registry
+    assert registry is not None
+    reading = replace(
+        street.reading, clock=ManualClock(kept_until_ms(street.directory.trials[NEURO], registry, Settings()))
+    )
+    later: Client
+    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as later:
+        later.headers.update({"accept": "text/html", "accept-language": "en"})
+        sign_in(later, "startup:calmwave")
+        answers = [later.get(f"/trials/{NEURO}{tail}") for tail in ("", "/trend")]
+
+    assert {answer.status_code for answer in answers} == {410}
+    assert all("No longer kept" in answer.text for answer in answers)
 
 
 def test_an_address_that_leads_nowhere_gives_the_same_page_to_people_and_a_problem_to_programs(client: Client) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -377,3 +377,25 @@ def test_definitions_need_no_key_and_the_openapi_document_is_valid(client: Clien
     assert {"/v1/me", "/v1/avenue", "/v1/trials/{trial_id}/metrics", "/v1/trials/{trial_id}/live"} <= document[
         "paths"
     ].keys()
+
+
+def test_a_trial_says_until_when_it_is_kept_and_then_its_numbers_are_gone_and_not_nought(
+    client: Client, reading: Reading
+) -> None:
+    headers = {"authorization": f"Bearer {KEYS['programme']}"}
+    (first, *_) = client.get("/v1/trials", headers=headers).json()["trials"]
+    until = datetime.fromisoformat(first["kept_until"])
+    assert until - datetime.fromisoformat(first["ends"]) == timedelta(days=365)
+    clock = reading.clock
+    assert isinstance(clock, ManualClock)
+
+    def statuses() -> set[int]:
+        paths = [path for path in TRIAL_PATHS if path not in {"", "/live"}]
+        return {client.get(f"/v1/trials/{first['id']}{path}", headers=headers).status_code for path in paths}
+
+    clock.set(round(until.timestamp() * 1000) - 1)
+    assert statuses() == {200}
+    clock.set(round(until.timestamp() * 1000))
+    assert statuses() == {410}
+    assert client.get(f"/v1/trials/{first['id']}/live", headers=headers).status_code == 410
+    assert client.get(f"/v1/trials/{first['id']}", headers=headers).json()["kept_until"] == first["kept_until"]
