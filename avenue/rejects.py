@@ -16,9 +16,13 @@ from schemas.outcomes import RejectReason
 Store = Server | ClickHouse
 
 
-def check_asked(store: Store, account: str, reason: str) -> None:
-    """Raise `ConfigurationError` where there is no such account or reason: a misspelt one must not look empty."""
+def check_reason(reason: str) -> None:
+    """Raise `ConfigurationError` where there is no such reason ('' is any): a misspelt one must not look empty."""
     _check("reason", reason, [known.value for known in RejectReason])
+
+
+def check_account(store: Store, account: str) -> None:
+    """Raise `ConfigurationError` where neither registry nor store knows the account ('' is any)."""
     if account:
         _check("account", account, _accounts(store))
 

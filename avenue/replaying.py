@@ -65,11 +65,15 @@ def _detail(answer: httpx.Response) -> str:
         return answer.text[:200]
 
 
+def check_url(url: str) -> None:
+    """Raise `ConfigurationError` where *url* is no address ('' is the running stack's)."""
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--url is the gateway's address, like http://127.0.0.1:9480; got {url!r}")
+
+
 def gateway_of(store: Server | ClickHouse, url: str, key: str) -> Gateway:
     """Return the gateway at *url*, or the running server's. Raises `ConfigurationError` where neither is known."""
     if url:
-        if not url.startswith(("http://", "https://")):
-            raise ConfigurationError(f"--url is the gateway's address, like http://127.0.0.1:9480; got {url!r}")
         if not key and not isinstance(store, Server):
             raise ConfigurationError("--url needs --key, a key of scope operator")
         return Gateway(url, key or (store.run.operator_key if isinstance(store, Server) else ""))

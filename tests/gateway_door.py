@@ -4,7 +4,7 @@ import asyncio
 import json
 import tomllib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,10 +32,12 @@ REGISTRY = Registry.model_validate(tomllib.loads((Path(__file__).parent / "data"
 class Door:
     """A running gateway and a client of it."""
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, key: str, broker: Broker) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, keys: Mapping[str, str], broker: Broker) -> None:
         self.settings = settings
         self.client = client
-        self.key = key
+        self.keys = keys
+        """By scope."""
+        self.key = keys["account:sunmi-main"]
         self.broker = broker
         self._since: dict[TopicPartition, int] = {}
 
@@ -93,9 +95,10 @@ async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY, *
     kafka = broker.settings().model_copy(update={"delivery_timeout_s": 6.0, "request_timeout_s": 2.0})
     settings = Settings(home=home, kafka=kafka, gateway=GatewaySettings.model_validate(limits))
     await asyncio.to_thread(lambda: prepare_cluster(settings, registry=registry))
-    issued = issue_key("account:sunmi-main", now=datetime.now(UTC))
+    issued = [issue_key(scope, now=datetime.now(UTC)) for scope in ("account:sunmi-main", "operator")]
     with RegistryWriter(settings) as writer:
-        writer.publish_key(issued.entry)
+        for key in issued:
+            writer.publish_key(key.entry)
     follower = RegistryFollower(settings)
     await asyncio.to_thread(follower.start, 20)
     gateway = Gateway(settings, follower)
@@ -105,7 +108,7 @@ async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY, *
     server = HttpServer(app, host="127.0.0.1", port=port)
     server.start()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
-        yield Door(settings, client, issued.secret, broker)
+        yield Door(settings, client, {key.entry.scope: key.secret for key in issued}, broker)
     await server.stop()
     await gateway.stop()
     await asyncio.to_thread(follower.stop)

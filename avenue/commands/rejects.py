@@ -52,10 +52,12 @@ def list_kept(
     as_json: Json = False,
 ) -> None:
     """List kept rejects, newest first."""
-    from avenue.rejects import check_asked, kept_rejects
+    from avenue.rejects import check_account, check_reason, kept_rejects
 
+    with exit_codes():
+        check_reason(reason)
     with _store() as store:
-        check_asked(store, account, reason)
+        check_account(store, account)
         rows = kept_rejects(store, account=account, reason=reason, limit=limit)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
@@ -93,12 +95,15 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
 ) -> None:
     """Judge kept rejects once more, by today's registry and the clock of their first receipt, oldest first."""
     from avenue.operations import OpenRejects
-    from avenue.rejects import check_asked
-    from avenue.replaying import Replaying, gateway_of
+    from avenue.rejects import check_account, check_reason
+    from avenue.replaying import Replaying, check_url, gateway_of
 
+    with exit_codes():
+        check_reason(reason)
+        check_url(url)
     with _store() as store:
         gateway = gateway_of(store, url, key)
-        check_asked(store, account, reason)
+        check_account(store, account)
         asked = OpenRejects(account=account, reason=reason, limit=limit)
         replaying = Replaying(store, gateway, asked, dry_run=dry_run)
         rows = _run(replaying, quiet=as_json, dry_run=dry_run)
@@ -121,7 +126,9 @@ def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> list[dict[str
     columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} judged"))
     console = Console(stderr=True)
     rows: list[dict[str, Any]] = []
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=False) as bar:
+    with Progress(
+        *columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+    ) as bar:
         task = bar.add_task("judged", total=None)
         for page in replaying.pages():
             bar.advance(task, len(page))

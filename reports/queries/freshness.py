@@ -36,13 +36,15 @@ WHERE topic = {topic:String} AND epoch = {epoch:UInt16} AND partition = {partiti
 HAVING count() > 0
 """
 # By what they name, which tells below whose they are. The same reject always names the same product, so those of other
-# products are left out before repeats are merged: of all trials' rejects few are one's own.
+# products are left out before repeats are merged: of all trials' rejects few are one's own. What a replay has made an
+# event of is none any more.
 _REJECTED_SQL = """
 SELECT reason, named_product, named_placement, count()
 FROM pilot_rejects FINAL
 PREWHERE named_product NOT IN {other_products:Array(String)}
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
+  AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
 GROUP BY reason, named_product, named_placement
 """
 # Of many trials at once, in each of the intervals that they have.
@@ -57,6 +59,7 @@ FROM (
     SELECT account_id, named_product, named_placement, toUnixTimestamp64Milli(received_at) AS received_ms
     FROM pilot_rejects FINAL
     WHERE account_id IN {accounts:Array(String)}
+      AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
 ) AS rejects
 GROUP BY account_id, named_product, named_placement
 """
@@ -135,7 +138,10 @@ def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[
 
 
 def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, int]:
-    """Return how many kept rejects received in *interval* may concern the trial, by reason, the commonest first."""
+    """Return how many kept rejects received in *interval* may concern the trial, by reason, the commonest first.
+
+    Rejects that a replay has made events of are left out.
+    """
     parameters: dict[str, Any] = {
         "accounts": list(accounts_of(context.directory, trial_id)),
         "from": moment(interval.from_ms),

@@ -264,3 +264,35 @@ def test_a_store_that_another_process_has_open_is_named_with_the_way_out(avenue:
         "stop the other `avenue`, or set AVENUE_HOME to another folder",
         done.stderr.splitlines()[-1],
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("rejects list --reason unknown_placment", "did you mean unknown_placement?"),
+        ("rejects replay --reason everything", "Known are: malformed, not_an_object, "),
+        ("rejects replay --url gateway.example.com", "--url is the gateway's address"),
+        ("rejects replay r-1", "unexpected extra argument"),
+        ("rejects replay --reson malformed", "--reason"),
+        ("rejects replay --limit 0", "--limit"),
+        ("rejects lst", "list"),
+        ("rejects show", "ID"),
+    ],
+)
+def test_rejects_asked_for_wrongly_are_told_before_anything_is_opened(avenue: Run, words: str, told: str) -> None:
+    done = avenue(*words.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_a_replay_without_a_running_stack_says_to_start_one(avenue: Run, tmp_path: Path) -> None:
+    (tmp_path / "home" / "clickhouse").mkdir(parents=True)
+
+    with_store = avenue("rejects", "replay", AVENUE_HOME=str(tmp_path / "home"))
+    without = avenue("rejects", "replay", AVENUE_KEY="avk_o")
+
+    assert (with_store.returncode, without.returncode) == (1, 1)
+    assert "a replay needs the running stack" in with_store.stderr
+    assert "start it with `avenue up`" in with_store.stderr
+    assert "start it with `avenue up`" in without.stderr

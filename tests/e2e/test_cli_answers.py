@@ -133,6 +133,12 @@ def test_a_kept_reject_is_listed_and_shown(stack: Stack, tmp_path: Path) -> None
     assert (shown["account_id"], shown["flow"], shown["reason"]) == (BATCH_ACCOUNT, "events", "unknown_product")
     assert shown["reject_id"] in ended(stack, *listing)
     assert "no kept reject 'no/such'" in ended(stack, "rejects", "show", "no/such", code=1)
+    assert "there is no account 'push-dem'; did you mean push-demo?" in ended(
+        stack, "rejects", "list", "--account", "push-dem", code=2
+    )
+    assert "there is no account 'nobody'. Known are: " in ended(
+        stack, "rejects", "replay", "--account", "nobody", code=2
+    )
 
 
 def test_keys_are_issued_listed_and_revoked_as_programs_read_it(stack: Stack) -> None:

@@ -105,10 +105,26 @@ def test_rejects_of_another_product_are_not_told(world: World) -> None:
             reject(4, '{"placement_id":"p-9"}'),
             reject(5, "{}", account="stranger"),
             reject(6, "{}", received=START - DAY),
+            reject(7, "{}"),
+            reject(8, "{}"),
+        ],
+    )
+    # The seventh became an event; the eighth was tried, and rejected again: the second that is told.
+    world.insert(
+        "pilot_deliveries",
+        [
+            {
+                "delivery_id": "d-replay",
+                "account_id": "sunmi-main",
+                "received_ms": NOW,
+                "answered_ms": NOW,
+                "replay": True,
+                "replays": [["r-7", "accepted", ""], ["r-8", "rejected", "outside_trial"]],
+            }
         ],
     )
 
-    assert freshness(world.context(), "neuro", WHOLE).rejected == 2
+    assert freshness(world.context(), "neuro", WHOLE).rejected == 3
     trials = dict.fromkeys(world.directory.trials, WHOLE)
     each = {trial_id: freshness(world.context(), trial_id, WHOLE).rejected for trial_id in trials}
     assert rejected_of_many(world.context(), trials) == each

@@ -158,3 +158,57 @@ async def accepted_in_time(door: Door, body: dict[str, Any]) -> dict[str, Any]:
     while (answer := await door.push([body])).status_code != 200:
         assert time.monotonic() < deadline, answer.text
     return dict(answer.json())
+
+
+async def replay(door: Door, lines: Any, scope: str = "operator", **query: str) -> Any:
+    """Ask for a replay of *lines* with the key of *scope*; return the answer."""
+    headers = {"authorization": f"Bearer {door.keys.get(scope, scope)}"}
+    return await door.client.post("/internal/rejects/replay", params=query, json=lines, headers=headers)
+
+
+async def test_a_replay_is_for_operators_and_for_lines_that_were_kept(door: Door) -> None:
+    await door.push([event(placement_id="p-nowhere")])
+    (line,) = door.lines(Topic.REJECTS)
+    door.begin()
+
+    answers = [
+        await replay(door, [line], scope="account:sunmi-main"),
+        await replay(door, [line], scope="nobody"),
+        await replay(door, {"reject_id": "r-1"}),
+        await replay(door, [line] * 501),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 401, 400, 413]
+    assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers)
+    assert door.read(Topic.EVENTS) + door.read(Topic.DELIVERIES) == []
+
+
+async def test_a_kept_reject_is_tried_replayed_and_a_duplicate_from_then_on(door: Door) -> None:
+    rejected = event(placement_id="p-nowhere")
+    await door.push([rejected])
+    (line,) = door.lines(Topic.REJECTS)
+    # As if the place had been registered since.
+    mended = {**line, "payload": line["payload"].replace("p-nowhere", "p-017")}
+    door.begin()
+
+    tried = (await replay(door, [mended], dry_run="true")).json()
+    nothing = door.read(Topic.EVENTS) + door.read(Topic.REJECTS) + door.read(Topic.DELIVERIES)
+    done, again = [(await replay(door, [mended, mended])).json() for _ in range(2)]
+    pushed = (await door.push([{**rejected, "placement_id": "p-017"}, event()])).json()
+
+    assert nothing == []
+    assert [[one["outcome"] for one in found] for found in (tried, done, again)] == [
+        ["accepted"],
+        ["accepted"],
+        ["duplicate"],
+    ]
+    assert (pushed["accepted"], pushed["duplicate"]) == (1, 1)
+    events = {line["event_id"]: line for line in door.lines(Topic.EVENTS)}
+    subjects = {events[event_id].pop("subject") for event_id in events}
+    assert len(events) == 2
+    assert len(subjects) == 1, "the same subject is one value within a trial, pushed or replayed"
+    replays = [line for line in door.lines(Topic.DELIVERIES) if line["replay"]]
+    assert [line["replays"] for line in replays] == [
+        [[line["reject_id"], "accepted", ""]] if first else [[line["reject_id"], "duplicate", ""]]
+        for first, line in ((True, line), (False, line))
+    ]

@@ -159,6 +159,28 @@ def test_an_operators_other_commands_need_no_more_than_the_settings(
     assert "pilot-events.v1" in production.run("topics", "list")
 
 
+def test_rejects_are_replayed_through_the_gateway_that_is_named(
+    production: Production, sent: list[dict[str, Any]], operator_key: str
+) -> None:
+    (gateway,) = [role for role in production.roles if role.name.startswith("gateway")]
+    unplaced = sum(line["expected_reason"] == "unknown_placement" for line in sent)
+    asked = ("rejects", "replay", "--reason", "unknown_placement", "--json")
+    road = ("--url", f"http://127.0.0.1:{gateway.http_port}", "--key", operator_key)
+
+    tried = json.loads(production.run(*asked, *road, "--dry-run", code=1))
+    done = json.loads(production.run(*asked, *road, code=1))
+
+    # Nobody has registered the places: each is rejected again, kept once, and the sums close.
+    assert unplaced > 0
+    assert tried["counts"] == done["counts"] == {"rejected": unplaced}
+    assert json.loads(production.run("reconcile", "--json"))["ok"]
+    assert len(json.loads(production.run("rejects", "list", "--json"))) == sum(
+        line["expected"] == "rejected" for line in sent
+    )
+    production.run(*asked, code=2)
+    production.run(*asked, *road[:2], "--key", production.issue("startup:calmwave"), code=2)
+
+
 def test_roles_that_are_well_set_off_no_alert_and_export_their_own(
     production: Production, accepted: int, tmp_path: Path
 ) -> None:
