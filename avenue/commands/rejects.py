@@ -30,6 +30,9 @@ Example:
 Exit 0: each became an event, or was one already; 1: some did not; 2: used wrongly. Once more does no harm.
 """
 
+# Rows kept for --json; more are counted only, so that a run of any length fits in memory.
+MAX_LISTED = 10_000
+
 Account = Annotated[str, typer.Option(help="Only of this account.")]
 Reason = Annotated[str, typer.Option(help="Only for this reason.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
@@ -106,8 +109,7 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
         check_account(store, account)
         asked = OpenRejects(account=account, reason=reason, limit=limit)
         replaying = Replaying(store, gateway, asked, dry_run=dry_run)
-        rows = _run(replaying, quiet=as_json, dry_run=dry_run)
-    counts = Counter(row["outcome"] for row in rows)
+        counts, rows = _run(replaying, quiet=as_json, dry_run=dry_run)
     if as_json:
         told = {"dry_run": dry_run, "counts": dict(counts), "more": replaying.more, "results": rows}
         print(json.dumps(told, ensure_ascii=False))
@@ -118,13 +120,17 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
     raise typer.Exit(1 if counts["rejected"] or counts["not_replayable"] else 0)
 
 
-def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> list[dict[str, Any]]:
-    """Return what became of each; say it as it becomes known, unless *quiet*, and on a terminal how many so far."""
+def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> tuple[Counter[str], list[dict[str, Any]]]:
+    """Return the counts by outcome and, where it is *quiet*, what became of each (at most `MAX_LISTED`).
+
+    Else it is said as it becomes known, and on a terminal how many so far.
+    """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} judged"))
     console = Console(stderr=True)
+    counts: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     with Progress(
         *columns, console=console, disable=quiet or not console.is_terminal, redirect_stdout=sys.stdout.isatty()
@@ -132,10 +138,13 @@ def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> list[dict[str
         task = bar.add_task("judged", total=None)
         for page in replaying.pages():
             bar.advance(task, len(page))
-            rows += page
-            for row in () if quiet else page:
+            counts.update(row["outcome"] for row in page)
+            if quiet:
+                rows += page[: MAX_LISTED - len(rows)]
+                continue
+            for row in page:
                 print(_line(row, dry_run=dry_run))
-    return rows
+    return counts, rows
 
 
 _WORDS = {
