@@ -1,7 +1,8 @@
 """Replays for the command line: open rejects out of the store, page by page, to the gateway, which judges them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
@@ -16,6 +17,9 @@ from runtime.errors import ConfigurationError, PipelineError, UnavailableError
 
 # A kept payload has 16 KiB at most: a page stays below what a gateway takes in one body.
 PAGE = 200
+# A busy gateway is asked so often for one page, and waited for so long at most each time.
+TRIES = 5
+MAX_REST_S = 10.0
 
 
 class Judge(Protocol):
@@ -31,19 +35,34 @@ class Gateway:
     """A gateway at *url*, asked with *key*, one of scope operator."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
+    rest: Callable[[float], None] = time.sleep
+    """Waits so many seconds where the gateway is busy."""
+    transport: httpx.BaseTransport | None = None
+    """For tests: what stands for the wire."""
 
     def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
         """Return what became of each of *lines*. Raises `PipelineError`."""
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
-        try:
-            with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
-                answer = client.post(
-                    PATH, params={"dry_run": str(dry_run).lower()}, content=msgspec.json.encode(lines), headers=headers
-                )
-        except httpx.HTTPError as error:
-            raise UnavailableError(f"the gateway at {self.url} does not answer ({type(error).__name__})") from error
+        for _ in range(TRIES - 1):
+            answer = self._post(lines, dry_run=dry_run)
+            if answer.status_code != 503:
+                break
+            # Once more does no harm: what was taken in before is a duplicate then.
+            self.rest(min(float(answer.headers.get("retry-after", "2")), MAX_REST_S))
+        else:
+            answer = self._post(lines, dry_run=dry_run)
         return _judged(answer, self.url)
+
+    def _post(self, lines: list[dict[str, Any]], *, dry_run: bool) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        query = {"dry_run": str(dry_run).lower()}
+        try:
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False, transport=self.transport) as client:
+                return client.post(
+                    self.url.rstrip("/") + PATH, params=query, content=msgspec.json.encode(lines), headers=headers
+                )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnavailableError(f"the gateway at {self.url} does not answer ({type(error).__name__})") from error
 
 
 def _judged(answer: httpx.Response, url: str) -> list[dict[str, Any]]:
