@@ -143,8 +143,8 @@ class Program:
 
     @cached_property
     def scripts_options(self) -> frozenset[str]:
-        """Every option that a module or a benchmark looks for by itself."""
-        sources = [path for path in tracked("*.py") if path.relative_to(ROOT).parts[0] in {*PACKAGES, "bench"}]
+        """Every option that a script looks for by itself: one in a module, of the benchmarks, of the tests."""
+        sources = [path for path in tracked("*.py") if "__main__" in path.read_text() or "bench" in path.parts]
         return frozenset(text for path in sources for text in strings_of(path.read_text()) if _OPTION.fullmatch(text))
 
     @cached_property

@@ -4,18 +4,20 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from litestar import Litestar
 
-from avenue.replay_routes import MAX_LINES, PATH, replay_routes
+from avenue.http_application import routed
+from avenue.replay_routes import MAX_LINES, PATH
 from producers.gateway.replaying import Replayer, ReplayerParts
 from registry.directory import Directory
 from registry.keys import issue_key
 from runtime.errors import RetryableError
+from runtime.settings import Settings
 from tests.hand_broker import DIRECTORY, HandBroker, HandGateway, serve
 from tests.unit.producers.test_replayer import reject
 
@@ -27,7 +29,8 @@ KNOWN: Directory = replace(DIRECTORY, keys={key.entry.sha256: key.entry for key 
 
 async def asked(gateway: HandGateway, body: Any, scope: str = "operator", **query: str) -> httpx.Response:
     """Post *body* with the key of *scope*, or what *scope* says instead of a key."""
-    app: Any = Litestar(replay_routes(gateway.replayer, lambda: KNOWN, gateway.clock))
+    side: Any = SimpleNamespace(door=None, replayer=gateway.replayer)
+    app: Any = routed(Settings(), lambda: KNOWN, gateway=side)
     authorization = f"Bearer {KEYS[scope].secret}" if scope in KEYS else scope
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
