@@ -77,9 +77,9 @@ class Road:
         after = self.cpu_s()
         return {role: after[role] - before[role] for role in before}
 
-    def pushing_key(self) -> str:
-        """Return a new key that the gateway knows."""
-        issued = issue_key(f"account:{ACCOUNT}", now=datetime.now(UTC))
+    def pushing_key(self, account: str = ACCOUNT) -> str:
+        """Return a new key of *account* that the gateway knows."""
+        issued = issue_key(f"account:{account}", now=datetime.now(UTC))
         with RegistryWriter(settings_of(self.home, self.bootstrap)) as writer:
             writer.publish_key(issued.entry)
         address = f"{self.url}/v1/events"
@@ -98,10 +98,11 @@ def settings_of(home: Path, bootstrap: str) -> Settings:
     return load_settings({"AVENUE_HOME": str(home)}, kafka={"bootstrap": bootstrap})
 
 
-def embedded(home: Path, **environ: str) -> Road:
+def embedded(home: Path, *, registry: Path | None = None, **environ: str) -> Road:
     """Start `avenue up`: broker, worker, and one server that is gateway, sink and reports; *environ* has settings."""
-    registry = home.parent / "registry.toml"
-    write_registry(registry)
+    if registry is None:
+        registry = home.parent / "registry.toml"
+        write_registry(registry)
     ports = ["--port", str(free_port()), "--ops-port", str(free_port())]
     command = [*_AVENUE, "up", "--home", str(home), "--registry", str(registry), *ports]
     log = home.parent / "up.log"

@@ -52,7 +52,7 @@ def main() -> int:
 
 def _run(road: Road, count: int, rate: int) -> list[dict[str, float]]:
     key, began = road.pushing_key(), time.monotonic()
-    steps = [{"events": 0.0, "minutes": 0.0, **_resident_mib(road)}]
+    steps = [{"events": 0.0, "minutes": 0.0, **resident_mib(road)}]
     print("".join(f"{name:>12}" for name in steps[0]))
     for step in range(1, STEPS + 1):
         stored, counted = road.stored(), road.counted()
@@ -62,7 +62,7 @@ def _run(road: Road, count: int, rate: int) -> list[dict[str, float]]:
             time.sleep(max(0.0, until - time.monotonic()))
         road.wait_for(stored + count, counted + count)
         minutes = round((time.monotonic() - began) / 60, 1)
-        steps.append({"events": float(step * count), "minutes": minutes, **_resident_mib(road)})
+        steps.append({"events": float(step * count), "minutes": minutes, **resident_mib(road)})
         print("".join(f"{value:>12,.0f}" for value in steps[-1].values()), flush=True)
     return steps
 
@@ -74,7 +74,8 @@ def _parts(count: int, rate: int) -> list[int]:
     return [rate] * (count // rate) + [count % rate] * (count % rate > 0)
 
 
-def _resident_mib(road: Road) -> dict[str, float]:
+def resident_mib(road: Road) -> dict[str, float]:
+    """Return the resident memory of each process of *road*."""
     return {role: _vm_rss_kib(pid) / MIB for role, pid in road.pids.items()}
 
 
