@@ -127,6 +127,11 @@ def test_every_amount_survives_the_way_through_yuan(amount: int) -> None:
     assert fen_from_yuan(str(Decimal(amount) / 100)) == amount
 
 
+@pytest.mark.parametrize("text", ["-￥-1", "--1", "1,23", "￥", "", "+1", "1.234", "￥￥1", None, True, []])
+def test_what_paper_would_not_show_is_no_amount(text: Any) -> None:
+    assert fen_from_print(text) is None
+
+
 @given(st.integers(min_value=-(10**14), max_value=10**14), st.sampled_from(["", "￥", "¥ "]))
 def test_every_amount_survives_the_way_over_paper(amount: int, mark: str) -> None:
     whole, rest = divmod(abs(amount), 100)
