@@ -30,6 +30,7 @@ A setting is an environment variable, or the same in `avenue.toml` (in the worki
 points): `AVENUE_KAFKA__PARTITIONS=64` is `partitions = 64` under `[kafka]`.
 The environment wins over the file, and a flag of the command line over both.
 Unknown names are refused at start, with the nearest known one.
+`AVENUE_KEY` is no setting: commands that ask a gateway take an access key from it.
 """
 _SECTIONS = (
     ("Gateway", ("avenue_gateway_",)),

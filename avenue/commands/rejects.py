@@ -114,7 +114,7 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
         told = {"dry_run": dry_run, "counts": dict(counts), "more": replaying.more, "results": rows}
         print(json.dumps(told, ensure_ascii=False))
     else:
-        print(_summary(counts, dry_run=dry_run))
+        print(summary(counts, dry_run=dry_run))
         if replaying.more:
             print(f"more are kept: {limit} are the limit of one run, --limit raises it", file=sys.stderr)
     raise typer.Exit(1 if counts["rejected"] or counts["not_replayable"] else 0)
@@ -143,7 +143,7 @@ def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> tuple[Counter
                 rows += page[: MAX_LISTED - len(rows)]
                 continue
             for row in page:
-                print(_line(row, dry_run=dry_run))
+                print(told_line(row, dry_run=dry_run))
     return counts, rows
 
 
@@ -155,7 +155,8 @@ _WORDS = {
 }
 
 
-def _line(row: dict[str, Any], *, dry_run: bool) -> str:
+def told_line(row: dict[str, Any], *, dry_run: bool) -> str:
+    """Return what became of one reject, or would, for people."""
     word = _WORDS[row["outcome"]][dry_run]
     reason = f" {row['reason']}" if row["reason"] else ""
     field = f" ({row['field']})" if row["field"] else ""
@@ -164,7 +165,8 @@ def _line(row: dict[str, Any], *, dry_run: bool) -> str:
     return f"{place}  {word}{reason}{field}{message}"
 
 
-def _summary(counts: Counter[str], *, dry_run: bool) -> str:
+def summary(counts: Counter[str], *, dry_run: bool) -> str:
+    """Return what became of all of them."""
     if not counts:
         return "no kept reject waits for a replay"
     told = ", ".join(f"{counts[name]} {words[dry_run].partition(':')[0]}" for name, words in _WORDS.items())

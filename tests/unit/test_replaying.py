@@ -1,5 +1,6 @@
 """A replay on the command line's side: pages of open rejects, a limit of what is published, a busy gateway."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 import avenue.replaying
+from avenue.commands.rejects import summary, told_line
 from avenue.operations import OpenRejects
 from avenue.replaying import PAGE, Gateway, Replaying, gateway_of
 from avenue.run_file import RunFile
@@ -157,3 +159,26 @@ def test_the_gateway_is_the_running_one_or_the_one_that_is_named(tmp_path: Path)
     finally:
         Store.embedded = False
     assert "avk_run" not in repr(gateway_of(server, "", ""))
+
+
+def test_each_reject_is_told_on_a_line_and_all_of_them_in_one() -> None:
+    row = {"reject_id": "r-1", "account_id": "a", "flow": "webhook", "first_reason": "unknown_placement"}
+    again = {
+        **row,
+        "outcome": "rejected",
+        "reason": "outside_trial",
+        "field": "occurred_at",
+        "message": "no trial then",
+    }
+    lost = {**row, "outcome": "not_replayable", "reason": "", "field": "", "message": "personal data is not kept"}
+    counts = Counter({"accepted": 2, "rejected": 1})
+
+    assert told_line(again, dry_run=True) == (
+        "r-1  a/webhook  unknown_placement  would be rejected again outside_trial (occurred_at): no trial then"
+    )
+    assert told_line(lost, dry_run=False) == (
+        "r-1  a/webhook  unknown_placement  cannot be replayed: personal data is not kept"
+    )
+    assert summary(counts, dry_run=False) == "2 accepted, 0 duplicate, 1 rejected again, 0 cannot be replayed"
+    assert summary(counts, dry_run=True).endswith("; nothing was changed")
+    assert summary(Counter(), dry_run=True) == "no kept reject waits for a replay"
