@@ -71,3 +71,14 @@ def test_topics_whose_stamps_close_nothing_keep_the_broker_s_own_bound(send: Sen
     send(Topic.METRICS, 30 * 60_000)
     with pytest.raises(InvalidTimestampError):
         send(Topic.METRICS, 2 * 3_600_000)
+
+
+def test_a_refused_stamp_takes_no_other_topic_away_from_the_producer(send: Send) -> None:
+    assert send(Topic.METRICS, 0).offset == 0
+    with pytest.raises(InvalidTimestampError):
+        send(Topic.EVENTS, 2 * 3_600_000)
+
+    # The client's transaction manager is spoilt for all topics: without a new one these would fail for ever.
+    assert eventually(lambda: send(Topic.METRICS, 0)).offset == 1
+    assert send(Topic.EVENTS, 0).offset == 0
+    assert send(Topic.METRICS, 0).offset == 2

@@ -5,8 +5,10 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from avenue.embedded.ports import free_port
@@ -18,7 +20,7 @@ from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
 from tests.conftest import TEST_HEAP_MB
 from tests.secured_broker import SCRAM, STRANGER, USER, SecuredBroker, make_authority
-from tests.stack import AVENUE
+from tests.stack import AVENUE, BATCH_ACCOUNT, MakeStack, until
 
 pytestmark = [
     *(pytest.mark.kafka, pytest.mark.xdist_group("secured"), pytest.mark.timeout(300)),
@@ -140,22 +142,53 @@ def test_every_role_ends_with_what_was_refused(secured: SecuredBroker, tmp_path:
     assert WRONG not in done.stdout + done.stderr
 
 
+@pytest.mark.stack
+def test_the_whole_road_goes_over_tls_with_a_sign_in(secured: SecuredBroker, make_stack: MakeStack) -> None:
+    settings = secured.signed_in(tls=True, sasl_mechanism=SCRAM)
+    stack = make_stack(started=False, **environ_of(settings))
+    stack.start()
+    headers = {"authorization": f"Bearer {stack.pushing_key(BATCH_ACCOUNT)}"}
+    event = {
+        "event_id": "over-tls",
+        "kind": "interaction",
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "product_id": "neuro-band",
+    }
+
+    told = httpx.post(f"{stack.url}/v1/events", json=[event], headers=headers, trust_env=False, timeout=30).json()
+
+    assert told["accepted"] == 1
+    seen = "SELECT count() FROM events WHERE event_id = 'over-tls'"
+    until(lambda: stack.number(seen) == 1, ROLE_S, "the event is not seen")
+    assert sorted(stack.children()) == ["server", "worker"]
+    done = stack.command("doctor")
+    assert done.returncode == 0, done.stdout
+
+
 def started(role: str, kafka: KafkaSettings, home: Path) -> "subprocess.CompletedProcess[str]":
     """Start *role* as a supervisor would and return how it ended by itself."""
-    assert kafka.sasl_password is not None
-    mine = {
+    mine = environ_of(kafka) | {
         "AVENUE_HOME": str(home),
         "AVENUE_HTTP__PORT": str(free_port()),
         "AVENUE_HTTP__OPS_PORT": str(free_port()),
-        "AVENUE_KAFKA__BOOTSTRAP": str(kafka.bootstrap),
-        "AVENUE_KAFKA__SECURITY_PROTOCOL": kafka.security_protocol,
-        "AVENUE_KAFKA__SASL_MECHANISM": str(kafka.sasl_mechanism),
-        "AVENUE_KAFKA__SASL_USERNAME": str(kafka.sasl_username),
-        "AVENUE_KAFKA__SASL_PASSWORD": kafka.sasl_password.get_secret_value(),
     }
     return subprocess.run(
         [*AVENUE, role], capture_output=True, text=True, timeout=ROLE_S, check=False, env=dict(os.environ) | mine
     )
+
+
+def environ_of(kafka: KafkaSettings) -> dict[str, str]:
+    """Return the environment that says *kafka*."""
+    assert kafka.sasl_password is not None
+    found = {
+        "BOOTSTRAP": kafka.bootstrap,
+        "SECURITY_PROTOCOL": kafka.security_protocol,
+        "SASL_MECHANISM": kafka.sasl_mechanism,
+        "SASL_USERNAME": kafka.sasl_username,
+        "SASL_PASSWORD": kafka.sasl_password.get_secret_value(),
+        "SSL_CAFILE": kafka.ssl_cafile,
+    }
+    return {f"AVENUE_KAFKA__{name}": str(value) for name, value in found.items() if value}
 
 
 def signed_in(secured: SecuredBroker, how: Case) -> KafkaSettings:
