@@ -107,6 +107,7 @@ class HandGateway:
     def __init__(self, broker: HandBroker, limits: GatewaySettings | None = None) -> None:
         self.broker = broker
         self.clock = ManualClock(NOW_MS)
+        self.directory = DIRECTORY
         self.consent = ConsentLedger(max_subjects=100)
         self.orders = OrderLedger(max_orders=100, max_waiting=10)
         self.duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
@@ -116,7 +117,7 @@ class HandGateway:
         self.take_in = TakeIn(
             TakeInParts(
                 limits=self.limits,
-                directory=lambda: DIRECTORY,
+                directory=lambda: self.directory,
                 duplicates=self.duplicates,
                 consent=self.consent,
                 orders=self.orders,
@@ -126,7 +127,7 @@ class HandGateway:
                 memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
             )
         )
-        self.replayer = Replayer(ReplayerParts(self.limits, lambda: DIRECTORY, self.take_in, self.clock))
+        self.replayer = Replayer(ReplayerParts(self.limits, lambda: self.directory, self.take_in, self.clock))
         self.waiting_refunds = WaitingRefunds(self.orders, self.replayer, self.publisher, self.clock)
         self.follow()
 
@@ -166,7 +167,7 @@ class HandGateway:
         self, judge_with: Callable[[Intake], Judge], received: int, account: str, flow: str
     ) -> "asyncio.Task[Receipt]":
         job = Job(
-            account=DIRECTORY.accounts[account],
+            account=self.directory.accounts[account],
             flow=flow,
             received=received,
             judge_with=judge_with,

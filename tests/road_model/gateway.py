@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from producers.consent import ConsentChange, ConsentLedger, consent_key
 from producers.consent_log import ConsentFold
@@ -16,20 +16,30 @@ from producers.duplicates import DuplicateWindow
 from producers.gateway.answers import HttpAnswer
 from producers.gateway.door import Door, DoorParts
 from producers.gateway.door import Request as HttpRequest
+from producers.gateway.replaying import Replayer, ReplayerParts
 from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.intake import Memory
 from producers.orders import OrderLedger
+from producers.orders_log import OrderFold
 from producers.publisher import Publisher
 from producers.recent import RecentPseudonyms
 from registry.pseudonyms import Pseudonyms, first_step
 from runtime.clock import ManualClock
-from runtime.kafka import KafkaError
+from runtime.errors import RetryableError
+from runtime.kafka import KafkaError, LogRecord
 from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
 from tests.road_model.surroundings import ACCESS_KEY, ACCOUNT, PRODUCTS, Keys, Topics, directory
+from tests.road_model.till import Slip, push_slip
+
+if TYPE_CHECKING:
+    from registry.tail import Fold
 
 DELIVERY_MS = 15_000
+LEAVE_S = 5.0
+"""For the gateway that took an order in, before another one counts a refund of it."""
 PATIENCE_MS = 15_000
 """The sender's, and the gateway's, with one request."""
 LIMITS = GatewaySettings(coalesce_ms=1000, batch_publish_timeout_s=3600)
@@ -41,7 +51,7 @@ AGES_MS = (
 )
 KINDS = ("interaction", "use.completed")
 CONSENT_KINDS = ("consent.withdrawn", "consent.withdrawn", "consent.granted")
-CONSENT = (Topic.CONSENT, 0)
+CONSENT, ORDERS = (Topic.CONSENT, 0), (Topic.ORDERS, 0)
 
 
 class SkewedClock:
@@ -61,6 +71,8 @@ class Request:
     bodies: list[bytes]
     task: asyncio.Task[HttpAnswer] | None = None
     sent_ms: int = 0
+    slip: Slip | None = None
+    """What a till's push holds, in the place of bodies."""
 
 
 class Sent:
@@ -118,12 +130,16 @@ class GatewayProcess:
         """With the time they were sent at."""
         self.requests: list[Request] = []
         self.consent = consent_at_start(topics)
-        self._fold, self._read_to = ConsentFold(self.consent), len(topics.records[CONSENT])
-        self.orders = OrderLedger(max_orders=1000, max_waiting=100)
+        self.orders = orders_at_start(topics)
+        self._folds: dict[tuple[Topic, int], Fold] = {
+            CONSENT: ConsentFold(self.consent),
+            ORDERS: OrderFold(self.orders),
+        }
+        self._read_to = {place: len(topics.records[place]) for place in self._folds}
         self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
         self.publisher._loop, self.publisher._producer = OrderlyLoop(), self  # type: ignore[assignment]  # what it uses
-        take_in = TakeIn(
+        self.take_in = TakeIn(
             TakeInParts(
                 limits=LIMITS,
                 directory=directory,
@@ -136,7 +152,11 @@ class GatewayProcess:
                 clock=ahead,
             )
         )
-        self._door = Door(DoorParts(LIMITS, directory, lambda _account, _flow: (), take_in, ahead))
+        self._door = Door(DoorParts(LIMITS, directory, lambda _account, _flow: (), self.take_in, ahead))
+        replayer = Replayer(ReplayerParts(LIMITS, directory, self.take_in, ahead))
+        self._waiting = WaitingRefunds(self.orders, replayer, self.publisher, ahead)
+        self._waiting._leave_s = LEAVE_S + skew_ms / 1000
+        self.counting: asyncio.Task[int] | None = None
 
     def send(
         self,
@@ -156,17 +176,30 @@ class GatewayProcess:
 
     def push(self, request: Request) -> None:
         """Let *request* in."""
-        http = HttpRequest("POST", "/v1/events", b"results=all", PUSH, b"\n".join(request.bodies))
         request.sent_ms = self._clock.now_ms()
-        request.task = asyncio.create_task(self._door.push_batch(http))
+        if request.slip is not None:
+            request.task = asyncio.create_task(push_slip(self.take_in, request.slip, request.sent_ms))
+        else:
+            http = HttpRequest("POST", "/v1/events", b"results=all", PUSH, b"\n".join(request.bodies))
+            request.task = asyncio.create_task(self._door.push_batch(http))
         self.requests.append(request)
 
     def follow(self) -> None:
-        """Read what was written to the topic of consent since."""
-        records = self._topics.records[CONSENT]
-        for record in records[self._read_to :]:
-            self._fold.apply(record)
-        self._read_to = len(records)
+        """Read what was written to the compacted topics since."""
+        for place, fold in self._folds.items():
+            records = self._topics.records[place]
+            for record in records[self._read_to[place] :]:
+                fold.apply(record)
+            self._read_to[place] = len(records)
+
+    def count_refunds(self, now_s: float) -> bool:
+        """Begin to count refunds that waited for their order and are due; tell whether it is at work or has any."""
+        if self.counting is not None and not self.counting.done():
+            return True
+        if self.counting is not None and not self.counting.cancelled():
+            assert isinstance(self.counting.exception(), RetryableError | None)
+        self.counting = asyncio.create_task(self._waiting.count_due(now_s))
+        return bool(self.orders.due())
 
     def end_wait(self) -> None:
         """Send every open record."""
@@ -202,6 +235,8 @@ class GatewayProcess:
         self.publisher._open.clear()
         if self.publisher._timer is not None:
             self.publisher._timer.cancel()
+        if self.counting is not None:
+            self.counting.cancel()
         dropped, self.requests = self.requests, []
         for request in dropped:
             if request.task is not None:
@@ -219,9 +254,23 @@ def consent_at_start(topics: Topics) -> ConsentLedger:
     """Return what a gateway knows that starts now, where compaction has left the last record of each key."""
     ledger = ConsentLedger(max_subjects=1000)
     fold = ConsentFold(ledger)
-    for record in {record.key: record for record in topics.records[CONSENT]}.values():
+    for record in compacted(topics, CONSENT):
         fold.apply(record)
     return ledger
+
+
+def orders_at_start(topics: Topics) -> OrderLedger:
+    """Return what such a gateway knows of orders."""
+    ledger = OrderLedger(max_orders=1000, max_waiting=100)
+    fold = OrderFold(ledger)
+    for record in compacted(topics, ORDERS):
+        fold.apply(record)
+    return ledger
+
+
+def compacted(topics: Topics, place: tuple[Topic, int]) -> list[LogRecord]:
+    """Return what compaction leaves of the records of *place*: the last of each key."""
+    return list({record.key: record for record in topics.records[place]}.values())
 
 
 @dataclass
@@ -233,15 +282,20 @@ class Partner:
     """Whether it uses ids again for other events."""
     consenting: bool = False
     """Whether its visitors withdraw their consent and grant it again."""
+    selling: bool = False
+    """Whether its till pushes orders, and refunds of them that name no amount."""
     sent: list[bytes] = field(default_factory=list)
     waiting: list[Request] = field(default_factory=list)
     """Requests that have to be sent again."""
     unanswered: int = 0
     changes: dict[str, tuple[str, ConsentChange]] = field(default_factory=dict)
     """By event id: the changes of consent that it sent, with the key that they have in the ledger."""
+    slips: list[Slip] = field(default_factory=list)
 
     def new_request(self, chance: random.Random) -> Request:
         """Return a request of fresh events, some with ones that were sent before, or twice in it."""
+        if self.selling and chance.random() < 0.5:
+            return self._of_till(chance)
         bodies = [self._fresh(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
         bodies += [chance.choice(self.sent) for _ in range(chance.choice((0, 0, 1, 2)))]
         if self.careless:
@@ -260,12 +314,29 @@ class Partner:
             if answer.status == HTTPStatus.OK:
                 self.unanswered -= 1
                 verdicts: list[dict[str, Any]] = json.loads(answer.body)["results"]
-                assert len(verdicts) == len(request.bodies)
+                assert len(verdicts) == (1 if request.slip else len(request.bodies))
                 return verdicts
             assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
         request.task = None
         self.waiting.append(request)
         return []
+
+    def _of_till(self, chance: random.Random) -> Request:
+        """Return a push of the till's: an order or a refund, the other one of a last order, or one of them again."""
+        names = {slip.name for slip in self.slips}
+        lacking = [slip for slip in self.slips[-4:] if (slip.order, not slip.refund) not in names]
+        at_ms, dice = self.clock.now_ms() - chance.choice(AGES_MS), chance.random()
+        if self.slips and dice < 0.15:
+            slip = chance.choice(self.slips)
+        elif lacking and dice < 0.6:
+            other = chance.choice(lacking)
+            slip = Slip(other.order, not other.refund, at_ms)
+        else:
+            slip = Slip(len(names), dice < 0.75, at_ms)
+        if slip.name not in names:
+            self.slips.append(slip)
+        self.unanswered += 1
+        return Request([], slip=slip)
 
     def _fresh(self, chance: random.Random) -> bytes:
         self.sent.append(self._event(chance))

@@ -16,7 +16,9 @@ from producers.consent import ConsentChange, Merged, encode_changes
 from producers.duplicates import DuplicateWindow
 from producers.effects import Effect
 from producers.gateway import take_in
+from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.judged import Pile
+from producers.orders import DueRefund, dealt_with_effect
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
 from schemas.topics import Topic
@@ -47,6 +49,8 @@ class Guard:
     """Whether it guards against partners that use ids again."""
     consenting: bool = False
     """Whether it guards what visitors say of their consent."""
+    selling: bool = False
+    """Whether it guards refunds that name no amount."""
 
     @contextmanager
     def taken_out(self) -> Iterator[None]:
@@ -80,6 +84,19 @@ def _no_line_held(_request: object, pile: Pile) -> int:
 
 def _state_under_one_key(key: str, _change: ConsentChange, merged: Merged) -> tuple[Effect, ...]:
     return (Effect(Topic.CONSENT, key, encode_changes(list(merged.known))),)
+
+
+def _only_of_own_orders(waiting: WaitingRefunds, _now_s: float) -> list[DueRefund]:
+    return [item for item in waiting._orders.due() if item.here]
+
+
+async def _forget_first(waiting: WaitingRefunds, now_s: float) -> int:
+    due = waiting._due(now_s)
+    for item in due:
+        waiting._orders.wait_no_more(item.key)
+        await waiting._publisher.cause(dealt_with_effect(item.key), 0)
+    await waiting._replayer.replay([item.line for item in due], asked_by="order", dry_run=False)
+    return len(due)
 
 
 # --- worker
@@ -193,6 +210,17 @@ GUARDS = (
     Guard("an answer waits for the broker's acknowledgement", ((take_in._Request, "_acknowledged", _no_wait),)),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
     Guard("what an event causes before its line", ((take_in._Request, "_free", _no_line_held),), consenting=True),
+    Guard("an order's amount before its line", ((take_in._Request, "_free", _no_line_held),), selling=True),
+    Guard(
+        "a refund that waits is left to no one gateway",
+        ((WaitingRefunds, "_due", _only_of_own_orders),),
+        selling=True,
+    ),
+    Guard(
+        "a refund waits until it is counted",
+        ((WaitingRefunds, "count_due", _forget_first),),
+        selling=True,
+    ),
     Guard(
         "each change of consent under a key of its own",
         ((producers.intake, "consent_effects", _state_under_one_key),),

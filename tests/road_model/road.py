@@ -18,11 +18,13 @@ from runtime.clock import Clock, ManualClock
 from runtime.kafka import KafkaError
 from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
+from schemas.topics import Topic
 from sinks.sums.book import conservation
-from tests.road_model.gateway import GatewayProcess, Partner, Request, consent_at_start
+from tests.road_model.gateway import GatewayProcess, Partner, Request, consent_at_start, orders_at_start
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
 from tests.road_model.surroundings import START_MS, KilledError, Time, Topics, epoch
+from tests.road_model.till import Slip, wrong_refund
 from tests.road_model.truth import Truth, Watcher, WrongError
 from tests.road_model.workers import ALL_PARTITIONS, Group, SendFailedError, WorkerProcess
 
@@ -32,6 +34,8 @@ STEPS_MS = (1, 300, 900, 900, 5_000, 20_000, 20_000, MINUTE_MS, 4 * MINUTE_MS, 1
 MOST_PROCESSES = 3
 MakeStore = Callable[[Clock, Callable[[], Sequence[Epoch]]], MemoryStore]
 GATEWAY_TURNS = 8
+MOST_TURNS_TO_COUNT = 60
+"""Seconds; what is still due then never will be counted."""
 
 
 class Road:
@@ -44,6 +48,7 @@ class Road:
         commits_run_ahead: bool = False,
         careless: bool = False,
         consenting: bool = False,
+        selling: bool = False,
         make_store: MakeStore = MemoryStore,
     ) -> None:
         self.clock, self.time, self.topics = ManualClock(START_MS), time, Topics()
@@ -51,7 +56,7 @@ class Road:
         self.topics.stored = self.truth.take
         self.store = make_store(self.clock, lambda: (epoch(),))
         self.watcher = Watcher(self.truth, self.store)
-        self.partner = Partner(self.clock, careless, consenting)
+        self.partner = Partner(self.clock, careless, consenting, selling)
         self.gateways = [GatewayProcess(self.clock, self.topics, skew) for skew in SKEWS_MS]
         self.dead: list[GatewayProcess] = []
         self.safe_changes: list[str] = []
@@ -108,6 +113,7 @@ class Road:
         self.time.now_s += ms / 1000
         for gateway in self.gateways:
             gateway.follow()
+            gateway.count_refunds(self.time.now_s)
 
     async def _gateways_turn(self) -> None:
         for _ in range(GATEWAY_TURNS):
@@ -123,6 +129,13 @@ class Road:
             if verdict["verdict"] != "rejected" and verdict["event_id"] in self.partner.changes:
                 self.safe_changes.append(verdict["event_id"])
                 self._look_at_consent()
+            if verdict["verdict"] != "rejected" and request.slip is not None:
+                self._look_at_order(request.slip)
+
+    def _look_at_order(self, slip: Slip) -> None:
+        """Ask what a gateway that starts now would: what of the order of *slip*, which was answered positively?"""
+        if not slip.is_known_to(orders_at_start(self.topics)):
+            raise WrongError(f"order: {slip} was answered, and a gateway that starts does not know it")
 
     def _look_at_consent(self) -> None:
         """Ask what a gateway that starts now would: are the changes there that were answered positively?"""
@@ -252,12 +265,26 @@ class Road:
             for request in self.partner.waiting:
                 self.gateways[0].push(request)
             self.partner.waiting.clear()
-            for gateway in self.gateways:
-                gateway.end_wait()
-                while gateway.inflight:
-                    gateway._resolve(gateway.inflight.pop(0)[1], stored=True, acknowledged=True)
-            await self._gateways_turn()
+            await self._acknowledge_all()
         await self._pass(MINUTE_MS, chance)
+        for _ in range(MOST_TURNS_TO_COUNT):
+            if not self._refunds_are_due():
+                break
+            await self._acknowledge_all()
+            self.time.now_s += 1
+        await self._pass(MINUTE_MS, chance)
+
+    def _refunds_are_due(self) -> bool:
+        """Let every gateway count what it has; tell whether any had something."""
+        at_work = [gateway.count_refunds(self.time.now_s) for gateway in self.gateways]
+        return any(at_work)
+
+    async def _acknowledge_all(self) -> None:
+        for gateway in self.gateways:
+            gateway.end_wait()
+            while gateway.inflight:
+                gateway._resolve(gateway.inflight.pop(0)[1], stored=True, acknowledged=True)
+        await self._gateways_turn()
 
     async def _count_everything(self, chance: random.Random) -> None:
         while len(self.workers) > 1:
@@ -278,6 +305,11 @@ class Road:
 
     def _check(self) -> None:
         self._look_at_consent()
+        log = [
+            record for place, records in self.topics.records.items() if place[0] is Topic.EVENTS for record in records
+        ]
+        if refunds := wrong_refund(self.partner.slips, log):
+            raise WrongError(f"refunds: {refunds}")
         stored = {place for place, _ in self.truth.events.values()}
         if stored != (found := {stored.place[1:] for stored in self.store.events()}):
             raise WrongError(f"stored: {sorted(found ^ stored)}")
@@ -334,13 +366,20 @@ def _weights(chance: random.Random) -> list[float]:
 
 
 async def drive(
-    seed: int, *, commits_run_ahead: bool = False, careless: bool = False, consenting: bool = False
+    seed: int,
+    *,
+    commits_run_ahead: bool = False,
+    careless: bool = False,
+    consenting: bool = False,
+    selling: bool = False,
 ) -> tuple[str, int]:
     """Return what a reader of the run of *seed* was shown wrongly (nothing where all was well), and its steps."""
     chance = random.Random(seed)
     steps = chance.choice((40, 120, 250))
     with model_time() as time:
-        road = Road(time, commits_run_ahead=commits_run_ahead, careless=careless, consenting=consenting)
+        road = Road(
+            time, commits_run_ahead=commits_run_ahead, careless=careless, consenting=consenting, selling=selling
+        )
         try:
             for act in chance.choices(list(WEIGHTS), _weights(chance), k=steps):
                 await act(road, chance)

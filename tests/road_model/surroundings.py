@@ -19,6 +19,7 @@ from tests.settling_world import NOON_MS, epoch_of
 PARTITIONS = 2
 PRODUCTS = ("band", "lamp")
 ACCOUNT = "cafe"
+TILL = "N1"
 ACCESS_KEY = "a-key-of-the-cafe"
 EPOCH = 1
 TOPIC_ID = f"topic-{EPOCH}"
@@ -67,7 +68,20 @@ def directory() -> Directory:
             for name in PRODUCTS
         ],
         "accounts": [{"id": ACCOUNT, "platform": "sunmi", "products": list(PRODUCTS)}],
-        "placements": [],
+        "placements": [
+            {
+                "id": "till",
+                "trial": f"{PRODUCTS[0]}-q4",
+                "arm": "pilot",
+                "account": ACCOUNT,
+                "match": {"sn": TILL},
+                "metre": 1,
+                "side": "north",
+                "zone": "café",
+                "from": "2026-10-01T00:00:00+08:00",
+                "until": "2027-01-01T00:00:00+08:00",
+            }
+        ],
     }
     digest = hashlib.sha256(ACCESS_KEY.encode()).hexdigest()
     key = AccessKey(

@@ -26,7 +26,11 @@ def _quiet() -> Iterator[None]:
 async def drive_for(guard: Guard, seed: int) -> tuple[str, int]:
     """Run the road of *seed* in the circumstances that *guard* is for."""
     return await drive(
-        seed, commits_run_ahead=guard.commits_run_ahead, careless=guard.careless, consenting=guard.consenting
+        seed,
+        commits_run_ahead=guard.commits_run_ahead,
+        careless=guard.careless,
+        consenting=guard.consenting,
+        selling=guard.selling,
     )
 
 

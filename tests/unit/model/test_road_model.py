@@ -116,10 +116,10 @@ class RoadMachine(RuleBasedStateMachine):
             self._stack.close()
 
 
-async def first_wrong(seeds: range, *, careless: bool = False, consenting: bool = False) -> str | None:
+async def first_wrong(seeds: range, **partner: bool) -> str | None:
     """Return what the first run that goes wrong showed."""
     for seed in seeds:
-        if text := (await drive(seed, careless=careless, consenting=consenting))[0]:
+        if text := (await drive(seed, **partner))[0]:
             return text
     return None
 
@@ -140,6 +140,10 @@ def test_ids_used_again_for_other_events_do_no_harm() -> None:
 
 def test_no_change_of_consent_that_was_answered_is_unknown_to_a_gateway_that_starts() -> None:
     assert asyncio.run(first_wrong(range(RUNS // 3), consenting=True)) is None
+
+
+def test_a_refund_without_an_amount_gives_back_its_order_s_once_whatever_comes_first() -> None:
+    assert asyncio.run(first_wrong(range(RUNS // 3), selling=True)) is None
 
 
 def test_a_store_that_tells_events_apart_by_id_alone_drops_some_that_were_counted() -> None:

@@ -134,12 +134,15 @@ async def test_it_is_due_once_its_order_is_known(restarted: bool) -> None:
     assert gateway.orders.due() == []
 
 
-async def test_a_gateway_that_only_reads_of_both_knows_that_it_is_due() -> None:
+@pytest.mark.parametrize("order_first", [False, True])
+async def test_a_gateway_that_only_reads_of_both_knows_that_it_is_due(order_first: bool) -> None:
+    """Neither of the others knew of the other one's when it was asked."""
     broker = HandBroker()
     here, there, third = HandGateway(broker), HandGateway(broker), HandGateway(broker)
-    both = here.push_native([refunded()]), there.push_native([paid()])
-    for task in both:
-        await serve(broker, task)
+    for gateway, message in sorted(
+        [(here, refunded()), (there, paid())], key=lambda one: (one[0] is here) == order_first
+    ):
+        assert len(await taken(broker, gateway, message)) == (gateway is here)
     third.follow()
     assert [(due.line.event_id, due.here) for due in third.orders.due()] == [("refund", False)]
 

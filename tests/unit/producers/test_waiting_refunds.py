@@ -4,13 +4,17 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from producers.adapters.base import Mapped
 from producers.gateway.take_in import UnknownStoredError
 from producers.gateway.waiting_refunds import LEAVE_S
+from registry.directory import Directory
+from schemas.lines import RejectLine
 from schemas.topics import Topic
-from tests.hand_broker import HandBroker, HandGateway, serve, turn
+from tests.hand_broker import DIRECTORY, HandBroker, HandGateway, serve, turn
+from tests.unit.producers.test_intake import REGISTRY
 from tests.unit.test_adapter_meituan import paid as notice
 
 ACCOUNT, PAID_FLOW, REFUND_FLOW = "meituan-main", "waimai-order-paid", "waimai-order-refunded"
@@ -178,6 +182,51 @@ async def reached(broker: HandBroker, topic: Topic) -> None:
         for other in dict.fromkeys(broker.topics()):
             broker.answer(other)
     raise AssertionError(f"nothing came to {topic}")
+
+
+async def test_a_wait_whose_end_is_not_safe_goes_on_and_does_no_harm() -> None:
+    broker = HandBroker()
+    gateway = HandGateway(broker)
+    await refund_taken(broker, gateway, whole_refund())
+    await order_taken(broker, gateway, order())
+    task = turned(gateway, 1000.0)
+    await reached(broker, Topic.DELIVERIES)
+    broker.answer(Topic.DELIVERIES)
+    await reached(broker, Topic.ORDERS)
+    broker.answer(Topic.ORDERS, acknowledged=False)
+    assert await task == 1
+    assert await counted(broker, gateway) == 1
+    assert await counted(broker, gateway) == 0
+    assert refunds_on_the_log(broker) == [2050]
+
+
+async def test_a_refund_at_a_place_that_was_registered_later_waits_as_the_reject_that_it_is() -> None:
+    broker = HandBroker()
+    gateway = HandGateway(broker)
+    await refund_taken(broker, gateway, whole_refund(app_poi_code="S-NEW"))
+    assert broker.on(Topic.ORDERS) == []
+    (kept,) = [json.loads(record.value) for record in broker.on(Topic.REJECTS)]
+    gateway.directory = with_shop("S-NEW")
+    line = msgspec.convert(kept, RejectLine)
+    replayed = asyncio.create_task(gateway.replayer.replay([line], asked_by="k", dry_run=False))
+    (told,) = await serve(broker, replayed)
+    gateway.follow()
+    await order_taken(broker, gateway, order(app_poi_code="S-NEW"))
+    assert await counted(broker, gateway) == 1
+    assert (kept["reason"], told.reason, told.field) == ("unknown_placement", "unsupported_event", "amount_fen")
+    assert refunds_on_the_log(broker) == [2050]
+    assert [line["replays"] for line in deliveries(broker)] == [
+        [[kept["reject_id"], "rejected", "unsupported_event"]],
+        [[kept["reject_id"], "accepted", ""]],
+    ]
+
+
+def with_shop(app_poi_code: str) -> Directory:
+    """Return the registry with one more shop of the platform's."""
+    known = next(place for place in REGISTRY.placements if place.id == "p-060-meituan")
+    more = known.model_copy(update={"id": "p-new-meituan", "match": {"app_poi_code": app_poi_code}})
+    registry = REGISTRY.model_copy(update={"placements": [*REGISTRY.placements, more]})
+    return Directory(2, registry, {}, DIRECTORY.epochs)
 
 
 async def test_trying_a_refund_out_leaves_no_trace() -> None:
