@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,9 @@ import pytest_asyncio
 from kafka.admin import ConfigResource
 
 from avenue.embedded.broker import Broker
+from producers.orders import OrderLedger, event_digest, order_digest
+from producers.orders_log import OrderLog
+from registry.log import CompactedLog
 from runtime.kafka import make_admin
 from schemas.lines import HEADER_ACCOUNTS
 from schemas.topics import Topic
@@ -212,3 +215,31 @@ async def test_a_kept_reject_is_tried_replayed_and_a_duplicate_from_then_on(door
         [[line["reject_id"], "accepted", ""]] if first else [[line["reject_id"], "duplicate", ""]]
         for first, line in ((True, line), (False, line))
     ]
+
+
+async def test_a_gateway_reads_the_end_of_the_topic_of_orders_and_no_more_than_it_can_hold(door: Door) -> None:
+    facts = {f"{order_digest('a', str(number))}:paid:{event_digest('p')}": number for number in range(30)}
+    values = {key: b'{"amount_fen":%d}' % number for key, number in facts.items()}
+    with CompactedLog(door.settings.kafka, Topic.ORDERS) as topic:
+        await asyncio.to_thread(topic.write, values)
+    ledger = OrderLedger(max_orders=100, max_waiting=1)
+    reading = OrderLog(door.settings.kafka, ledger, last=10)
+    await asyncio.to_thread(reading.start, 20)
+    try:
+        left = [ledger.left_fen(order_digest("a", str(number)), "") for number in range(30)]
+        with CompactedLog(door.settings.kafka, Topic.ORDERS) as topic:
+            await asyncio.to_thread(
+                topic.write, {f"{order_digest('a', 'later')}:paid:{event_digest('p')}": b"x", **values}
+            )
+        await until(lambda: len(ledger) == 30)
+        assert reading.problem() is None
+    finally:
+        await asyncio.to_thread(reading.stop)
+    assert left == [None] * 20 + list(range(20, 30))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)

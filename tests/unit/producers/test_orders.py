@@ -10,7 +10,7 @@ from producers.adapters.base import Mapped
 from producers.gateway.take_in import UnknownStoredError
 from producers.orders import OrderLedger, amount_effect, event_digest, order_digest, read_key
 from schemas.lines import RejectLine
-from schemas.topics import Topic
+from schemas.topics import DAY_S, SPECS, Topic
 from tests.hand_broker import HandBroker, HandGateway, serve, turn
 from tests.unit.producers.test_intake import NOW_MS
 
@@ -245,3 +245,14 @@ def test_a_fact_read_back_is_the_one_that_was_written() -> None:
     fact = key(1, "paid", "p")
     effect = amount_effect(fact, 2050)
     assert (effect.topic, read_key(effect.key), effect.value) == (Topic.ORDERS, fact, b'{"amount_fen":2050}')
+
+
+def test_the_topic_of_orders_is_compacted_and_forgets_and_that_of_consent_never_does() -> None:
+    configs = {
+        topic: SPECS[topic].broker_config(max_message_bytes=1, slack_ms=1, retention_s=kept_s)
+        for topic, kept_s in ((Topic.ORDERS, 30 * DAY_S), (Topic.CONSENT, None))
+    }
+    assert configs[Topic.ORDERS]["cleanup.policy"] == "compact,delete"
+    assert configs[Topic.ORDERS]["retention.ms"] == str(30 * DAY_S * 1000)
+    assert configs[Topic.CONSENT]["cleanup.policy"] == "compact"
+    assert "retention.ms" not in configs[Topic.CONSENT]
