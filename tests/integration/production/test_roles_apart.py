@@ -12,7 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from openapi_spec_validator import validate
 
 from runtime.metrics import ROLES
 from tests.clickhouse_front import clickhouse_front
@@ -139,6 +141,21 @@ def test_a_reader_sees_no_other_startups_trial(production: Production, accepted:
     answers = [production.read(f"/v1/trials/{trial}", key).status_code for trial in TRIALS]
 
     assert answers == [200, 404]
+
+
+def test_each_role_describes_what_it_answers_and_nothing_else(production: Production) -> None:
+    found = {}
+    for role in production.roles:
+        if not role.name.startswith(("gateway", "reports")):
+            continue
+        answer = httpx.get(f"http://127.0.0.1:{role.http_port}/openapi.json", timeout=60, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        validate(answer.json())
+        found[role.name.partition("-")[0]] = answer.json()["paths"].keys()
+
+    assert found["gateway"] == {"/v1/events", "/in/{account}/{flow}"}
+    assert found["reports"] >= {"/v1/me", "/v1/metrics", "/v1/trials/{trial_id}/report"}
+    assert found["gateway"].isdisjoint(found["reports"])
 
 
 def test_an_operators_sql_reads_the_server_and_changes_nothing(production: Production, accepted: int) -> None:
