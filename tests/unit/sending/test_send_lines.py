@@ -38,3 +38,11 @@ def test_halves_hold_all_lines_in_order(count: int) -> None:
     assert first.lines + second.lines == lines
     assert first.lines
     assert second.lines
+
+
+def test_a_mark_before_the_first_line_is_no_part_of_it() -> None:
+    marked = b"\xef\xbb\xbf"
+    assert list(numbered([marked + b'{"a":1}\n', marked + b"2\n"])) == [
+        NumberedLine(1, b'{"a":1}'), NumberedLine(2, marked + b"2"),
+    ]  # fmt: skip
+    assert list(numbered([marked + b"\n", b"1\n"])) == [NumberedLine(2, b"1")]
