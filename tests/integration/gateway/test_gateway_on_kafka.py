@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from schemas.lines import HEADER_ACCOUNTS
 from schemas.topics import Topic
 from tests.conftest import started_broker
 from tests.gateway_door import Door, event, open_door
+from tests.personal_inputs import CARDS, PERSONS, events
 
 # One gateway for all: each test reads only what was published since it began.
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway")]
@@ -243,3 +245,21 @@ async def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
+
+
+async def test_no_topic_holds_a_person_s_number_whatever_field_it_was_sent_in(door: Door) -> None:
+    sent = [raw for _, raw in events(datetime.now(UTC), "personal")]
+    assert len(sent) > 1000
+    told = ""
+    for start in range(0, len(sent), 500):
+        answer = await door.push(b"[%b]" % b",".join(sent[start : start + 500]))
+        assert answer.status_code == 200
+        told += answer.text
+    kept = {topic: door.read(topic) for topic in (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.CONSENT)}
+    assert kept[Topic.EVENTS]
+    assert sum(record.value.count(b"\n") + 1 for record in kept[Topic.REJECTS]) > 1000
+    stored = {topic: b"\n".join(record.value for record in records).decode() for topic, records in kept.items()}
+    # What was accepted as an amount is one.
+    stored[Topic.EVENTS] = re.sub(r'"amount_fen":[0-9]+', "", stored[Topic.EVENTS])
+    places = [*stored.items(), ("answers", told)]
+    assert [(where, text) for where, found in places for text in (*PERSONS, *CARDS) if text in found] == []

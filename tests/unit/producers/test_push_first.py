@@ -103,7 +103,8 @@ async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> N
 
     scope = {"type": "http", "method": "POST", "path": "/v1/events", "query_string": b"", "headers": []}
     app = PushFirst(door, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
-    await app(scope, receive, send)
+    async with asyncio.timeout(2):
+        await app(scope, receive, send)
     assert (door.asked, sent[0]["status"]) == ([], 408)
     assert (b"connection", b"close") in sent[0]["headers"]
 

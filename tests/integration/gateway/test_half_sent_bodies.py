@@ -1,0 +1,77 @@
+"""A body that does not arrive is given up on a real socket, by the real server, after the setting's time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from avenue.embedded.broker import Broker
+from schemas.topics import Topic
+from tests.conftest import started_broker
+from tests.gateway_door import Door, event, open_door
+
+pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("half-sent")]
+
+TIMEOUT_S = 0.5
+
+
+@pytest.fixture(scope="module")
+def broker(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = started_broker(tmp_path_factory.mktemp("half-sent-broker"))
+    yield broker
+    broker.kill()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+    async with open_door(broker, tmp_path_factory.mktemp("half-sent-home"), body_timeout_s=TIMEOUT_S) as door:
+        yield door
+
+
+async def answered(door: Door, path: str, sent: bytes, *, then: bytes = b"") -> tuple[bytes, float]:
+    """Send *sent* of a body of 1,000 bytes, then *then* every 50 ms; return the answer to its end, and the seconds."""
+    reader, writer = await asyncio.open_connection(door.client.base_url.host, door.client.base_url.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {door.key}\r\nContent-Length: 1000\r\n\r\n"
+    began = time.monotonic()
+    writer.write(head.encode() + sent)
+    ended = asyncio.Event()
+
+    async def trickle() -> None:
+        while then and not ended.is_set():
+            try:
+                writer.write(then)
+                await writer.drain()
+            except ConnectionError:
+                return
+            await asyncio.wait({asyncio.ensure_future(ended.wait())}, timeout=0.05)
+
+    trickling = asyncio.create_task(trickle())
+    try:
+        answer = await asyncio.wait_for(reader.read(), 20)
+    finally:
+        ended.set()
+        await trickling
+        writer.close()
+    return answer, time.monotonic() - began
+
+
+@pytest.mark.parametrize("then", [b"", b" "], ids=["silent", "trickling"])
+@pytest.mark.parametrize("path", ["/v1/events", "/in/sunmi-main/callback"])
+async def test_a_half_sent_push_is_a_408_and_the_connection_ends(door: Door, path: str, then: bytes) -> None:
+    door.begin()
+    answer, took_s = await answered(door, path, b"[", then=then)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"within 0.5 s" in answer
+    assert TIMEOUT_S <= took_s < 15
+    assert door.lines(Topic.DELIVERIES) == []
+    # Others are served, before and after.
+    assert (await door.push([event()])).json()["accepted"] == 1
+
+
+async def test_a_half_sent_body_for_another_path_is_not_held_either(door: Door) -> None:
+    answer, took_s = await answered(door, "/v1/events/", b"[")
+    assert answer == b"" or not answer.startswith(b"HTTP/1.1 2")
+    assert took_s < 15
