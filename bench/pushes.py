@@ -12,12 +12,18 @@ from pathlib import Path
 
 import httpx
 
+from schemas.event import KINDS
+
 ACCOUNT = "bench"
 PRODUCTS = 40
 PEOPLE = 5_000
 OPEN_VISITS = 300
 NEW_VISIT_SHARE = 0.25
 _SHARES = {"use.completed": 5, "interaction": 3, "exposure": 2, "order.paid": 1}
+# Who withdraws consent has no more events, and the sums of a run would not close.
+_EVERY_KIND = dict.fromkeys((kind for kind in KINDS if kind != "consent.withdrawn"), 1)
+LATE_SHARE = 0.1
+LATE_S = (3600.0, 6 * 3600.0)
 
 
 def write_registry(path: Path, products: int = PRODUCTS) -> None:
@@ -72,16 +78,23 @@ class Visits:
         )
 
 
-def events(run: str, count: int, *, age_s: float = 0.0, products: int = PRODUCTS) -> list[bytes]:
-    """Return *count* events of about 380 bytes, of the last seconds or *age_s* before; *run* makes their ids unique."""
+def events(run: str, count: int, *, age_s: float = 0.0, products: int = PRODUCTS, mixed: bool = False) -> list[bytes]:
+    """Return *count* events of about 380 bytes, of the last seconds or *age_s* before; *run* makes their ids unique.
+
+    *mixed* ones are of every kind, and a tenth of them is one to six hours late.
+    """
     chance = random.Random(f"visits of {run}")
-    visits, newest = Visits(chance, products), time.time() - age_s - 1
-    return [_event(f"{run}-{number:08d}", chance, visits, newest) for number in range(count)]
+    visits, newest, shares = Visits(chance, products), time.time() - age_s - 1, _EVERY_KIND if mixed else _SHARES
+    found = []
+    for number in range(count):
+        late_s = chance.uniform(*LATE_S) if mixed and chance.random() < LATE_SHARE else 0.0
+        kind = chance.choices(list(shares), list(shares.values()))[0]
+        found.append(_event(f"{run}-{number:08d}", kind, chance, visits.next(), newest - late_s))
+    return found
 
 
-def _event(event_id: str, chance: random.Random, visits: Visits, newest_s: float) -> bytes:
-    number, arm, subject, session = visits.next()
-    kind = chance.choices(list(_SHARES), list(_SHARES.values()))[0]
+def _event(event_id: str, kind: str, chance: random.Random, visit: tuple[int, str, str, str], newest_s: float) -> bytes:
+    number, arm, subject, session = visit
     at = datetime.fromtimestamp(newest_s - chance.random() * 20, UTC)
     event: dict[str, object] = {
         "event_id": event_id,
@@ -103,8 +116,10 @@ def _event(event_id: str, chance: random.Random, visits: Visits, newest_s: float
     if kind == "use.completed":
         event |= {"outcome": chance.choice(("ok", "ok", "ok", "failed", "abandoned"))}
         event |= {"duration_ms": chance.randrange(1000, 90_000)}
-    if kind == "order.paid":
+    if kind in {"order.paid", "order.refunded"}:
         event["amount_fen"] = chance.randrange(500, 9900)
+    if kind == "rating.given":
+        event["rating"] = chance.randrange(1, 6)
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
