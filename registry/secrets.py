@@ -15,6 +15,8 @@ log = get_logger(__name__)
 
 # A file is looked at again after this; the promise is 5 s.
 FILE_AGE_MS = 2_000
+SECRETS = "gateway-secrets"
+"""The dependency, in a gateway's readiness, that says which secrets are missing, or spell no key."""
 # Batch pushes of every account, and these platforms' own flows, are signed by Standard Webhooks.
 _WEBHOOKS = frozenset({("aihuishou", "webhook")})
 # A PEM key is below 4 KiB; a reference to something else must not be read whole.

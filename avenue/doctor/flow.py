@@ -8,8 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from avenue.doctor.examine import BrokenError, Patient, SkippedError, WarnedError
 from avenue.topic_state import read_group
-from producers.gateway.gateway import SECRETS
-from runtime.clickhouse import ClickHouse, ClickHouseError
+from registry.secrets import SECRETS
 from runtime.clickhouse_words import in_words
 from schemas.topics import Group, Topic, worker_group
 
@@ -131,6 +130,9 @@ def _keeps_up(patient: Patient, group: str, log: str) -> str:
 
 
 def _ask_server(patient: Patient) -> str:
+    # Half a second of imports, which who has no server of that kind need not wait for.
+    from runtime.clickhouse import ClickHouse, ClickHouseError
+
     store = ClickHouse.of(patient.settings)
     try:
         return f"version {store.reader().command('SELECT version()')}"

@@ -27,7 +27,7 @@ MIN_FREE_MB = 1024
 JAVA_TIMEOUT_S = 20
 # Whoever waits for the doctor wants to know within three seconds that a broker is dead.
 KNOCK_S = 0.5
-REQUEST_S = 1.0
+REQUEST_S = 0.7
 CONFIRM_S = 5.0
 FOLLOW_TIMEOUT_S = 5
 
@@ -139,9 +139,9 @@ def check_broker(patient: Patient) -> str:
         finally:
             admin.close()
     except (KafkaError, UnavailableError) as error:
-        refused = isinstance(error, RefusedError) or is_refusal(error)
-        step = "mend what it refuses" if refused else step
-        raise BrokenError(in_words(kafka, error), step) from error
+        if isinstance(error, RefusedError) or is_refusal(error):
+            raise BrokenError(in_words(kafka, error), "mend what it refuses") from error
+        raise BrokenError(f"no broker answers at {kafka.bootstrap}", step) from error
     return kafka.bootstrap
 
 

@@ -20,7 +20,7 @@ from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
 from registry.key_retention import KeyRetention
 from registry.pseudonyms import Pseudonyms
-from registry.secrets import SecretResolver
+from registry.secrets import SECRETS, SecretResolver
 from runtime.clock import Clock, SystemClock
 from runtime.health import Health
 from runtime.logging import get_logger
@@ -28,8 +28,6 @@ from runtime.settings import Settings
 
 log = get_logger(__name__)
 
-SECRETS = "gateway-secrets"
-"""The dependency that says which secrets are missing, or spell no key."""
 _START_TIMEOUT_S = 30.0
 # Half a million records, one by one.
 _ORDERS_TIMEOUT_S = 120.0

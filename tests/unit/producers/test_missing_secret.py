@@ -6,10 +6,11 @@ from pathlib import Path
 import structlog
 
 from producers.gateway.door import Request
-from producers.gateway.gateway import SECRETS, Gateway
+from producers.gateway.gateway import Gateway
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.master_key import make_master_key
+from registry.secrets import SECRETS
 from runtime.clock import ManualClock
 from runtime.health import Health
 from runtime.settings import Settings
