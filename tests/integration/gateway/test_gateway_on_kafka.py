@@ -117,11 +117,11 @@ async def test_small_requests_share_records(door: Door) -> None:
 
 
 async def test_consent_takes_hold_for_the_next_request(door: Door) -> None:
-    withdrawn = event(
-        kind="consent.withdrawn", outcome=None, occurred_at=(datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-    )
+    # A subject of its own: the other tests at this door push as somebody who has withdrawn nothing.
+    minute_ago = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    withdrawn = event(kind="consent.withdrawn", outcome=None, occurred_at=minute_ago, subject="leaver")
     assert (await door.push([withdrawn])).json()["accepted"] == 1
-    answer = (await door.push([event(subject="leaver"), event()])).json()
+    answer = (await door.push([event(subject="stayer"), event(subject="leaver")])).json()
     assert [r["reason"] for r in answer["results"]] == ["consent_withdrawn"]
     assert len(door.read(Topic.CONSENT)) == 1
 
