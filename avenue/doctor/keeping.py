@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from avenue.doctor.examine import BrokenError, Patient, SkippedError
-from avenue.store_access import Server, store_of
 from registry.retention import kept_until_ms, retention_ms
-from runtime.clickhouse import ClickHouseError
+from runtime.clickhouse_words import in_words
 from runtime.clock import SystemClock
 from schemas.registry import Registry
 from schemas.timing import DAY_MS
@@ -78,6 +77,10 @@ def _day(at_ms: int) -> str:
 
 
 def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
+    # Half a second of imports, which who cannot come so far need not wait for.
+    from avenue.store_access import Server, store_of
+    from runtime.clickhouse import ClickHouseError
+
     with store_of(patient.settings) as store:
         if isinstance(store, Server):
             answer = store.post("/internal/sql", sql.encode())
@@ -87,5 +90,5 @@ def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
         try:
             found = store.reader().query(sql)
         except ClickHouseError as error:
-            raise BrokenError(f"ClickHouse: {str(error).splitlines()[0][:200]}", "see the sink's log") from error
+            raise BrokenError(in_words(patient.settings.clickhouse, error), "mend what it says") from error
         return [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]
