@@ -1,6 +1,8 @@
 """An embedded stack that is well: the shipped rules find nothing, its pages hold what they ask; and a clean stop."""
 
 import itertools
+import json
+import re
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -59,6 +61,19 @@ def test_nobody_else_may_look_into_what_a_running_stack_keeps(stack: Stack) -> N
 
     assert {"clickhouse", "kafka", "logs", "master.key", "run.json"} <= modes.keys()
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_doctor_tells_what_is_kept_how_long_and_what_is_destroyed_next(stack: Stack) -> None:
+    done = stack.command("doctor", "--json")
+
+    (told,) = [check for check in json.loads(done.stdout)["checks"] if check["hop"] == "retention"]
+    assert told["state"] == "well"
+    today = datetime.now(UTC).date()
+    pattern = (
+        rf"events 365 days after their trial \(oldest {today.year}-\d\d-\d\d\); rejects 90 days; records 400 days; "
+        r"next: (neuro-band|emg-arm)-demo and its key on 20\d\d-\d\d-\d\d"
+    )
+    assert re.fullmatch(pattern, told["detail"]), told
 
 
 def test_a_clean_stop_leaves_both_groups_at_once(stack: Stack) -> None:
