@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from avenue.doctor.examine import BrokenError, Patient, SkippedError
+from avenue.doctor.examine import BrokenError, Patient, SkippedError, WarnedError
 from registry.retention import kept_until_ms, retention_ms
 from runtime.clickhouse_words import in_words
 from runtime.clock import SystemClock
@@ -51,7 +51,7 @@ def _warn_of_overdue(patient: Patient, registry: Registry, retired: dict[str, in
         if trial.id not in retired and kept_until_ms(trial, registry, patient.settings) + OVERDUE_DAYS * DAY_MS < now_ms
     ]
     if late:
-        raise BrokenError(
+        raise WarnedError(
             f"past their retention and still there: {', '.join(late)}", "docs/runbooks/RetentionBehind.md"
         )
 
