@@ -134,7 +134,7 @@ class Intake:
         """What accepted events are stamped with."""
         self.delivery_id = delivery_id
         self.taken: set[str] = set()
-        """The ids that this request has brought already."""
+        """The ids and aliases of what this request has brought already, where it was accepted."""
         self._directory = parts.directory
         self._partitions = parts.partitions
         self._duplicates = parts.duplicates
@@ -204,7 +204,12 @@ class Intake:
             rejected = self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
             despite = self._effects_despite(outcome, decoded, index)
             return replace(rejected, effects=(*despite, *self._wait_for_order(part, rejected)))
-        return replace(outcome, alias=alias_id(message.alias)) if message.alias else outcome
+        return self._with_alias(outcome, message.alias) if message.alias else outcome
+
+    def _with_alias(self, accepted: Accepted, alias: str) -> Accepted:
+        """Return *accepted* under its *alias* too: another message of this request that bears it is a duplicate."""
+        self.taken.add(alias_id(alias))
+        return replace(accepted, alias=alias_id(alias))
 
     def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
         """Return the reject of a signed message that becomes no event."""

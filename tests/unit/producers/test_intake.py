@@ -287,6 +287,20 @@ def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
     assert intake(given_parts, flow="receipt").judge_mapped(again, 0, b"other") == Duplicate("sm-r:2")
 
 
+def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has_it() -> None:
+    """As in a replay of two rejects of one refund, which the shop and the platform told in other words."""
+    desk = intake(flow="receipt")
+    unplaced = desk.judge_mapped(mapped(alias="msg-1", match=({"sn": "unknown"},)), 0, b"")
+    first, second, other = (
+        desk.judge_mapped(mapped(alias=alias, fields={**mapped().fields, "event_id": f"sm-r:{index}"}), index, b"")
+        for index, alias in ((1, "msg-1"), (2, "msg-1"), (3, "msg-2"))
+    )
+    assert isinstance(unplaced, Rejected)
+    assert isinstance(first, Accepted)
+    assert second == Duplicate("sm-r:2")
+    assert isinstance(other, Accepted)
+
+
 @given(
     st.binary(max_size=400)
     | st.dictionaries(st.text(max_size=20), st.text(max_size=20) | st.integers() | st.none()).map(

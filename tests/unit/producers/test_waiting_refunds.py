@@ -104,6 +104,18 @@ async def test_a_redelivery_that_is_quicker_is_counted_once_and_the_reject_is_cl
     assert [line["replays"][0][1] for line in deliveries(broker)] == ["duplicate"]
 
 
+async def test_a_refund_told_in_two_ways_before_its_order_is_counted_once() -> None:
+    broker = HandBroker()
+    gateway = HandGateway(broker)
+    assert await refund_taken(broker, gateway, whole_refund()) == ["rejected"]
+    in_other_words = whole_refund(notify_type=None, status="21", ctime="1795312791")
+    assert await refund_taken(broker, gateway, in_other_words) == ["rejected"]
+    await order_taken(broker, gateway, order())
+    assert await counted(broker, gateway) == 2
+    assert refunds_on_the_log(broker) == [2050]
+    assert [told[1] for line in deliveries(broker) for told in line["replays"]] == ["accepted", "duplicate"]
+
+
 async def test_a_partial_refund_and_the_whole_one_before_their_order_come_to_what_was_paid() -> None:
     broker = HandBroker()
     gateway = HandGateway(broker)
