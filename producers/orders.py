@@ -11,12 +11,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from producers.effects import Effect
 from schemas.codec import encode
+from schemas.event import MAX_AMOUNT_FEN
 from schemas.lines import RejectLine
 from schemas.topics import Topic
 
@@ -24,12 +25,14 @@ Sort = Literal["paid", "refunded", "waiting"]
 _SORTS: Mapping[Any, Sort] = MappingProxyType({"order.paid": "paid", "order.refunded": "refunded"})
 KEY_DIGITS = 48
 _PACKED = struct.Struct(">8sq")
+MAX_FACTS = 256
+"""Facts kept of one order, so that no sender makes one grow: an order is paid once and given back in a few parts."""
 
 
 class Amount(msgspec.Struct, frozen=True):
     """The value of a fact `paid` or `refunded`: integer fen."""
 
-    amount_fen: int
+    amount_fen: Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT_FEN)]
 
 
 class FactKey(NamedTuple):
@@ -83,7 +86,8 @@ class OrderLedger:
     """The latest *max_orders* orders and *max_waiting* refunds without theirs; older ones are forgotten.
 
     A refund of a forgotten order is kept as one of an order that never came. Safe to read from the loop while the
-    follower's thread takes in what others wrote. Of two facts of one event the first stands.
+    follower's thread takes in what others wrote. Of two facts of one event the first stands; beyond `MAX_FACTS` of one
+    order none is taken in.
     """
 
     def __init__(self, *, max_orders: int, max_waiting: int) -> None:
@@ -138,6 +142,8 @@ class OrderLedger:
         amount = amount_fen if key.sort == "paid" else -1 - amount_fen
         with self._lock:
             facts = self._orders.get(order, b"")
+            if len(facts) >= MAX_FACTS * _PACKED.size:
+                return
             if any(known == event and (other >= 0) == (amount >= 0) for known, other in _PACKED.iter_unpack(facts)):
                 return
             self._orders[order] = facts + _PACKED.pack(event, amount)

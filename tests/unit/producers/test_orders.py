@@ -8,7 +8,10 @@ import pytest
 
 from producers.adapters.base import Mapped
 from producers.gateway.take_in import UnknownStoredError
-from producers.orders import OrderLedger, amount_effect, event_digest, order_digest, read_key
+from producers.orders import MAX_FACTS, OrderLedger, amount_effect, event_digest, order_digest, read_key
+from producers.orders_log import OrderFold
+from runtime.kafka import LogRecord
+from schemas.event import MAX_AMOUNT_FEN
 from schemas.lines import RejectLine
 from schemas.topics import DAY_S, SPECS, Topic
 from tests.hand_broker import HandBroker, HandGateway, serve, turn
@@ -231,6 +234,26 @@ def test_of_two_facts_of_one_event_the_first_stands() -> None:
     ledger.note(key(1, "refunded", "r"), 30)
     ledger.note(key(1, "refunded", "r"), 60)
     assert ledger.left_fen(order_digest("a", "1"), event_digest("other")) == 70
+
+
+def test_one_order_holds_so_many_facts_and_no_more() -> None:
+    ledger = ledger_of()
+    ledger.note(key(1, "paid", "p"), 1000)
+    for refund in range(2 * MAX_FACTS):
+        ledger.note(key(1, "refunded", f"r-{refund}"), 1)
+    order = order_digest("a", "1")
+    assert len(ledger.facts(order)) == 16 * MAX_FACTS
+    assert ledger.left_fen(order, event_digest("whole")) == 1000 - (MAX_FACTS - 1)
+
+
+@pytest.mark.parametrize("amount_fen", [-1, MAX_AMOUNT_FEN + 1, 2**63])
+def test_a_fact_of_no_amount_is_one_that_cannot_be_read(amount_fen: int) -> None:
+    ledger = ledger_of()
+    value = b'{"amount_fen":%d}' % amount_fen
+    record = LogRecord(Topic.ORDERS, 0, 0, NOW_MS, key(1, "paid", "p").text().encode(), value, {})
+    with pytest.raises(ValueError, match="amount_fen"):
+        OrderFold(ledger).apply(record)
+    assert len(ledger) == 0
 
 
 @pytest.mark.parametrize(
