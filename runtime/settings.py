@@ -72,7 +72,7 @@ class ClickHouseSettings(Group):
     event_retention_days: Positive = Field(
         365,
         description="stored events and their cells stay this long after their trial's end, and so does the trial's "
-        "hash key; set alike on sink and gateway",
+        "hash key; set alike on every role",
     )
     reject_retention_days: Positive = Field(
         90, description="kept rejects stay this long: by then a fault is mended and they are replayed"

@@ -1,6 +1,7 @@
 """What is kept how long, how old the oldest of it is, and what is destroyed next."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,8 @@ from avenue.doctor.examine import BrokenError, Patient, SkippedError, WarnedErro
 from registry.retention import kept_until_ms, retention_ms
 from runtime.clickhouse_words import in_words
 from runtime.clock import SystemClock
-from schemas.registry import Registry
+from runtime.settings import Settings
+from schemas.registry import Registry, epoch_ms
 from schemas.timing import DAY_MS
 
 OVERDUE_DAYS = 2
@@ -32,40 +34,41 @@ def check_retention(patient: Patient) -> str:
         raise SkippedError("no stack runs here")
     oldest = _rows(patient, _OLDEST)[0]
     retired = {str(row["scope"]): int(row["until_ms"]) for row in _rows(patient, _RETIRED)}
-    _warn_of_overdue(patient, registry, retired)
+    kept = _kept(registry, patient.settings, retired)
+    _warn_of_overdue(kept)
     days = patient.settings.clickhouse
     parts = [
         f"events {retention_ms(registry, patient.settings) // DAY_MS} days after their trial{_since(oldest['events'])}",
         f"rejects {days.reject_retention_days} days{_since(oldest['rejects'])}",
         f"records {days.record_retention_days} days",
-        _next(patient, registry, retired),
+        _next(kept),
     ]
     return "; ".join(parts)
 
 
-def _warn_of_overdue(patient: Patient, registry: Registry, retired: dict[str, int]) -> None:
-    now_ms = SystemClock().now_ms()
-    late = [
-        trial.id
+def _kept(registry: Registry, settings: Settings, retired: Mapping[str, int]) -> dict[str, int]:
+    """Return until when each trial is kept that is; one that was opened again after its retirement is."""
+    return {
+        trial.id: kept_until_ms(trial, registry, settings)
         for trial in registry.trials
-        if trial.id not in retired and kept_until_ms(trial, registry, patient.settings) + OVERDUE_DAYS * DAY_MS < now_ms
-    ]
+        if retired.get(trial.id, 0) < epoch_ms(trial.ends)
+    }
+
+
+def _warn_of_overdue(kept: Mapping[str, int]) -> None:
+    now_ms = SystemClock().now_ms()
+    late = [trial for trial, until_ms in kept.items() if until_ms + OVERDUE_DAYS * DAY_MS < now_ms]
     if late:
         raise WarnedError(
             f"past their retention and still there: {', '.join(late)}", "docs/runbooks/RetentionBehind.md"
         )
 
 
-def _next(patient: Patient, registry: Registry, retired: dict[str, int]) -> str:
-    coming = {
-        trial.id: kept_until_ms(trial, registry, patient.settings)
-        for trial in registry.trials
-        if trial.id not in retired
-    }
-    if not coming:
+def _next(kept: Mapping[str, int]) -> str:
+    if not kept:
         return "no trial is left to end"
-    trial = min(coming, key=coming.__getitem__)
-    return f"next: {trial} and its key on {_day(coming[trial])}"
+    trial = min(kept, key=kept.__getitem__)
+    return f"next: {trial} and its key on {_day(kept[trial])}"
 
 
 def _since(oldest_ms: Any) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from runtime.errors import UnavailableError
+from runtime.errors import PipelineError
 from runtime.kafka import KafkaError, TopicPartition, group_lags, make_admin
 from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG
@@ -77,8 +77,12 @@ class LagWatch(threading.Thread):
         while not self._ended.wait(EVERY_S):
             try:
                 self._look()
-            except (KafkaError, UnavailableError) as error:
+            except (KafkaError, PipelineError) as error:
                 log.debug("the lag is not known", cause=type(error).__name__)
+                self._drop()
+            except Exception:
+                # Outermost loop of the thread: without it the sink could never tell that it goes on again.
+                log.exception("looking at the lag failed and is tried again")
                 self._drop()
         self._drop()
 
@@ -91,6 +95,6 @@ class LagWatch(threading.Thread):
         self.progress.look(Seen(lags, committed), taken=self._taken(), now=time.monotonic())
 
     def _drop(self) -> None:
-        if self._admin is not None:
-            self._admin.close()
-            self._admin = None
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()

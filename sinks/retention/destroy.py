@@ -28,8 +28,8 @@ class Doomed:
         return {"until_ms": self.until_ms, **({} if self.trial is None else {"trial": self.trial})}
 
 
-def destroy(client: Client, doomed: Iterable[Doomed]) -> list[str]:
-    """Have what is there of *doomed* destroyed; return the tables that still hold some of it.
+def destroy(client: Client, doomed: Iterable[Doomed]) -> list[tuple[Doomed, int]]:
+    """Have what is there of *doomed* destroyed; return those that had rows, with the time of the oldest, Unix ms.
 
     Does not wait: a table that is being rewritten is left to it, and looked at again at the next call.
     """
@@ -39,11 +39,12 @@ def destroy(client: Client, doomed: Iterable[Doomed]) -> list[str]:
             "SELECT DISTINCT table FROM system.mutations WHERE NOT is_done AND database = currentDatabase()"
         ).result_rows
     }
-    left: list[str] = []
+    left: list[tuple[Doomed, int]] = []
     for item in doomed:
-        if not item.until_ms or not _holds(client, item):
+        oldest_ms = _oldest_ms(client, item) if item.until_ms else None
+        if oldest_ms is None:
             continue
-        left.append(item.table)
+        left.append((item, oldest_ms))
         if item.table not in busy:
             client.command(
                 f"ALTER TABLE {item.table} DELETE WHERE {item.condition}",
@@ -54,6 +55,11 @@ def destroy(client: Client, doomed: Iterable[Doomed]) -> list[str]:
     return left
 
 
-def _holds(client: Client, item: Doomed) -> bool:
-    sql = f"SELECT 1 FROM {item.table} WHERE {item.condition} LIMIT 1"  # noqa: S608 - names of our own tables
-    return bool(client.query(sql, parameters=item.parameters).result_rows)
+def _oldest_ms(client: Client, item: Doomed) -> int | None:
+    """Return the time, Unix ms, of *item*'s oldest row, to a second; None where it has none."""
+    sql = (
+        f"SELECT toInt64(toUnixTimestamp(min({item.time}))) FROM {item.table} "  # noqa: S608 - names of our own tables
+        f"WHERE {item.condition} HAVING count() > 0"
+    )
+    rows = client.query(sql, parameters=item.parameters).result_rows
+    return int(rows[0][0]) * 1000 if rows else None

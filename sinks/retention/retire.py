@@ -73,11 +73,27 @@ class Retention:
         self._retire_by_time(client, retired, now_ms, turn)
         if turn.noted:
             retired = read_retired(client)
-        turn.left = destroy(client, _doomed(retired))
+        left = destroy(client, _doomed(retired, self._until_ms(now_ms)))
+        turn.left = [item.table for item, _ in left]
         overdue = [now_ms - end_ms - keep_ms for trial, end_ms in due.items() if retired.trials.get(trial, 0) < end_ms]
-        overdue += [now_ms - end_ms - keep_ms for end_ms in due.values() if turn.left]
-        SINK_RETENTION_OVERDUE.set(max(overdue, default=0) / 1000)
+        overdue += [self._overdue_ms(item, oldest_ms, now_ms, keep_ms) for item, oldest_ms in left]
+        SINK_RETENTION_OVERDUE.set(max([0, *overdue]) / 1000)
         return turn
+
+    def _until_ms(self, now_ms: int) -> dict[str, int]:
+        """Return the moment before which rows of each set of tables are past their time at *now_ms*: whole days."""
+        days = self._settings.clickhouse
+        # Rejects first: whether theirs were answered is told by the answers.
+        kept_days = {REJECTS: days.reject_retention_days, RECORDS: days.record_retention_days}
+        return {scope: (now_ms // DAY_MS - kept) * DAY_MS for scope, kept in kept_days.items()}
+
+    def _overdue_ms(self, left: Doomed, oldest_ms: int, now_ms: int, keep_ms: int) -> int:
+        """Return for how long rows that are *left* have been past their time."""
+        if left.trial is not None:
+            return now_ms - left.until_ms - keep_ms
+        # By the oldest row: the moment until which they are retired goes on every day.
+        scope = REJECTS if left.table in {kept.table for kept in OF_REJECTS} else RECORDS
+        return self._until_ms(now_ms)[scope] - oldest_ms
 
     def _ends(self, client: Client, registry: Registry) -> dict[str, int]:
         """Return when each trial ends, and note what the registry says, for when it no longer does."""
@@ -123,10 +139,8 @@ class Retention:
         log.info("the trial's events are no longer kept", trial=trial, events=events)
 
     def _retire_by_time(self, client: Client, retired: Retired, now_ms: int, turn: Turn) -> None:
-        days = self._settings.clickhouse
-        # Rejects first: whether theirs were answered is told by the answers.
-        for scope, kept_days in ((REJECTS, days.reject_retention_days), (RECORDS, days.record_retention_days)):
-            from_ms, until_ms = retired.until_ms.get(scope, 0), (now_ms // DAY_MS - kept_days) * DAY_MS
+        for scope, until_ms in self._until_ms(now_ms).items():
+            from_ms = retired.until_ms.get(scope, 0)
             if until_ms <= from_ms:
                 continue
             parameters = {**retired.parameters, "from_ms": from_ms, "until_ms": until_ms, "foreign": FOREIGN_FLOW}
@@ -157,12 +171,16 @@ def _carry_records(client: Client, parameters: Mapping[str, Any]) -> dict[str, S
     return parts
 
 
-def _doomed(retired: Retired) -> list[Doomed]:
+def _doomed(retired: Retired, due_ms: Mapping[str, int]) -> list[Doomed]:
+    """Return the rows to destroy: of the tables by time none that is not due by the clock of now, *due_ms*.
+
+    Noted by a clock that was ahead for a moment, the rows of all the time until then would go as they come.
+    """
     found = [
         Doomed(kept.table, kept.time, end_ms, trial) for trial, end_ms in retired.trials.items() for kept in OF_TRIALS
     ]
     for scope, tables in ((REJECTS, OF_REJECTS), (RECORDS, OF_RECORDS)):
-        found += [Doomed(kept.table, kept.time, retired.until_ms.get(scope, 0)) for kept in tables]
+        found += [Doomed(kept.table, kept.time, min(retired.until_ms.get(scope, 0), due_ms[scope])) for kept in tables]
     return found
 
 

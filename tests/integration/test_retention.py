@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from registry.directory import Directory
@@ -278,6 +279,8 @@ def test_rejects_and_records_are_gone_when_their_days_are_over(world: World) -> 
 
 def test_what_is_overdue_shows_and_ends_with_it(world: World) -> None:
     settled_world(world)
+    world.clock.set(ENDS_MS + YEAR_MS - 1)
+    assert turn(world).left == ["pilot_rejects"]
     world.clock.set(ENDS_MS + YEAR_MS + 2 * DAY_MS)
     world.send(event("just-now"))
     turn(world)
@@ -288,6 +291,46 @@ def test_what_is_overdue_shows_and_ends_with_it(world: World) -> None:
     turn(world)
     turn(world)
     assert SINK_RETENTION_OVERDUE._value.get() == 0
+
+
+def test_a_trial_that_went_long_ago_is_not_overdue_while_rejects_of_today_go(world: World) -> None:
+    settled_world(world)
+    world.clock.set(ENDS_MS + YEAR_MS)
+    assert turn(world).trials == ["band-q4"]
+    world.clock.set(ENDS_MS + YEAR_MS + 30 * DAY_MS)
+    received_ms = world.clock.now_ms() - 91 * DAY_MS
+    world.reject(msgspec.structs.replace(reject("r-3"), received_ms=received_ms))
+
+    assert turn(world).left == ["pilot_rejects"]
+
+    assert 0 < SINK_RETENTION_OVERDUE._value.get() <= 2 * 86_400
+
+
+def test_rejects_that_a_failing_mutation_leaves_are_overdue_by_their_age(world: World) -> None:
+    settled_world(world)
+    world.clock.set(NOON_MS + 91 * DAY_MS)
+    turn(world)
+    # As where the deletion fails day after day, and the moment until which rejects are retired goes on.
+    world.reject(msgspec.structs.replace(reject("r-4"), received_ms=NOON_MS))
+    world.clock.set(NOON_MS + 100 * DAY_MS)
+
+    assert turn(world).left == ["pilot_rejects"]
+
+    assert 9 * 86_400 <= SINK_RETENTION_OVERDUE._value.get() <= 10 * 86_400
+
+
+def test_a_clock_that_was_ahead_for_a_moment_does_not_have_what_comes_later_destroyed(world: World) -> None:
+    settled_world(world)
+    right_ms = world.clock.now_ms()
+    world.clock.set(right_ms + 10 * YEAR_MS)
+    turn(world)
+    assert not holds(world, "pilot_rejects")
+
+    world.clock.set(right_ms)
+    world.reject(msgspec.structs.replace(reject("r-5"), received_ms=right_ms))
+    assert turn(world).left == []
+
+    assert holds(world, "pilot_rejects")
 
 
 def test_another_number_of_days_holds(world: World) -> None:

@@ -80,3 +80,17 @@ def test_every_table_and_topic_stands_there_with_how_long_it_is_kept_and_why() -
     assert rows == [*topics, *tables]
     assert {row[1] for row in tables} - {"stays"} <= set(known_names())
     assert len(tables) == len(ALL)
+
+
+def test_every_topic_is_read_and_written_by_a_role_in_the_table_of_rights() -> None:
+    section = PAGES[0].read_text().split("## Rights in the cluster")[1].split("\n## ")[0]
+    roles = [
+        line.split("|")[1:-1] for line in section.splitlines() if re.match(r"\| (gateway|worker|sink|reports) ", line)
+    ]
+
+    assert len(roles) == 4
+    for column in (1, 2):
+        named = set(re.findall(r"`([a-z-]+\.v1)`", " ".join(row[column] for row in roles)))
+        # Keys are made by who applies the registry.
+        assert named >= set(map(str, SPECS)), column
+    assert "GRANT SELECT ON system.mutations" in section, "errors of the store send the reader here"

@@ -1,5 +1,7 @@
 """Whether work that waits moves, told by a clock in hand."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,9 +9,11 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.structs import OffsetAndMetadata, OffsetAndTimestamp
 
+from runtime.errors import ConfigurationError
 from runtime.kafka import group_lags
 from runtime.progress import ProgressAge, Pulse
-from sinks.intake.lag import Progress, Seen
+from runtime.settings import Settings
+from sinks.intake.lag import LagWatch, Progress, Seen
 
 
 def test_progress_ages_only_while_work_waits_and_none_is_done() -> None:
@@ -94,3 +98,35 @@ def test_a_group_lags_from_what_it_committed_to_the_end_and_from_the_beginning_w
     marks = {TopicPartition("t", number): offset for number, offset in committed.items()} | {other: 1000}
 
     assert group_lags(OneTopic(marks), "g", ["t"]) == ({part: lag}, sum(committed.values()))
+
+
+def test_the_watch_goes_on_after_an_error_that_nobody_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: Iterator[Exception | tuple[dict[TopicPartition, int], int]] = iter(
+        [KeyError("partition"), ConfigurationError("the authority cannot be read"), ({}, 7)]
+    )
+
+    def lags(*_: object) -> tuple[dict[TopicPartition, int], int]:
+        answer = next(answers, ({}, 7))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("sinks.intake.lag.EVERY_S", 0.01)
+    monkeypatch.setattr("sinks.intake.lag.make_admin", lambda *_, **__: KafkaAdmin())
+    monkeypatch.setattr("sinks.intake.lag.group_lags", lags)
+    watch = LagWatch(Settings().kafka, {"pilot-events.v1": "pilot-events.v1"}, "sink", lambda: 0)
+    watch.start()
+    deadline = time.monotonic() + 10
+    try:
+        while watch.progress.went_on_at == float("-inf") and watch.is_alive() and time.monotonic() < deadline:
+            watch.join(0.01)
+        assert watch.progress.went_on_at > 0
+    finally:
+        watch.stop()
+
+
+class KafkaAdmin:
+    """As much of an admin client as the watch holds."""
+
+    def close(self) -> None:
+        """Nothing is open."""

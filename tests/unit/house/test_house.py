@@ -90,6 +90,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
         pinned = re.findall(r"^[\w.\-\[\]]+==\S+", text, re.MULTILINE)
         assert pinned
         assert "://" not in text
+        assert not re.search(r"^ *#.* -c /", text, re.MULTILINE), f"{path.name} names a file of a machine"
         assert text.count("--hash=sha256:") >= len(pinned)
     for path in tracked("*package-lock.json", "*.lock.toml", ".npmrc", "*/.npmrc"):
         assert not re.search(
