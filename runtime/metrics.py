@@ -65,7 +65,7 @@ SINK_RETRIES = Counter("avenue_sink_retries_total", "Inserts tried again", ["tab
 SINK_REJECTS = Counter("avenue_sink_rejects_total", "Foreign lines that could not be stored", ["topic"])
 SINK_RETENTION_OVERDUE = Gauge(
     "avenue_sink_retention_overdue_seconds",
-    "For how long stored events have been past their retention; 0 when none are",
+    "For how long stored events, rejects or records have been past their retention; 0 when none are",
 )
 CONSUMER_LAG = Gauge(
     "avenue_consumer_lag_records",
