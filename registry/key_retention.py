@@ -16,7 +16,7 @@ from registry.directory import Directory
 from registry.hash_keys import ACCOUNT_PREFIX, GONE_PREFIX, ROLL_KEY, TRIAL_PREFIX, is_hash_key
 from registry.log import CompactedLog, standing
 from registry.retention import kept_until_ms, retention_ms
-from runtime.clock import Clock
+from runtime.clock import Clock, ClockWatch
 from runtime.errors import PipelineError
 from runtime.kafka import LogRecord
 from runtime.logging import get_logger
@@ -108,6 +108,7 @@ class KeyRetention:
         self._settings = settings
         self._directory = directory
         self._clock = clock
+        self._clock_watch = ClockWatch(clock, steady_s=settings.gateway.keys_every_s)
         self._topic = prefix + Topic.HASH_KEYS
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="key-retention", daemon=True)
@@ -138,12 +139,13 @@ class KeyRetention:
         return duties
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        # Not at once: what goes by a clock that is wrong when the machine starts is gone for good.
+        while not self._stopping.wait(self._settings.gateway.keys_every_s):
             try:
-                self.turn()
+                if self._clock_watch.is_steady():
+                    self.turn()
             except PipelineError as error:
                 log.warning("the hash keys' retention waits", cause=str(error))
             except Exception:
                 # Outermost loop of the thread: what was not done is due at the next turn.
                 log.exception("the hash keys' retention failed and is tried again")
-            self._stopping.wait(self._settings.gateway.keys_every_s)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse, ClickHouseError
-from runtime.clock import Clock
+from runtime.clock import Clock, ClockWatch
 from runtime.errors import ConfigurationError, first_line
 from runtime.logging import get_logger
 from runtime.settings import Settings
@@ -47,6 +47,7 @@ class SettlingThread:
         self._recheck_at = 0.0
         self._retire_at = 0.0
         self._retention = Retention(settings, clickhouse, clock)
+        self._clock_watch = ClockWatch(clock, steady_s=settings.sink.retire_every_s)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
 
@@ -110,6 +111,9 @@ class SettlingThread:
         """End what is past its retention; one trial at a turn, and the next soon after."""
         # A turn that fails is tried again no sooner than one that had something to do.
         self._retire_at = time.monotonic() + LOOK_AGAIN_S
+        if not self._clock_watch.is_steady():
+            # What goes by a clock that is wrong for a moment is gone for good.
+            return
         done = self._retention.turn(self._directory(), settler.waiting())
         if done.noted:
             running.forget()

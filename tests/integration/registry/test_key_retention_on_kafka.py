@@ -111,7 +111,8 @@ def test_a_gateway_does_it_by_itself(settings: Settings, prefix: str) -> None:
     gone = REGISTRY.model_copy(update={"accounts": REGISTRY.accounts[1:]})
     ensure_hash_keys(settings, REGISTRY, prefix=prefix, clock=ManualClock(0))
     clock = ManualClock(0)
-    retention = KeyRetention(settings, lambda: Directory(2, gone), clock, prefix=prefix)
+    quick = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"keys_every_s": 0.2})})
+    retention = KeyRetention(quick, lambda: Directory(2, gone), clock, prefix=prefix)
 
     retention.start()
     deadline = time.monotonic() + START_S
