@@ -152,8 +152,8 @@ class GatewaySettings(Group):
     )
     keys_every_s: Seconds = Field(
         600.0,
-        description="hash keys past their time are looked for this often; a destroyed one is gone from the disks "
-        "within two compaction lags of its topic and this",
+        description="hash keys past their time are looked for this often, first once the machine's clocks have gone "
+        "together for as long; a destroyed one is gone from the disks within two compaction lags of its topic and this",
     )
     requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
 
@@ -208,7 +208,9 @@ class SinkSettings(Group):
         600.0, description="a past day that is touched again and again is summed again this often"
     )
     retire_every_s: Seconds = Field(
-        600.0, description="what is past its retention is looked for this often; a trial at a turn"
+        600.0,
+        description="what is past its retention is looked for this often, a trial at a turn; not before the machine's "
+        "clocks have gone together for as long",
     )
     sums_every_s: Seconds = Field(60.0, description="the sums are taken so often, or rarer where that costs over 2 %")
 
