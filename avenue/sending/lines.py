@@ -1,9 +1,9 @@
 """Cuts a stream of NDJSON into batches, bounded by count and bytes."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from producers.any_json import BYTE_ORDER_MARK
 
 # The server takes 8 MiB; half leaves room for one that is set tighter.
 MAX_BYTES = 4 * 1024 * 1024
@@ -38,7 +38,7 @@ def numbered(stream: Iterable[bytes]) -> Iterator[NumberedLine]:
     """Yield the lines that are not blank, as the server numbers them: it skips blank ones too."""
     for number, line in enumerate(stream, 1):
         # The server skips the mark before a body; a first line of nothing else is blank.
-        content = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).removesuffix(b"\n").removesuffix(b"\r")
+        content = (line.removeprefix(BOM_UTF8) if number == 1 else line).removesuffix(b"\n").removesuffix(b"\r")
         if content.strip():
             yield NumberedLine(number, content)
 
