@@ -4,7 +4,6 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-
 # The server takes 8 MiB; half leaves room for one that is set tighter.
 MAX_BYTES = 4 * 1024 * 1024
 

@@ -44,4 +44,8 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
     reader.commit(dict.fromkeys(assigned, 0), topic_id="t")
 
     reader.close()
-    assert {topic.removeprefix(prefix) for topic, _ in assigned} == set(Topic) - {Topic.HASH_KEYS, Topic.CONSENT, Topic.ORDERS}
+    assert {topic.removeprefix(prefix) for topic, _ in assigned} == set(Topic) - {
+        Topic.HASH_KEYS,
+        Topic.CONSENT,
+        Topic.ORDERS,
+    }
