@@ -4,9 +4,11 @@
 `AVENUE_REQUIRE_SERVICES=1` turns a skip for want of a service into a failure.
 """
 
+import concurrent.futures.thread
 import importlib.util
 import logging
 import os
+import sys
 import threading
 import time
 import uuid
@@ -190,9 +192,21 @@ def _logs_as_before() -> Iterator[None]:
 
 
 def _left(threads: set[threading.Thread], children: dict[int, str]) -> list[str]:
-    alive = [item for item in threading.enumerate() if item not in threads and not item.daemon and item.is_alive()]
+    new = [item for item in threading.enumerate() if item not in threads and not item.daemon and item.is_alive()]
+    alive = [item for item in new if not _waits_in_a_loop_s_pool(item)]
     started = {pid: name for pid, name in _children().items() if pid not in children}
     return [f"thread {item.name}" for item in alive] + [f"process {name} ({pid})" for pid, name in started.items()]
+
+
+def _waits_in_a_loop_s_pool(thread: threading.Thread) -> bool:
+    """Return whether *thread* is an idle one of an event loop's own pool: such a loop lives as long as its fixture.
+
+    The pool grows when two calls meet, in whichever test that is, and ends with the loop. One that works is no
+    exception: what it does was left behind.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)
+    waits = frame is not None and frame.f_code is concurrent.futures.thread._worker.__code__
+    return thread.name.startswith("asyncio_") and waits
 
 
 def _children() -> dict[int, str]:

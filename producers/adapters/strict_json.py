@@ -1,16 +1,13 @@
 """Reading JSON that has one meaning only: what another reader could take otherwise is not read at all."""
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-from producers.any_json import BYTE_ORDER_MARK
+from producers.any_json import BYTE_ORDER_MARK, TOKENS
 
 MAX_DEPTH = 64
 """Levels of nesting; the platforms use four. Bounded before parsing, since the parser recurses."""
-# The closing quote is optional, so that a text without one is read once and not from each of its escaped quotes.
-_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 # Python reads no longer integer from text; one that long is kept in no field.
 _MAX_INT_DIGITS = 300
 
@@ -44,7 +41,7 @@ def _check_depth(body: bytes) -> None:
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
-    for token in _TOKENS.finditer(body):
+    for token in TOKENS.finditer(body):
         mark = body[token.start()]
         if mark in b"[{":
             depth += 1
