@@ -80,7 +80,7 @@ $(BENCH_STAMP): requirements/bench.txt $(STAMP)
 	@touch $@
 
 mutants: $(MUTANTS_STAMP) ## break the code in one place at a time and see whether a quick test notices; an hour, or MUTANTS_ARGS
-	@$(MUTANTS_VENV)/bin/python -m tests.mutants $(MUTANTS_ARGS)
+	@$(MUTANTS_VENV)/bin/python -m tests.support.mutants $(MUTANTS_ARGS)
 
 $(MUTANTS_STAMP): requirements/mutants.txt $(STAMP)
 	@echo "setting up $(MUTANTS_VENV) with $(PYTHON)"

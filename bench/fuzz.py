@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from avenue.demo_registry import write_demo_registry
+from avenue.demo.registry import write_demo_registry
 from bench.hostile import Hostiles, without_outcome
 from bench.layouts import Road, embedded
 from bench.machine import RESULTS, machine

@@ -26,21 +26,21 @@ from bench.layouts import Road, apart
 from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import ACCOUNT, bodies, events, headers_of, write_registry
 from bench.wire import push_over_wire
-from producers.body import Element, split
-from producers.consent import ConsentLedger
-from producers.duplicates import DuplicateWindow
-from producers.gateway.answers import Receipt
-from producers.intake import Intake, IntakeParts, Memory
-from producers.judged import Pile
-from producers.orders import OrderLedger
-from producers.placing import TimeWindow
+from producers.consent.ledger import ConsentLedger
+from producers.gateway.responses import Receipt
+from producers.orders.ledger import OrderLedger
+from producers.parsing.body import Element, split
 from producers.publisher import Lines, OpenRecord
-from producers.recent import RecentPseudonyms
-from producers.short_way import ShortWay
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.fast_path import ShortWay
+from producers.validation.placement import TimeWindow
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.results import Pile
+from producers.validation.validator import Intake, IntakeParts, Memory
 from registry.directory import Directory
 from registry.file import load_registry
 from registry.pseudonyms import Pseudonyms
-from schemas.fast import decode_fast
+from schemas.event_struct import decode_fast
 from schemas.lines import encode_record
 from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import Topic

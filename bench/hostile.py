@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import zstandard
 
-from avenue.simulator.signers import bilibili, douyin, meituan, standard, sunmi
+from avenue.sending import signing
+from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from schemas.event import PilotEvent
 
 PUBLIC_URL = "https://gw.example.com"
@@ -240,9 +241,9 @@ class Hostiles:
     def _aihuishou(self) -> Hostile:
         data = {"order_no": self._id(), "status": "completed", "amount_fen": 125_000, "store_id": "store-1"}
         body = self._document({"type": "recycle.order.status_changed", "timestamp": _now_s(), "data": data})
-        key = standard.secret_bytes(self._secret("aihuishou-main/webhook"))
+        key = signing.secret_bytes(self._secret("aihuishou-main/webhook"))
         return Hostile(
-            "/in/aihuishou-main/webhook", body, standard.standard_headers(key, f"m{self._id()}", _now_s() * 1000, body)
+            "/in/aihuishou-main/webhook", body, signing.standard_headers(key, f"m{self._id()}", _now_s() * 1000, body)
         )
 
     def _callback(self) -> Hostile:

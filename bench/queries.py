@@ -26,18 +26,18 @@ from typing import Any
 
 from litestar.testing import TestClient
 
-from avenue.http_application import http_application
+from avenue.serve.application import http_application
 from bench.machine import RESULTS, machine
 from bench.query_store import DAYS, KEY, NOW_MS, TRIALS, Making, directory, make, trial_ids
 from reports.api.live import counts
 from reports.dashboard.trend import TrendPick, trend
 from reports.dashboard.trial_data import BY_PLATFORM, judged_by
 from reports.metrics import METRICS
-from reports.queries import freshness, funnel, health, now, presence, series, totals
-from reports.queries.kept import Kept
+from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.model import Interval, QueryContext, SeriesQuestion, TotalsQuestion
-from reports.reading import Reading
-from reports.science.readout import readout
+from reports.queries.readout import readout
+from reports.queries.rollup_cache import Kept
+from reports.service import Reading
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import ClickHouseSettings, Settings
@@ -123,7 +123,7 @@ def questions() -> dict[str, Question]:
     return {
         "freshness": freshness.freshness,
         "health list": lambda c, t, _: health.health(c, t),
-        "last 15 minutes": lambda c, t, _: now.now(c, t, 15),
+        "last 15 minutes": lambda c, t, _: live.now(c, t, 15),
         "live counts": lambda c, t, _: counts(c, t),
         "readout, judged by": lambda c, t, _: readout(c, t, judged_by(c.directory.trials[t])),
         "readout, every metric": lambda c, t, _: readout(c, t),

@@ -18,7 +18,7 @@ from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import partition_of
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.sql import query
-from sinks.settlement.days import DayRoller
+from sinks.settlement.daily_rollup import DayRoller
 
 SHANGHAI = timezone(timedelta(hours=8))
 NOW_MS = int(datetime(2026, 11, 22, 18, 4, tzinfo=SHANGHAI).timestamp() * 1000)

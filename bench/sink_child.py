@@ -14,14 +14,14 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from sinks.clickhouse.migrate import split_statements
-from sinks.intake.tables import Table
-from sinks.settlement.left import count_events
+from sinks.consumer.tables import Table
+from sinks.reconciliation.conservation import conservation
+from sinks.reconciliation.incremental import RunningSums
+from sinks.reconciliation.reconcile import measure
+from sinks.reconciliation.settled import all_touches
+from sinks.settlement.block_totals import count_events
 from sinks.settlement.settle import Settler
 from sinks.sink import Sink
-from sinks.sums.book import conservation
-from sinks.sums.reconcile import measure
-from sinks.sums.running import RunningSums
-from sinks.sums.settled import all_touches
 
 PATIENCE_S = 300.0
 IDLE_S = 10.0

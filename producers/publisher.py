@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from producers.effects import Effect
+from producers.validation.effects import Effect
 from registry.log import ONLY_PARTITION
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer

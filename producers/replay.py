@@ -13,13 +13,13 @@ import msgspec
 
 from producers.adapters.base import Context, Mapped, Message
 from producers.adapters.catalogue import adapter_for
-from producers.adapters.masking import is_leaf
-from producers.consent import ConsentChange, ConsentLedger, Merged
-from producers.intake import BATCH_FLOW, Intake, Judgement, Rejected
-from producers.kept import HASHED, is_masked, is_masked_name
-from producers.orders import waiting_as
-from producers.placing import TimeWindow
-from producers.recent import Pseudonymiser
+from producers.adapters.wire.masking import is_leaf
+from producers.consent.ledger import ConsentChange, ConsentLedger, Merged
+from producers.orders.ledger import waiting_as
+from producers.validation.placement import TimeWindow
+from producers.validation.pseudonym_cache import Pseudonymiser
+from producers.validation.redaction import HASHED, is_masked, is_masked_name
+from producers.validation.validator import BATCH_FLOW, Intake, Judgement, Rejected
 from registry.pseudonyms import TwoSteps
 from schemas.foreign import FOREIGN_FLOW
 from schemas.lines import RejectLine

@@ -14,7 +14,7 @@ from runtime.codecs import refuse_missing_codecs
 from runtime.errors import ConfigurationError, RefusedError, UnavailableError
 from runtime.kafka_connections import TellingClient
 from runtime.kafka_words import EMBEDDED_BOOTSTRAP, in_words, is_refusal
-from runtime.lasting_producer import LastingProducer
+from runtime.self_healing_producer import LastingProducer
 from runtime.settings import KafkaSettings
 
 __all__ = [

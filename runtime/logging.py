@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from runtime.noise import OncePerWhile
+from runtime.log_throttle import OncePerWhile
 from runtime.settings import LogSettings
 
 Logger = structlog.stdlib.BoundLogger

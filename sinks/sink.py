@@ -15,12 +15,12 @@ from runtime.progress import Pulse
 from runtime.settings import Settings
 from schemas.topics import Group
 from sinks.clickhouse.migrate import migrate
-from sinks.intake.consume import Consumption, Surroundings
-from sinks.intake.insert import Report, StoppedError
-from sinks.intake.lag import LagWatch
-from sinks.intake.reader import TOPICS, TopicReader
-from sinks.intake.write import ClickHouseRowWriter
-from sinks.settling import SettlingThread
+from sinks.consumer.consumer import Consumption, Surroundings
+from sinks.consumer.lag import LagWatch
+from sinks.consumer.retrying_writer import Report, StoppedError
+from sinks.consumer.topic_consumer import TOPICS, TopicReader
+from sinks.consumer.writer import ClickHouseRowWriter
+from sinks.settlement_thread import SettlingThread
 
 log = get_logger(__name__)
 

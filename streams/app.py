@@ -19,9 +19,9 @@ from runtime.ops_server import OpsServer
 from runtime.settings import Settings, WorkerSettings
 from schemas.registry import Epoch
 from schemas.topics import Topic, worker_group
-from streams.agents import Means, MetricsWorker
 from streams.log_reader import KafkaLog
-from streams.watch import Names, Watch, Watched
+from streams.metrics_worker import Means, MetricsWorker
+from streams.watchdog import Names, Watch, Watched
 
 if TYPE_CHECKING:
     from streams.outbox import Message

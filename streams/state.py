@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from schemas.cells import RANK_BITS, CellRow, ProgressRow, RepeatRow, SourceRow
 from schemas.lines import CountedEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
-from streams.features import NO_BIN, NO_REGISTER
+from streams.vectorised import NO_BIN, NO_REGISTER
 
 NO_OFFSET = -1
 UNSUCCESSFUL = frozenset({"failed", "abandoned"})

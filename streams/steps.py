@@ -16,8 +16,8 @@ from schemas.codec import decode_counted_lines
 from schemas.foreign import position_reject, read_foreign, split_lines
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, RejectLine
 from schemas.timing import MINUTE_MS, minute_of
-from streams.features import duration_bins, registers_of
 from streams.state import Cell, Outcome, SourceState, Tally
+from streams.vectorised import duration_bins, registers_of
 
 NOBODY = ""
 """The account of a line that cannot be read."""

@@ -25,7 +25,12 @@ from runtime.errors import ConfigurationError
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings
 
-_OPTIONAL = ("tests.fixtures_clickhouse", "tests.stack", "tests.fault_table", "tests.small_disks")
+_OPTIONAL = (
+    "tests.support.clickhouse_fixtures",
+    "tests.support.stack",
+    "tests.support.fault_table",
+    "tests.support.small_disks",
+)
 pytest_plugins = [name for name in _OPTIONAL if importlib.util.find_spec(name)]
 
 BROKER_READY_S = 60

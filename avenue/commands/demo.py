@@ -19,8 +19,8 @@ def demo(
     events: Annotated[int, typer.Option(help="Events to push, natively and in batches.", min=100)] = 6000,
 ) -> None:
     """Run the whole road: Kafka, Faust, ClickHouse, the five platforms' traffic, a trial report."""
-    from avenue.demo import run_demo
-    from avenue.exits import exit_codes
+    from avenue.demo.run import run_demo
+    from avenue.exit_codes import exit_codes
     from runtime.settings import load_settings
 
     with exit_codes():

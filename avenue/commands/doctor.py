@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from avenue.doctor.examine import Finding, Hop
+    from avenue.doctor.runner import Finding, Hop
 
 _MARKS = {"well": "ok", "warning": "look", "broken": "BROKEN", "skipped": "-", "unchecked": "?"}
 
@@ -22,8 +22,8 @@ def doctor(
 
     Ends with 1 where a hop is broken; a warning alone is no reason.
     """
-    from avenue.doctor.examine import Patient, examine, first_broken
-    from avenue.doctor.examine import as_json as to_json
+    from avenue.doctor.runner import Patient, examine, first_broken
+    from avenue.doctor.runner import as_json as to_json
     from runtime.logging import configure_logging
     from runtime.settings import LogSettings
 
@@ -40,35 +40,35 @@ def doctor(
 
 def road() -> "list[Hop]":
     """Return the checks in the order of the road, each with the hops without which it cannot be made."""
-    from avenue.doctor import flow, ground, keeping
-    from avenue.doctor.examine import Hop
+    from avenue.doctor import infrastructure_checks, pipeline_checks, retention_checks
+    from avenue.doctor.runner import Hop
 
     return [
-        Hop("settings", ground.check_settings),
-        Hop("home", ground.check_home, ("settings",)),
-        Hop("disk", ground.check_disk, ("settings",)),
-        Hop("java", ground.check_java, ("home",)),
-        Hop("broker", ground.check_broker, ("home",)),
-        Hop("topics", ground.check_topics, ("broker",)),
-        Hop("registry", ground.check_registry, ("topics",)),
-        Hop("hash keys", ground.check_hash_keys, ("registry",)),
-        Hop("worker", flow.check_worker, ("home",)),
-        Hop("worker group", flow.check_worker_group, ("registry", "worker")),
-        Hop("server", flow.check_server, ("home",)),
-        Hop("gateway", flow.check_gateway, ("home",)),
-        Hop("sink", flow.check_sink, ("broker",)),
-        Hop("clickhouse", flow.check_clickhouse, ("home",)),
-        Hop("settlement", flow.check_settlement, ("home",)),
-        Hop("retention", keeping.check_retention, ("registry", "clickhouse")),
-        Hop("pages", flow.check_pages, ("home",)),
-        Hop("secrets", flow.check_secrets, ("home",)),
+        Hop("settings", infrastructure_checks.check_settings),
+        Hop("home", infrastructure_checks.check_home, ("settings",)),
+        Hop("disk", infrastructure_checks.check_disk, ("settings",)),
+        Hop("java", infrastructure_checks.check_java, ("home",)),
+        Hop("broker", infrastructure_checks.check_broker, ("home",)),
+        Hop("topics", infrastructure_checks.check_topics, ("broker",)),
+        Hop("registry", infrastructure_checks.check_registry, ("topics",)),
+        Hop("hash keys", infrastructure_checks.check_hash_keys, ("registry",)),
+        Hop("worker", pipeline_checks.check_worker, ("home",)),
+        Hop("worker group", pipeline_checks.check_worker_group, ("registry", "worker")),
+        Hop("server", pipeline_checks.check_server, ("home",)),
+        Hop("gateway", pipeline_checks.check_gateway, ("home",)),
+        Hop("sink", pipeline_checks.check_sink, ("broker",)),
+        Hop("clickhouse", pipeline_checks.check_clickhouse, ("home",)),
+        Hop("settlement", pipeline_checks.check_settlement, ("home",)),
+        Hop("retention", retention_checks.check_retention, ("registry", "clickhouse")),
+        Hop("pages", pipeline_checks.check_pages, ("home",)),
+        Hop("secrets", pipeline_checks.check_secrets, ("home",)),
         # Last: what it waits for is one of the above.
-        Hop("start", ground.check_start, ("home",)),
+        Hop("start", infrastructure_checks.check_start, ("home",)),
     ]
 
 
 def _print(findings: "list[Finding]") -> None:
-    from avenue.doctor.examine import first_broken, warnings
+    from avenue.doctor.runner import first_broken, warnings
 
     for finding in findings:
         print(f"{_MARKS[finding.state]:7}{finding.hop:13}{finding.detail}".rstrip())

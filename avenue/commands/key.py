@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avenue.cluster import cluster_settings
-from avenue.exits import exit_codes
+from avenue.client.settings import cluster_settings
+from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
     from schemas.registry import AccessKey

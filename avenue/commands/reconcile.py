@@ -82,13 +82,13 @@ def _verdict(found: dict[str, Any]) -> str:
 def _ask(trial: str) -> dict[str, Any]:
     import msgspec
 
-    from avenue.exits import exit_codes
-    from avenue.known_trials import refuse_unknown
-    from avenue.store_access import Server, store_of, told
+    from avenue.client.known_trials import refuse_unknown
+    from avenue.client.store_access import Server, store_of, told
+    from avenue.exit_codes import exit_codes
     from runtime.clickhouse import ClickHouseError
     from runtime.errors import PipelineError, first_line
     from runtime.settings import load_settings
-    from sinks.sums.reconcile import reconcile as run
+    from sinks.reconciliation.reconcile import reconcile as run
 
     with exit_codes(), store_of(load_settings()) as store:
         if trial:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avenue.exits import exit_codes
+from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from avenue.replaying import Replaying
-    from avenue.store_access import Server
+    from avenue.client.store_access import Server
+    from avenue.serve.replay import Replaying
     from runtime.clickhouse import ClickHouse
 
 LIST_EXAMPLE = """
@@ -55,7 +55,7 @@ def list_kept(
     as_json: Json = False,
 ) -> None:
     """List kept rejects, newest first."""
-    from avenue.rejects import check_account, check_reason, kept_rejects
+    from avenue.client.rejects import check_account, check_reason, kept_rejects
 
     with exit_codes():
         check_reason(reason)
@@ -79,7 +79,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on one line.")] = False,
 ) -> None:
     """Show one reject with what was kept of it, as JSON."""
-    from avenue.rejects import kept_reject
+    from avenue.client.rejects import kept_reject
 
     with _store() as store:
         found = kept_reject(store, reject_id)
@@ -97,9 +97,9 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
     """Judge kept rejects once more, by today's registry and the clock of their first receipt, oldest first."""
-    from avenue.operations import OpenRejects
-    from avenue.rejects import check_account, check_reason
-    from avenue.replaying import Replaying, check_url, gateway_of
+    from avenue.client.rejects import check_account, check_reason
+    from avenue.serve.operations import OpenRejects
+    from avenue.serve.replay import Replaying, check_url, gateway_of
 
     with exit_codes():
         check_reason(reason)
@@ -175,7 +175,7 @@ def summary(counts: Counter[str], *, dry_run: bool) -> str:
 
 @contextmanager
 def _store() -> "Iterator[Server | ClickHouse]":
-    from avenue.store_access import store_of
+    from avenue.client.store_access import store_of
     from runtime.settings import load_settings
 
     with exit_codes(), store_of(load_settings()) as store:

@@ -37,9 +37,9 @@ def report(
     ] = None,
 ) -> None:
     """Make a trial's report: what came, what it shows, what is not final, and what each figure means."""
-    from avenue.exits import exit_codes
-    from avenue.reporting import report_of, write_report
-    from avenue.store_access import store_of
+    from avenue.client.report import report_of, write_report
+    from avenue.client.store_access import store_of
+    from avenue.exit_codes import exit_codes
     from reports.api.routes import ReportRequest
     from runtime.settings import load_settings
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from avenue.exits import exit_codes
+from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
 ) -> None:
     """Push a file of events: batches, signs, retries, and prints what was not accepted."""
     from avenue.sending.client import SendOptions
-    from avenue.simulator.signers.standard import secret_bytes
+    from avenue.sending.signing import secret_bytes
 
     with exit_codes():
         _check(url, key, secret, account)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from avenue.server import Role
+    from avenue.serve.roles import Role
 
 EXAMPLE = """
 Example:
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _run(role: str, roles: "frozenset[Role]", port: int | None, ops_port: int | None) -> None:
-    from avenue.server import run_roles
+    from avenue.serve.roles import run_roles
     from runtime.errors import ConfigurationError, PipelineError
     from runtime.logging import configure_logging
     from runtime.settings import load_settings

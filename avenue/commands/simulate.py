@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avenue.exits import exit_codes
+from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
     from avenue.simulator.ledger import Summary

@@ -16,9 +16,9 @@ One JSON object a line. The stable views are events, rejects and metrics_by_minu
 
 def sql(query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT.")]) -> None:
     """Run a read-only query and print its rows as NDJSON."""
-    from avenue.exits import exit_codes
-    from avenue.operations import QueryRefusedError, run_sql
-    from avenue.store_access import Server, store_of, told
+    from avenue.client.store_access import Server, store_of, told
+    from avenue.exit_codes import exit_codes
+    from avenue.serve.operations import QueryRefusedError, run_sql
     from runtime.settings import load_settings
 
     with exit_codes(), store_of(load_settings()) as store:

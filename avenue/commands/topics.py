@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from avenue.cluster import cluster_settings, command_settings
-from avenue.exits import exit_codes
+from avenue.client.settings import cluster_settings, command_settings
+from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
-    from avenue.topic_state import TopicState
+    from avenue.client.topic_state import TopicState
 
 group = typer.Typer(name="topics", help="The topics of the road.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ DAY_S = 86_400
 @group.command(name="list", epilog="\nExample:\n\n    avenue topics list --json")
 def list_topics(*, home: Home = None, as_json: AsJson = False) -> None:
     """List the topics: partitions, records, size, retention, and the epoch that is being counted."""
-    from avenue.topic_state import read_topics
+    from avenue.client.topic_state import read_topics
 
     with exit_codes():
         states = read_topics(cluster_settings(home))
@@ -47,8 +47,8 @@ def resize(
     as_json: AsJson = False,
 ) -> None:
     """Begin a new epoch with another number of partitions, once nothing publishes and everything is read."""
+    from avenue.client.resize import resize as begin
     from avenue.embedded.offline import offline_cluster
-    from avenue.resize import resize as begin
 
     with exit_codes(), offline_cluster(command_settings(home), say=_say) as settings:
         epoch = begin(settings, partitions, quiet_s=quiet, say=_say)

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from avenue.delivery import Patience, Reply, Wire, deliver
 from avenue.sending.lines import Batch
-from avenue.simulator.signers.standard import standard_headers
+from avenue.sending.retry import Patience, Reply, Wire, deliver
+from avenue.sending.signing import standard_headers
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from schemas.outcomes import Verdict

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlencode
 
+from avenue.sending.signing import standard_headers
 from avenue.simulator.behaviour import late_age_ms, rhythmic_time
 from avenue.simulator.messages.base import JSON, Message, Request, any_2xx
 from avenue.simulator.messages.flaws import FLAWS, Blank, unknown_placement
 from avenue.simulator.messages.sessions import Line, Sessions, Spot, line_of, rfc3339
 from avenue.simulator.options import SimulateOptions
-from avenue.simulator.signers.standard import standard_headers
 from avenue.simulator.sources import BATCH_FLOW, BatchSource
 from schemas.outcomes import RejectReason
 from schemas.timing import DAY_MS, HOUR_MS

@@ -9,7 +9,7 @@ from typing import IO, Any, Literal, Self
 
 import msgspec
 
-from avenue.delivery import Reply
+from avenue.sending.retry import Reply
 from avenue.simulator.messages.base import Message, Sent
 from avenue.simulator.messages.sessions import rfc3339
 from runtime.errors import ConfigurationError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 
-from avenue.delivery import PASSING, Patience, Reply, Wire, deliver
+from avenue.sending.retry import PASSING, Patience, Reply, Wire, deliver
 from avenue.simulator.ledger import Ledger, Summary
 from avenue.simulator.messages.base import Message, Request
 from avenue.simulator.options import SimulateOptions

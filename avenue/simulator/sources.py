@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from avenue.sending.signing import secret_bytes
 from avenue.simulator.behaviour import habit_of
 from avenue.simulator.messages.base import Signer
 from avenue.simulator.messages.catalogue import SORTS, Sort
 from avenue.simulator.messages.meituan import service_kinds
 from avenue.simulator.messages.sessions import Spot
 from avenue.simulator.options import SimulateOptions
-from avenue.simulator.signers.standard import secret_bytes
 from registry.directory import Directory, Placed
 from registry.file import load_registry
 from registry.secrets import SecretResolver

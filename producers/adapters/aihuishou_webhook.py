@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused, bounded_event_id
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import Draft, Fields, read_object, understand
 from producers.adapters.standard_webhooks import verify
+from producers.adapters.wire.fields import Draft, Fields, read_object, understand
+from producers.adapters.wire.masking import Allowed, Shape
 
 STATUS_CHANGED = "recycle.order.status_changed"
 STATUS_KINDS: Mapping[str, str] = MappingProxyType({"quoted": "trade_in.quoted", "completed": "trade_in.completed"})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from producers.personal import find_personal
+from producers.validation.pii import find_personal
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
 

@@ -17,11 +17,11 @@ from producers.adapters.base import (
     bounded_event_id,
 )
 from producers.adapters.douyin_webhook import ORDER_KEY, ORDER_PREFIX
-from producers.adapters.forms import Pair, parse_pairs, single
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import Draft, Fields, read_object, understand
-from producers.adapters.signing import from_hex, holds, plain_hash
-from producers.adapters.times import is_fresh, unix_ms
+from producers.adapters.wire.fields import Draft, Fields, read_object, understand
+from producers.adapters.wire.forms import Pair, parse_pairs, single
+from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.signing import from_hex, holds, plain_hash
+from producers.adapters.wire.times import is_fresh, unix_ms
 
 SIGNATURE = "x-life-sign"
 POSITIVE = Answer(200, b'{"data":{"error_code":0,"description":"success"}}')

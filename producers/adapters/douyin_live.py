@@ -21,8 +21,7 @@ from producers.adapters.base import (
     bounded_event_id,
     unreadable,
 )
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import (
+from producers.adapters.wire.fields import (
     Draft,
     Fields,
     LackingError,
@@ -32,9 +31,10 @@ from producers.adapters.reading import (
     understand,
     with_subject,
 )
-from producers.adapters.signing import from_base64, header_bytes, holds, plain_hash
-from producers.adapters.strict_json import UnreadableError, read_json
-from producers.adapters.times import is_fresh, unix_ms
+from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.signing import from_base64, header_bytes, holds, plain_hash
+from producers.adapters.wire.strict_json import UnreadableError, read_json
+from producers.adapters.wire.times import is_fresh, unix_ms
 from schemas.event import MAX_ATTRIBUTE_NUMBER
 from schemas.outcomes import RejectReason
 

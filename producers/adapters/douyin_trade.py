@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import Draft, Fields, read_inner, read_object, understand
-from producers.adapters.signing import from_base64, header_bytes, rsa_holds
-from producers.adapters.times import is_fresh, unix_ms
+from producers.adapters.wire.fields import Draft, Fields, read_inner, read_object, understand
+from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.signing import from_base64, header_bytes, rsa_holds
+from producers.adapters.wire.times import is_fresh, unix_ms
 
 SIGNATURE = "byte-signature"
 POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')

@@ -21,8 +21,7 @@ from producers.adapters.base import (
     Refused,
     bounded_event_id,
 )
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import (
+from producers.adapters.wire.fields import (
     Draft,
     Fields,
     malformed,
@@ -33,8 +32,9 @@ from producers.adapters.reading import (
     understand,
     with_subject,
 )
-from producers.adapters.signing import from_hex, holds, plain_hash
-from producers.adapters.strict_json import UnreadableError, read_json
+from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.signing import from_hex, holds, plain_hash
+from producers.adapters.wire.strict_json import UnreadableError, read_json
 from schemas.event import CONSENT_KINDS
 
 SIGNATURE = "x-douyin-signature"

@@ -18,12 +18,12 @@ from producers.adapters.base import (
     Refused,
     bounded_event_id,
 )
-from producers.adapters.forms import Pair, as_text, parse_pairs, single
-from producers.adapters.masking import Allowed, Shape
-from producers.adapters.reading import Draft, Fields, malformed, read_inner, understand
-from producers.adapters.signing import from_hex, holds, plain_hash
-from producers.adapters.strict_json import UnreadableError
-from producers.adapters.times import is_fresh, unix_ms
+from producers.adapters.wire.fields import Draft, Fields, malformed, read_inner, understand
+from producers.adapters.wire.forms import Pair, as_text, parse_pairs, single
+from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.signing import from_hex, holds, plain_hash
+from producers.adapters.wire.strict_json import UnreadableError
+from producers.adapters.wire.times import is_fresh, unix_ms
 from schemas.event import CONSENT_KINDS
 
 # What these kinds need beyond an amount stands in no agreed field of `message`.

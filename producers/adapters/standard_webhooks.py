@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.adapters.base import Refused
-from producers.adapters.signing import from_base64
-from producers.adapters.times import is_fresh
+from producers.adapters.wire.signing import from_base64
+from producers.adapters.wire.times import is_fresh
 from registry.webhook_secret import parse_webhook_secret
 
 TOLERANCE_S = 300

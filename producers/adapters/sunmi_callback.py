@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused, bounded_event_id
-from producers.adapters.masking import Allowed, Shape, is_leaf, keep
-from producers.adapters.reading import Draft, Fields, LackingError, read_object, understand
-from producers.adapters.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
-from producers.adapters.times import is_fresh, unix_ms
+from producers.adapters.wire.fields import Draft, Fields, LackingError, read_object, understand
+from producers.adapters.wire.masking import Allowed, Shape, is_leaf, keep
+from producers.adapters.wire.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
+from producers.adapters.wire.times import is_fresh, unix_ms
 
 SIGNATURE = "sunmi-sign"
 TIMESTAMP, NONCE, NOTIFY_TYPE = "sunmi-timestamp", "sunmi-nonce", "sunmi-notifytype"

@@ -13,9 +13,9 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from producers.body import NDJSON_TYPES
-from producers.gateway.answers import PushAnswer
-from producers.gateway.door import MAX_IDEMPOTENCY_KEY_CHARS
+from producers.gateway.handler import MAX_IDEMPOTENCY_KEY_CHARS
+from producers.gateway.responses import PushAnswer
+from producers.parsing.body import NDJSON_TYPES
 from runtime.problems import PROBLEM_JSON, Problem
 
 EVENTS = "Events"

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from producers.gateway.answers import HttpAnswer
+from producers.gateway.responses import HttpAnswer
 
 
 class RateLimit:

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from litestar import Request, Response, post, route
 from litestar.params import PathParameter
 
-from producers.gateway import door
-from producers.gateway.answers import HttpAnswer
+from producers.gateway import handler
+from producers.gateway.asgi import BATCH_PATH, request_of
 from producers.gateway.documented import KEY, NATIVE_GET, NATIVE_POST, SIGNATURE, NativeOperation, PushOperation
-from producers.gateway.push_first import BATCH_PATH, request_of
+from producers.gateway.responses import HttpAnswer
 from runtime.problems import problem_responses
 
 NATIVE_PATH = "/in/{account:str}/{flow:str}"
@@ -18,7 +18,7 @@ FlowName = Annotated[
 ]
 
 
-def gateway_routes(gate: door.Door) -> list[Any]:
+def gateway_routes(gate: handler.Door) -> list[Any]:
     """Return the handlers of batch and native push."""
 
     @post(
@@ -58,7 +58,7 @@ def _native_id(_: Any, method: Any, __: Any) -> str:
     return NATIVE_POST if method == "POST" else NATIVE_GET
 
 
-async def _request(request: Request[Any, Any, Any]) -> door.Request:
+async def _request(request: Request[Any, Any, Any]) -> handler.Request:
     return request_of(request.scope, await request.body())
 
 

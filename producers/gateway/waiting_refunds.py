@@ -4,8 +4,8 @@ import asyncio
 import random
 import time
 
-from producers.gateway.replaying import Replayer
-from producers.orders import DueRefund, FactKey, OrderLedger, dealt_with_effect
+from producers.gateway.replayer import Replayer
+from producers.orders.ledger import DueRefund, FactKey, OrderLedger, dealt_with_effect
 from producers.publisher import Publisher
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError

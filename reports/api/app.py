@@ -6,6 +6,7 @@ from litestar import Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from reports.api.access_log import READER, WatchReads
 from reports.api.auth import reader_of
 from reports.api.live import Board
 from reports.api.routes import (
@@ -23,8 +24,7 @@ from reports.api.routes import (
     get_trial,
     get_trials,
 )
-from reports.api.watching import READER, WatchReads
-from reports.reading import Reading
+from reports.service import Reading
 
 ROUTES = (
     get_me,

@@ -8,8 +8,8 @@ from litestar import Request
 from litestar.datastructures import Cookie
 
 from registry.directory import Directory
-from reports.reading import Reading
 from reports.scope import Reader, reader_of_key
+from reports.service import Reading
 from schemas.registry import AccessKey, epoch_ms
 
 SESSION_COOKIE = "avenue_session"

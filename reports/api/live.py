@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from reports.api.answers import live_json
+from reports.api.responses import live_json
 from reports.queries.freshness import freshness
+from reports.queries.live import now
 from reports.queries.model import QueryContext
-from reports.queries.now import now
-from reports.reading import Reading, TooBusyError
+from reports.service import Reading, TooBusyError
 from runtime.errors import PipelineError
 
 KEEPALIVE_S = 15.0

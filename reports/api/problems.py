@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from reports.api.auth import SendingKeyError, UnauthorizedError
 from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import TooManyPointsError
-from reports.reading import TooBusyError
+from reports.service import TooBusyError
 from runtime.clickhouse import ClickHouseError
 from runtime.errors import first_line
 from runtime.logging import get_logger

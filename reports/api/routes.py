@@ -13,18 +13,6 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Response, Stream
 
 from registry.retention import kept_until_ms
-from reports.api.answers import (
-    avenue_answer,
-    definitions,
-    freshness_json,
-    me_json,
-    metric_answer,
-    product_json,
-    readout_answer,
-    together,
-    trial_json,
-    whole_trial,
-)
 from reports.api.auth import reader_of
 from reports.api.documented import (
     EXPORT,
@@ -40,6 +28,18 @@ from reports.api.documented import (
 from reports.api.live import Board
 from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
 from reports.api.problems import NoLongerKeptError, NotSeenError
+from reports.api.responses import (
+    avenue_answer,
+    definitions,
+    freshness_json,
+    me_json,
+    metric_answer,
+    product_json,
+    readout_answer,
+    together,
+    trial_json,
+    whole_trial,
+)
 from reports.api.shapes import (
     AvenueAnswer,
     DefinitionsAnswer,
@@ -57,11 +57,11 @@ from reports.queries.events_export import ExportFormat, ExportQuestion, check, e
 from reports.queries.freshness import freshness
 from reports.queries.health import health
 from reports.queries.model import DIMENSIONS, STEPS, Interval, QueryContext, SeriesQuestion
+from reports.queries.readout import readout
 from reports.queries.series import series
-from reports.reading import Reading
-from reports.science.readout import readout
+from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trial_seen, trials_seen
-from reports.spans import iso
+from reports.service import Reading
 from schemas.registry import MetricId, Trial
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]

@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 
 from reports.queries.model import HealthState, PlaceState, Step
-from reports.science.intervals import Why
-from reports.science.readout import Role
+from reports.queries.readout import Role
+from reports.stats.intervals import Why
 from schemas.registry import MetricId
 
 

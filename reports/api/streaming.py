@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import TypeVar
 
 from reports.queries.model import QueryContext
-from reports.reading import EXPORT_THREADS, Reading, TooBusyError
+from reports.service import EXPORT_THREADS, Reading, TooBusyError
 from runtime.errors import PipelineError
 
 Answer = TypeVar("Answer")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.directory import Directory
-from reports.dashboard.formats import NOTHING, Formats
-from reports.dashboard.language import Speech
-from reports.dashboard.names import arm_name, platform_name
+from reports.presentation.formats import NOTHING, Formats
+from reports.presentation.language import Speech
+from reports.presentation.names import arm_name, platform_name
 from reports.queries.model import AvenueMap, MapPlace
 
 LEFT = 24

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reports.dashboard.catalogue import compile_all
+from reports.presentation.catalogue import compile_all
 from runtime.errors import ConfigurationError
 
 HERE = Path(__file__).parent

@@ -6,11 +6,11 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from reports.dashboard.language import Speech
 from reports.dashboard.render import Page, PageRequest, Pages
 from reports.dashboard.signin import maybe_signed_in
-from reports.dashboard.words import REASONS
 from reports.metrics import METRICS
+from reports.presentation.labels import REASONS
+from reports.presentation.language import Speech
 
 
 def docs_routes(pages: Pages) -> list[HTTPRouteHandler]:

@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import Any
 
 from registry.directory import Directory
-from reports.dashboard.formats import NOTHING, Formats
-from reports.dashboard.language import Speech
-from reports.dashboard.names import arm_name
 from reports.metrics import METRICS
+from reports.presentation.formats import NOTHING, Formats
+from reports.presentation.language import Speech
+from reports.presentation.names import arm_name
 from reports.queries.model import Number
-from reports.science.readout import ArmReadout, Lift, Readout
+from reports.queries.readout import ArmReadout, Lift, Readout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220

@@ -13,11 +13,11 @@ from litestar.datastructures import Cookie
 from litestar.response import Response
 
 from reports.dashboard.assets import Assets
-from reports.dashboard.formats import Formats
-from reports.dashboard.language import LANGUAGE_COOKIE, LANGUAGES, Speech, asked_language, language_of, speech
-from reports.dashboard.words import SCRIPT_TEXTS
-from reports.reading import Reading
+from reports.presentation.formats import Formats
+from reports.presentation.labels import SCRIPT_TEXTS
+from reports.presentation.language import LANGUAGE_COOKIE, LANGUAGES, Speech, asked_language, language_of, speech
 from reports.scope import Reader
+from reports.service import Reading
 
 PageRequest = Request[Any, Any, Any]
 TEMPLATES = Path(__file__).parent / "templates"

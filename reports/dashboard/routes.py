@@ -8,14 +8,14 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
+from reports.api.access_log import WatchReads
 from reports.api.problems import not_found
-from reports.api.watching import WatchReads
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.render import Page, PageRequest, Pages
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
-from reports.reading import Reading, TooBusyError
+from reports.service import Reading, TooBusyError
 from runtime.clickhouse import ClickHouseError
 from runtime.errors import first_line
 from runtime.logging import get_logger

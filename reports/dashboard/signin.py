@@ -8,11 +8,11 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect, Response
 
+from reports.api.access_log import READER
 from reports.api.auth import SESSION_COOKIE, SendingKeyError, UnauthorizedError, reader_of, session_cookie
-from reports.api.watching import READER
 from reports.dashboard.render import HEADERS, Page, PageRequest, Pages, local_path
-from reports.reading import Reading
 from reports.scope import Reader, reader_of_key
+from reports.service import Reading
 
 FORM_BYTES = 4096
 """A key and a path; anything longer is no sign-in."""

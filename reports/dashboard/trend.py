@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from registry.directory import Directory, TrialSpan
-from reports.dashboard.formats import NOTHING, Formats
-from reports.dashboard.language import Speech
-from reports.dashboard.names import dimension_names, split_name
 from reports.metrics import METRICS
+from reports.presentation.formats import NOTHING, Formats
+from reports.presentation.language import Speech
+from reports.presentation.names import dimension_names, split_name
 from reports.queries import series
 from reports.queries.model import (
     DIMENSIONS,
@@ -24,7 +24,7 @@ from reports.queries.model import (
     Step,
     TooManyPointsError,
 )
-from reports.spans import STEP_MS, step_start
+from reports.queries.spans import STEP_MS, step_start
 from schemas.registry import MetricId
 from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, MINUTE_MS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from registry.directory import Directory
 from reports.dashboard.trend import TrendData, TrendPick, trend
 from reports.metrics import METRICS
-from reports.queries import freshness, funnel, health, now, presence, series, totals
+from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.model import (
     CoverageHour,
     Freshness,
@@ -21,8 +21,8 @@ from reports.queries.model import (
     Total,
     TotalsQuestion,
 )
-from reports.science.readout import Readout, readout
-from reports.spans import step_start
+from reports.queries.readout import Readout, readout
+from reports.queries.spans import step_start
 from schemas.registry import MetricId, Trial
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -82,7 +82,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         interval=interval,
         freshness=fresh,
         health=health.health(context, trial_id, fresh),
-        now=now.now(context, trial_id, NOW_MINUTES),
+        now=live.now(context, trial_id, NOW_MINUTES),
         readout=judged,
         whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},
         by_arm=totals.totals(context, TotalsQuestion(trial_id, metrics, interval, by=("arm",))),

@@ -4,18 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reports.dashboard.drawing import bars, spark
-from reports.dashboard.formats import NOTHING, Formats
-from reports.dashboard.language import Speech
-from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
-from reports.dashboard.words import KINDS
 from reports.metrics import METRICS
+from reports.presentation.drawing import bars, spark
+from reports.presentation.formats import NOTHING, Formats
+from reports.presentation.labels import KINDS
+from reports.presentation.language import Speech
+from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
 from reports.queries.model import Freshness, Presence, Total
-from reports.spans import iso
+from reports.queries.spans import iso
 from schemas.registry import MetricId, Trial, epoch_ms
 from schemas.timing import DAY_MS, HOUR_MS
 

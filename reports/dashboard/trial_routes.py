@@ -11,19 +11,19 @@ from litestar.status_codes import HTTP_410_GONE
 
 from registry.retention import kept_until_ms
 from reports.dashboard.avenue_page import AvenuePage
-from reports.dashboard.drawing import spark
-from reports.dashboard.formats import Formats
-from reports.dashboard.language import Speech
 from reports.dashboard.render import Page, PageRequest, Pages
 from reports.dashboard.signin import signed_in
 from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
 from reports.dashboard.trial_data import SPARK_DAYS, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
+from reports.presentation.drawing import spark
+from reports.presentation.formats import Formats
+from reports.presentation.language import Speech
 from reports.queries import freshness
 from reports.queries.avenue_map import avenue_map
-from reports.queries.glance import Glance, glances
 from reports.queries.model import Freshness, Interval, QueryContext
+from reports.queries.overview import Glance, glances
 from reports.scope import Reader, trial_seen, trials_seen
 from schemas.registry import Trial, epoch_ms
 from schemas.timing import MINUTE_MS

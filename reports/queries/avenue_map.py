@@ -3,9 +3,9 @@
 from reports.queries import cells
 from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState, QueryContext
 from reports.queries.presence import placements_of, split_of
+from reports.queries.spans import due_spans
 from reports.queries.sql import fill, moment, rows
 from reports.scope import Reader, trial_seen
-from reports.spans import due_spans
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
 DEFAULT_SILENCE_MS = HOUR_MS

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.directory import TrialSpan
+from reports.queries.daily_rollups import DAYS, Past, past
 from reports.queries.model import Dimension, Interval, QueryContext
-from reports.queries.past import DAYS, Past, past
 from reports.queries.sql import SECOND, fill, rows, within
 from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, block_of, minute_of
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 
 from reports.metrics import METRICS, Reported
 from reports.queries import cells, exact, presence
+from reports.queries.metric_columns import columns_of, named, selected, value_of
 from reports.queries.model import Dimension, Interval, Line, MetricLines, Point, QueryContext
 from reports.queries.sql import fill, rows
-from reports.queries.sums import columns_of, named, selected, value_of
 from schemas.registry import MetricId
 
 _SQL = """

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from reports.queries.cells import Source, rows_kept, with_days
+from reports.queries.daily_rollups import DAYS, past
+from reports.queries.metric_columns import DURATIONS, columns_of, selected
 from reports.queries.model import Dimension, Interval, QueryContext
-from reports.queries.past import DAYS, past
 from reports.queries.sql import fill, happened, rows
-from reports.queries.sums import DURATIONS, columns_of, selected
 from schemas.registry import MetricId
 
 Column = Literal["subjects", "sessions"]

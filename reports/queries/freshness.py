@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.directory import Directory
+from reports.queries.daily_rollups import settled_quietly
 from reports.queries.model import FlaggedBlock, Freshness, Interval, QueryContext
-from reports.queries.past import settled_quietly
 from reports.queries.sql import SECOND, fill, moment, rows, within
 from schemas.timing import block_of, minute_of
 from schemas.topics import Topic, partition_of

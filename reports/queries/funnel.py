@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reports.queries import cells
+from reports.queries.daily_rollups import DAYS, Past, past
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval, QueryContext
-from reports.queries.past import DAYS, Past, past
 from reports.queries.sql import MILLISECOND, fill, happened, rows, within
 from schemas.timing import DAY_MS
 

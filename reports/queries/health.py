@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from reports.metrics import Text
 from reports.queries.avenue_map import reporting
 from reports.queries.freshness import complete_until, freshness, lag
+from reports.queries.live import last_event_ms
 from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
-from reports.queries.now import last_event_ms
 from reports.queries.presence import placements_of
 from reports.queries.refunds import unreported
+from reports.queries.spans import due_spans, total_ms
 from reports.queries.units import due_units
 from reports.queries.units import seen as units_seen
-from reports.science.balance import balance
-from reports.science.intervals import MIN_UNITS
-from reports.spans import due_spans, total_ms
+from reports.stats.balance import balance
+from reports.stats.intervals import MIN_UNITS
 from schemas.timing import HOUR_MS, MINUTE_MS
 
 QUIET_MS = HOUR_MS

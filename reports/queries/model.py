@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from registry.directory import Directory, TrialSpan
-from reports.queries.kept import Kept
+from reports.queries.rollup_cache import Kept
 from runtime.clickhouse import Client
 from runtime.errors import PipelineError
 from schemas.registry import MetricId

@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.metrics import METRICS, Amount, Distinct, Reported
 from reports.queries import cells, presence, refunds
+from reports.queries.metric_columns import columns_of, merged, named, selected, value_of
 from reports.queries.model import (
     Dimension,
     Interval,
@@ -18,10 +19,9 @@ from reports.queries.model import (
     Step,
     TooManyPointsError,
 )
-from reports.queries.since import SPLITS, since
+from reports.queries.spans import STEP_MS, starts, step_start
 from reports.queries.sql import fill
-from reports.queries.sums import columns_of, merged, named, selected, value_of
-from reports.spans import STEP_MS, starts, step_start
+from reports.queries.unrolled import SPLITS, since
 from schemas.registry import MetricId
 
 _BUCKET: dict[Step, str] = {

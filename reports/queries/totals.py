@@ -7,10 +7,19 @@ from typing import Any
 
 from reports.metrics import METRICS, Reported
 from reports.queries import cells, exact, presence, refunds
+from reports.queries.metric_columns import (
+    Layer,
+    columns_of,
+    merged,
+    named,
+    needs_sets,
+    selected,
+    to_be_merged,
+    value_of,
+)
 from reports.queries.model import QueryContext, Total, TotalsQuestion
-from reports.queries.since import SPLITS, since
 from reports.queries.sql import fill, rows
-from reports.queries.sums import Layer, columns_of, merged, named, needs_sets, selected, to_be_merged, value_of
+from reports.queries.unrolled import SPLITS, since
 from schemas.registry import MetricId
 
 _SQL = """

@@ -12,10 +12,10 @@ from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio, percent_
 from reports.queries import exact, presence
 from reports.queries.cells import rows_apart
 from reports.queries.exact import Column
+from reports.queries.metric_columns import columns_of, needs_sets, value_of
 from reports.queries.model import Interval, Number, QueryContext
+from reports.queries.spans import by_step, due_spans
 from reports.queries.sql import fill, rows
-from reports.queries.sums import columns_of, needs_sets, value_of
-from reports.spans import by_step, due_spans
 from schemas.registry import MetricId
 
 # Whoever came to two placements that stand at one place on one day came to one unit.

@@ -29,8 +29,8 @@ from reports.queries.model import (
     Total,
     TotalsQuestion,
 )
+from reports.queries.readout import Readout, readout
 from reports.queries.totals import totals
-from reports.science.readout import Readout, readout
 from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
 from schemas.timing import DAY_MS
 

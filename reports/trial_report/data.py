@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from reports.api.answers import definitions, freshness_json, names, product_json, readout_answer, trial_json
+from reports.api.responses import definitions, freshness_json, names, product_json, readout_answer, trial_json
 from reports.api.shapes import DefinitionJson, FreshnessJson, Names, ProductJson, ReadoutAnswer, TrialJson
 from reports.metrics import METRICS
 from reports.queries.model import Funnel, HealthState, MetricLines, Presence, Total
-from reports.spans import iso
+from reports.queries.spans import iso
 from reports.trial_report.content import Report, TrialState
 from reports.trial_report.notes import notes
 from schemas.registry import MetricId

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.dashboard.language import LANGUAGES
-from reports.dashboard.names import arm_name, placement_name
 from reports.dashboard.trial_data import judged_by
 from reports.metrics import METRICS, Text
+from reports.presentation.language import LANGUAGES
+from reports.presentation.names import arm_name, placement_name
 from reports.queries.model import HealthState
-from reports.science.readout import ArmReadout
+from reports.queries.readout import ArmReadout
 from reports.trial_report.content import Report
 from reports.trial_report.voice import Voice
 

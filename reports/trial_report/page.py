@@ -1,8 +1,8 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
-from reports.dashboard.language import Language
-from reports.dashboard.names import arm_name
 from reports.metrics import METRICS, Text
+from reports.presentation.language import Language
+from reports.presentation.names import arm_name
 from reports.trial_report import words
 from reports.trial_report.blocks import (
     Definition,

@@ -4,11 +4,11 @@ from functools import partial
 
 from babel.dates import format_datetime
 
-from reports.dashboard.formats import shanghai
-from reports.dashboard.names import split_name
 from reports.metrics import METRICS, Unit
+from reports.presentation.formats import shanghai
+from reports.presentation.names import split_name
 from reports.queries.model import MetricLines
-from reports.spans import starts, step_start
+from reports.queries.spans import starts, step_start
 from reports.trial_report import words
 from reports.trial_report.blocks import Chart, Drawing
 from reports.trial_report.charts import Drawn, Frame, grid_chart, line_chart

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from reports.dashboard.formats import NOTHING
-from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name
-from reports.dashboard.words import REASONS
 from reports.metrics import METRICS
+from reports.presentation.formats import NOTHING
+from reports.presentation.labels import REASONS
+from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
 from reports.queries.model import FunnelStep, Presence, Total
 from reports.queries.presence import split_of
 from reports.trial_report import words

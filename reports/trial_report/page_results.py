@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reports.dashboard.formats import NOTHING
-from reports.dashboard.names import arm_name
 from reports.dashboard.readout_page import PLOT_WIDTH, ReadoutPage
 from reports.dashboard.trial_data import judged_by
 from reports.metrics import METRICS
-from reports.science.readout import ArmReadout
+from reports.presentation.formats import NOTHING
+from reports.presentation.names import arm_name
+from reports.queries.readout import ArmReadout
 from reports.trial_report import words
 from reports.trial_report.blocks import (
     Block,

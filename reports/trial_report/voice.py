@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.dashboard.formats import Formats
-from reports.dashboard.language import Bilingual, Language, Speech, speech
+from reports.presentation.formats import Formats
+from reports.presentation.language import Bilingual, Language, Speech, speech
 
 ZH, EN = "zh", "en"
 

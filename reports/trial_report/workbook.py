@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from reports.dashboard.formats import shanghai
-from reports.dashboard.names import arm_name, kind_name, placement_name, platform_name, split_name
 from reports.metrics import METRICS
+from reports.presentation.formats import shanghai
+from reports.presentation.names import arm_name, kind_name, placement_name, platform_name, split_name
 from reports.queries.model import Funnel, FunnelStep, MetricLines, Total
-from reports.science.readout import ArmReadout
+from reports.queries.readout import ArmReadout
 from reports.trial_report import words
 from reports.trial_report.blocks import Document
 from reports.trial_report.content import Report

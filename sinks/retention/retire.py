@@ -20,12 +20,12 @@ from schemas.registry import Registry, epoch_ms
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
+from sinks.reconciliation.settled import unfilled
 from sinks.retention.destroy import Doomed, destroy
-from sinks.retention.kept import OF_RECORDS, OF_REJECTS, OF_TRIALS
+from sinks.retention.rules import OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.blocks import Block, lateness_parameters, moment
 from sinks.settlement.retired import RECORDS, REJECTS, TRIAL, UNTIL, Retired, read_retired
 from sinks.settlement.sources import read_epochs, timing_among
-from sinks.sums.settled import unfilled
 
 log = get_logger(__name__)
 

@@ -15,6 +15,7 @@ from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.timing import Timing
 from sinks.clickhouse.sql import query
+from sinks.settlement.block_totals import Left, leave
 from sinks.settlement.blocks import (
     BLOCK_S,
     HOUR_S,
@@ -27,8 +28,7 @@ from sinks.settlement.blocks import (
     moment,
 )
 from sinks.settlement.compare import UNEXPLAINED, CellKey, Difference, compare
-from sinks.settlement.days import Day, DayRoller
-from sinks.settlement.left import Left, leave
+from sinks.settlement.daily_rollup import Day, DayRoller
 from sinks.settlement.recheck import CellDifference
 from sinks.settlement.sources import complete_until, read_marks
 

@@ -4,8 +4,8 @@ import json
 from typing import Any, ClassVar
 
 from producers.adapters.base import Context, Mapped, Refused
-from tests.contract.adapter_contract import UNREADABLE, AdapterContract
-from tests.contract.adapter_signing import (
+from tests.support.adapter_contract import UNREADABLE, AdapterContract
+from tests.support.adapter_signing import (
     NOW_MS,
     WHSEC_1,
     WHSEC_2,

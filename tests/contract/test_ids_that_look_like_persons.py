@@ -8,12 +8,12 @@ import pytest
 
 from avenue.simulator.signers.meituan import waimai_sig
 from avenue.simulator.signers.sunmi import receipt_sign
-from producers.intake import Accepted
+from producers.validation.validator import Accepted
 from registry.directory import Directory
 from runtime.clock import ManualClock
-from tests.contract.adapter_signing import NOW_MS
-from tests.doubles_road import JudgedRequest, JudgingRoad
-from tests.gateway_door import REGISTRY
+from tests.support.adapter_signing import NOW_MS
+from tests.support.fake_gateway import JudgedRequest, JudgingRoad
+from tests.support.gateway_client import REGISTRY
 
 SECONDS = str(NOW_MS // 1000)
 FORM = {"content-type": "application/x-www-form-urlencoded"}

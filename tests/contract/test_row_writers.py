@@ -4,9 +4,9 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from runtime.errors import RetryableError
-from sinks.intake.tables import Table
-from sinks.intake.write import ClickHouseRowWriter, MemoryRowWriter, RowWriter
-from tests.contract.writer_contract import WriterContract, events_at
+from sinks.consumer.tables import Table
+from sinks.consumer.writer import ClickHouseRowWriter, MemoryRowWriter, RowWriter
+from tests.support.writer_contract import WriterContract, events_at
 
 __test__ = True
 

@@ -13,12 +13,12 @@ from schemas.lines import RejectLine, StoredEvent
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.intake.watch import noted, position_row
+from sinks.consumer.monitors import noted, position_row
+from sinks.reconciliation.conservation import COUNTED, KEPT, STORED, conservation
+from sinks.reconciliation.incremental import RunningFigures, RunningSums
+from sinks.reconciliation.settled import SettledSums
 from sinks.settlement.settle import Settler
-from sinks.sums.book import COUNTED, KEPT, STORED, conservation
-from sinks.sums.running import RunningFigures, RunningSums
-from sinks.sums.settled import SettledSums
-from tests.settling_world import ACCOUNT, World, epoch_of, event
+from tests.support.settlement_harness import ACCOUNT, World, epoch_of, event
 
 pytestmark = pytest.mark.clickhouse
 
@@ -182,11 +182,11 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _closes_what_the_sink_goes_on_with(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.sums.running.REST_MS", -600_000_000)
+    patch.setattr("sinks.reconciliation.incremental.REST_MS", -600_000_000)
 
 
 def _takes_open_minutes_of_progress_for_final(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.sums.running.PROGRESS_REST_MS", -600_000_000)
+    patch.setattr("sinks.reconciliation.incremental.PROGRESS_REST_MS", -600_000_000)
 
 
 def _closes_records_beyond_the_cut(patch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def _counts_a_waiting_block_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def _adds_a_waiting_block_to_its_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.sums.settled._left_before", lambda *_: ())
+    patch.setattr("sinks.reconciliation.settled._left_before", lambda *_: ())
 
 
 def _leaves_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def _leaves_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lists_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.settlement.left.REPEATED", "-")
+    patch.setattr("sinks.settlement.block_totals.REPEATED", "-")
 
 
 BROKEN: tuple[tuple[Patch, int], ...] = (

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from avenue.demo_registry import write_demo_registry
+from avenue.demo.registry import write_demo_registry
 from avenue.simulator.messages.base import Sent
 from avenue.simulator.messages.catalogue import FLAWED, SORTS
 from avenue.simulator.messages.flaws import FLAWS
 from avenue.simulator.options import Shares, SimulateOptions
 from avenue.simulator.plan import Plan, Unit
 from avenue.simulator.sources import find_sources
-from producers.intake import Judgement, Rejected
+from producers.validation.validator import Judgement, Rejected
 from registry.file import load_registry
 from runtime.clock import ManualClock
 from schemas.outcomes import RejectReason
-from tests.doubles_road import JudgedRequest, JudgingRoad, verdict_of
+from tests.support.fake_gateway import JudgedRequest, JudgingRoad, verdict_of
 
 NOW_MS = 1_795_381_200_000
 TODAY = datetime.fromtimestamp(NOW_MS / 1000, UTC).date()

@@ -15,15 +15,15 @@ from runtime.clock import Clock
 from schemas.cells import CellRow
 from schemas.registry import Epoch
 from sinks.clickhouse.sql import query
-from sinks.intake.rows import Rows, joined
-from sinks.intake.tables import Table
-from sinks.intake.write import ClickHouseRowWriter
-from tests.counting_world import CellName, cell_name
+from sinks.consumer.rows import Rows, joined
+from sinks.consumer.tables import Table
+from sinks.consumer.writer import ClickHouseRowWriter
 from tests.road_model.cells import NO_PLACE
 from tests.road_model.guards import GUARDS
 from tests.road_model.road import WEIGHTS, MakeStore, Road, model_time
 from tests.road_model.store import NAMES, MemoryStore, Result
 from tests.road_model.truth import Watcher, WrongError
+from tests.support.counting_harness import CellName, cell_name
 
 pytestmark = pytest.mark.clickhouse
 

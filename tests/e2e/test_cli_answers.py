@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 

@@ -15,7 +15,7 @@ from subprocess import PIPE
 import pytest
 
 from avenue.embedded.process import wait_until_gone
-from tests.stack import AVENUE, BATCH_ACCOUNT, COMMAND_S, GONE_S, KEY_S, STOP_S, Stack, living, until
+from tests.support.stack import AVENUE, BATCH_ACCOUNT, COMMAND_S, GONE_S, KEY_S, STOP_S, Stack, living, until
 
 # One stack for all, in this order: the last one ends it.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("cli-up")]

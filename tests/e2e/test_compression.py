@@ -14,7 +14,7 @@ from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic
-from tests.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.event import PLATFORMS
-from tests.stack import HEAP_MB, ROOT
+from tests.support.stack import HEAP_MB, ROOT
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 

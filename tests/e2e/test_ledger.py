@@ -13,8 +13,8 @@ from avenue.simulator.options import Shares, SimulateOptions
 from avenue.simulator.run import simulate
 from runtime.clock import SystemClock
 from schemas.event import PLATFORMS
-from tests.ledger_truth import assert_all_is_counted_once
-from tests.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack, living
+from tests.support.ledger_truth import assert_all_is_counted_once
+from tests.support.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack, living
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("ledger")]
 

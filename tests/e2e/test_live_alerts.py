@@ -11,13 +11,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from avenue.client.topic_state import read_group
 from avenue.embedded.offline import offline_cluster
-from avenue.topic_state import read_group
 from runtime.files import write_private
 from runtime.settings import Settings
 from schemas.topics import Group, Topic
-from tests.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, page_of, watched
-from tests.stack import BATCH_ACCOUNT, Stack, living, until
+from tests.support.live_alerts import (
+    alerts_that_would_fire,
+    assert_all_is_exported,
+    assert_exports_its_own,
+    page_of,
+    watched,
+)
+from tests.support.stack import BATCH_ACCOUNT, Stack, living, until
 
 # One stack for all, in this order: the last one ends it.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("well")]

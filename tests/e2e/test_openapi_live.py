@@ -15,7 +15,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from tests.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(3600)]
 

@@ -16,12 +16,12 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
-from avenue.http_application import http_application
+from avenue.serve.application import http_application
 from runtime.clickhouse import ClickHouse
 from sinks.clickhouse.migrate import migrate
 from tests.conftest import missing_service
-from tests.dashboard_world import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
-from tests.fixtures_clickhouse import clickhouse_settings
+from tests.support.clickhouse_fixtures import clickhouse_settings
+from tests.support.dashboard_harness import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
 
 pytestmark = [pytest.mark.browser, pytest.mark.clickhouse]
 

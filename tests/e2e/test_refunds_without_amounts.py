@@ -11,7 +11,7 @@ import pytest
 
 from avenue.simulator.signers.meituan import waimai_sig
 from registry.file import load_registry
-from tests.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 

@@ -11,10 +11,10 @@ from runtime.kafka import make_producer
 from runtime.settings import KafkaSettings
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION
 from schemas.topics import Topic
-from tests.fault_table import FaultLog
-from tests.ledger_truth import read_ledgers
-from tests.stack import MakeStack, Stack, until
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.ledger_truth import read_ledgers
+from tests.support.stack import MakeStack, Stack, until
+from tests.support.under_load import (
     EVENTS,
     NUMBERS_S,
     PATIENT_PARENT,

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from runtime.settings import Settings
-from tests.fault_table import FaultLog
-from tests.stack import MakeStack, Stack, until
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.stack import MakeStack, Stack, until
+from tests.support.under_load import (
     EVENTS,
     LONG,
     NUMBERS_S,

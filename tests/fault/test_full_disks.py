@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fault_table import FaultLog
-from tests.small_disks import SmallDisk, fill
-from tests.stack import MakeStack, Stack, until
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.small_disks import SmallDisk, fill
+from tests.support.stack import MakeStack, Stack, until
+from tests.support.under_load import (
     EVENTS,
     NUMBERS_S,
     PATIENT_PARENT,

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from avenue.embedded.process import alive
-from tests.small_disks import SmallDisk, fill
-from tests.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.small_disks import SmallDisk, fill
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("disks")]
 

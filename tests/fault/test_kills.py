@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fault_table import FaultLog
-from tests.held import AT_START, SERVER_PLACES, WORKER_PLACES
-from tests.ledger_truth import settled_blocks
-from tests.stack import START_S, MakeStack, Stack
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.ledger_truth import settled_blocks
+from tests.support.pause_points import AT_START, SERVER_PLACES, WORKER_PLACES
+from tests.support.stack import START_S, MakeStack, Stack
+from tests.support.under_load import (
     EVENTS,
     LONG,
     NUMBERS_S,

@@ -11,10 +11,10 @@ from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
-from tests.fault_table import FaultLog
-from tests.ledger_truth import assert_all_is_counted_once, cells_of, read_ledgers, settled_blocks, stored_events
-from tests.stack import BATCH_ACCOUNT, MakeStack, Stack, until
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.ledger_truth import assert_all_is_counted_once, cells_of, read_ledgers, settled_blocks, stored_events
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.under_load import (
     LOAD_S,
     NUMBERS_S,
     PATIENT_PARENT,

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from avenue.simulator.signers import douyin
-from tests.fault_table import FaultLog
-from tests.ledger_truth import assert_all_is_counted_once
-from tests.stack import MakeStack, Stack, until
-from tests.under_load import NUMBERS_S, PATIENT_PARENT
+from tests.support.fault_table import FaultLog
+from tests.support.ledger_truth import assert_all_is_counted_once
+from tests.support.stack import MakeStack, Stack, until
+from tests.support.under_load import NUMBERS_S, PATIENT_PARENT
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("repeats")]
 

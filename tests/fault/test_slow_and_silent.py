@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fault_table import FaultLog
-from tests.slow_broker import HiddenBroker, SlowDoor
-from tests.stack import HEAP_MB, MakeStack, Stack, until
-from tests.under_load import (
+from tests.support.fault_table import FaultLog
+from tests.support.slow_broker import HiddenBroker, SlowDoor
+from tests.support.stack import HEAP_MB, MakeStack, Stack, until
+from tests.support.under_load import (
     EVENTS,
     NUMBERS_S,
     PATIENT_PARENT,

@@ -12,8 +12,8 @@ import pytest
 from avenue.embedded.broker import Broker
 from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
-from tests.counting_world import make_event
-from tests.worker_world import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms, wait_for
+from tests.support.counting_harness import make_event
+from tests.support.worker_harness import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms, wait_for
 
 # Far above what a start takes, also beside other tests; the broker allows half an hour.
 SESSION_S = 45

@@ -14,10 +14,10 @@ from runtime.settings import KafkaSettings
 from schemas.cells import CellRow
 from schemas.codec import encode
 from schemas.topics import Topic
-from tests.fault_table import FaultLog
-from tests.ledger_truth import assert_all_is_counted_once, read_ledgers, shown_cells
-from tests.stack import MakeStack, Stack, until
-from tests.under_load import NUMBERS_S, PATIENT_PARENT, now_ms, pushes
+from tests.support.fault_table import FaultLog
+from tests.support.ledger_truth import assert_all_is_counted_once, read_ledgers, shown_cells
+from tests.support.stack import MakeStack, Stack, until
+from tests.support.under_load import NUMBERS_S, PATIENT_PARENT, now_ms, pushes
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(3600), pytest.mark.xdist_group("wrong")]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.cells import CellRow
 from schemas.lines import CountedEvent
-from tests.counting_world import CellName, cell_name, plain_cell
+from tests.support.counting_harness import CellName, cell_name, plain_cell
 
 NO_PLACE = {"epoch": 0, "partition": 0, "version": 0}
 

@@ -10,20 +10,20 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from producers.consent import ConsentChange, ConsentLedger, consent_key
-from producers.consent_log import ConsentFold
-from producers.duplicates import DuplicateWindow
-from producers.gateway.answers import HttpAnswer
-from producers.gateway.door import Door, DoorParts
-from producers.gateway.door import Request as HttpRequest
-from producers.gateway.replaying import Replayer, ReplayerParts
-from producers.gateway.take_in import TakeIn, TakeInParts, settle_with
+from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
+from producers.consent.topic import ConsentFold
+from producers.gateway.handler import Door, DoorParts
+from producers.gateway.handler import Request as HttpRequest
+from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
+from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.responses import HttpAnswer
 from producers.gateway.waiting_refunds import WaitingRefunds
-from producers.intake import Memory
-from producers.orders import OrderLedger
-from producers.orders_log import OrderFold
+from producers.orders.ledger import OrderLedger
+from producers.orders.topic import OrderFold
 from producers.publisher import Publisher
-from producers.recent import RecentPseudonyms
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.validator import Memory
 from registry.pseudonyms import Pseudonyms, first_step
 from runtime.clock import ManualClock
 from runtime.errors import RetryableError

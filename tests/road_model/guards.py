@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import producers.intake
-import sinks.intake.write
+import producers.validation.validator
+import sinks.consumer.writer
 import sinks.settlement.settle
-import streams.agents
+import streams.metrics_worker
 import streams.rebuild
 import streams.state
-from producers.consent import ConsentChange, Merged, encode_changes
-from producers.duplicates import DuplicateWindow
-from producers.effects import Effect
-from producers.gateway import take_in
+from producers.consent.ledger import ConsentChange, Merged, encode_changes
+from producers.gateway import ingest_request
 from producers.gateway.waiting_refunds import WaitingRefunds
-from producers.judged import Pile
-from producers.orders import DueRefund, dealt_with_effect
+from producers.orders.ledger import DueRefund, dealt_with_effect
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.effects import Effect
+from producers.validation.results import Pile
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
 from schemas.topics import Topic
-from sinks.intake.batch import DEFERRED, PROMPT, Batch
-from sinks.intake.consume import Consumption
-from sinks.intake.tables import Table
-from sinks.intake.watch import noted, position_row
+from sinks.consumer.batch import DEFERRED, PROMPT, Batch
+from sinks.consumer.consumer import Consumption
+from sinks.consumer.monitors import noted, position_row
+from sinks.consumer.tables import Table
 from sinks.settlement.settle import Settled, Settler
-from streams.agents import MetricsWorker
+from streams.metrics_worker import MetricsWorker
 from streams.outbox import Message, row_messages, source_messages
 from streams.rebuild import Source
 from streams.state import SourceState
@@ -174,7 +174,7 @@ def _note(consumption: Consumption, batch: Batch) -> None:
 
 # --- store
 
-_rank = sinks.intake.write._rank
+_rank = sinks.consumer.writer._rank
 
 
 def _last_cell_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
@@ -207,10 +207,12 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 
 
 GUARDS = (
-    Guard("an answer waits for the broker's acknowledgement", ((take_in._Request, "_acknowledged", _no_wait),)),
+    Guard("an answer waits for the broker's acknowledgement", ((ingest_request._Request, "_acknowledged", _no_wait),)),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
-    Guard("what an event causes before its line", ((take_in._Request, "_free", _no_line_held),), consenting=True),
-    Guard("an order's amount before its line", ((take_in._Request, "_free", _no_line_held),), selling=True),
+    Guard(
+        "what an event causes before its line", ((ingest_request._Request, "_free", _no_line_held),), consenting=True
+    ),
+    Guard("an order's amount before its line", ((ingest_request._Request, "_free", _no_line_held),), selling=True),
     Guard(
         "a refund that waits is left to no one gateway",
         ((WaitingRefunds, "_due", _only_of_own_orders),),
@@ -223,24 +225,33 @@ GUARDS = (
     ),
     Guard(
         "each change of consent under a key of its own",
-        ((producers.intake, "consent_effects", _state_under_one_key),),
+        ((producers.validation.validator, "consent_effects", _state_under_one_key),),
         consenting=True,
     ),
-    Guard("rebuild", ((streams.agents, "rebuild", _start_empty),)),
-    Guard("gap reading", ((streams.agents, "read_gap", _skip_gap),)),
-    Guard("sending again after a rebuild", ((streams.agents, "rebuild", _rebuild_silently),), commits_run_ahead=True),
+    Guard("rebuild", ((streams.metrics_worker, "rebuild", _start_empty),)),
+    Guard("gap reading", ((streams.metrics_worker, "read_gap", _skip_gap),)),
+    Guard(
+        "sending again after a rebuild",
+        ((streams.metrics_worker, "rebuild", _rebuild_silently),),
+        commits_run_ahead=True,
+    ),
     Guard("the worker's dedupe", ((SourceState, "__post_init__", _no_span),)),
-    Guard("the worker tells repeats", ((streams.agents, "row_messages", _no_repeats),), careless=True),
+    Guard("the worker tells repeats", ((streams.metrics_worker, "row_messages", _no_repeats),), careless=True),
     Guard("confirmation before commit", ((MetricsWorker, "take", _acknowledge_first),)),
     Guard(
         "rows before the row that vouches for them",
-        ((streams.agents, "row_messages", _all_at_once), (streams.agents, "source_messages", lambda _: ())),
+        (
+            (streams.metrics_worker, "row_messages", _all_at_once),
+            (streams.metrics_worker, "source_messages", lambda _: ()),
+        ),
     ),
     Guard("insert before commit", ((Consumption, "flush", _commit_first),)),
     Guard("rows inserted before what vouches for them", ((Consumption, "flush", _positions_first),)),
-    Guard("the version of a cell", ((sinks.intake.write, "_rank", _last_cell_wins),)),
-    Guard("the first position of an event", ((sinks.intake.write, "_rank", _last_position_wins),)),
-    Guard("the store's dedupe", ((sinks.intake.write.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)),
+    Guard("the version of a cell", ((sinks.consumer.writer, "_rank", _last_cell_wins),)),
+    Guard("the first position of an event", ((sinks.consumer.writer, "_rank", _last_position_wins),)),
+    Guard(
+        "the store's dedupe", ((sinks.consumer.writer.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)
+    ),
     Guard("settlement", ((Settler, "settle", _settle_nothing),)),
     Guard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),
     Guard("settlement waits for every source", ((sinks.settlement.settle, "complete_until", _at_once),)),

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-import sinks.intake.consume
-import sinks.intake.watch
+import sinks.consumer.consumer
+import sinks.consumer.monitors
 import sinks.settlement.settle
-import streams.agents
+import streams.metrics_worker
 from runtime.clock import Clock, ManualClock
 from runtime.kafka import KafkaError
 from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
 from schemas.topics import Topic
-from sinks.sums.book import conservation
+from sinks.reconciliation.conservation import conservation
 from tests.road_model.gateway import GatewayProcess, Partner, Request, consent_at_start, orders_at_start
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
@@ -337,7 +337,12 @@ def model_time() -> Iterator[Time]:
     """Let every role look at one time where it would look at the machine's monotonic clock."""
     time = Time()
     with ExitStack() as stack:
-        for module in (sinks.intake.consume, sinks.settlement.settle, sinks.intake.watch, streams.agents):
+        for module in (
+            sinks.consumer.consumer,
+            sinks.settlement.settle,
+            sinks.consumer.monitors,
+            streams.metrics_worker,
+        ):
             stack.enter_context(patch.object(module, "time", time))
         yield time
 

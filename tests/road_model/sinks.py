@@ -9,9 +9,9 @@ from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, LogRecord
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.intake.consume import Consumption, Surroundings
-from sinks.intake.insert import Report
-from sinks.intake.rows import Rows
+from sinks.consumer.consumer import Consumption, Surroundings
+from sinks.consumer.retrying_writer import Report
+from sinks.consumer.rows import Rows
 from sinks.settlement.settle import Settled, Settler
 from tests.road_model.store import MemoryStore, Result
 from tests.road_model.surroundings import (

@@ -19,12 +19,12 @@ from schemas.registry import Epoch
 from schemas.timing import BLOCK_MS, HOUR_MS, MINUTE_MS, block_of, minute_of
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.intake.rows import Rows
-from sinks.intake.tables import Table
-from sinks.intake.write import MemoryRowWriter
+from sinks.consumer.rows import Rows
+from sinks.consumer.tables import Table
+from sinks.consumer.writer import MemoryRowWriter
 from sinks.settlement.compare import REASONS
-from tests.counting_world import CellName, cell_name
 from tests.road_model.cells import empty_cell, merged_by_name, plain_cells
+from tests.support.counting_harness import CellName, cell_name
 
 Row = tuple[Any, ...]
 Item = dict[str, Any]

@@ -14,7 +14,7 @@ from runtime.kafka import LogRecord
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from schemas.registry import AccessKey, Epoch, Registry
 from schemas.topics import Topic
-from tests.settling_world import NOON_MS, epoch_of
+from tests.support.settlement_harness import NOON_MS, epoch_of
 
 PARTITIONS = 2
 PRODUCTS = ("band", "lamp")

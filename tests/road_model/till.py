@@ -9,12 +9,12 @@ import msgspec
 
 from producers.adapters.base import Context
 from producers.adapters.catalogue import adapter_for
-from producers.gateway.answers import HttpAnswer, problem
-from producers.gateway.door import _native_judge
-from producers.gateway.take_in import Job, TakeIn
-from producers.intake import Intake
-from producers.judged import Judge
-from producers.orders import OrderLedger, event_digest, order_digest
+from producers.gateway.handler import _native_judge
+from producers.gateway.ingest_request import Job, TakeIn
+from producers.gateway.responses import HttpAnswer, problem
+from producers.orders.ledger import OrderLedger, event_digest, order_digest
+from producers.validation.results import Judge
+from producers.validation.validator import Intake
 from runtime.errors import RetryableError
 from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent

@@ -8,9 +8,9 @@ from runtime.kafka import LogRecord
 from schemas.cells import CellRow
 from schemas.lines import CountedEvent
 from schemas.timing import Timing, minute_of
-from tests.counting_world import CellName, cell_name
 from tests.road_model.cells import plain_cells
 from tests.road_model.store import MemoryStore
+from tests.support.counting_harness import CellName, cell_name
 
 Identity = tuple[str, str, str, int]
 _decode = msgspec.json.Decoder(CountedEvent).decode

@@ -9,11 +9,11 @@ from runtime.clock import ManualClock
 from runtime.kafka import LogRecord
 from runtime.settings import WorkerSettings
 from schemas.topics import Topic
-from streams.agents import Means, MetricsWorker
+from streams.metrics_worker import Means, MetricsWorker
 from streams.outbox import Message
-from tests.counting_world import InlineExecutor
 from tests.road_model.surroundings import PARTITIONS, Topics, epoch
-from tests.settling_world import TIMING
+from tests.support.counting_harness import InlineExecutor
+from tests.support.settlement_harness import TIMING
 
 TURNS = 6
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from functools import partial
 
+from avenue.sending.signing import secret_bytes, standard_headers
 from avenue.simulator.messages.base import (
     CHINA,
     JSON,
@@ -16,7 +17,6 @@ from avenue.simulator.messages.base import (
     compact,
     fitting_id,
 )
-from avenue.simulator.signers.standard import secret_bytes, standard_headers
 from schemas.outcomes import RejectReason
 
 _KINDS = {"quoted": "trade_in.quoted", "completed": "trade_in.completed"}

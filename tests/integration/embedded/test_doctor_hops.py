@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from avenue.commands import doctor, topics
-from avenue.doctor import ground
+from avenue.doctor import infrastructure_checks
 from avenue.embedded.broker import Broker
 from avenue.embedded.home import Home
 from avenue.embedded.ports import free_port
@@ -103,7 +103,7 @@ def test_a_low_disk_is_a_warning_and_hides_no_dead_worker(
 ) -> None:
     ensure_topics_and_epoch(Settings(kafka=private_broker.settings()))
     running(home, private_broker.bootstrap).write()
-    monkeypatch.setattr(ground, "MIN_FREE_MB", 10**9)
+    monkeypatch.setattr(infrastructure_checks, "MIN_FREE_MB", 10**9)
 
     result = run("doctor", "--home", str(home), "--json")
     answer = json.loads(result.stdout)

@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from avenue.client.topic_state import read_group, read_topics
 from avenue.commands import doctor, topics
 from avenue.embedded.broker import Broker
-from avenue.topic_state import read_group, read_topics
 from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import make_producer
 from runtime.settings import Settings

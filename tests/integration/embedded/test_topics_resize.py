@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from avenue.client.resize import resize
+from avenue.client.topic_state import read_group, read_topics
 from avenue.embedded.broker import Broker
-from avenue.resize import resize
-from avenue.topic_state import read_group, read_topics
 from registry.epochs import ensure_topics_and_epoch
 from runtime.errors import ConfigurationError
 from runtime.kafka import TopicPartition, commit_offsets, make_consumer, make_producer

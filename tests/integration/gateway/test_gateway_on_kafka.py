@@ -16,15 +16,15 @@ import pytest_asyncio
 from kafka.admin import ConfigResource
 
 from avenue.embedded.broker import Broker
-from producers.orders import OrderLedger, event_digest, order_digest
-from producers.orders_log import OrderLog
+from producers.orders.ledger import OrderLedger, event_digest, order_digest
+from producers.orders.topic import OrderLog
 from registry.log import CompactedLog
 from runtime.kafka import make_admin
 from schemas.lines import HEADER_ACCOUNTS
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.gateway_door import Door, event, open_door
-from tests.personal_inputs import CARDS, PERSONS, events
+from tests.support.gateway_client import Door, event, open_door
+from tests.support.personal_inputs import CARDS, PERSONS, events
 
 # One gateway for all: each test reads only what was published since it began.
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway")]

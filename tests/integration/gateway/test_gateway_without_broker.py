@@ -8,7 +8,7 @@ import pytest
 
 from avenue.embedded.broker import Broker
 from schemas.topics import Topic
-from tests.gateway_door import Door, event, open_door
+from tests.support.gateway_client import Door, event, open_door
 
 pytestmark = [pytest.mark.kafka]
 

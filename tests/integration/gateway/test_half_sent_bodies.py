@@ -11,7 +11,7 @@ import pytest_asyncio
 from avenue.embedded.broker import Broker
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.gateway_door import Door, event, open_door
+from tests.support.gateway_client import Door, event, open_door
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("half-sent")]
 

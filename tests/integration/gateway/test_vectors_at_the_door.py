@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from avenue.embedded.broker import Broker
-from avenue.simulator.signers import bilibili, douyin, meituan, standard, sunmi
+from avenue.sending import signing
+from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from schemas.registry import Account
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.gateway_door import REGISTRY, Door, open_door
+from tests.support.gateway_client import REGISTRY, Door, open_door
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("vectors")]
 
@@ -163,8 +164,8 @@ def s3() -> Twin:
 
 def a1() -> Twin:
     body = plain("A1_standard_webhooks")
-    key = standard.secret_bytes(VECTORS["A1_standard_webhooks"]["secret"])
-    headers = standard.standard_headers(key, "msg_test_0001", now_s() * 1000, body)
+    key = signing.secret_bytes(VECTORS["A1_standard_webhooks"]["secret"])
+    headers = signing.standard_headers(key, "msg_test_0001", now_s() * 1000, body)
     # The published body names no store, so it can be placed nowhere.
     return Twin("/in/aihuishou-main/webhook", body, headers, reason="unsupported_event")
 

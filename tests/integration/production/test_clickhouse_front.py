@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from runtime.clickhouse import ClickHouse, ClickHouseError, Client
 from runtime.settings import ClickHouseSettings
-from sinks.intake.retry import code_of
-from tests.clickhouse_front import clickhouse_front
+from sinks.consumer.error_codes import code_of
+from tests.support.clickhouse_front import clickhouse_front
 
 pytestmark = pytest.mark.clickhouse
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.grafana import build
-from tests.prometheus_files import DASHBOARDS, OPS, panels, tool
-from tests.prometheus_server import Prometheus, running_prometheus
+from tests.support.prometheus_files import DASHBOARDS, OPS, panels, tool
+from tests.support.prometheus_server import Prometheus, running_prometheus
 
 pytestmark = pytest.mark.prometheus
 
@@ -29,7 +29,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     """Run a metrics page and a Prometheus that reads it every second, with our rules."""
     server, folder = tool("prometheus"), tmp_path_factory.mktemp("prometheus")
     pipe = subprocess.PIPE
-    stand = subprocess.Popen([sys.executable, "-m", "tests.prometheus_stand"], stdin=pipe, stdout=pipe, cwd=ROOT)
+    stand = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.prometheus_rules"], stdin=pipe, stdout=pipe, cwd=ROOT
+    )
     assert stand.stdout is not None
     try:
         served = int(stand.stdout.readline().split()[1])

@@ -12,8 +12,8 @@ from runtime.reference import described_metrics
 from runtime.settings import WorkerSettings
 from runtime.settings import known_names as settings_names
 from schemas.topics import Group, Topic
-from sinks.intake.tables import Table
-from tests.prometheus_files import (
+from sinks.consumer.tables import Table
+from tests.support.prometheus_files import (
     OPS,
     RULE_TESTS,
     RULES,

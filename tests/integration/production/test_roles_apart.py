@@ -17,10 +17,10 @@ import pytest
 from openapi_spec_validator import validate
 
 from runtime.metrics import ROLES
-from tests.clickhouse_front import clickhouse_front
 from tests.conftest import started_broker
-from tests.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, watched
-from tests.production_world import Production, eventually
+from tests.support.clickhouse_front import clickhouse_front
+from tests.support.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, watched
+from tests.support.production_harness import Production, eventually
 
 # One set of processes for all of them, so one test process.
 pytestmark = [

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.doubles_road import JudgedRequest
+from tests.support.fake_gateway import JudgedRequest
 
 Answer = tuple[int, bytes, dict[str, str]]
 

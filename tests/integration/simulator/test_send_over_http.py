@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from avenue.commands import send as command
-from avenue.simulator.signers.standard import secret_bytes, standard_signature
-from tests.doubles_road import JudgedRequest
+from avenue.sending.signing import secret_bytes, standard_signature
 from tests.integration.simulator.conftest import Answer, RecordingServer
+from tests.support.fake_gateway import JudgedRequest
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 BUSY: Answer = (503, b'{"title":"Service Unavailable"}', {"retry-after": "0"})

@@ -15,13 +15,13 @@ import typer
 from typer.testing import CliRunner
 
 from avenue.commands import simulate as command
-from avenue.demo_registry import write_demo_registry
+from avenue.demo.registry import write_demo_registry
 from avenue.simulator.options import Shares, SimulateOptions
 from avenue.simulator.run import simulate, simulate_async
 from registry.file import load_registry
 from runtime.clock import SystemClock
-from tests.doubles_road import JudgedRequest, JudgingRoad
 from tests.integration.simulator.conftest import Answer, RecordingServer
+from tests.support.fake_gateway import JudgedRequest, JudgingRoad
 
 QUIET = Shares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
 BUSY: Answer = (503, b'{"title":"Service Unavailable"}', {"retry-after": "0"})

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from avenue.demo_registry import write_demo_registry
+from avenue.demo.registry import write_demo_registry
 from bench.fuzz import BATCH_ACCOUNT, secrets_of
 from bench.hostile import Hostiles, without_outcome
 from registry.file import load_registry
 from schemas.topics import Topic
-from tests.memory_gateway import memory_gateway
+from tests.support.memory_gateway import memory_gateway
 
 INPUTS = 400
 

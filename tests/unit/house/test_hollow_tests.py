@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hollow_tests import hollow_tests
+from tests.support.hollow_tests import hollow_tests
 
 TESTS = Path(__file__).parents[2]
 
@@ -14,7 +14,7 @@ def test_every_test_checks_something_whatever_the_code_answers() -> None:
     hollow = [f"{path.relative_to(TESTS)} {name}" for path, name in hollow_tests(paths)]
 
     assert len(paths) > 150
-    assert hollow == [], "assert first that there is something: see tests/hollow_tests.py"
+    assert hollow == [], "assert first that there is something: see tests/support/hollow_tests.py"
 
 
 @pytest.mark.parametrize(

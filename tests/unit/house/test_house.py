@@ -148,4 +148,4 @@ def test_one_place_puts_the_http_application_together() -> None:
         if path != Path(__file__) and re.search(r"\bLitestar\(", path.read_text())
     }
     # A test that builds an application of its own shows what nobody serves.
-    assert makers == {"avenue/http_application.py", "avenue/openapi.py"}
+    assert makers == {"avenue/serve/application.py", "avenue/serve/openapi.py"}

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from avenue.__main__ import build
 from reports.metrics import METRICS
 from schemas.outcomes import REASON_ORDER
-from tests.named_things import (
+from tests.support.named_things import (
     METRIC,
     ROOT,
     RULE,

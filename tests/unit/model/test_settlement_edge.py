@@ -8,16 +8,16 @@ from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
 from schemas.timing import HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from sinks.intake.rows import joined, rows_of
-from sinks.intake.tables import Table
-from sinks.intake.watch import noted, position_row
+from sinks.consumer.monitors import noted, position_row
+from sinks.consumer.rows import joined, rows_of
+from sinks.consumer.tables import Table
 from sinks.settlement.settle import Settler
 from streams.state import SourceState
 from streams.steps import cut_rows, take_record
-from tests.counting_world import make_record
 from tests.road_model.store import MemoryStore
 from tests.road_model.surroundings import EPOCH, directory, epoch, settings
-from tests.settling_world import NOON_MS, TIMING, event
+from tests.support.counting_harness import make_record
+from tests.support.settlement_harness import NOON_MS, TIMING, event
 
 SOURCE = (Topic.EVENTS, 1)
 """`make_record` writes into this partition."""

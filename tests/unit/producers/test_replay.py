@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from producers.adapters.base import Mapped, Read
 from producers.adapters.catalogue import adapter_for
-from producers.consent import ConsentChange, ConsentLedger, consent_key
-from producers.gateway.take_in import window_of
-from producers.intake import Accepted, Intake, IntakeParts, Judgement, Rejected
-from producers.orders import FactKey, OrderLedger, event_digest, order_digest
+from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
+from producers.gateway.ingest_request import window_of
+from producers.orders.ledger import FactKey, OrderLedger, event_digest, order_digest
 from producers.replay import HashedAlready, NotReplayable, Reread, TriedConsent, judge_again, reread
+from producers.validation.validator import Accepted, Intake, IntakeParts, Judgement, Rejected
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from runtime.settings import GatewaySettings
@@ -26,8 +26,8 @@ from schemas.lines import RejectLine, StoredEvent
 from schemas.outcomes import RejectReason
 from schemas.registry import Account, Placement
 from schemas.timing import DAY_MS, MINUTE_MS
-from tests.contract.adapter_signing import Sent, make_account, make_push
-from tests.unit.producers.test_intake import NOW, NOW_MS, REGISTRY, SENTINEL, Keys, event, parts
+from tests.support.adapter_signing import Sent, make_account, make_push
+from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, SENTINEL, Keys, event, parts
 
 FILES = [
     json.loads(path.read_text()) for path in sorted((Path(__file__).parents[2] / "data" / "adapters").glob("*.json"))

@@ -8,7 +8,7 @@ import pytest
 from avenue.simulator.messages.catalogue import PUBLISHED
 from registry.refunds import AGREED, ORDERS, REFUNDS, tells_no_refunds
 from schemas.registry import Account
-from tests.unit.test_published_messages import LINES
+from tests.unit.producers.adapters.test_published_messages import LINES
 
 PAID, PAID_AND_BACK = {"1": "order.paid"}, {"1": "order.paid", "2": "order.refunded"}
 

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-import streams.agents
+import streams.metrics_worker
 import streams.rebuild
 import streams.state
 from runtime.kafka import LogRecord
 from runtime.settings import WorkerSettings
 from schemas.codec import decode_cell, decode_progress, decode_source
 from schemas.topics import Topic
-from streams.agents import Means, MetricsWorker
+from streams.metrics_worker import Means, MetricsWorker
 from streams.outbox import Message
 from streams.state import SourceState
-from tests.counting_world import (
+from tests.support.counting_harness import (
     TIMING,
     CellName,
     InlineExecutor,
@@ -247,7 +247,7 @@ def test_without_reading_gaps_rows_go_wrong(monkeypatch: pytest.MonkeyPatch) -> 
     def skip(state: SourceState, record: LogRecord, _log: object, *, step: object) -> None:
         state.next_offset = record.offset
 
-    monkeypatch.setattr(streams.agents, "read_gap", skip)
+    monkeypatch.setattr(streams.metrics_worker, "read_gap", skip)
 
     assert shows_wrong_cells()
 
@@ -266,7 +266,7 @@ def test_without_sending_again_after_a_rebuild_last_rows_are_missed(monkeypatch:
         return state
 
     with_it = len(findings(80, ahead=True))
-    monkeypatch.setattr(streams.agents, "rebuild", silent)
+    monkeypatch.setattr(streams.metrics_worker, "rebuild", silent)
 
     assert len(findings(80, ahead=True)) > with_it + 2
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA
 from schemas.timing import MINUTE_MS, minute_of
 from schemas.topics import Topic
-from sinks.intake.rows import rows_of as rows_of_record
-from sinks.intake.tables import Table
+from sinks.consumer.rows import rows_of as rows_of_record
+from sinks.consumer.tables import Table
 from streams.rebuild import lookback_ms, read_gap, rebuild
 from streams.state import SourceState
 from streams.steps import cut_rows, forget_closed, take_record
-from tests.counting_world import (
+from tests.support.counting_harness import (
     EPOCH,
     OUR_HEADERS,
     PARTITION,

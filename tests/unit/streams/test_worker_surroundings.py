@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from runtime.errors import UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaError
-from runtime.noise import OncePerWhile
+from runtime.log_throttle import OncePerWhile
 from runtime.settings import KafkaSettings, Settings, WorkerSettings
 from schemas.topics import Group, Topic
 from streams.app import pause_s
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
-from streams.watch import Names, Watch, Watched
-from tests.counting_world import make_epoch
+from streams.watchdog import Names, Watch, Watched
+from tests.support.counting_harness import make_epoch
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20).filter(lambda row: b"\n" not in row), max_size=1200))
@@ -81,7 +81,7 @@ def test_a_line_that_a_library_repeats_is_written_once(library_lines: tuple[logg
 
 def test_our_own_lines_are_never_held_back() -> None:
     once = OncePerWhile(3600)
-    record = logging.makeLogRecord({"name": "streams.agents", "msg": "the same"})
+    record = logging.makeLogRecord({"name": "streams.metrics_worker", "msg": "the same"})
 
     assert [once.filter(record), once.filter(record)] == [True, True]
 
@@ -112,7 +112,7 @@ def test_a_worker_that_has_not_joined_is_not_ready() -> None:
 
 
 def test_the_watch_outlasts_a_broker_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.watch.EVERY_S", 0.01)
+    monkeypatch.setattr("streams.watchdog.EVERY_S", 0.01)
     watched = Watched(dict, lambda: 0, lambda: True)
     watch = Watch(KafkaSettings(), Names("t", "g"), make_epoch(), watched, lambda _: None)
     answers = iter([UnavailableError("no broker answers"), KafkaError("nor now"), None])

@@ -1,0 +1,64 @@
+"""A trial's report for the command line: from the running server, or made here of the store that nobody has open."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from avenue.client.known_trials import UnknownTrialError, refuse_unknown
+from avenue.client.store_access import Server, told
+from avenue.client.stored_registry import stored_directory
+from reports.api.routes import ReportRequest
+from reports.queries.model import QueryContext
+from reports.trial_report.make import report_maker
+from runtime.clickhouse import ClickHouse, ClickHouseError
+from runtime.clock import SystemClock
+from runtime.errors import ConfigurationError, PipelineError, first_line
+from runtime.files import write_private
+from runtime.settings import Settings
+
+
+def report_of(store: Server | ClickHouse, settings: Settings, request: ReportRequest) -> bytes:
+    """Return the report that *request* asks for.
+
+    Raises `UnknownTrialError`, and `PipelineError` where the server or the store does not answer as it should.
+    """
+    if isinstance(store, Server):
+        return _from_server(store, request)
+    return _from_store(store, settings, request)
+
+
+def write_report(path: Path, content: bytes) -> None:
+    """Write *content* to *path* as a whole, its folder made where it is absent; only its owner may read it.
+
+    Raises `ConfigurationError` where that cannot be done.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, content)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _from_server(server: Server, request: ReportRequest) -> bytes:
+    path = f"/v1/trials/{quote(request.trial_id, safe='')}/report"
+    answer = server.get(path, lang=request.lang, format=request.form)
+    if answer.status_code == 404:
+        refuse_unknown(server, request.trial_id)
+    if answer.status_code != 200:
+        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
+    return answer.content
+
+
+def _from_store(store: ClickHouse, settings: Settings, request: ReportRequest) -> bytes:
+    directory = stored_directory(store)
+    if request.trial_id not in directory.trials:
+        raise UnknownTrialError(request.trial_id, directory.trials)
+    context = QueryContext(
+        client=store.reader(),
+        directory=directory,
+        now_ms=SystemClock().now_ms(),
+        max_points=settings.report.max_points,
+    )
+    try:
+        return report_maker(settings)(context, request).content
+    except ClickHouseError as error:
+        raise PipelineError(f"the store cannot be read: {first_line(error)}") from error

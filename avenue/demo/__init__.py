@@ -1,0 +1,1 @@
+"""`avenue demo`: the whole road once, on this machine."""

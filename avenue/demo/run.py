@@ -1,0 +1,215 @@
+"""The demo: a real stack, the platforms' own signed pushes, and proof that every event arrived once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from avenue.client.store_access import Server, told
+from avenue.demo.registry import write_demo_registry
+from avenue.run_file import RunFile, read_run_file
+from avenue.simulator.ledger import Summary
+from avenue.simulator.options import SimulateOptions
+from avenue.simulator.run import simulate
+from runtime.errors import PipelineError, UnavailableError
+from runtime.settings import Settings
+from schemas.event import PLATFORMS
+
+START_S = 330.0
+SETTLE_S = 60.0
+DRAIN_S = 90.0
+POLL_S = 0.5
+DAYS = 3.0
+SHOWN_TRIAL = "neuro-band-demo"
+
+
+class DemoFailedError(PipelineError):
+    """A promise of the demo was not kept; the message names the first broken hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Where the demo's lines go: one a step."""
+
+    began: float
+
+    def say(self, line: str) -> None:
+        print(f"[{time.monotonic() - self.began:6.1f} s] {line}", flush=True)
+
+
+def run_demo(settings: Settings, *, events: int) -> int:
+    """Run it and return the exit code. The stack is drained in any case.
+
+    Raises `PipelineError` where a hop is broken.
+    """
+    told = _Told(time.monotonic())
+    registry = settings.home / "demo" / "registry.toml"
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    # The trials are as old as their data: what was due before would all count as not reported.
+    private_key = write_demo_registry(registry, today=today, began_days_ago=int(DAYS))
+    told.say("starting Kafka, the Faust worker and the server; the first time downloads Kafka")
+    stack = _start_stack(settings, registry)
+    try:
+        run = _wait_ready(stack, settings.home)
+        told.say(f"ready {run.url}")
+        _drive(run, settings.home, (registry, private_key), events, told)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _stay(stack, run, told)
+    finally:
+        code = _drain(stack)
+    told.say("drained" if code == 0 else f"the stack ended with exit code {code}")
+    return code
+
+
+def _start_stack(settings: Settings, registry: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-P", "-m", "avenue", "up", "--registry", str(registry), "--home", str(settings.home)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def _wait_ready(stack: "subprocess.Popen[str]", home: Path) -> RunFile:
+    deadline = time.monotonic() + START_S
+    line = stack.stdout.readline() if stack.stdout is not None else ""
+    if not line.startswith("ready "):
+        code = stack.wait(timeout=max(1.0, deadline - time.monotonic()))
+        raise UnavailableError(f"the stack did not come up (exit code {code}); its last lines are above")
+    run = read_run_file(home)
+    if run is None:
+        raise UnavailableError("the stack said ready and left no run.json; `avenue doctor` says more")
+    return run
+
+
+def _drive(run: RunFile, home: Path, files: tuple[Path, Path], events: int, told: _Told) -> None:
+    registry, private_key = files
+    server = Server(run)
+    _push(run, registry, private_key, events, told)
+    conservation = _reconciled(server)
+    _print_platforms(server, told)
+    _print_sums(conservation, told)
+    settled = _until(lambda: _number(server, "SELECT count() AS n FROM settled_blocks"), SETTLE_S)
+    if not settled:
+        raise DemoFailedError("settlement: no block was settled within a minute; look at the server's log")
+    told.say(f"blocks settled: {settled}")
+    told.say(f"trial report: {_report(server, home)}")
+
+
+def _push(run: RunFile, registry: Path, private_key: Path, events: int, told: _Told) -> None:
+    """Push the last days' traffic, then a little of the present; both are honest, the first is late by nature.
+
+    Each run sends events of its own: the seed is new, as the same one would give the same ids other times.
+    """
+    keys = {"douyin-main/trade": private_key}
+    for days, share in ((DAYS, 0.8), (0.0, 0.2)):
+        summary = simulate(
+            SimulateOptions(
+                url=run.url,
+                registry=registry,
+                events=max(50, int(events * share)),
+                days=days,
+                private_keys=keys,
+                ledger=registry.with_name(f"ledger-{'past' if days else 'now'}.ndjson"),
+            )
+        )
+        told.say(_pushed(summary, "the last three days" if days else "now"))
+
+
+def _pushed(summary: Summary, when: str) -> str:
+    return f"pushed {summary.events} events of {when} in {summary.seconds:.1f} s (seed {summary.seed})"
+
+
+def _reconciled(server: Server) -> dict[str, Any]:
+    answer = server.get("/internal/reconcile", wait_s="60")
+    if answer.status_code != 200:
+        raise DemoFailedError(f"reconcile: the server answered {answer.status_code}: {told(answer)}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _print_platforms(server: Server, told: _Told) -> None:
+    rows = _rows(
+        server,
+        "SELECT platform, sumIf(d.accepted, flow != 'events') AS native, sum(d.accepted) AS accepted, "
+        "sum(d.duplicate) AS duplicate, sum(d.rejected) AS rejected FROM pilot_deliveries AS d FINAL GROUP BY platform",
+    )
+    by_platform: Mapping[str, Any] = {row["platform"]: row for row in rows}
+    for platform in PLATFORMS:
+        row = by_platform.get(platform, {"native": 0, "accepted": 0, "duplicate": 0, "rejected": 0})
+        told.say(
+            f"{platform:<10} accepted {int(row['accepted']):>6}  (native push {int(row['native']):>5})  "
+            f"duplicate {int(row['duplicate']):>4}  rejected {int(row['rejected']):>4}"
+        )
+        if int(row["native"]) == 0:
+            raise DemoFailedError(f"gateway: nothing of {platform}'s native pushes was accepted")
+
+
+def _print_sums(conservation: Mapping[str, Any], told: _Told) -> None:
+    broken = [item for item in conservation["sums"] if not item["closed"]]
+    names = sorted({item["name"] for item in conservation["sums"]})
+    for name in names:
+        items = [item for item in conservation["sums"] if item["name"] == name]
+        left, right = sum(item["left"] for item in items), sum(item["right"] for item in items)
+        state = "closed" if all(item["closed"] for item in items) else "OPEN"
+        told.say(f"{name}: {left} = {right}  {state}")
+    differences = conservation["differences"]
+    told.say(f"reconcile: {len(differences)} differences")
+    if broken:
+        raise DemoFailedError(f"conservation: {broken[0]['name']} does not close: {json.dumps(broken[0])}")
+    if differences:
+        raise DemoFailedError(f"reconcile: {json.dumps(differences[0], ensure_ascii=False)}")
+
+
+def _report(server: Server, home: Path) -> Path:
+    folder = home / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in ("zh", "en"):
+        path = folder / f"{SHOWN_TRIAL}-{language}.pdf"
+        answer = server.get(f"/v1/trials/{SHOWN_TRIAL}/report", lang=language, format="pdf")
+        if answer.status_code != 200:
+            raise DemoFailedError(f"report: the server answered {answer.status_code}: {told(answer)}")
+        path.write_bytes(answer.content)
+    return path
+
+
+def _stay(stack: "subprocess.Popen[str]", run: RunFile, told: _Told) -> None:
+    told.say(f"sign in at {run.url}/sign-in#key={run.operator_key}")
+    told.say("Ctrl-C drains and ends")
+    try:
+        stack.wait()
+    except KeyboardInterrupt:
+        told.say("draining")
+
+
+def _drain(stack: "subprocess.Popen[str]") -> int:
+    if stack.poll() is None:
+        stack.send_signal(signal.SIGTERM)
+    try:
+        return stack.wait(timeout=DRAIN_S)
+    except subprocess.TimeoutExpired:
+        # Its children go with it.
+        stack.kill()
+        return 1
+
+
+def _number(server: Server, sql: str) -> int:
+    return int(_rows(server, sql)[0]["n"])
+
+
+def _rows(server: Server, sql: str) -> list[dict[str, Any]]:
+    answer = server.post("/internal/sql", sql.encode())
+    if answer.status_code != 200:
+        raise DemoFailedError(f"ClickHouse: {told(answer)}")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def _until(ask: Callable[[], int], timeout_s: float) -> int:
+    deadline = time.monotonic() + timeout_s
+    while (found := ask()) == 0 and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return found

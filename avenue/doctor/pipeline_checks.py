@@ -1,0 +1,175 @@
+"""Checks of what flows: worker, server, gateway, sink, ClickHouse, settlement, pages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from avenue.client.topic_state import read_group
+from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
+from registry.secrets import SECRETS
+from runtime.clickhouse_words import in_words
+from schemas.topics import Group, Topic, worker_group
+
+# Health is read from memory: who takes longer is stuck.
+TIMEOUT_S = 2.0
+# A question reads tables.
+QUESTION_S = 10.0
+# A reader who falls so far behind does not catch up while one waits: some 100 events a record.
+MAX_LAG = 5_000
+# Closed or marked blocks are taken 500 a run, every few seconds.
+MAX_PENDING_BLOCKS = 2_000
+NEWEST = "SELECT count() AS events, toString(max(received_at)) AS newest FROM events WHERE received_at > now() - 86400"
+LOGS = "look at logs/{name}.log in the home folder"
+
+
+def check_worker(patient: Patient) -> str:
+    """The worker's own dependencies are well."""
+    if patient.worker_ops_url is None:
+        raise SkippedError("not started yet" if patient.here else "seen by its group, and by its own /health/ready")
+    _refuse_unready("worker", patient.worker_ops_url)
+    return patient.worker_ops_url
+
+
+def check_worker_group(patient: Patient) -> str:
+    """The worker takes in what is published."""
+    epoch = patient.directory.epoch
+    return _keeps_up(patient, worker_group(epoch.number if epoch else 1), "worker")
+
+
+def check_server(patient: Patient) -> str:
+    """The server's own dependencies are well."""
+    if patient.ops_url is None:
+        raise SkippedError("not started yet" if patient.here else "roles elsewhere are seen by their /health/ready")
+    _refuse_unready("server", patient.ops_url)
+    return patient.ops_url
+
+
+def check_gateway(patient: Patient) -> str:
+    """The gateway's door is there. Sends nothing in."""
+    url = _url(patient)
+    answer = _get(f"{url}/v1/events", "gateway")
+    if answer.status_code not in {401, 405}:
+        raise BrokenError(f"{url}/v1/events answers {answer.status_code}", LOGS.format(name="server"))
+    return f"{url}/v1/events"
+
+
+def check_sink(patient: Patient) -> str:
+    """The sink stores what is published."""
+    return _keeps_up(patient, Group.SINK, "server")
+
+
+def check_clickhouse(patient: Patient) -> str:
+    """The store answers a question."""
+    if patient.settings.clickhouse.dsn is not None:
+        return _ask_server(patient)
+    if patient.run is None:
+        raise SkippedError("not started yet" if patient.here else "no stack runs here")
+    try:
+        address = f"{patient.run.url}/internal/sql"
+        headers = {"Authorization": f"Bearer {patient.run.operator_key}"}
+        answer = httpx.post(address, content=NEWEST, headers=headers, timeout=QUESTION_S, trust_env=False)
+    except httpx.HTTPError as error:
+        raise BrokenError(f"no answer from {address} ({type(error).__name__})", LOGS.format(name="server")) from error
+    if answer.status_code != httpx.codes.OK:
+        raise BrokenError(f"{address} answers {answer.status_code}: {answer.text[:200]}", LOGS.format(name="server"))
+    return (
+        f"newest event received at {answer.json()['newest']} UTC"
+        if answer.json()["events"]
+        else "no event within a day"
+    )
+
+
+def check_settlement(patient: Patient) -> str:
+    """Settlement keeps up, and what was counted live is what is stored."""
+    if patient.ops_url is None:
+        raise SkippedError("not started yet" if patient.here else "see the metrics of the sink")
+    values = _metrics(patient.ops_url)
+    pending = sum(values("avenue_settle_pending_blocks"))
+    if difference := sum(values("avenue_reconcile_difference")):
+        raise BrokenError(f"{difference:.0f} cells differ from the stored events", "avenue reconcile")
+    if any(gap := [value for value in values("avenue_conservation_gap_lines") if value]):
+        raise BrokenError(f"a conservation sum does not close, by {gap[0]:.0f} lines", "avenue reconcile")
+    if pending > MAX_PENDING_BLOCKS:
+        raise WarnedError(f"{pending:.0f} blocks wait for settlement", LOGS.format(name="server"))
+    return f"{pending:.0f} blocks wait"
+
+
+def check_pages(patient: Patient) -> str:
+    """The dashboard answers."""
+    url = _url(patient)
+    answer = _get(f"{url}/", "server", follow_redirects=True)
+    if answer.status_code >= httpx.codes.BAD_REQUEST:
+        raise BrokenError(f"{url}/ answers {answer.status_code}", LOGS.format(name="server"))
+    return f"{url}/"
+
+
+def check_secrets(patient: Patient) -> str:
+    """Every secret that the registry refers to is there. Last, since only the flows without one are refused."""
+    if patient.ops_url is None:
+        raise SkippedError("not started yet" if patient.here else f"see {SECRETS} in /health/ready of the gateways")
+    state = _get(f"{patient.ops_url}/health/ready", "server").json()
+    found = state["dependencies"].get(SECRETS)
+    if found is None:
+        raise SkippedError("the gateway has not started yet")
+    if not found["ok"]:
+        step = "set or mend what is named; a file is read again within 5 s, a variable when the stack starts again"
+        raise BrokenError(found["detail"], step)
+    return "all can be resolved"
+
+
+def _keeps_up(patient: Patient, group: str, log: str) -> str:
+    state = read_group(patient.settings, group, Topic.EVENTS)
+    if not state.members:
+        step = LOGS.format(name=log) if patient.here else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"
+        raise BrokenError(f"nobody is in the group {group}", step)
+    if state.lag is not None and state.lag > MAX_LAG:
+        raise WarnedError(f"{group} is {state.lag} records behind", f"wait, or add one more; {LOGS.format(name=log)}")
+    return "has not committed yet" if state.lag is None else f"{state.lag} records behind"
+
+
+def _ask_server(patient: Patient) -> str:
+    # Half a second of imports, which who has no server of that kind need not wait for.
+    from runtime.clickhouse import ClickHouse, ClickHouseError
+
+    store = ClickHouse.of(patient.settings)
+    try:
+        return f"version {store.reader().command('SELECT version()')}"
+    except ClickHouseError as error:
+        raise BrokenError(in_words(patient.settings.clickhouse, error), "mend what it says") from error
+    finally:
+        store.close()
+
+
+def _url(patient: Patient) -> str:
+    url = patient.run.url if patient.run else patient.settings.http.public_url
+    if url is None:
+        raise SkippedError("not started yet" if patient.here else "set AVENUE_HTTP__PUBLIC_URL to check it from here")
+    return url.rstrip("/")
+
+
+def _refuse_unready(role: str, ops_url: str) -> None:
+    state = _get(f"{ops_url}/health/ready", role).json()
+    # What only some accounts need has a hop of its own.
+    parts = {name: part for name, part in state["dependencies"].items() if name != SECRETS}
+    bad = [f"{name}: {part['detail']}" for name, part in parts.items() if not part["ok"]]
+    if not state["ready"]:
+        raise BrokenError(f"the {role} is not ready: {'; '.join(bad)}", LOGS.format(name=role))
+
+
+def _metrics(ops_url: str) -> Any:
+    text = _get(f"{ops_url}/metrics", "server").text
+    families = list(text_string_to_metric_families(text))
+
+    def values(name: str) -> Iterable[float]:
+        return [sample.value for family in families for sample in family.samples if sample.name == name]
+
+    return values
+
+
+def _get(url: str, role: str, *, follow_redirects: bool = False) -> httpx.Response:
+    try:
+        return httpx.get(url, timeout=TIMEOUT_S, trust_env=False, follow_redirects=follow_redirects)
+    except httpx.HTTPError as error:
+        raise BrokenError(f"no answer from {url} ({type(error).__name__})", LOGS.format(name=role)) from error

@@ -1,0 +1,103 @@
+"""The HTTP application of a process: all that its roles answer. Servers and tests have it from here."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import NotFoundException
+from litestar.routes import HTTPRoute
+
+from avenue.serve.openapi import openapi_route
+from avenue.serve.replay_routes import replay_routes
+from producers.gateway.asgi import PushFirst
+from producers.gateway.handler import Door
+from producers.gateway.replayer import Replayer
+from producers.gateway.routes import gateway_routes
+from registry.directory import Directory
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from reports.service import Reading
+
+
+class GatewaySide(Protocol):
+    """What a gateway answers with."""
+
+    @property
+    def door(self) -> Door:
+        """Takes pushes."""
+        ...
+
+    @property
+    def replayer(self) -> Replayer:
+        """Judges kept rejects once more."""
+        ...
+
+
+def http_application(
+    settings: Settings,
+    directory: Callable[[], Directory],
+    *,
+    gateway: GatewaySide | None = None,
+    reading: "Reading | None" = None,
+) -> Any:
+    """Return the ASGI application of a process with the role gateway, the role reports (*reading*), or both."""
+    framework = routed(settings, directory, gateway=gateway, reading=reading)
+    if gateway is None:
+        return framework
+    return PushFirst(gateway.door, framework, settings.gateway)
+
+
+def routed(
+    settings: Settings,
+    directory: Callable[[], Directory],
+    *,
+    gateway: GatewaySide | None = None,
+    reading: "Reading | None" = None,
+) -> Litestar:
+    """Return the part of that application that has routes: everything but the short way of pushes."""
+    from reports.api.problems import HANDLERS
+
+    routes: list[Any] = []
+    handlers: dict[Any, Any] = dict(HANDLERS)
+    if gateway is not None:
+        routes += [*gateway_routes(gateway.door), *replay_routes(gateway.replayer, directory, SystemClock())]
+    if reading is not None:
+        from reports.dashboard.routes import unknown_address
+
+        routes += _read_side(reading)
+        handlers[NotFoundException] = unknown_address(reading)
+    return Litestar(
+        route_handlers=[*routes, openapi_route(routes)],
+        exception_handlers=handlers,
+        before_request=_tell_methods,
+        # The wire's bytes; what they unpack to is bounded where they are unpacked.
+        request_max_body_size=settings.gateway.max_body_bytes,
+        # The document is at /openapi.json. The framework's own pages of it load scripts from elsewhere.
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _tell_methods(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Answer OPTIONS, whose own handler forgets the methods of a path that has several handlers."""
+    if request.method != "OPTIONS":
+        return None
+    template = request.scope["path_template"]
+    route = next(
+        route for route in request.app.routes if route.path_format == template and isinstance(route, HTTPRoute)
+    )
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(route.route_handler_map))})
+
+
+def _read_side(reading: "Reading") -> list[Any]:
+    """Return the reading API, the pages, and the operators' internal routes."""
+    from avenue.serve.internal_routes import internal_routes
+    from reports.api.app import read_routes
+    from reports.dashboard.routes import page_routes
+    from reports.trial_report.make import report_maker
+
+    report = report_maker(reading.settings)
+    return [*read_routes(reading, report), *page_routes(reading), *internal_routes(reading)]

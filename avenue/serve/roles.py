@@ -1,0 +1,152 @@
+"""The roles that answer or store, in one process: gateway, sink, reports; one of them, or all three on chDB."""
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+from avenue.serve.http_server import HttpServer
+from producers.gateway.service import Gateway
+from registry.follower import RegistryFollower
+from reports.service import Reading
+from runtime.clickhouse import ClickHouse
+from runtime.clock import SystemClock
+from runtime.codecs import refuse_missing_codecs
+from runtime.files import write_private
+from runtime.health import Health
+from runtime.logging import get_logger
+from runtime.ops_server import OpsServer
+from runtime.progress import Pulse
+from runtime.settings import Settings
+from sinks.sink import Sink
+
+log = get_logger(__name__)
+
+Role = Literal["gateway", "sink", "reports"]
+_FOLLOW_TIMEOUT_S = 60.0
+BEAT_S = 1.0
+SESSION_SECRET_BYTES = 32
+SESSION_SECRET_FILE = "session.key"  # noqa: S105 - a file's name
+
+
+class ServerRoles:
+    """The asked-for roles of one process, from start to drain."""
+
+    def __init__(self, settings: Settings, roles: frozenset[Role]) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._health = Health()
+        self._ops = OpsServer(self._health, roles, host=settings.http.ops_host, port=settings.http.ops_port)
+        self._follower = RegistryFollower(settings)
+        self._clickhouse = ClickHouse.of(settings)
+        self._gateway: Gateway | None = None
+        self._sink: Sink | None = None
+        self._reading: Reading | None = None
+        self._http: HttpServer | None = None
+
+    async def run(self) -> int:
+        """Serve until TERM or INT, then drain; return the exit code. Raises `PipelineError` where a part fails."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        # Parts report one after another: the first of them well does not make the whole ready.
+        self._health.set("start", "still starting")
+        pulse = Pulse("the loop that takes pushes has not turned", stuck_s=self._settings.http.stuck_s)
+        self._health.watch("loop", pulse.problem)
+        beating = asyncio.create_task(_beat(pulse))
+        self._ops.start()
+        try:
+            await self._start()
+            # What was imported and built stays to the end, and a request's objects go with it: the collector need
+            # neither walk the former again nor look for the latter after every 700.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 20)
+            self._health.set("start", None)
+            await stop.wait()
+        finally:
+            await self._drain()
+            beating.cancel()
+        return 0
+
+    async def _start(self) -> None:
+        # Watched from before its start, which says what it waits for.
+        self._health.watch("registry", self._follower.problem)
+        await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
+        if "sink" in self._roles:
+            self._sink = Sink(self._settings, self._clickhouse, self._follower)
+            self._health.watch("sink", self._sink.problem)
+            self._sink.start()
+        if "gateway" in self._roles:
+            self._gateway = Gateway(self._settings, self._follower)
+            self._gateway.watch(self._health)
+            await self._gateway.start()
+        if "reports" in self._roles:
+            self._reading = self._make_reading()
+        if self._gateway is not None or self._reading is not None:
+            self._listen()
+
+    def _make_reading(self) -> Reading:
+        return Reading(
+            clickhouse=self._clickhouse,
+            directory=lambda: self._follower.directory,
+            settings=self._settings,
+            clock=SystemClock(),
+            session_secret=_session_secret(self._settings),
+        )
+
+    def _listen(self) -> None:
+        from avenue.serve.application import http_application
+
+        app = http_application(
+            self._settings, lambda: self._follower.directory, gateway=self._gateway, reading=self._reading
+        )
+        self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
+        self._health.watch("http", self._http.problem)
+        self._http.start()
+
+    async def _drain(self) -> None:
+        """Stop in the order of the road: nothing new in, what is in goes through, then let go."""
+        if self._http is not None:
+            await self._http.stop()
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._sink is not None:
+            await asyncio.to_thread(self._sink.stop, drain=True)
+        if self._reading is not None:
+            await asyncio.to_thread(self._reading.close)
+        await asyncio.to_thread(self._follower.stop)
+        self._clickhouse.close()
+        self._ops.stop()
+
+
+async def _beat(pulse: Pulse) -> None:
+    while True:
+        pulse.beat()
+        await asyncio.sleep(BEAT_S)
+
+
+def _session_secret(settings: Settings) -> bytes:
+    """Return the key that signs sessions: kept in the home folder, so that a restart signs nobody out."""
+    path = settings.home / SESSION_SECRET_FILE
+    if not path.exists() or not path.stat().st_size:
+        # Whole or not at all: anybody could sign with an empty key, which is what a full disk would leave.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, os.urandom(SESSION_SECRET_BYTES))
+    return path.read_bytes()
+
+
+def run_roles(settings: Settings, roles: frozenset[Role]) -> int:
+    """Run *roles* until TERM or INT and return the exit code. Raises `PipelineError` where a part fails."""
+    refuse_missing_codecs()
+    import uvloop
+
+    roles_of: Callable[[], ServerRoles] = lambda: ServerRoles(settings, roles)  # noqa: E731 - made inside the loop
+    return uvloop.run(_run(roles_of))
+
+
+async def _run(make: Callable[[], ServerRoles]) -> int:
+    return await make().run()

@@ -1,0 +1,1 @@
+"""How platforms write forms, money, times and signatures, each read in one way."""

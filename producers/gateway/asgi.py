@@ -1,0 +1,141 @@
+"""Pushes straight from the server to the door, past the HTTP framework, which costs more than the rest of a push."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from producers.gateway.handler import Door, Request
+from producers.gateway.responses import HttpAnswer, problem
+from runtime.logging import get_logger
+from runtime.metrics import GATEWAY_REQUESTS
+from runtime.settings import GatewaySettings
+
+log = get_logger(__name__)
+
+# ASGI's own, as the server or the framework types it.
+Scope = Any
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+BATCH_PATH = "/v1/events"
+_BATCH = ("", "")
+
+
+class PushFirst:
+    """An ASGI application that answers pushes and hands everything else to *rest*, the framework's application.
+
+    The framework's own routes for these paths stay: they say in OpenAPI what is here, and answer other methods and
+    other spellings of the path. Both ask the same `Door`.
+    """
+
+    def __init__(self, door: Door, rest: Any, limits: GatewaySettings) -> None:
+        self._door = door
+        self._rest = rest
+        self._max_body_bytes = limits.max_body_bytes
+        self._body_timeout_s = limits.body_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or (push := _push_of(scope)) is None:
+            await self._rest(scope, _impatient(receive, self._body_timeout_s), send)
+            return
+        try:
+            answer = await self._answer(scope, receive, push)
+        except Exception:
+            # The sender is told that it may try again, which is harmless; the log has the trace.
+            log.exception("a push failed", path=scope["path"])
+            answer = _refused(500, "this push could not be answered; send it again, the same event_id is counted once")
+        if answer is not None:
+            await _send(send, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive, push: tuple[str, str]) -> HttpAnswer | None:
+        """Return the answer, None where the sender hung up."""
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                body = await _body(receive, self._max_body_bytes)
+        except TimeoutError:
+            detail = f"the body was not here within {self._body_timeout_s:g} s; send smaller batches, or compress them"
+            return _refused(408, detail, scope)
+        if body is None:
+            return None
+        if isinstance(body, HttpAnswer):
+            return body
+        request = request_of(scope, body)
+        return await (self._door.push_batch(request) if push == _BATCH else self._door.push_native(*push, request))
+
+
+def request_of(scope: Scope, body: bytes) -> Request:
+    """Return what the door is told of a request."""
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
+        query=scope["query_string"],
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )
+
+
+def _push_of(scope: Scope) -> tuple[str, str] | None:
+    """Return account and flow of a native push, `_BATCH` for a batch push, and None for any other request."""
+    path, method = scope["path"], scope["method"]
+    if path == BATCH_PATH:
+        return _BATCH if method == "POST" else None
+    if not path.startswith("/in/") or method not in {"GET", "POST"}:
+        return None
+    parts = path.split("/")
+    return (parts[2], parts[3]) if len(parts) == 4 and parts[2] and parts[3] else None
+
+
+async def _body(receive: Receive, max_bytes: int) -> bytes | HttpAnswer | None:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > max_bytes:
+            return _refused(413, f"at most {max_bytes} bytes are taken; send smaller batches")
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _impatient(receive: Receive, timeout_s: float) -> Receive:
+    """Return *receive* for the framework: a sender whose body is not here after *timeout_s* has hung up."""
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    whole = False
+
+    async def receive_in_time() -> MutableMapping[str, Any]:
+        nonlocal whole
+        if whole:
+            # From here on only the end of the connection is waited for.
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                message = await receive()
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
+
+
+def _refused(status: int, detail: str, scope: Scope | None = None) -> HttpAnswer:
+    """Return and count a refusal of what did not reach the door; the connection of *scope* cannot be used again."""
+    GATEWAY_REQUESTS.labels("-", "-", status).inc()
+    answer = problem(status, detail)
+    if scope is not None and scope.get("http_version", "1.1").startswith("1"):
+        answer.headers["Connection"] = "close"
+    return answer
+
+
+async def _send(send: Send, answer: HttpAnswer) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(answer.body)),
+        *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,131 @@
+"""The gateway put together: what `avenue gateway` and the embedded server start and stop."""
+
+import asyncio
+import os
+
+from producers.consent.ledger import ConsentLedger
+from producers.consent.topic import ConsentLog
+from producers.gateway.handler import Door, DoorParts
+from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
+from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.waiting_refunds import WaitingRefunds
+from producers.orders.ledger import OrderLedger
+from producers.orders.topic import OrderLog
+from producers.publisher import Publisher
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.validator import Memory
+from registry.directory import Directory
+from registry.follower import RegistryFollower
+from registry.hash_keys import HashKeyFollower
+from registry.key_retention import KeyRetention
+from registry.pseudonyms import Pseudonyms
+from registry.secrets import SECRETS, SecretResolver
+from runtime.clock import Clock, SystemClock
+from runtime.health import Health
+from runtime.logging import get_logger
+from runtime.settings import Settings
+
+log = get_logger(__name__)
+
+_START_TIMEOUT_S = 30.0
+# Half a million records, one by one.
+_ORDERS_TIMEOUT_S = 120.0
+_HOUR_MS = 3_600_000
+_MINUTE_MS = 60_000
+
+
+class Gateway:
+    """The gateway's parts and their lives."""
+
+    def __init__(self, settings: Settings, follower: RegistryFollower, *, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        limits = settings.gateway
+        self._follower = follower
+        self._hash_keys = HashKeyFollower(settings)
+        self._key_retention = KeyRetention(settings, lambda: follower.directory, clock)
+        self._consent = ConsentLedger(max_subjects=limits.consent_subjects)
+        self._consent_log = ConsentLog(settings.kafka, self._consent)
+        self._orders = OrderLedger(max_orders=limits.orders, max_waiting=limits.waiting_refunds)
+        self._order_log = OrderLog(settings.kafka, self._orders, last=limits.orders)
+        self._secrets = SecretResolver(os.environ, clock)
+        follower.subscribe(self._check_secrets)
+        duplicates = DuplicateWindow(
+            keep_ms=limits.duplicate_window_hours * _HOUR_MS, max_ids=limits.duplicate_window_ids
+        )
+        self._publisher = Publisher(settings.kafka, limits, finished=settle_with(duplicates, clock))
+        take_in = TakeIn(
+            TakeInParts(
+                limits=limits,
+                directory=lambda: follower.directory,
+                duplicates=duplicates,
+                consent=self._consent,
+                orders=self._orders,
+                pseudonyms=Pseudonyms(self._hash_keys),
+                publisher=self._publisher,
+                clock=clock,
+                memory=Memory(
+                    RecentPseudonyms(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
+                ),
+            )
+        )
+        self.door = Door(
+            DoorParts(
+                limits=limits,
+                directory=lambda: follower.directory,
+                secrets_for=self._secrets.secrets_for,
+                take_in=take_in,
+                clock=clock,
+            )
+        )
+        self.replayer = Replayer(
+            ReplayerParts(limits=limits, directory=lambda: follower.directory, take_in=take_in, clock=clock)
+        )
+        self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
+        self._counting_refunds: asyncio.Task[None] | None = None
+        self._started = False
+
+    async def start(self) -> None:
+        """Read hash keys, consent and orders, connect to the broker. Raises `PipelineError` where that fails.
+
+        With another master key than the one of the hash keys it does not start: what has no subject would be taken.
+        """
+        await asyncio.to_thread(self._hash_keys.start, _START_TIMEOUT_S)
+        self._hash_keys.refuse_another_master()
+        self._key_retention.start()
+        await asyncio.to_thread(self._consent_log.start, _START_TIMEOUT_S)
+        await asyncio.to_thread(self._order_log.start, _ORDERS_TIMEOUT_S)
+        await self._publisher.start()
+        # The follower may have read the registry before it had a subscriber.
+        await asyncio.to_thread(self._check_secrets, self._follower.directory)
+        self._counting_refunds = asyncio.create_task(self._waiting_refunds.run())
+        self._started = True
+
+    async def stop(self) -> None:
+        """Finish what was taken in, then let go."""
+        if self._counting_refunds is not None:
+            self._counting_refunds.cancel()
+            await asyncio.wait([self._counting_refunds])
+        await self._publisher.stop()
+        await asyncio.to_thread(self._order_log.stop)
+        await asyncio.to_thread(self._consent_log.stop)
+        await asyncio.to_thread(self._key_retention.stop)
+        await asyncio.to_thread(self._hash_keys.stop)
+
+    def watch(self, health: Health) -> None:
+        """Register the gateway's dependencies."""
+        health.watch("gateway-kafka", self._problem_of_kafka)
+        health.watch("gateway-hash-keys", self._hash_keys.problem)
+        health.watch("gateway-consent", self._consent_log.problem)
+        health.watch("gateway-orders", self._order_log.problem)
+        # One account's missing secret must not take the door away from the others.
+        health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
+
+    def _problem_of_kafka(self) -> str | None:
+        return self._publisher.problem() if self._started else "not connected to the broker yet"
+
+    def _check_secrets(self, directory: Directory) -> str | None:
+        """Log which secrets cannot be used when they are applied, and return it; pushes to such a flow are refused."""
+        if directory.registry is not None:
+            self._secrets.check(directory.registry)
+        return self._secrets.problem()

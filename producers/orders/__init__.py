@@ -1,0 +1,1 @@
+"""What orders were paid, for refunds that name no amount."""

@@ -1,0 +1,1 @@
+"""What becomes of an event: accepted, duplicate or rejected, and why."""

@@ -1,0 +1,113 @@
+"""Pseudonyms of the last minutes, by the text they stand for: a visitor's next event costs a look-up, not four hashes.
+
+What partners send as subjects and sessions is held here in memory only, and forgotten as a whole when old or much.
+"""
+
+from typing import Protocol
+
+from producers.consent.ledger import consent_key
+from registry.pseudonyms import TwoSteps
+
+COUNT_EVERY = 16
+"""Requests; so many requests' texts may come on top."""
+
+
+class Pseudonymiser(Protocol):
+    """Two-step keyed hashes of subjects and sessions, 32 hex digits each."""
+
+    def first_step(self, account_id: str, subject: str) -> str:
+        """Return the hash with the account's key. Raises `UnavailableError` where the key is not here yet."""
+        ...
+
+    def second_step(self, trial_id: str, first_step: str) -> str:
+        """Return the hash of *first_step* with the trial's key. Raises `UnavailableError` likewise."""
+        ...
+
+    def two_steps(self, account_id: str, trial_id: str) -> TwoSteps:
+        """Return both with the keys in force. Raises `UnavailableError` likewise."""
+        ...
+
+
+Visit = tuple[str | None, str, bytes, bytes]
+"""Whom a session's last event was of, that subject's consent key and part of the stored line, and the session's."""
+
+
+class Known:
+    """The texts of one account within one trial. Asking for one that is not known hashes it."""
+
+    def __init__(self, account_id: str, steps: TwoSteps) -> None:
+        self.keys = steps.keys
+        self.subjects = _Subjects(account_id, steps)
+        """By subject: its consent key, and its part of the stored line."""
+        self.sessions = _Sessions(steps)
+        """By session: its part of the stored line, with the subject's that it was last seen with."""
+
+    def visit(self, subject: str | None, session_id: str | None) -> Visit:
+        """Return what stands for both. A session is one person's as a rule, so that its entry answers for both."""
+        visit = self.sessions[session_id] if session_id else _NOBODY
+        # Nobody's subject is None; an empty one is stored as none is.
+        if visit[0] == subject or not (subject or visit[0]):
+            return visit
+        visit = (subject, *(self.subjects[subject] if subject else _NO_SUBJECT), visit[3])
+        if session_id:
+            self.sessions[session_id] = visit
+        return visit
+
+    def __len__(self) -> int:
+        return len(self.subjects) + len(self.sessions)
+
+
+_NO_SUBJECT = ("", b"")
+_NOBODY: Visit = (None, *_NO_SUBJECT, b"")
+
+
+class _Subjects(dict[str, tuple[str, bytes]]):
+    def __init__(self, account_id: str, steps: TwoSteps) -> None:
+        super().__init__()
+        self._account_id = account_id
+        self._both = steps.both
+
+    def __missing__(self, text: str) -> tuple[str, bytes]:
+        first, second = self._both(text)
+        found = self[text] = consent_key(self._account_id, first), b',"subject":"%b"' % second.encode()
+        return found
+
+
+class _Sessions(dict[str, Visit]):
+    def __init__(self, steps: TwoSteps) -> None:
+        super().__init__()
+        self._both = steps.both
+
+    def __missing__(self, text: str) -> Visit:
+        found = self[text] = None, *_NO_SUBJECT, b',"session_id":"%b"' % self._both(text)[1].encode()
+        return found
+
+
+class RecentPseudonyms:
+    """The known texts of all accounts and trials, for *keep_ms* at most, *max_texts* and some requests' more at most.
+
+    Used from one event loop only. A key that was destroyed or replaced is no longer used from the next request on.
+    """
+
+    def __init__(self, *, keep_ms: int, max_texts: int) -> None:
+        self._keep_ms = keep_ms
+        self._max_texts = max_texts
+        self._known: dict[tuple[str, str], Known] = {}
+        self._began_ms = 0
+        self._asked = 0
+
+    def forget_old(self, now_ms: int) -> None:
+        """Forget everything where it is old or much; to be called once a request."""
+        self._asked += 1
+        # Counting takes some microseconds, too many for each request of one event.
+        much = self._asked % COUNT_EVERY == 0 and sum(map(len, self._known.values())) >= self._max_texts
+        if much or not 0 <= now_ms - self._began_ms < self._keep_ms:
+            self._known, self._began_ms = {}, now_ms
+
+    def within(self, account_id: str, trial_id: str, pseudonyms: Pseudonymiser) -> Known:
+        """Return what is known with the keys in force. Raises `UnavailableError` where one is not here."""
+        steps = pseudonyms.two_steps(account_id, trial_id)
+        known = self._known.get((account_id, trial_id))
+        if known is None or known.keys != steps.keys:
+            known = self._known[account_id, trial_id] = Known(account_id, steps)
+        return known

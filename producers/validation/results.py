@@ -1,0 +1,74 @@
+"""The outcomes of a run of events: what was accepted, gathered for its partition, and every other judgement."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from producers.validation.validator import Accepted, Duplicate, Judgement, Rejected, Waiting
+
+if TYPE_CHECKING:
+    from producers.validation.effects import Effect
+
+
+class Pile:
+    """Accepted events of one partition: their lines, ids and indexes in the request, in order."""
+
+    __slots__ = ("held_from", "ids", "indexes", "lines", "partition")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.lines: list[bytes] = []
+        self.ids: list[str] = []
+        """One a line; where a line is alone, its alias may follow."""
+        self.indexes: list[int] = []
+        self.held_from: int | None = None
+        """The first line that waits until what it causes is acknowledged, and all that follow with it."""
+
+    def events(self) -> Iterator[tuple[int, str]]:
+        """Yield index and id of each event."""
+        return zip(self.indexes, self.ids, strict=False)
+
+
+class _Piles(dict[int, Pile]):
+    def __missing__(self, partition: int) -> Pile:
+        found = self[partition] = Pile(partition)
+        return found
+
+
+class Judged:
+    """The outcomes, each event in one of the two."""
+
+    def __init__(self) -> None:
+        self.piles = _Piles()
+        """By partition."""
+        self.others: list[tuple[int, Duplicate | Waiting | Rejected]] = []
+        """With their indexes in the request."""
+        self.effects: list[Effect] = []
+        """What the accepted and the rejected ones cause."""
+        self._with_alias: list[Pile] = []
+
+    @property
+    def accepted(self) -> list[Pile]:
+        """Every pile."""
+        return [*self.piles.values(), *self._with_alias]
+
+    def add(self, index: int, judgement: Judgement) -> None:
+        """Add the judgement of the event with *index*."""
+        if isinstance(judgement, Accepted | Rejected):
+            self.effects += judgement.effects
+        if not isinstance(judgement, Accepted):
+            self.others.append((index, judgement))
+            return
+        if judgement.alias:
+            pile = Pile(judgement.partition)
+            self._with_alias.append(pile)
+        else:
+            pile = self.piles[judgement.partition]
+        if judgement.effects and pile.held_from is None:
+            pile.held_from = len(pile.lines)
+        pile.lines.append(judgement.line)
+        pile.ids += (judgement.event_id, judgement.alias) if judgement.alias else (judgement.event_id,)
+        pile.indexes.append(index)
+
+
+Judge = Callable[[Sequence[int]], Judged]
+"""Judges the events of a request that have these indexes, in order."""

@@ -1,0 +1,290 @@
+"""How the reading API's answers are filled: from what queries give to the structs of `shapes`."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from registry.directory import Directory
+from reports.api.shapes import (
+    ArmJson,
+    AvenueAnswer,
+    BalanceJson,
+    DefinitionJson,
+    DefinitionsAnswer,
+    FlaggedJson,
+    FreshnessJson,
+    HealthJson,
+    LiftJson,
+    LiveJson,
+    MeJson,
+    MetricAnswer,
+    MetricJson,
+    MetricsAnswer,
+    Names,
+    PlaceJson,
+    PlacementJson,
+    ProductJson,
+    ReadoutAnswer,
+    ReadoutMetricJson,
+    SeriesJson,
+    TrialJson,
+)
+from reports.metrics import METRICS, Metric, Text
+from reports.queries.model import (
+    AvenueMap,
+    Freshness,
+    HealthLine,
+    Interval,
+    MetricLines,
+    NowAnswer,
+    Number,
+)
+from reports.queries.readout import ArmReadout, Readout
+from reports.queries.spans import iso
+from reports.scope import Reader, products_seen, trials_seen
+from reports.stats.intervals import Why
+from schemas.registry import Name, Placement, Product, Trial
+
+REASONS: Mapping[Why, Text] = {
+    "no_data": Text("还没有可计算的数据", "nothing to compute from yet"),
+    "too_few_blocks": Text("数据还不够：“展位·日”太少", "not enough yet: too few placement-days"),
+    "too_skewed": Text(
+        "数据还不够：各“展位·日”相差悬殊，需要更多才能判断",
+        "not enough yet: placement-days differ so widely that more are needed",
+    ),
+    "not_reported": Text("该平台未上报退款", "refunds of this platform are not reported"),
+    "no_spread": Text(
+        "各“展位·日”完全相同，无从估计误差", "all placement-days are the same: nothing to judge the error by"
+    ),
+}
+
+
+def names(text: Text | Name) -> Names:
+    """Return *text* for an answer."""
+    return Names(text.zh, text.en)
+
+
+def freshness_json(found: Freshness) -> FreshnessJson:
+    """Return *found* for an answer."""
+    return FreshnessJson(
+        as_of=_iso(found.as_of_ms),
+        lag_s=found.lag_s,
+        rejected=found.rejected,
+        flagged_windows=found.flagged_windows,
+        flagged=[FlaggedJson(iso(block.start_ms), block.reason) for block in found.flagged],
+    )
+
+
+def together(found: Iterable[Freshness]) -> Freshness:
+    """Return how fresh an answer over several trials is: as of the stalest, with all their rejects and windows."""
+    parts = tuple(found)
+    known = [part.as_of_ms for part in parts]
+    lags = [part.lag_s for part in parts if part.lag_s is not None]
+    return Freshness(
+        as_of_ms=min((ms for ms in known if ms is not None), default=None) if None not in known else None,
+        lag_s=max(lags) if lags and None not in known else None,
+        rejected=sum(part.rejected for part in parts),
+        flagged_windows=sum(part.flagged_windows for part in parts),
+        flagged=tuple(block for part in parts for block in part.flagged),
+    )
+
+
+def metric_answer(lines: tuple[MetricLines, ...], fresh: Freshness) -> MetricAnswer | MetricsAnswer:
+    """Return one metric's answer, or that of several."""
+    shown = [MetricJson(m.metric, m.unit, m.step, [_series(line.by, line.points) for line in m.lines]) for m in lines]
+    if len(shown) == 1:
+        return MetricAnswer(shown[0].metric, shown[0].unit, shown[0].step, shown[0].series, freshness_json(fresh))
+    return MetricsAnswer(shown, freshness_json(fresh))
+
+
+def _series(by: Mapping[str, str], points: Iterable[tuple[int, Number | None, int]]) -> SeriesJson:
+    return SeriesJson(dict(by), [(iso(start_ms), value, n) for start_ms, value, n in points])
+
+
+def me_json(reader: Reader, directory: Directory) -> MeJson:
+    """Return what *reader* is and sees."""
+    return MeJson(
+        key_id=reader.key_id,
+        scope=reader.scope,
+        startup=reader.startup_id,
+        products=[product.id for product in products_seen(reader, directory)],
+        trials=[trial.id for trial in trials_seen(reader, directory)],
+    )
+
+
+def product_json(product: Product, directory: Directory) -> ProductJson:
+    """Return *product* for an answer."""
+    trials = [span.trial_id for span in directory.trials_of_product.get(product.id, ())]
+    return ProductJson(product.id, product.startup, names(product.name), trials)
+
+
+def trial_json(trial: Trial, directory: Directory) -> TrialJson:
+    """Return *trial* for an answer, with its placements."""
+    span = directory.trial_spans[trial.id]
+    placements = sorted(
+        (p for p in directory.placements.values() if p.trial == trial.id), key=lambda p: (p.metre, p.id)
+    )
+    return TrialJson(
+        id=trial.id,
+        product=trial.product,
+        startup=directory.products[trial.product].startup,
+        starts=iso(span.starts_ms),
+        ends=iso(span.ends_ms),
+        baseline_from=_iso(span.baseline_from_ms),
+        arms=list(trial.arms),
+        unit=trial.unit,
+        hypothesis=names(trial.hypothesis),
+        primary_metric=trial.primary_metric,
+        guardrails=list(trial.guardrails),
+        planned_units=trial.planned_units,
+        smallest_effect=trial.smallest_effect,
+        placements=[_placement(placement, directory) for placement in placements],
+    )
+
+
+def _placement(placement: Placement, directory: Directory) -> PlacementJson:
+    placed = directory.placed[placement.id]
+    account = directory.accounts.get(placed.account_id)
+    return PlacementJson(
+        id=placement.id,
+        place=placement.place_id,
+        arm=placement.arm,
+        account=placement.account,
+        platform=account.platform if account else "",
+        metre=placement.metre,
+        side=placement.side,
+        zone=placement.zone,
+        from_=iso(placed.from_ms),
+        until=iso(placed.until_ms),
+        heartbeat_s=placement.heartbeat_s,
+    )
+
+
+def readout_answer(trial_id: str, found: Readout, health: Iterable[HealthLine], fresh: Freshness) -> ReadoutAnswer:
+    """Return *found* for an answer."""
+    metrics = list(dict.fromkeys(row.metric for row in found.rows))
+    return ReadoutAnswer(
+        trial=trial_id,
+        from_=iso(found.interval.from_ms),
+        to=iso(found.interval.to_ms),
+        baseline_arm=found.baseline_arm,
+        confidence=1 - found.alpha,
+        metrics=[_readout_metric([row for row in found.rows if row.metric == metric]) for metric in metrics],
+        balance=BalanceJson(
+            due=dict(found.balance.planned),
+            seen=dict(found.balance.seen),
+            silent=dict(found.silent_units),
+            p_value=found.balance.p_value,
+        ),
+        health=[HealthJson(line.check, line.state, Names(line.zh, line.en), dict(line.numbers)) for line in health],
+        freshness=freshness_json(fresh),
+    )
+
+
+def _readout_metric(rows: list[ArmReadout]) -> ReadoutMetricJson:
+    metric = METRICS[rows[0].metric]
+    return ReadoutMetricJson(
+        metric=metric.id,
+        role=rows[0].role,
+        unit=metric.unit,
+        per="placement-day" if rows[0].total is not None else None,
+        better=metric.better,
+        arms=[_arm(row) for row in rows],
+    )
+
+
+def _arm(row: ArmReadout) -> ArmJson:
+    lift = row.lift
+    return ArmJson(
+        arm=row.arm,
+        estimate=row.estimate,
+        interval=_pair(row.low, row.high),
+        reason=row.why,
+        reason_text=names(REASONS[row.why]) if row.why else None,
+        needed_units=row.needed_units,
+        n=row.n,
+        units=row.units,
+        total=row.total,
+        lift=LiftJson(
+            absolute=lift.absolute,
+            absolute_interval=_pair(lift.absolute_low, lift.absolute_high),
+            relative=lift.relative,
+            relative_interval=_pair(lift.relative_low, lift.relative_high),
+        )
+        if lift
+        else None,
+    )
+
+
+def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
+
+
+def avenue_answer(found: AvenueMap, directory: Directory, fresh: Freshness) -> AvenueAnswer:
+    """Return the street for an answer; several of another startup's placements at one spot are one."""
+    registry = directory.registry
+    places = [
+        PlaceJson(
+            metre=place.metre,
+            side=place.side,
+            zone=place.zone,
+            state=place.state,
+            place=place.place_id,
+            placement=place.placement_id,
+            trial=place.trial_id,
+            product=place.product_id,
+            platform=place.platform,
+            arm=place.arm,
+            events=None if place.state == "occupied" else place.events,
+            last=_iso(place.last_ms),
+        )
+        for place in found.places
+    ]
+    return AvenueAnswer(
+        id=registry.avenue.id if registry else "",
+        name=names(registry.avenue.name) if registry else Names("", ""),
+        length_m=found.length_m,
+        from_=iso(found.interval.from_ms),
+        to=iso(found.interval.to_ms),
+        places=list({msgspec.json.encode(place): place for place in places}.values()),
+        freshness=freshness_json(fresh),
+    )
+
+
+def definitions() -> DefinitionsAnswer:
+    """Return every metric's definition."""
+    return DefinitionsAnswer([_definition(metric) for metric in METRICS.values()])
+
+
+def _definition(metric: Metric) -> DefinitionJson:
+    return DefinitionJson(
+        id=metric.id,
+        name=names(metric.name),
+        formula=names(metric.formula),
+        exclusions=names(metric.exclusions),
+        unit=metric.unit,
+        better=metric.better,
+    )
+
+
+def live_json(trial_id: str, found: NowAnswer, fresh: Freshness) -> LiveJson:
+    """Return what came in the last minutes."""
+    return LiveJson(
+        trial=trial_id,
+        events=found.events,
+        subjects=found.subjects,
+        kinds={count.kind: count.events for count in found.kinds},
+        minutes=[(iso(point.start_ms), point.n) for point in found.minutes],
+        last=_iso(found.last_ms),
+        freshness=freshness_json(fresh),
+    )
+
+
+def _iso(at_ms: int | None) -> str | None:
+    return None if at_ms is None else iso(at_ms)
+
+
+def whole_trial(directory: Directory, trial_id: str, now_ms: int) -> Interval:
+    """Return a trial's interval so far."""
+    span = directory.trial_spans[trial_id]
+    return Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, now_ms)))

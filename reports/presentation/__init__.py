@@ -1,0 +1,1 @@
+"""Words, numbers and drawings that the pages and the report share."""

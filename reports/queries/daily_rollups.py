@@ -1,0 +1,176 @@
+"""Which days of a product's past stand summed in the store and hold by now; the rest is read as it came.
+
+A day holds where as many rows came and the same settlement was the last as when it was summed: then its sums are what
+its settled cells and stored events come to, and nothing newer is missed.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from reports.queries.model import Interval, QueryContext
+from reports.queries.spans import step_start
+from reports.queries.sql import rows
+from schemas.timing import DAY_MS
+
+Sort = Literal["cells", "funnels"]
+
+MAX_RANGES = 24
+"""More gaps than this between summed days are read as one: a condition is as long as there are gaps."""
+
+# Put together below: the engine spends more on the text of a question that does it all than on these few rows.
+_SQL = """
+SELECT
+    product_id, 'came', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, sum(touches.rows),
+    0 AS b, 0 AS c, 0 AS d
+FROM touched_blocks AS touches
+WHERE product_id IN {products:Array(String)}
+GROUP BY product_id, day_s
+UNION ALL
+SELECT
+    product_id, 'settled', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, max(run),
+    0 AS b, 0 AS c, 0 AS d
+FROM settled_blocks
+WHERE product_id IN {products:Array(String)}
+GROUP BY product_id, day_s
+UNION ALL
+SELECT product_id, toString(sort), toUnixTimestamp(day), run, rolled.rows, settled_run, unexplained
+FROM rolled_days AS rolled FINAL
+WHERE product_id IN {products:Array(String)}
+"""
+
+
+class Summed(NamedTuple):
+    """What the sums of a day were made of."""
+
+    run: int
+    rows: int
+    settled_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the store says of a day: what came, the last settlement; what was summed."""
+
+    rows: int
+    settled_run: int
+    cells: Summed
+    unexplained: int
+    funnels: Summed
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An interval in two parts: whole days that are read summed, with the runs that hold, and ranges that are not."""
+
+    days: tuple[int, ...]
+    runs: tuple[int, ...]
+    ranges: tuple[Interval, ...]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of `DAYS`."""
+        return {"past_days": [day // 1000 for day in self.days], "past_runs": list(self.runs)}
+
+
+DAYS = """product_id = {product:String} AND trial_id = {trial:String}
+      AND day IN (SELECT toDateTime(arrayJoin({past_days:Array(UInt32)}), 'UTC'))
+      AND run >= transform(
+          toUnixTimestamp(day), {past_days:Array(UInt32)}, {past_runs:Array(UInt64)}, toUInt64(18446744073709551615)
+      )"""
+"""What chooses the rows of a past's days in a table of sums, read FINAL: rows of earlier runs are no more."""
+
+
+def past(context: QueryContext, product_id: str, interval: Interval, sort: Sort = "cells") -> Past:
+    """Return *interval* in whole days that hold and the ranges between them."""
+    if not _whole_days(interval):
+        return Past((), (), _between(interval, ()))
+    days = _days(context, product_id)
+    held = _funnel_run if sort == "funnels" else _cells_run
+    return _parted(interval, {day: run for day in days if (run := held(days, day))}, sort)
+
+
+def settled_quietly(context: QueryContext, product_id: str, interval: Interval) -> Past:
+    """Return *interval* likewise; days with blocks that differ unexplained are among the ranges."""
+    if not _whole_days(interval):
+        return Past((), (), _between(interval, ()))
+    days = _days(context, product_id)
+    runs = {day: run for day in days if not days[day].unexplained and (run := _cells_run(days, day))}
+    return _parted(interval, runs, "cells")
+
+
+def look_up(context: QueryContext, products: Collection[str]) -> None:
+    """Ask at once for all *products* what an answer about each of them would ask."""
+    found: dict[str, dict[int, dict[str, Sequence[int]]]] = {product_id: defaultdict(dict) for product_id in products}
+    for product_id, sort, day_s, *numbers in rows(context, _SQL, {"products": sorted(products)}):
+        found[product_id][day_s * 1000][sort] = numbers
+    for product_id, days in found.items():
+        context.worked_out["days", product_id] = {day: _day(said) for day, said in days.items()}
+
+
+def _day(said: Mapping[str, Sequence[int]]) -> Day:
+    cells, funnels = (said.get(sort, (0, 0, 0, 0)) for sort in ("cells", "funnels"))
+    return Day(
+        rows=said["came"][0] if "came" in said else 0,
+        settled_run=said["settled"][0] if "settled" in said else 0,
+        cells=Summed(*cells[:3]),
+        unexplained=cells[3],
+        funnels=Summed(*funnels[:3]),
+    )
+
+
+def days_left(context: QueryContext, product_id: str, parted: Past) -> int:
+    """Return on how many days of the ranges of *parted* something came."""
+    came = [day for day, said in _days(context, product_id).items() if said.rows]
+    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.ranges) for day in came)
+
+
+def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:
+    if ("days", product_id) not in context.worked_out:
+        look_up(context, (product_id,))
+    found: Mapping[int, Day] = context.worked_out["days", product_id]
+    return found
+
+
+def _cells_run(days: Mapping[int, Day], day: int) -> int:
+    """Return the run of the day's sums where they hold, else 0."""
+    known = days[day]
+    return known.cells.run if known.cells[1:] == (known.rows, known.settled_run) else 0
+
+
+def _funnel_run(days: Mapping[int, Day], day: int) -> int:
+    """Return the run of the funnels begun on the day where they hold, else 0: they go on into the next day."""
+    known, following = days[day], days.get(day + DAY_MS)
+    rows_now = known.rows + (following.rows if following else 0)
+    settled_run = max(known.settled_run, following.settled_run if following else 0)
+    return known.funnels.run if known.funnels[1:] == (rows_now, settled_run) else 0
+
+
+def _parted(interval: Interval, runs: Mapping[int, int], sort: Sort) -> Past:
+    reach = DAY_MS * (2 if sort == "funnels" else 1)
+    first = step_start(interval.from_ms + DAY_MS - 1, "day")
+    whole = [day for day in sorted(runs) if first <= day and day + reach <= interval.to_ms]
+    ranges = _between(interval, whole)
+    if len(ranges) > MAX_RANGES:
+        # The last ranges are the newest days, where gaps belong; what is older is read as one.
+        cut = ranges[-MAX_RANGES].to_ms
+        whole = [day for day in whole if day >= cut]
+        ranges = _between(interval, whole)
+    return Past(tuple(whole), tuple(runs[day] for day in whole), ranges)
+
+
+def _whole_days(interval: Interval) -> bool:
+    return step_start(interval.from_ms + DAY_MS - 1, "day") + DAY_MS <= interval.to_ms
+
+
+def _between(interval: Interval, days: Iterable[int]) -> tuple[Interval, ...]:
+    found: list[Interval] = []
+    at_ms = interval.from_ms
+    for day in days:
+        if day > at_ms:
+            found.append(Interval(at_ms, day))
+        at_ms = day + DAY_MS
+    if interval.to_ms > at_ms:
+        found.append(Interval(at_ms, interval.to_ms))
+    return tuple(found)

@@ -1,0 +1,158 @@
+"""Signs of life of a trial's placements, and their switches: from summed days where they hold, else as they came."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.queries import cells
+from reports.queries.daily_rollups import DAYS, Past, past
+from reports.queries.model import Interval, QueryContext
+from reports.queries.spans import step_start
+from reports.queries.sql import fill, happened, rows
+
+# What lies no further apart than the placement's silence is one span: merging it here or later comes to the same.
+_DAYS = """
+SELECT
+    placement_id, groupArrayArray(hours_s), groupArrayArray(hour_events),
+    groupArrayArray(span_firsts), groupArrayArray(span_lasts),
+    groupArrayArray(switches_ms), groupArrayArray(switches_on)
+FROM (#source#)
+GROUP BY placement_id
+"""
+_PLACES = """
+    SELECT
+        placement_id, arrayMap(hour -> toUnixTimestamp(hour), hours) AS hours_s, hour_events, switches_ms, switches_on,
+        transform(placement_id, {silent_placements:Array(String)}, {silences_ms:Array(Int64)}, toInt64(0))
+            AS silence_ms,
+        arrayMap(
+            (first, before) -> silence_ms > 0 AND first - before > silence_ms,
+            firsts_ms, arrayShiftRight(lasts_ms, 1, toInt64(0))
+        ) AS begins,
+        arrayFilter((first, begin) -> begin, firsts_ms, begins) AS span_firsts,
+        arrayFilter(
+            (last, end) -> end, lasts_ms, arrayShiftLeft(begins, 1, toUInt8(silence_ms > 0))
+        ) AS span_lasts
+    FROM places_daily FINAL
+    WHERE #days#"""
+_REST = """
+#with#
+SELECT
+    placement_id, toUnixTimestamp(toStartOfHour(at)), sum(came),
+    groupArrayIf(first, placement_id IN {silent_placements:Array(String)}),
+    groupArrayIf(last, placement_id IN {silent_placements:Array(String)})
+FROM (
+    SELECT placement_id, at, sum(events) AS came, min(first_ms) AS first, max(last_ms) AS last
+    FROM (#source#) AS cells
+    WHERE placement_id != '' AND events > 0
+    GROUP BY placement_id, at
+) AS minutes
+GROUP BY ALL
+"""
+_SWITCHED = """
+SELECT placement_id, toUnixTimestamp64Milli(occurred_at), kind = 'device.online'
+FROM pilot_events FINAL
+WHERE trial_id = {trial:String} AND #when# AND kind IN ('device.online', 'device.offline')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a trial's placements said of themselves in an interval; some of what lies before it may be there too."""
+
+    hours: Mapping[tuple[str, int], int]
+    """How many events came, by placement and start of an hour."""
+    spans: Mapping[str, list[tuple[int, int]]]
+    """Spans (first, last), in order, that hold no silence longer than the placement's; some may belong together."""
+
+
+def signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
+    """Return the signs of *interval*; an answer reads them once. *silences_ms* are the trial's, by placement."""
+    key = "signs", trial_id, interval
+    if key not in context.worked_out:
+        context.worked_out[key] = _signs(context, trial_id, interval, silences_ms)
+    found: Signs = context.worked_out[key]
+    return found
+
+
+def hours(
+    context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]
+) -> Mapping[tuple[str, int], int]:
+    """Return how many events came in each hour of *interval*, and maybe in others, by placement and start."""
+    for key, found in context.worked_out.items():
+        match key:
+            case ("signs", known, Interval(from_ms, to_ms)) if known == trial_id:
+                if from_ms <= interval.from_ms and interval.to_ms <= to_ms:
+                    read: Signs = found
+                    return read.hours
+    return signs(context, trial_id, interval, silences_ms).hours
+
+
+def _signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
+    parted = _past(context, trial_id, interval.to_ms)
+    hours: dict[tuple[str, int], int] = defaultdict(int)
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for placement, starts, events, firsts, lasts, *_ in _of_days(context, trial_id, parted, silences_ms):
+        hours.update(zip(zip(repeat(placement), _ms(starts)), _list(events), strict=True))
+        spans[placement] += _pairs(firsts, lasts)
+    # Whole days: what is summed is then the same as for switches, and no day is in both parts.
+    from_ms = step_start(interval.from_ms, "day")
+    ranges = [Interval(max(r.from_ms, from_ms), r.to_ms) for r in parted.ranges if r.to_ms > from_ms]
+    rest = (cells.by_ranges if silences_ms else cells.by_ranges_or_hours)(context.span(trial_id), ranges)
+    for placement, start, events, firsts, lasts in cells.rows_of(context, _REST, rest, _silent(silences_ms)):
+        hours[placement, start * 1000] += events
+        spans[placement] += _pairs(firsts, lasts)
+    return Signs(hours, {placement: sorted(found) for placement, found in spans.items()})
+
+
+def switches(
+    context: QueryContext, trial_id: str, until_ms: int, silences_ms: Mapping[str, int]
+) -> Mapping[str, list[tuple[int, bool]]]:
+    """Return what was switched before *until_ms*, by placement and in order: when, and whether on.
+
+    Of two at the same instant the one that switches off comes first.
+    """
+    parted = _past(context, trial_id, until_ms)
+    found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    for placement, *_, at_ms, on in _of_days(context, trial_id, parted, silences_ms):
+        found[placement] += [(at, bool(is_on)) for at, is_on in _pairs(at_ms, on)]
+    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+    for placement, at, is_on in rows(context, fill(_SWITCHED, when=when), {**parameters, "trial": trial_id}):
+        found[placement].append((at, bool(is_on)))
+    return {placement: sorted(switched) for placement, switched in found.items() if switched}
+
+
+def _past(context: QueryContext, trial_id: str, until_ms: int) -> Past:
+    return past(context, context.span(trial_id).product_id, Interval(0, until_ms))
+
+
+def _of_days(
+    context: QueryContext, trial_id: str, parted: Past, silences_ms: Mapping[str, int]
+) -> Sequence[Sequence[Any]]:
+    if not parted.days:
+        return ()
+    given = {"product": context.span(trial_id).product_id, "trial": trial_id, **parted.parameters}
+    source = cells.Source(fill(_PLACES, days=DAYS), given | _silent(silences_ms))
+    return cells.rows_kept(context, _DAYS, source)
+
+
+def _silent(silences_ms: Mapping[str, int]) -> dict[str, Any]:
+    return {"silent_placements": list(silences_ms), "silences_ms": list(silences_ms.values())}
+
+
+def _pairs(left: Iterable[int], right: Iterable[int]) -> list[tuple[int, int]]:
+    return list(zip(_list(left), _list(right), strict=True))
+
+
+def _list(values: Iterable[int]) -> list[int]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _ms(seconds: Sequence[int] | NDArray[Any]) -> list[int]:
+    # As 64 bits: what is kept may be 32 bits wide.
+    found: list[int] = (np.asarray(seconds, dtype=np.int64) * 1000).tolist()
+    return found

@@ -1,0 +1,158 @@
+"""Many trials at a glance: of each its primary metric, its events and these by the day, asked of all at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.metrics import METRICS, Reported
+from reports.queries.cells import whole_minutes
+from reports.queries.daily_rollups import Past, days_left, look_up, past
+from reports.queries.metric_columns import merged, selected, to_be_merged, value_of
+from reports.queries.model import Interval, Point, QueryContext, SeriesQuestion, Total, TotalsQuestion
+from reports.queries.series import series
+from reports.queries.spans import starts, step_start
+from reports.queries.sql import SECOND, fill, rows, within
+from reports.queries.totals import totals
+from schemas.registry import MetricId
+from schemas.timing import BLOCK_MS, DAY_MS, block_of
+
+SHORT_DAYS = 3
+"""Where more days than this are not summed, a trial is asked about alone: by the hour, where hours are."""
+
+_SQL = """
+SELECT trial_id, tupleElement(sumMap([day_s], [events]) AS days, 1), tupleElement(days, 2) #sums#
+FROM (
+    SELECT *, toUnixTimestamp(toStartOfDay(at, 'Asia/Shanghai')) AS day_s FROM (#source#) AS source
+) AS cells
+GROUP BY trial_id
+"""
+_COLUMNS = (
+    "trial_id, kind, events, failed, abandoned, duration_count, duration_ms_sum, duration_bins, duration_counts, "
+    "amount_fen_sum, rating_count, rating_sum, subjects, sessions"
+)
+# As `past.DAYS`, of many products.
+_DAYS = """
+    SELECT day AS at, #columns#
+    FROM cells_daily FINAL
+    WHERE product_id IN {products:Array(String)} AND trial_id IN {trials:Array(String)} AND split = ''
+      AND run >= transform(
+          concat(product_id, ' ', toString(toUnixTimestamp(day))), {past_days:Array(String)}, {past_runs:Array(UInt64)},
+          toUInt64(18446744073709551615)
+      )"""
+# As the minutes of `cells`, of many products.
+_REST = """
+    SELECT minute AS at, #columns#
+    FROM cells_settled FINAL
+    WHERE product_id IN {products:Array(String)} AND #minutes# AND trial_id IN {trials:Array(String)}
+    UNION ALL
+    SELECT minute AS at, #columns#
+    FROM cells_live FINAL
+    WHERE product_id IN {products:Array(String)} AND #minutes# AND trial_id IN {trials:Array(String)}
+      AND (product_id, toStartOfFiveMinutes(minute)) NOT IN (
+          SELECT product_id, toStartOfFiveMinutes(minute)
+          FROM cells_settled
+          WHERE product_id IN {products:Array(String)} AND #blocks#
+      )"""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the list of trials says of one."""
+
+    primary: Total
+    events: Total
+    days: tuple[Point, ...]
+    """Events of the last days, dense; empty where none came."""
+
+
+def glances(context: QueryContext, intervals: Mapping[str, Interval], days: int) -> dict[str, Glance]:
+    """Return of each trial of *intervals* what came in its interval, and the events of its last *days* by the day."""
+    look_up(context, {context.span(trial_id).product_id for trial_id in intervals})
+    alike: dict[tuple[MetricId, tuple[Interval, ...]], dict[str, Past]] = defaultdict(dict)
+    found: dict[str, Glance] = {}
+    for trial_id, interval in intervals.items():
+        metric = context.directory.trials[trial_id].primary_metric
+        parted = past(context, context.span(trial_id).product_id, whole_minutes(interval))
+        many = days_left(context, context.span(trial_id).product_id, parted) > SHORT_DAYS
+        if interval.empty or many or isinstance(METRICS[metric].rule, Reported):
+            found[trial_id] = _alone(context, trial_id, interval, days)
+        else:
+            alike[metric, parted.ranges][trial_id] = parted
+    for (metric, ranges), trials in alike.items():
+        of_days, rest = _of_days(context, metric, trials), _rest(context, metric, ranges, trials)
+        for trial_id in trials:
+            parts = [part for part in (of_days.get(trial_id), rest.get(trial_id)) if part is not None]
+            found[trial_id] = _glance(context, metric, parts, _last(intervals[trial_id], days))
+    return found
+
+
+def _last(interval: Interval, days: int) -> Interval:
+    return Interval(max(interval.from_ms, step_start(interval.to_ms - days * DAY_MS, "day")), interval.to_ms)
+
+
+def _alone(context: QueryContext, trial_id: str, interval: Interval, days: int) -> Glance:
+    metric = context.directory.trials[trial_id].primary_metric
+    primary, events = totals(context, TotalsQuestion(trial_id, (metric, "events"), interval))
+    question = SeriesQuestion(trial_id, ("events",), _last(interval, days), step="day", dense=True)
+    (by_day,) = series(context, question)
+    return Glance(primary, events, by_day.lines[0].points if by_day.lines else ())
+
+
+def _glance(context: QueryContext, metric: MetricId, parts: Sequence[Mapping[str, Any]], last: Interval) -> Glance:
+    row = merged(_wanted(metric), parts)
+    primary, events = (Total(m, {}, *value_of(m, row, "cells")) for m in (metric, "events"))
+    by_day: dict[int, int] = defaultdict(int)
+    for part in parts:
+        for day_s, n in zip(part["days"], part["day_events"], strict=True):
+            by_day[int(day_s) * 1000] += int(n)
+    until = Interval(last.from_ms, min(last.to_ms, context.now_ms))
+    points = tuple(Point(day, by_day.get(day, 0), by_day.get(day, 0)) for day in starts(until, "day"))
+    return Glance(primary, events, points if any(point.n for point in points) else ())
+
+
+def _wanted(metric: MetricId) -> tuple[MetricId, ...]:
+    return tuple(dict.fromkeys((metric, "events")))
+
+
+def _named(metric: MetricId, row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("days", "day_events", *to_be_merged(_wanted(metric))), row, strict=True))
+
+
+def _asked(
+    context: QueryContext, metric: MetricId, trials: Iterable[str], source: str, parameters: dict[str, Any]
+) -> dict[str, Sequence[Any]]:
+    """Return the row of each of *trials* that *source* has something of."""
+    sql = fill(_SQL, source=fill(source, columns=_COLUMNS), sums=selected(to_be_merged(_wanted(metric))))
+    products = sorted({context.span(trial_id).product_id for trial_id in trials})
+    given = {"products": products, "trials": sorted(trials), **parameters}
+    return {str(trial_id): values for trial_id, *values in rows(context, sql, given)}
+
+
+def _of_days(context: QueryContext, metric: MetricId, trials: Mapping[str, Past]) -> dict[str, dict[str, Any]]:
+    """Return what the summed days of each trial come to; what is kept is not asked."""
+    keys = {trial_id: ("glance", trial_id, metric, past.days, past.runs) for trial_id, past in trials.items()}
+    known = {trial_id: context.kept.take(key) for trial_id, key in keys.items()}
+    missing = [trial_id for trial_id, kept in known.items() if kept is None and trials[trial_id].days]
+    if missing:
+        runs = {
+            f"{context.span(trial_id).product_id} {day // 1000}": run
+            for trial_id in missing
+            for day, run in zip(trials[trial_id].days, trials[trial_id].runs, strict=True)
+        }
+        given = {"past_days": list(runs), "past_runs": list(runs.values())}
+        answer = _asked(context, metric, missing, _DAYS, given)
+        for trial_id in missing:
+            found = [answer[trial_id]] if trial_id in answer else []
+            known[trial_id] = context.kept.keep(keys[trial_id], found)
+    return {trial_id: _named(metric, kept[0]) for trial_id, kept in known.items() if kept}
+
+
+def _rest(
+    context: QueryContext, metric: MetricId, ranges: Sequence[Interval], trials: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    minutes, parameters = within("minute", SECOND, "minutes", [(r.from_ms, r.to_ms) for r in ranges])
+    whole = [(block_of(r.from_ms), block_of(r.to_ms) + BLOCK_MS) for r in ranges]
+    blocks, more = within("minute", SECOND, "blocks", whole)
+    answer = _asked(context, metric, trials, fill(_REST, minutes=minutes, blocks=blocks), parameters | more)
+    return {trial_id: _named(metric, row) for trial_id, row in answer.items()}

@@ -1,0 +1,113 @@
+"""Reconciliation: every sum closed, every cell equal to its recomputation, once what is in flight has come in."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runtime.clickhouse import ClickHouse
+from runtime.clock import Clock, SystemClock
+from runtime.logging import get_logger
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE
+from sinks.reconciliation.conservation import SLUGS, Sum, conservation
+from sinks.reconciliation.incremental import RunningSums
+from sinks.reconciliation.settled import all_touches, unfilled
+from sinks.settlement.recheck import CellDifference, differences, standing
+from sinks.settlement.sources import arrived
+
+log = get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The sums, the cells that differ, and what was still under way when it ended."""
+
+    sums: list[Sum]
+    differences: list[CellDifference]
+    complete: bool
+    """Whether all that was published before the question had been read and counted."""
+    waited_s: float
+    ok: bool
+    """Every sum closes and no cell differs."""
+    otherwise: list[Sum] = field(default_factory=list)
+    """Sums that come out otherwise by what settlements left of their blocks, as the periodic sums go by it: a fault."""
+
+
+def reconcile(
+    clickhouse: ClickHouse, trial: str | None = None, wait_s: float = 60.0, *, clock: Clock | None = None
+) -> Reconciliation:
+    """Return the sums and the differences of *trial*, or of all, waiting up to *wait_s* for what is in flight.
+
+    It ends as soon as all that was published before is in, every sum closes exactly and no cell differs. At the end
+    of the time a sum is closed where its sides differ by no more than what is in flight. Blocks that wait for their
+    settlement are waited for, and are differences at the end. Reads only; raises `ClickHouseError`.
+    """
+    asked_ms = (clock or SystemClock()).now_ms()
+    began = time.monotonic()
+    while True:
+        complete = arrived(clickhouse.reader(), asked_ms)
+        sums = conservation(clickhouse)
+        last = time.monotonic() - began >= wait_s
+        quiet = complete and all(item.left == item.right for item in sums)
+        found = [*differences(clickhouse, trial), *standing(clickhouse, trial)] if quiet or last else []
+        if last or (quiet and not any(item.waiting or item.layer == "live" for item in found)):
+            otherwise = _otherwise(clickhouse, sums)
+            ok = all(item.closed for item in sums) and not found and not otherwise
+            return Reconciliation(sums, found, complete, round(time.monotonic() - began, 3), ok, otherwise)
+        time.sleep(LOOK_EVERY_S)
+
+
+def forget() -> None:
+    """Show no sums any more: another sink takes them now, and what this one knew would stand for ever."""
+    CONSERVATION_GAP.clear()
+    RECONCILE_DIFFERENCE.set(0)
+    SETTLE_PENDING.set(0)
+    SINK_RETENTION_OVERDUE.set(0)
+
+
+def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:
+    """Set the gauges of the sums and of standing differences; return what it took, in seconds.
+
+    With *running* the past is not read again, but once an hour, and then compared with what was known of it.
+    """
+    began = time.monotonic()
+    gaps = dict.fromkeys(SLUGS.values(), 0)
+    for item in _sums(clickhouse, running):
+        gaps[SLUGS[item.name]] += abs(item.gap)
+    for slug, gap in gaps.items():
+        CONSERVATION_GAP.labels(slug).set(gap)
+    RECONCILE_DIFFERENCE.set(len(standing(clickhouse)))
+    return time.monotonic() - began
+
+
+def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[Sum]:
+    if running is None or not running.fill(clickhouse):
+        return conservation(clickhouse)
+    known = conservation(clickhouse, running.figures)
+    if not running.old():
+        return known
+    running.forget()
+    read = conservation(clickhouse, running.figures)
+    # Gaps, not sides: what comes in between the two is in flight.
+    if _gaps(known) != _gaps(read):
+        log.error("the running sums were not what the store holds, and begin anew", known=_gaps(known), now=_gaps(read))
+    return read
+
+
+def _otherwise(clickhouse: ClickHouse, sums: Iterable[Sum]) -> list[Sum]:
+    """Return the sums that have another gap by what settlements left of their blocks than *sums*, by their events."""
+    client = clickhouse.reader()
+    if unfilled(client):
+        return []
+    full = _gaps(sums)
+    kept = conservation(clickhouse, RunningSums(lambda: all_touches(client)).figures)
+    return [item for item in kept if item.gap != full.get(_place(item), 0)]
+
+
+def _gaps(sums: Iterable[Sum]) -> dict[str, int]:
+    return {_place(item): item.gap for item in sums if item.gap}
+
+
+def _place(item: Sum) -> str:
+    return f"{item.name}, {item.account} {item.source}".rstrip()

@@ -1,0 +1,308 @@
+"""Freshness, uptime, coverage, now, funnel, map and health over rows in the store."""
+
+from typing import Any
+
+import pytest
+
+from reports.queries.avenue_map import avenue_map
+from reports.queries.freshness import freshness, rejected_of_many
+from reports.queries.funnel import funnel
+from reports.queries.health import health
+from reports.queries.live import now
+from reports.queries.model import Interval, SeriesQuestion, TotalsQuestion
+from reports.queries.presence import ledger, presences
+from reports.queries.readout import readout
+from reports.queries.series import series
+from reports.queries.totals import totals
+from reports.scope import Reader
+from runtime.clickhouse import ClickHouse
+from schemas.lines import StoredEvent
+from schemas.topics import partition_of
+from tests.support.reports_harness import DAY, HOUR, NOW, PARTITIONS, START, World, at, cells_of, event, made_up
+
+pytestmark = pytest.mark.clickhouse
+
+WHOLE = Interval(START, START + 3 * DAY)
+SOURCE = {"epoch": 1, "partition": partition_of("neuro-band", PARTITIONS)}
+CALMWAVE = Reader("k", "startup:calmwave", "calmwave")
+LIMBUS = Reader("k", "startup:limbus", "limbus")
+
+
+@pytest.fixture
+def world(clickhouse: ClickHouse) -> World:
+    return World(clickhouse)
+
+
+def put(world: World, events: list[StoredEvent]) -> None:
+    world.store(events)
+    world.live(cells_of(events))
+
+
+def sink_at(world: World, offset: int, *, watermark: int, to_end: int = 0) -> None:
+    world.insert(
+        "sink_sources",
+        [
+            {
+                "topic": "pilot-events.v1",
+                **SOURCE,
+                "next_offset": offset,
+                "watermark_at": watermark / 1000,
+                "read_to_end_at": to_end / 1000,
+            }
+        ],
+    )
+
+
+def worker_at(world: World, offset: int, *, watermark: int) -> None:
+    world.insert("worker_sources", [{**SOURCE, "version": offset, "next_offset": offset, "watermark_ms": watermark}])
+
+
+def test_nothing_is_fresh_before_anything_came(world: World) -> None:
+    found = freshness(world.context(), "neuro", WHOLE)
+
+    assert (found.as_of_ms, found.lag_s, found.rejected, found.flagged_windows) == (None, None, 0, 0)
+
+
+def test_an_idle_source_is_complete_up_to_when_it_was_read_to_its_end(world: World) -> None:
+    sink_at(world, 7, watermark=NOW - 3 * HOUR, to_end=NOW - 4000)
+    worker_at(world, 7, watermark=NOW - 3 * HOUR)
+
+    assert freshness(world.context(), "neuro", WHOLE).lag_s == 4.0
+
+
+def test_a_worker_behind_makes_numbers_as_old_as_the_first_record_it_has_not_counted(world: World) -> None:
+    sink_at(world, 9, watermark=NOW - 1000)
+    worker_at(world, 7, watermark=NOW - 3 * HOUR)
+    record: dict[str, Any] = {"topic": "pilot-events.v1", **SOURCE, "account_id": "a", "lines": 1}
+    world.insert(
+        "log_records",
+        [
+            {**record, "offset": offset, "stamped_at": (NOW - ago) / 1000}
+            for offset, ago in ((6, 3 * HOUR), (7, 60_000), (8, 1000))
+        ],
+    )
+
+    assert freshness(world.context(), "neuro", WHOLE).lag_s == pytest.approx(60.001)
+
+
+def test_rejects_of_another_product_are_not_told(world: World) -> None:
+    def reject(n: int, payload: str, account: str = "sunmi-main", received: int = NOW) -> dict[str, Any]:
+        return {
+            "reject_id": f"r-{n}",
+            "account_id": account,
+            "reason": "invalid_value",
+            "payload": payload,
+            "received_at": received / 1000,
+        }
+
+    world.insert(
+        "pilot_rejects",
+        [
+            reject(1, '{"product_id":"neuro-band"}'),
+            reject(1, '{"product_id":"neuro-band"}'),
+            reject(2, '{"sn":"N1"}'),
+            reject(3, '{"product_id":"emg-arm"}'),
+            reject(4, '{"placement_id":"p-9"}'),
+            reject(5, "{}", account="stranger"),
+            reject(6, "{}", received=START - DAY),
+            reject(7, "{}"),
+            reject(8, "{}"),
+        ],
+    )
+    # The seventh became an event; the eighth was tried, and rejected again: the second that is told.
+    world.insert(
+        "pilot_deliveries",
+        [
+            {
+                "delivery_id": "d-replay",
+                "account_id": "sunmi-main",
+                "received_ms": NOW,
+                "answered_ms": NOW,
+                "replay": True,
+                "replays": [["r-7", "accepted", ""], ["r-8", "rejected", "outside_trial"]],
+            }
+        ],
+    )
+
+    assert freshness(world.context(), "neuro", WHOLE).rejected == 3
+    trials = dict.fromkeys(world.directory.trials, WHOLE)
+    each = {trial_id: freshness(world.context(), trial_id, WHOLE).rejected for trial_id in trials}
+    assert rejected_of_many(world.context(), trials) == each
+    assert rejected_of_many(world.context(), {}) == {}
+
+
+def test_blocks_that_wait_or_differ_are_flagged(world: World) -> None:
+    quiet, touched, differing = (event(n, occurred_ms=START + n * HOUR) for n in range(3))
+    world.store([quiet, touched, differing])
+    world.settle(cells_of([quiet]))
+    world.settle(cells_of([touched]), rows=0)
+    world.settle(cells_of([differing]), unexplained=1)
+
+    found = freshness(world.context(), "neuro", WHOLE)
+
+    assert found.flagged_windows == 2
+    assert [(b.start_ms, b.reason) for b in found.flagged] == [
+        (START + HOUR, "waiting"),
+        (START + 2 * HOUR, "unexplained"),
+    ]
+
+
+def device(n: int, kind: str, when: str, placement: str = "p-1") -> StoredEvent:
+    arm = "baseline" if placement == "p-2" else "pilot"
+    return event(n, kind=f"device.{kind}", occurred_ms=at(f"2026-11-20T{when}"), placement_id=placement, arm=arm)
+
+
+def test_uptime_is_due_time_between_online_and_offline_less_long_silences(world: World) -> None:
+    # p-1 (heartbeat 1 h): on 10:00, alive until 10:50, silent until 13:00, on again until its offline at 13:30.
+    kinds = ["online", "reported", "reported", "offline", "reported"]
+    times = ["10:00", "10:50", "13:00", "13:30", "13:40"]
+    put(world, [device(n, kind, when) for n, (kind, when) in enumerate(zip(kinds, times, strict=True))])
+
+    (total,) = totals(
+        world.context(), TotalsQuestion("neuro", ("uptime",), Interval(START, START + DAY), by=("placement",))
+    )
+
+    assert total.by == {"placement": "p-1"}
+    assert total.value == pytest.approx((50 + 30) / (24 * 60))
+    assert total.n == 24 * 60
+
+
+def test_uptime_asks_only_for_opening_hours_and_knows_what_was_on_before(world: World) -> None:
+    # p-2 opens 09:00 to 21:30 and has no heartbeat: on since 08:00, off at 15:30, on again the next morning.
+    put(world, [device(0, "online", "08:00", "p-2"), device(1, "offline", "15:30", "p-2")])
+    afternoon = Interval(at("2026-11-20T15:00"), at("2026-11-20T22:00"))
+
+    found = {p.placement_id: p for p in presences(world.context(), "neuro", afternoon)}
+
+    assert (found["p-2"].up_ms, found["p-2"].due_ms) == (HOUR // 2, 6.5 * HOUR)
+    assert found["p-1"].up_ms is None
+
+
+def test_coverage_counts_due_hours_with_an_event_and_not_the_hour_that_runs(world: World) -> None:
+    put(
+        world,
+        [
+            event(n, occurred_ms=at(f"2026-11-22T{when}"), placement_id="p-2", arm="baseline")
+            for n, when in enumerate(["08:30", "09:30", "11:10", "12:01"])
+        ],
+    )
+    today = Interval(at("2026-11-22T00:00"), NOW + HOUR)
+
+    (total,) = totals(world.context(), TotalsQuestion("neuro", ("coverage",), today, by=("arm",)))[:1]
+    hours = [(h.hour_ms, h.events) for h in ledger(world.context(), "neuro", today) if h.placement_id == "p-2"]
+
+    assert total.by == {"arm": "baseline"}
+    assert total.value == pytest.approx(2 / 3)
+    assert total.n == 3
+    assert hours == [(at(f"2026-11-22T{h}:00"), n) for h, n in (("09", 1), ("10", 0), ("11", 1))]
+
+
+def test_coverage_over_time_shows_each_hour_by_placement(world: World) -> None:
+    put(world, [event(0, occurred_ms=at("2026-11-20T10:05"))])
+    question = SeriesQuestion(
+        "neuro", ("coverage",), Interval(at("2026-11-20T10:00"), at("2026-11-20T12:00")), by="placement"
+    )
+
+    (found,) = series(world.context(), question)
+
+    assert {line.by["placement"]: [p.value for p in line.points] for line in found.lines} == {
+        "p-1": [1, 0],
+        "p-2": [0, 0],
+        "p-3": [0, 0],
+    }
+
+
+def test_now_counts_the_last_minutes_and_the_latest_event(world: World) -> None:
+    events = [event(n, occurred_ms=NOW - n * 60_000, subject=f"{n % 3 + 1:016x}{0:016x}") for n in range(30)]
+    put(world, events)
+
+    found = now(world.context(), "neuro", 15)
+
+    assert (found.events, found.subjects, found.last_ms) == (15, 3, NOW)
+    assert [p.value for p in found.minutes] == [1] * 15
+    assert [(k.kind, k.events, k.last_ms) for k in found.kinds] == [("exposure", 15, NOW)]
+
+
+def test_now_of_a_trial_without_events_is_nothing(world: World) -> None:
+    found = now(world.context(), "emg")
+
+    assert (found.events, found.subjects, found.last_ms) == (0, 0, None)
+
+
+def test_the_funnel_follows_each_person_in_order(world: World) -> None:
+    ways = {
+        "a": ["exposure", "use.started", "use.completed", "order.paid"],
+        "b": ["exposure", "use.started", "use.completed"],
+        "c": ["use.started", "exposure"],
+        "d": ["exposure"],
+        "": ["exposure", "use.started"],
+    }
+    events = []
+    for n, (who, kinds) in enumerate(ways.items()):
+        for step, kind in enumerate(kinds):
+            fields = {"outcome": "ok"} if kind == "use.completed" else {}
+            events.append(
+                event(n * 10 + step, kind=kind, subject=who, occurred_ms=START + n * HOUR + step * 1000, **fields)
+            )
+    world.store(events)
+
+    (found,) = funnel(world.context(), "neuro", WHOLE)
+
+    assert [(s.events, s.subjects) for s in found.steps] == [(5, 4), (4, 2), (2, 2), (1, 1)]
+    assert [s.share for s in found.steps] == [None, 0.5, 1.0, 0.5]
+
+
+def test_the_map_shows_own_places_and_hides_the_others(world: World) -> None:
+    put(world, [event(0, occurred_ms=NOW - 60_000), event(1, occurred_ms=NOW - 5 * HOUR, placement_id="p-3")])
+
+    own = {p.placement_id: (p.state, p.events) for p in avenue_map(world.context(), CALMWAVE).places}
+    other = avenue_map(world.context(), LIMBUS).places
+
+    assert own == {"p-1": ("reporting", 1), "p-2": ("silent", 0), "p-3": ("silent", 1), "": ("occupied", 0)}
+    assert [(p.state, p.product_id, p.trial_id, p.events) for p in other if p.metre < 40] == [
+        ("occupied", "", "", 0)
+    ] * 3
+
+
+def test_the_health_list_gives_a_reason_for_each_line(world: World) -> None:
+    waiting = health(world.context(), "neuro")
+    put(world, [event(0, occurred_ms=NOW - 60_000)])
+    arriving = health(world.context(), "neuro")
+
+    assert (waiting[0].state, arriving[0].state) == ("unknown", "good")
+    assert [line.check for line in arriving] == ["arriving", "units", "balance", "placements", "blocks", "flagged"]
+    assert all(line.zh and line.en for line in arriving)
+
+
+def test_the_readout_equals_a_recomputation_and_gives_intervals_once_there_are_enough_days(world: World) -> None:
+    world.now_ms = START + 20 * DAY
+    events = made_up(4000, seed=5, days=20)
+    world.store(events)
+
+    found = readout(world.context(), "neuro", ("success_rate", "completions", "duration_p50", "coverage"))
+
+    rows = {(row.metric, row.arm): row for row in found.rows}
+    uses = [e for e in events if e.kind == "use.completed" and e.arm == "pilot"]
+    good = sum(e.outcome == "ok" for e in uses)
+    rate, count = rows["success_rate", "pilot"], rows["completions", "pilot"]
+    assert found.rows[0].metric == "success_rate"
+    assert rate.estimate == pytest.approx(good / len(uses))
+    assert (rate.n, rate.units) == (len(uses), 40)
+    assert rate.low is not None
+    assert rate.low < good / len(uses) < (rate.high or 0)
+    assert count.estimate == pytest.approx(good / 40)
+    assert (count.total, count.n) == (good, good)
+    assert rate.lift is not None
+    assert rate.lift.absolute == pytest.approx(good / len(uses) - (rows["success_rate", "baseline"].estimate or 0))
+    median = sorted(e.duration_ms for e in uses if e.duration_ms is not None)
+    assert rows["duration_p50", "pilot"].estimate == median[-(-len(median) // 2) - 1]
+    assert rows["duration_p50", "pilot"].low is not None
+    assert found.silent_units == {"baseline": 0, "pilot": 0}
+
+
+def test_the_readout_leaves_out_the_baseline_period_and_what_has_no_arm(world: World) -> None:
+    world.store([event(0, arm=""), event(1, occurred_ms=START - HOUR, arm="pilot"), event(2)])
+
+    found = readout(world.context(), "neuro", ("exposures",))
+
+    assert {row.arm: row.n for row in found.rows} == {"baseline": 0, "pilot": 1}

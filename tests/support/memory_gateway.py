@@ -1,0 +1,112 @@
+"""The gateway as it is shipped, over HTTP in this process, with a broker that is a list: what would be at rest is in it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+
+from avenue.serve.application import http_application
+from producers.consent.ledger import ConsentLedger
+from producers.gateway.handler import Door, DoorParts
+from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
+from producers.orders.ledger import OrderLedger
+from producers.publisher import Publisher
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.validator import Memory
+from registry.directory import Directory
+from registry.keys import issue_key
+from registry.pseudonyms import Pseudonyms
+from runtime.clock import ManualClock
+from runtime.settings import GatewaySettings, KafkaSettings, Settings
+from schemas.registry import Account, Epoch, Registry
+from schemas.timing import DAY_MS
+from schemas.topics import Topic
+
+SecretsFor = Callable[[Account, str], tuple[bytes, ...]]
+
+
+class _Sent:
+    def add_callback(self, told: Callable[[Any], None]) -> None:
+        told(None)
+
+    def add_errback(self, told: Callable[[Any], None]) -> None:
+        """Nothing ever fails."""
+
+
+class MemoryLog:
+    """A producer's twin: every record, acknowledged at once."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[Topic, bytes, str]] = []
+        """Topic, value, and whatever else is sent with it."""
+
+    def send(self, topic: Topic, value: bytes, **more: Any) -> _Sent:
+        """Take a record."""
+        self.records.append((topic, value, str(more)))
+        return _Sent()
+
+    def lines(self, topic: Topic) -> list[dict[str, Any]]:
+        """Return the lines of *topic*."""
+        return [json.loads(line) for of, value, _ in self.records if of is topic for line in value.split(b"\n")]
+
+
+class _Keys:
+    def account_key(self, account_id: str) -> bytes:
+        return account_id.encode().ljust(32, b"a")
+
+    def trial_key(self, trial_id: str) -> bytes:
+        return trial_id.encode().ljust(32, b"t")
+
+
+class MemoryGateway:
+    """A running gateway, a client of it, and its log."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str, log: MemoryLog) -> None:
+        self.client = client
+        self.key = key
+        self.log = log
+
+    async def push(self, body: bytes, content_type: str = "application/json", **headers: str) -> httpx.Response:
+        """Push a batch."""
+        base = {"authorization": f"Bearer {self.key}", "content-type": content_type}
+        return await self.client.post("/v1/events?results=all", content=body, headers={**base, **headers})
+
+
+@asynccontextmanager
+async def memory_gateway(
+    registry: Registry,
+    account_id: str,
+    *,
+    now_ms: int,
+    secrets_for: SecretsFor = lambda _account, _flow: (),
+    **limits: Any,
+) -> AsyncIterator[MemoryGateway]:
+    """Run a gateway at *now_ms* with a key of account *account_id*."""
+    clock, settings = ManualClock(now_ms), GatewaySettings.model_validate({"coalesce_ms": 0, **limits})
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    issued = issue_key(f"account:{account_id}", now=now)
+    epoch = Epoch(number=1, topic_id="t", partitions=4, grace_ms=1, lead_ms=1, slack_ms=1, began_at=now)
+    directory = Directory(version=1, registry=registry, keys={issued.entry.sha256: issued.entry}, epochs=(epoch,))
+    duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
+    publisher, log = Publisher(KafkaSettings(), settings, finished=settle_with(duplicates, clock)), MemoryLog()
+    publisher._loop, publisher._producer = asyncio.get_running_loop(), log
+    take_in = TakeIn(
+        TakeInParts(
+            settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000),
+            OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(_Keys()), publisher, clock,
+            Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=100_000)),
+        )
+    )  # fmt: skip
+    door = Door(DoorParts(settings, lambda: directory, secrets_for, take_in, clock))
+    # Nobody replays here.
+    gateway: Any = SimpleNamespace(door=door, replayer=None)
+    app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield MemoryGateway(client, issued.secret, log)

@@ -1,0 +1,195 @@
+"""A gateway whose broker is the test's hand: every record waits until the test says what becomes of it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from producers.adapters.base import Mapped
+from producers.consent.ledger import ConsentLedger
+from producers.consent.topic import ConsentFold
+from producers.gateway.ingest_request import Job, TakeIn, TakeInParts, settle_with
+from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.waiting_refunds import WaitingRefunds
+from producers.orders.ledger import OrderLedger
+from producers.orders.topic import OrderFold
+from producers.publisher import Publisher
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.fast_path import ShortWay
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.results import Judge, Judged
+from producers.validation.validator import Intake, Memory
+from registry.directory import Directory
+from registry.pseudonyms import Pseudonyms
+from runtime.clock import ManualClock
+from runtime.kafka import KafkaError, LogRecord
+from runtime.settings import GatewaySettings, KafkaSettings
+from schemas.lines import StoredEvent
+from schemas.timing import DAY_MS
+from schemas.topics import Topic
+from tests.support.settlement_harness import epoch_of
+from tests.unit.producers.validation.test_validator import NOW_MS, REGISTRY, Keys
+
+if TYPE_CHECKING:
+    from producers.gateway.responses import Receipt
+
+T = TypeVar("T")
+PARTITIONS = 4
+DIRECTORY = Directory(1, REGISTRY, {}, (epoch_of(1, PARTITIONS),))
+TURNS = 12
+"""Of the loop: more than any chain of callbacks within a gateway takes."""
+
+
+class Sent:
+    """A record on its way: the test acknowledges or refuses it."""
+
+    def __init__(self, topic: Topic, key: bytes | None, value: bytes | None) -> None:
+        self.topic, self.key, self.value = topic, key, value
+        self._done: list[Callable[[Any], object]] = []
+        self._failed: list[Callable[[Any], object]] = []
+
+    def add_callback(self, call: Callable[[Any], object]) -> None:
+        self._done.append(call)
+
+    def add_errback(self, call: Callable[[Any], object]) -> None:
+        self._failed.append(call)
+
+    def resolve(self, *, acknowledged: bool) -> None:
+        for call in self._done if acknowledged else self._failed:
+            call(None if acknowledged else KafkaError())
+
+
+class HandBroker:
+    """The topics, and what is on its way to them. Outlives the gateways."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Sent] = []
+        self.records: list[LogRecord] = []
+        self.refuses: set[Topic] = set()
+        """Topics whose next sends fail at once."""
+
+    def send(self, topic: Topic, value: bytes | None, *, key: bytes | None = None, **_: object) -> Sent:
+        """Stand in for the Kafka producer."""
+        if topic in self.refuses:
+            raise KafkaError
+        self.waiting.append(Sent(topic, key, value))
+        return self.waiting[-1]
+
+    def topics(self) -> list[Topic]:
+        """Return where what is on its way goes to, in order."""
+        return [sent.topic for sent in self.waiting]
+
+    def answer(self, topic: Topic, *, acknowledged: bool = True, stored: bool | None = None) -> None:
+        """Let everything that is on its way to *topic* have come to this."""
+        answered = [sent for sent in self.waiting if sent.topic is topic]
+        assert answered, f"nothing is on its way to {topic}"
+        self.waiting = [sent for sent in self.waiting if sent.topic is not topic]
+        for sent in answered:
+            if acknowledged if stored is None else stored:
+                self.records.append(LogRecord(topic, 0, len(self.records), 0, sent.key, sent.value or b"", {}))
+            sent.resolve(acknowledged=acknowledged)
+
+    def on(self, topic: Topic) -> list[LogRecord]:
+        """Return the records of *topic*."""
+        return [record for record in self.records if record.topic is topic]
+
+    def events(self) -> list[StoredEvent]:
+        """Return the published lines."""
+        lines = [line for record in self.on(Topic.EVENTS) for line in record.value.split(b"\n")]
+        return [msgspec.json.decode(line, type=StoredEvent) for line in lines]
+
+
+class HandGateway:
+    """One gateway on it: a restarted one reads the compacted topics from their beginning."""
+
+    def __init__(self, broker: HandBroker, limits: GatewaySettings | None = None) -> None:
+        self.broker = broker
+        self.clock = ManualClock(NOW_MS)
+        self.directory = DIRECTORY
+        self.consent = ConsentLedger(max_subjects=100)
+        self.orders = OrderLedger(max_orders=100, max_waiting=10)
+        self.duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
+        self.limits = limits or GatewaySettings(coalesce_ms=0)
+        self.publisher = Publisher(KafkaSettings(), self.limits, finished=settle_with(self.duplicates, self.clock))
+        self.publisher._loop, self.publisher._producer = asyncio.get_running_loop(), broker
+        self.take_in = TakeIn(
+            TakeInParts(
+                limits=self.limits,
+                directory=lambda: self.directory,
+                duplicates=self.duplicates,
+                consent=self.consent,
+                orders=self.orders,
+                pseudonyms=Pseudonyms(Keys()),
+                publisher=self.publisher,
+                clock=self.clock,
+                memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
+            )
+        )
+        self.replayer = Replayer(ReplayerParts(self.limits, lambda: self.directory, self.take_in, self.clock))
+        self.waiting_refunds = WaitingRefunds(self.orders, self.replayer, self.publisher, self.clock)
+        self.follow()
+
+    def follow(self) -> None:
+        """Read what is on the compacted topics."""
+        for topic, fold in ((Topic.CONSENT, ConsentFold(self.consent)), (Topic.ORDERS, OrderFold(self.orders))):
+            for record in self.broker.on(topic):
+                fold.apply(record)
+
+    def push(self, events: Sequence[Mapping[str, Any]], account: str = "sunmi-main") -> "asyncio.Task[Receipt]":
+        """Let a batch in."""
+        elements = [json.dumps(event).encode() for event in events]
+
+        def judge_with(intake: Intake) -> Judge:
+            way = ShortWay(intake)
+            return lambda indexes: way.judge([elements[index] for index in indexes], indexes)
+
+        return self._take(judge_with, len(events), account, "events")
+
+    def push_native(
+        self, messages: list[Mapped], account: str = "sunmi-main", flow: str = "receipt"
+    ) -> "asyncio.Task[Receipt]":
+        """Let a platform's push in."""
+
+        def judge_with(intake: Intake) -> Judge:
+            def judge(indexes: Any) -> Judged:
+                judged = Judged()
+                for index in indexes:
+                    judged.add(index, intake.judge_mapped(messages[index], index, b"the bytes"))
+                return judged
+
+            return judge
+
+        return self._take(judge_with, len(messages), account, flow)
+
+    def _take(
+        self, judge_with: Callable[[Intake], Judge], received: int, account: str, flow: str
+    ) -> "asyncio.Task[Receipt]":
+        job = Job(
+            account=self.directory.accounts[account],
+            flow=flow,
+            received=received,
+            judge_with=judge_with,
+            size=100,
+            received_ms=NOW_MS,
+            timeout_s=60,
+        )
+        return asyncio.create_task(self.take_in.run(job))
+
+
+async def turn() -> None:
+    """Let the loop do all that it can do without the broker."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def serve(broker: HandBroker, task: "asyncio.Task[T]") -> T:
+    """Acknowledge whatever comes until *task* has ended."""
+    for _ in range(100):
+        await turn()
+        for topic in dict.fromkeys(broker.topics()):
+            broker.answer(topic)
+        if task.done():
+            break
+    return task.result()

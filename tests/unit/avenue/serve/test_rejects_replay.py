@@ -1,0 +1,184 @@
+"""A replay on the command line's side: pages of open rejects, a limit of what is published, a busy gateway."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+import pytest
+
+import avenue.serve.replay
+from avenue.client.store_access import Server
+from avenue.commands.rejects import summary, told_line
+from avenue.run_file import RunFile
+from avenue.serve.operations import OpenRejects
+from avenue.serve.replay import PAGE, Gateway, Replaying, gateway_of
+from runtime.errors import ConfigurationError, PipelineError, UnavailableError
+
+if TYPE_CHECKING:
+    from runtime.clickhouse import ClickHouse
+
+
+class Store:
+    """Kept rejects, as the store gives them."""
+
+    embedded = False
+
+    def __init__(self, count: int) -> None:
+        self.lines = [
+            {
+                "reject_id": f"r-{n:05d}",
+                "account_id": "a",
+                "flow": "events",
+                "reason": "malformed",
+                "received_ms": n // 3,
+            }
+            for n in range(count)
+        ]
+
+    def open(self, _store: object, asked: OpenRejects) -> list[dict[str, Any]]:
+        after = (asked.after_ms, asked.after_id)
+        return [line for line in self.lines if (line["received_ms"], line["reject_id"]) > after][: asked.limit]
+
+
+class Judge:
+    """Says of every line what *outcome* says, and remembers which it was asked."""
+
+    def __init__(self, outcome: Callable[[str], str] = lambda _id: "accepted") -> None:
+        self.asked: list[str] = []
+        self._outcome = outcome
+
+    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+        assert not dry_run
+        self.asked += [line["reject_id"] for line in lines]
+        return [{"reject_id": line["reject_id"], "outcome": self._outcome(line["reject_id"])} for line in lines]
+
+
+def run(store: Store, judge: Judge, limit: int, monkeypatch: pytest.MonkeyPatch) -> Replaying:
+    monkeypatch.setattr(avenue.serve.replay, "open_rejects", store.open)
+    replaying = Replaying(cast("ClickHouse", store), judge, OpenRejects(limit=limit), dry_run=False)
+    told = [row["reject_id"] for page in replaying.pages() for row in page]
+    assert told == judge.asked
+    return replaying
+
+
+def test_every_open_reject_is_judged_once_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, judge = Store(2 * PAGE + 1), Judge()
+
+    replaying = run(store, judge, 10_000, monkeypatch)
+
+    assert judge.asked == [line["reject_id"] for line in store.lines]
+    assert not replaying.more
+
+
+def test_no_more_are_published_than_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge()
+
+    replaying = run(Store(PAGE + 60), judge, PAGE + 50, monkeypatch)
+
+    assert len(judge.asked) == PAGE + 50
+    assert replaying.more
+
+
+def test_what_cannot_be_replayed_keeps_nothing_else_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge(lambda reject_id: "accepted" if reject_id == "r-00299" else "not_replayable")
+
+    replaying = run(Store(300), judge, 1, monkeypatch)
+
+    assert len(judge.asked) == 300
+    assert not replaying.more
+
+
+def gateway(*answers: httpx.Response) -> tuple[Gateway, list[float]]:
+    waited: list[float] = []
+    left = iter(answers)
+    return Gateway("http://gateway/", "avk_o", waited.append, httpx.MockTransport(lambda _request: next(left))), waited
+
+
+def busy(**headers: str) -> httpx.Response:
+    return httpx.Response(503, json={"detail": "too much is waiting for the broker"}, headers=headers)
+
+
+def test_a_busy_gateway_is_asked_again_when_it_says() -> None:
+    asked, waited = gateway(busy(**{"retry-after": "3"}), busy(**{"retry-after": "900"}), httpx.Response(200, json=[]))
+
+    assert asked.judge([], dry_run=False) == []
+    assert waited == [3.0, 10.0]
+
+
+def test_a_gateway_that_stays_busy_ends_the_run_in_its_words() -> None:
+    asked, waited = gateway(*(busy() for _ in range(5)))
+
+    with pytest.raises(PipelineError, match="503: too much is waiting for the broker; what was replayed so far stands"):
+        asked.judge([], dry_run=False)
+    assert len(waited) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "told"),
+    [
+        (httpx.Response(401, json={"detail": "the key is unknown"}), ConfigurationError, "key issue --scope operator"),
+        (httpx.Response(403, json={"detail": "scope operator is needed"}), ConfigurationError, "scope operator"),
+        (httpx.Response(404), ConfigurationError, "is no gateway of this version"),
+        (httpx.Response(500, text="<html>"), PipelineError, "500: <html>"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_with_the_way_out(
+    answer: httpx.Response, error: type[Exception], told: str
+) -> None:
+    asked, _ = gateway(answer)
+
+    with pytest.raises(error, match=told):
+        asked.judge([], dry_run=False)
+
+
+def test_the_gateway_is_the_running_one_or_the_one_that_is_named(tmp_path: Path) -> None:
+    run_file = RunFile.model_validate(
+        {
+            "pid": 1,
+            "url": "http://127.0.0.1:9480",
+            "ops_url": "http://127.0.0.1:9400",
+            "kafka_bootstrap": "127.0.0.1:9092",
+            "home": tmp_path,
+            "operator_key": "avk_run",
+            "started_at": "2026-11-22T00:00:00Z",
+        }
+    )
+    server, remote = Server(run_file), cast("ClickHouse", Store(0))
+
+    assert gateway_of(server, "", "") == Gateway("http://127.0.0.1:9480", "avk_run")
+    assert gateway_of(remote, "http://gateway", "avk_o") == Gateway("http://gateway", "avk_o")
+    for url, key in (("", ""), ("", "avk_o"), ("http://gateway", "")):
+        with pytest.raises(ConfigurationError, match="--key"):
+            gateway_of(remote, url, key)
+    Store.embedded = True
+    try:
+        with pytest.raises(UnavailableError, match="start it with `avenue up`"):
+            gateway_of(remote, "", "")
+    finally:
+        Store.embedded = False
+    assert "avk_run" not in repr(gateway_of(server, "", ""))
+
+
+def test_each_reject_is_told_on_a_line_and_all_of_them_in_one() -> None:
+    row = {"reject_id": "r-1", "account_id": "a", "flow": "webhook", "first_reason": "unknown_placement"}
+    again = {
+        **row,
+        "outcome": "rejected",
+        "reason": "outside_trial",
+        "field": "occurred_at",
+        "message": "no trial then",
+    }
+    lost = {**row, "outcome": "not_replayable", "reason": "", "field": "", "message": "personal data is not kept"}
+    counts = Counter({"accepted": 2, "rejected": 1})
+
+    assert told_line(again, dry_run=True) == (
+        "r-1  a/webhook  unknown_placement  would be rejected again outside_trial (occurred_at): no trial then"
+    )
+    assert told_line(lost, dry_run=False) == (
+        "r-1  a/webhook  unknown_placement  cannot be replayed: personal data is not kept"
+    )
+    assert summary(counts, dry_run=False) == "2 accepted, 0 duplicate, 1 rejected again, 0 cannot be replayed"
+    assert summary(counts, dry_run=True).endswith("; nothing was changed")
+    assert summary(Counter(), dry_run=True) == "no kept reject waits for a replay"

@@ -1,0 +1,62 @@
+"""The partners' pages say what the code does: every address, message, answer and attribute stands on them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_callback
+from producers.adapters.base import Adapter
+from producers.adapters.catalogue import ADAPTERS
+from producers.adapters.standard_webhooks import Signed, verify
+from schemas.registry import MATCH_KEYS
+from tests.support.adapter_signing import NOW_MS, WHSEC_1
+
+PAGES = Path(__file__).parents[3] / "docs" / "partners"
+WORDS = {
+    "douyin": [*douyin_webhook.LINES, douyin_webhook.ORDERS, *douyin_live.ACTIONS],
+    "bilibili": list(bilibili_webhook.LINES),
+    "meituan": list(meituan_waimai.LINES),
+    "aihuishou": ["recycle.order.status_changed", "quoted", "completed"],
+    "sunmi": list(sunmi_callback.REPORTED),
+}
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.platform} {a.flow}")
+def test_a_flows_address_and_answer_stand_on_its_page(adapter: Adapter) -> None:
+    text = page(adapter.platform)
+
+    assert f"/in/{{account}}/{adapter.flow}" in text
+    assert f"{adapter.positive.status} " in text
+    assert adapter.positive.body.decode() in text
+    assert str(adapter.negative.status) in text
+
+
+@pytest.mark.parametrize("platform", WORDS)
+def test_every_message_and_every_key_of_a_place_stands_on_its_page(platform: str) -> None:
+    text = page(platform)
+
+    missing = [word for word in (*WORDS[platform], *MATCH_KEYS[platform]) if f"`{word}`" not in text]
+    assert missing in ([], ["room_id"] if platform == "bilibili" else [])  # its rooms come by a connector
+
+
+def test_the_pages_links_to_each_other_lead_somewhere() -> None:
+    links = {link for name in (*WORDS, "README") for link in re.findall(r"\]\(([a-z]+\.md|README\.md)", page(name))}
+
+    assert links == {f"{name}.md" for name in (*WORDS, "README")}
+    assert [link for link in links if not (PAGES / link).is_file()] == []
+
+
+def test_the_signing_example_signs_what_the_gateway_accepts() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", page("README"), re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)  # noqa: S102  the page's own example, which partners will run
+
+    headers = namespace["sign"](WHSEC_1.decode(), "push-1", NOW_MS // 1000, b"[]")
+
+    assert isinstance(verify(headers, b"[]", [WHSEC_1], NOW_MS), Signed)

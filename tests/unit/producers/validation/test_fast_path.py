@@ -1,0 +1,323 @@
+"""The short way of a batch gives the exact way's outcomes, byte for byte, and is taken where an event is sound."""
+
+import asyncio
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from producers.parsing.body import Element, split
+from producers.validation.effects import Effect
+from producers.validation.fast_path import AT_ONCE, ShortWay
+from producers.validation.pii import find_personal_attribute, may_be_personal_in
+from producers.validation.placement import TimeWindow, place
+from producers.validation.placement_cache import Spots
+from producers.validation.pseudonym_cache import COUNT_EVERY, RecentPseudonyms
+from producers.validation.results import Judged
+from producers.validation.validator import Accepted, Intake, IntakeParts, Judgement, Rejected
+from registry.directory import Directory
+from schemas.codec import encode
+from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
+from schemas.event_struct import are_event_ids
+from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, intake, parts
+
+MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 2, 7)]
+personal = st.sampled_from(
+    ["13800138000", "a@example.com", "１３８００１３８０００", "x＠example.com", "café", "好，的", "🙂"]
+)
+texts = st.one_of(personal, st.text(max_size=8), st.sampled_from(['"', "\\", "\n", "\u2028", "\x00", "\x7f"]))
+numbers = st.one_of(
+    st.integers(-(2**53), 2**53),
+    st.floats(allow_nan=False, width=64),
+    st.sampled_from([13800138000, -13800138000, 13800138000.0, 6222021234567890, 1.38e10, 0.13800138, -0.0, 1e-7]),
+)
+attributes = st.dictionaries(texts, st.one_of(texts, numbers, st.booleans()), max_size=4)
+changes: dict[str, st.SearchStrategy[Any]] = {
+    "event_id": st.sampled_from(["held", "sent", "13800138000", "not an id", "é", "", "x" * 65]),
+    "kind": st.sampled_from([*KINDS, "no-such-kind"]),
+    "occurred_at": st.sampled_from(
+        ["2026-11-22T11:58:30.123+08:00", "2026-11-22T03:58:30.12345678Z", "2026-11-22 03:58:30",
+         "2026-10-01T00:00:00Z", "2026-11-22T06:00:00.000Z"]
+    ),
+    "placement_id": st.sampled_from(["p-018", "p-999", None]),
+    "product_id": st.sampled_from(["neuro-band", "emg-arm", "no-such", None]),
+    "trial_id": st.sampled_from(["neuro-band-2026q4", "emg-arm-2026q4", "no-such", None]),
+    "arm": st.sampled_from(["pilot", "baseline", "third", None]),
+    "subject": st.sampled_from(["another", "", "x" * 129, None]),
+    "session_id": st.sampled_from(["s-1", "s-2", "", None]),
+    "outcome": st.sampled_from(["ok", "failed", "no", None]),
+    "duration_ms": st.sampled_from([0, 5, 86_400_000, -1, None]),
+    "amount_fen": st.sampled_from([0, 1990, 10**12, 1.5, None]),
+    "rating": st.sampled_from([1, 5, 6, None]),
+    "attributes": st.one_of(attributes, st.none(), st.just({f"k{n}": "y" * 250 for n in range(20)})),
+}  # fmt: skip
+# Mostly sound, with ids of which few are different, so that they meet; at most two fields are changed.
+base = st.fixed_dictionaries(
+    {
+        "event_id": st.sampled_from("abcdef"),
+        "kind": st.sampled_from(["exposure", "interaction"]),
+        "occurred_at": st.sampled_from(MINUTES_AGO),
+        "placement_id": st.just("p-017"),
+        "subject": st.just("somebody"),
+    }
+)
+changed = st.lists(st.sampled_from(sorted(changes)), max_size=2, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: changes[name] for name in names})
+)
+
+
+def spelt(pairs: list[tuple[str, Any]], colon: str, escape: bool) -> bytes:
+    """Spell an object as somebody might: names twice, blanks before colons, quotation marks as escapes."""
+    text = ", ".join(f"{json.dumps(name)}{colon}{json.dumps(value)}" for name, value in pairs)
+    return "{{{}}}".format(text.replace('\\"', "\\u0022") if escape else text).encode("utf-8", "surrogatepass")
+
+
+# The last of two values under one name is sound as often as not.
+doubled = st.builds(
+    lambda fields, change, again, colon, escape: spelt([*(fields | change).items(), *again.items()], colon, escape),
+    base, changed, changed, st.sampled_from([":", " :", " : "]), st.booleans(),
+)  # fmt: skip
+odd: st.SearchStrategy[Any] = st.sampled_from(['"', '""', "\ud83d", 10**309, 1e-320, None, {"a": 1}, [[]]])
+twice_within = st.builds(
+    lambda fields, pairs, escape: spelt([*fields.items()], ":", escape=False)[:-1]
+    + b', "attributes": %b}' % spelt(pairs, ":", escape),
+    base, st.lists(st.tuples(st.sampled_from(["a", "b", 'c"']), odd | texts | numbers), max_size=4), st.booleans(),
+)  # fmt: skip
+batches = st.lists(
+    st.one_of(
+        doubled,
+        twice_within,
+        st.tuples(base, changed).map(
+            lambda both: json.dumps(both[0] | both[1], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ),
+        st.tuples(base, changed).map(
+            lambda both: json.dumps(both[0] | both[1], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        ),
+        st.binary(max_size=30),
+        st.sampled_from([b"7", b"null", b"{}", b"[]", b'{"event_id":"a"' + b" " * 5000 + b"}"]),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def world(loop: asyncio.AbstractEventLoop) -> IntakeParts:
+    made = parts()
+    made.duplicates.settle("sunmi-main", ["held"], acknowledged=True, now_ms=NOW_MS)
+    made.duplicates.claim("sunmi-main", ["sent"], loop.create_future())
+    return made
+
+
+def exactly(desk: Intake, elements: list[bytes]) -> list[Any]:
+    return [comparable(index, desk.judge_bytes(element, index)) for index, element in enumerate(elements)]
+
+
+def caused(desk: Intake, elements: list[bytes]) -> list[Effect]:
+    judgements = (desk.judge_bytes(element, index) for index, element in enumerate(elements))
+    return [effect for found in judgements if isinstance(found, Accepted | Rejected) for effect in found.effects]
+
+
+def comparable(index: int, judgement: Judgement) -> Any:
+    if isinstance(judgement, Accepted):
+        return (index, judgement.partition, judgement.event_id, judgement.line)
+    # Two worlds have two futures.
+    return (index, type(judgement).__name__, getattr(judgement, "event_id", None) or getattr(judgement, "line", None))
+
+
+def gathered(judged: Judged) -> list[Any]:
+    accepted = [
+        (index, pile.partition, event_id, line)
+        for pile in judged.accepted
+        for index, event_id, line in zip(pile.indexes, pile.ids, pile.lines, strict=True)
+    ]
+    return sorted([*accepted, *(comparable(*other) for other in judged.others)], key=lambda found: int(found[0]))
+
+
+@given(batches)
+@settings(max_examples=600)
+def test_the_short_way_gives_the_exact_way_s_outcomes(loop: asyncio.AbstractEventLoop, batch: list[bytes]) -> None:
+    exact = intake(world(loop))
+    short = intake(world(loop))
+    way = ShortWay(short)
+    half = len(batch) // 2
+    halves = way.judge(batch[:half], range(half)), way.judge(batch[half:], range(half, len(batch)))
+    assert gathered(halves[0]) + gathered(halves[1]) == exactly(exact, batch)
+    assert [*halves[0].effects, *halves[1].effects] == caused(intake(world(loop)), batch)
+    assert short.taken == exact.taken
+
+
+class NoOtherWay(Intake):
+    def judge_bytes(self, raw: Any, index: int) -> Judgement:
+        raise AssertionError((raw, index))
+
+
+def sound(number: int) -> dict[str, Any]:
+    return {
+        "event_id": f"e-{number}",
+        "kind": "use.completed",
+        "outcome": "ok",
+        "occurred_at": MINUTES_AGO[number % 3],
+        "placement_id": ["p-017", "p-018"][number % 2],
+        "subject": f"visitor-{number % 4:032d}",
+        "session_id": f"session-{number % 5:016d}",
+        "duration_ms": number,
+        "attributes": {"scene": "café", "temp": 21.5},
+    }
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+def test_sound_events_need_no_other_way(content_type: str) -> None:
+    events = [json.dumps(sound(number), ensure_ascii=False) for number in range(40)]
+    body = "\n".join(events) if "ndjson" in content_type else f"[{','.join(events)}]"
+    elements = split(body.encode(), content_type, max_events=100)
+    assert isinstance(elements, list)
+    desk = intake()
+    only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
+    assert gathered(ShortWay(only).judge(elements, range(40))) == exactly(desk, [bytes(e) for e in elements])
+
+
+def test_a_session_passed_on_is_stored_with_whom_each_event_names() -> None:
+    subjects = ["one", "two", "one", "", None, "two", None, "one"]
+    sessions = ["s", "s", "s", "s", "s", "", None, "t"]
+    events = [
+        {**sound(number), "subject": subject, "session_id": session, "placement_id": "p-017"}
+        for number, (subject, session) in enumerate(zip(subjects, sessions, strict=True))
+    ]
+    elements: list[Element] = [json.dumps(event).encode() for event in events]
+    desk = intake()
+    only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
+    assert gathered(ShortWay(only).judge(elements, range(8))) == exactly(desk, [bytes(e) for e in elements])
+
+
+def test_a_long_run_is_judged_as_one() -> None:
+    # An id comes again, and a subject withdraws, further on than what is decoded at once.
+    events = [sound(number) for number in range(3 * AT_ONCE)]
+    events[2 * AT_ONCE + 7]["event_id"] = "e-3"
+    withdrawn = {"kind": "consent.withdrawn", "outcome": None, "occurred_at": MINUTES_AGO[2]}
+    events[AT_ONCE + 5] |= withdrawn | {"subject": events[0]["subject"]}
+    elements: list[Element] = [json.dumps(event).encode() for event in events]
+    exact, short = intake(), intake()
+    found = gathered(ShortWay(short).judge(elements, range(len(elements))))
+    assert found == exactly(exact, [bytes(e) for e in elements])
+    assert short.taken == exact.taken
+    assert {name for _, name, *_ in found if isinstance(name, str)} == {"Duplicate", "Rejected"}
+
+
+def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
+    class Replaced(Keys):
+        salt = b"1"
+
+        def trial_key(self, trial_id: str) -> bytes:
+            return super().trial_key(trial_id)[1:] + self.salt
+
+    from registry.pseudonyms import Pseudonyms
+
+    keys = Replaced()
+    made = parts()
+    made = IntakeParts(made.directory, 4, made.duplicates, made.consent, made.orders, Pseudonyms(keys), made.memory)
+    elements: list[Element] = [json.dumps({**sound(n), "subject": "one", "session_id": "s"}).encode() for n in (1, 3)]
+    before = gathered(ShortWay(intake(made)).judge(elements[:1], [0]))
+    keys.salt = b"2"
+    after = gathered(ShortWay(intake(made)).judge(elements[1:], [0]))
+    hashed = [json.loads(line)[name] for ((_, _, _, line),) in (before, after) for name in ("subject", "session_id")]
+    assert len(set(hashed)) == 4
+
+
+def test_known_texts_are_forgotten_when_old_or_many() -> None:
+    recent, pseudonyms = RecentPseudonyms(keep_ms=1000, max_texts=3), parts().pseudonyms
+    recent.forget_old(5000)
+    for text in ("a", "b"):
+        assert recent.within("sunmi-main", "t", pseudonyms).subjects[text]
+    recent.forget_old(5999)
+    assert set(recent.within("sunmi-main", "t", pseudonyms).subjects) == {"a", "b"}
+    recent.forget_old(6000)
+    assert not recent.within("sunmi-main", "t", pseudonyms).subjects
+    for text in ("a", "b", "c"):
+        assert recent.within("sunmi-main", "t", pseudonyms).sessions[text]
+    for _ in range(COUNT_EVERY):
+        recent.forget_old(6001)
+    assert not recent.within("sunmi-main", "t", pseudonyms).sessions
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["p-017", "p-018", None]),
+            st.sampled_from(["neuro-band", "emg-arm", None]),
+            st.sampled_from(["neuro-band-2026q4", None]),
+            st.sampled_from(["pilot", "baseline", None]),
+            st.integers(-6, 6),
+            st.sampled_from([-1, 0, 1]),
+        ),
+        max_size=20,
+    )
+)
+@settings(max_examples=300)
+def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
+    # Trials and placements begin and end around now, so that a stretch of time ends within the window.
+    trials = [t.model_copy(update={"starts": NOW + timedelta(hours=2), "baseline_from": NOW - timedelta(hours=3),
+                                   "ends": NOW + timedelta(hours=5)}) for t in REGISTRY.trials]  # fmt: skip
+    placements = [p.model_copy(update={"from_": NOW - timedelta(hours=n), "until": NOW + timedelta(hours=4)})
+                  for n, p in enumerate(REGISTRY.placements)]  # fmt: skip
+    directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": trials, "placements": placements}))
+    account = directory.accounts["sunmi-main"]
+    spots = Spots(directory, account, 4)
+    window = intake().window
+    anywhere = TimeWindow(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
+    within = Named("p-017", None, None, None)
+    assert spots.find(within, NOW_MS + 3 * 3_600_000, anywhere) is not None
+    for placement, product, trial, arm, hours, ms in asked:
+        event = Named(placement, product, trial, arm)
+        if placement is None and product is None:
+            continue
+        at_ms = NOW_MS + hours * 3_600_000 + ms
+        window = type(window)(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
+        spot, located = spots.find(event, at_ms, window), place(event, at_ms, directory, window)
+        allowed = directory.products_of(account.id)
+        if spot is None:
+            assert not hasattr(located, "product_id") or located.product_id not in allowed
+        else:
+            expected = Spots(directory, account, 4).find(event, at_ms, window)
+            assert expected is not None
+            assert (spot.head, spot.tail, spot.partition) == (expected.head, expected.tail, expected.partition)
+
+
+class Named:
+    def __init__(self, placement: str | None, product: str | None, trial: str | None, arm: str | None) -> None:
+        self.placement_id, self.product_id, self.trial_id, self.arm = placement, product, trial, arm
+
+
+@given(st.lists(st.text(min_size=1, max_size=MAX_ID_CHARS, alphabet=st.characters(codec="utf-8")), max_size=3))
+@example(["a-b", "c\n"])
+@settings(max_examples=300)
+def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
+    assert are_event_ids(ids) == all(re.match(EVENT_ID_PATTERN, event_id) for event_id in ids)
+
+
+@given(attributes)
+@example({"n": 13800138000.0})
+@example({"n": 1.2345678901e-5})
+@example({"1380013８000": "x"})
+@settings(max_examples=500)
+def test_the_glance_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
+    sound = {key: value for key, value in found.items() if not isinstance(value, float) or abs(value) < 2**53}
+    assert may_be_personal_in(encode([{}, sound])) or find_personal_attribute(sound) is None
+
+
+def test_normalisation_does_not_reach_across_json_s_own_characters() -> None:
+    # What the glance rests on: texts stand between quotes, commas and colons, none of which composes with a mark.
+    for mark in range(0x300, 0x370):
+        for sign in '",:{}[]':
+            assert unicodedata.normalize("NFKC", sign + chr(mark))[0] == sign

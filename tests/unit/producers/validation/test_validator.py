@@ -1,0 +1,340 @@
+"""One event in, exactly one outcome out: place, consent, personal data, duplicates, what is kept."""
+
+import asyncio
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producers.adapters.base import Mapped
+from producers.consent.ledger import ConsentLedger
+from producers.orders.ledger import OrderLedger
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.placement import TimeWindow
+from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.validator import (
+    Accepted,
+    Duplicate,
+    Intake,
+    IntakeParts,
+    Judgement,
+    Memory,
+    Rejected,
+    Waiting,
+)
+from registry.directory import Directory
+from registry.pseudonyms import Pseudonyms
+from schemas.lines import StoredEvent
+from schemas.outcomes import RejectReason
+from schemas.registry import Registry, epoch_ms
+from schemas.timing import DAY_MS, MINUTE_MS
+from schemas.topics import partition_of
+
+NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
+NOW_MS = epoch_ms(NOW)
+REGISTRY = Registry.model_validate(tomllib.loads((Path(__file__).parents[3] / "data" / "registry.toml").read_text()))
+DIRECTORY = Directory(version=1, registry=REGISTRY)
+SENTINEL = "wechat-openid-of-a-person"
+MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in range(10)]
+
+
+class Keys:
+    def account_key(self, account_id: str) -> bytes:
+        return account_id.encode().ljust(32, b"a")
+
+    def trial_key(self, trial_id: str) -> bytes:
+        return trial_id.encode().ljust(32, b"t")
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def parts(*, directory: Directory = DIRECTORY) -> IntakeParts:
+    return IntakeParts(
+        directory=directory,
+        partitions=4,
+        duplicates=DuplicateWindow(keep_ms=DAY_MS, max_ids=1000),
+        consent=ConsentLedger(max_subjects=100),
+        orders=OrderLedger(max_orders=100, max_waiting=10),
+        pseudonyms=Pseudonyms(Keys()),
+        memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
+    )
+
+
+def intake(given_parts: IntakeParts | None = None, account: str = "sunmi-main", *, flow: str = "events") -> Intake:
+    given_parts = given_parts or parts()
+    window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + 5 * MINUTE_MS, NOW_MS)
+    return Intake(given_parts, given_parts.directory.accounts[account], flow, delivery_id="d-1", window=window)
+
+
+def event(**change: Any) -> bytes:
+    fields = {
+        "event_id": "e-1",
+        "kind": "use.completed",
+        "outcome": "ok",
+        "occurred_at": (NOW - timedelta(minutes=1)).isoformat(),
+        "placement_id": "p-017",
+        "subject": SENTINEL,
+        **change,
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
+
+
+def judge(raw: bytes, **where: Any) -> Judgement:
+    return intake(**where).judge_bytes(raw, 0)
+
+
+def reason_of(judgement: Judgement) -> tuple[RejectReason, str]:
+    assert isinstance(judgement, Rejected), judgement
+    return judgement.fault.reason, judgement.fault.field
+
+
+def stored(judgement: Judgement) -> StoredEvent:
+    assert isinstance(judgement, Accepted), judgement
+    return msgspec.json.decode(judgement.line, type=StoredEvent)
+
+
+def test_an_accepted_event_is_placed_and_stamped() -> None:
+    outcome = judge(event())
+    line = stored(outcome)
+    assert (line.product_id, line.trial_id, line.placement_id, line.arm) == (
+        "neuro-band", "neuro-band-2026q4", "p-017", "pilot",
+    )  # fmt: skip
+    assert (line.account_id, line.platform, line.received_ms, line.delivery_id) == (
+        "sunmi-main",
+        "sunmi",
+        NOW_MS,
+        "d-1",
+    )
+    assert isinstance(outcome, Accepted)
+    assert outcome.partition == partition_of("neuro-band", 4)
+
+
+def test_subjects_are_one_value_within_a_trial_and_unlinkable_between_trials() -> None:
+    of = [stored(judge(event(placement_id=..., product_id=p))).subject for p in ("neuro-band", "neuro-band", "emg-arm")]
+    assert of[0] == of[1]
+    assert of[0] != of[2]
+    assert all(len(value) == 32 and SENTINEL not in value for value in of)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "field"),
+    [
+        ({"product_id": "nope", "placement_id": ...}, RejectReason.UNKNOWN_PRODUCT, "product_id"),
+        ({"placement_id": "p-999"}, RejectReason.UNKNOWN_PLACEMENT, "placement_id"),
+        ({"product_id": "emg-arm"}, RejectReason.INVALID_VALUE, "product_id"),
+        ({"trial_id": "no-such-trial"}, RejectReason.INVALID_VALUE, "trial_id"),
+        ({"trial_id": "emg-arm-2026q4"}, RejectReason.INVALID_VALUE, "trial_id"),
+        ({"arm": "baseline"}, RejectReason.INVALID_VALUE, "arm"),
+        ({"placement_id": ..., "product_id": "neuro-band", "arm": "third"}, RejectReason.INVALID_VALUE, "arm"),
+        ({"occurred_at": (NOW + timedelta(hours=4)).isoformat()}, RejectReason.OCCURRED_AT_IN_FUTURE, "occurred_at"),
+        ({"occurred_at": (NOW - timedelta(days=31)).isoformat()}, RejectReason.OCCURRED_AT_TOO_OLD, "occurred_at"),
+        (
+            {"attributes": {"note": "x" * 250, **{f"k{i}": "y" * 250 for i in range(20)}}},
+            RejectReason.TOO_LARGE,
+            "attributes",
+        ),
+        ({"attributes": {"phone": "13800138000"}}, RejectReason.PERSONAL_DATA, "attributes.phone"),
+        ({"event_id": "13800138000"}, RejectReason.PERSONAL_DATA, "event_id"),
+    ],
+)
+def test_each_fault_has_its_reason_and_field(change: dict[str, Any], reason: RejectReason, field: str) -> None:
+    assert reason_of(judge(event(**change))) == (reason, field)
+
+
+def test_a_time_outside_the_placement_is_outside_trial() -> None:
+    early = [p.model_copy(update={"from_": NOW - timedelta(hours=1)}) for p in REGISTRY.placements]
+    directory = Directory(version=2, registry=REGISTRY.model_copy(update={"placements": early}))
+    raw = event(occurred_at=(NOW - timedelta(hours=2)).isoformat())
+    assert reason_of(judge(raw, given_parts=parts(directory=directory))) == (RejectReason.OUTSIDE_TRIAL, "occurred_at")
+
+
+def test_another_account_s_product_is_not_your_product() -> None:
+    assert reason_of(judge(event(placement_id=..., product_id="neuro-band"), account="meituan-main")) == (
+        RejectReason.NOT_YOUR_PRODUCT, "product_id",
+    )  # fmt: skip
+
+
+def test_a_contradiction_between_two_foreign_names_is_not_your_product() -> None:
+    accounts = [a.model_copy(update={"products": []}) if a.id == "bilibili-main" else a for a in REGISTRY.accounts]
+    directory = Directory(version=2, registry=REGISTRY.model_copy(update={"accounts": accounts}))
+    raw = event(product_id="emg-arm")
+    assert reason_of(judge(raw, given_parts=parts(directory=directory), account="bilibili-main")) == (
+        RejectReason.NOT_YOUR_PRODUCT, "product_id",
+    )  # fmt: skip
+
+
+def test_the_baseline_before_the_start_is_stored_without_an_arm() -> None:
+    later = [
+        t.model_copy(update={"starts": NOW + timedelta(days=1), "baseline_from": NOW - timedelta(days=9)})
+        for t in REGISTRY.trials
+    ]
+    directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": later}))
+    assert stored(judge(event(), given_parts=parts(directory=directory))).arm == ""
+
+
+def test_the_same_id_twice_in_one_request_is_a_duplicate() -> None:
+    desk = intake()
+    assert isinstance(desk.judge_bytes(event(), 0), Accepted)
+    assert desk.judge_bytes(event(rating=3), 1) == Duplicate("e-1")
+
+
+def test_an_acknowledged_id_is_a_duplicate_before_anything_else_is_asked() -> None:
+    given_parts = parts()
+    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=True, now_ms=NOW_MS)
+    raw = event(attributes={"phone": "13800138000"}, occurred_at=(NOW - timedelta(days=99)).isoformat())
+    assert judge(raw, given_parts=given_parts) == Duplicate("e-1")
+    assert isinstance(judge(event(), given_parts=given_parts, account="meituan-main"), Rejected)
+
+
+def test_an_id_on_its_way_waits_for_its_twin(loop: asyncio.AbstractEventLoop) -> None:
+    given_parts, twin = parts(), loop.create_future()
+    given_parts.duplicates.claim("sunmi-main", ["e-1"], twin)
+    assert judge(event(), given_parts=given_parts) == Waiting("e-1", twin)
+    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=False, now_ms=NOW_MS)
+    assert isinstance(judge(event(), given_parts=given_parts), Accepted)
+
+
+def test_consent_is_judged_by_the_latest_change_at_or_before_the_event() -> None:
+    desk = intake()
+    at = {name: (NOW - timedelta(minutes=m)).isoformat() for name, m in (("before", 9), ("out", 6), ("in", 3))}
+    consent = {"placement_id": "p-017", "outcome": ...}
+    out = desk.judge_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0)
+    assert isinstance(out, Accepted)
+    assert reason_of(desk.judge_bytes(event(event_id="a"), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
+    assert isinstance(desk.judge_bytes(event(event_id="b", occurred_at=at["before"]), 2), Accepted)
+    assert isinstance(desk.judge_bytes(event(event_id="c", subject="another"), 3), Accepted)
+    back = desk.judge_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
+    assert isinstance(back, Accepted)
+    assert isinstance(desk.judge_bytes(event(event_id="d"), 5), Accepted)
+    assert [fact.key.rsplit(":", 1)[1] for fact in (*out.effects, *back.effects)] == ["withdrawn", "granted"]
+    assert SENTINEL not in str((out.effects, back.effects))
+
+
+def test_a_change_of_consent_holds_from_its_line_on_however_late_an_event_before_it_is_judged() -> None:
+    desk = intake()
+    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    granted = event(event_id="g", kind="consent.granted", outcome=..., occurred_at=MINUTES_AGO[4])
+    assert isinstance(desk.judge_bytes(withdrawn, 2), Accepted)
+    assert isinstance(desk.judge_bytes(event(event_id="before"), 1), Accepted)
+    assert reason_of(desk.judge_bytes(event(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(desk.judge_bytes(granted, 5), Accepted)
+    assert reason_of(desk.judge_bytes(event(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(desk.judge_bytes(event(event_id="last"), 6), Accepted)
+
+
+def test_a_change_known_before_the_request_holds_for_all_of_it() -> None:
+    shared = parts()
+    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    intake(shared).judge_bytes(withdrawn, 0)
+    desk = intake(shared)
+    again = desk.judge_bytes(withdrawn, 1)
+    assert isinstance(again, Accepted)
+    assert len(again.effects) == 1, "a publish may have failed, so it is caused again"
+    assert reason_of(desk.judge_bytes(event(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
+
+
+def test_a_change_of_consent_holds_though_its_placement_is_unknown() -> None:
+    desk = intake()
+    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., placement_id="p-999",
+                      occurred_at=(NOW - timedelta(minutes=5)).isoformat())  # fmt: skip
+    assert reason_of(desk.judge_bytes(withdrawn, 0)) == (RejectReason.UNKNOWN_PLACEMENT, "placement_id")
+    assert reason_of(desk.judge_bytes(event(), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
+
+
+def test_a_redelivered_reject_has_the_same_id_and_other_bytes_another() -> None:
+    first, again, other = (judge(event(placement_id=p)) for p in ("p-999", "p-999", "p-998"))
+    assert isinstance(first, Rejected)
+    assert isinstance(again, Rejected)
+    assert isinstance(other, Rejected)
+    assert first.line.reject_id == again.line.reject_id != other.line.reject_id
+
+
+def mapped(**change: Any) -> Mapped:
+    base = Mapped(
+        fields={"event_id": "sm-r:1", "kind": "order.paid", "occurred_at": NOW_MS - 5000, "amount_fen": 100, "subject": SENTINEL},
+        match=({"sn": "N302TEST"}, {"shop_id": "1"}),
+        payload={"id": "1", "subject": SENTINEL},
+    )  # fmt: skip
+    return replace(base, **change)
+
+
+def test_a_native_message_is_placed_by_the_first_keys_that_match() -> None:
+    line = stored(intake(flow="receipt").judge_mapped(mapped(), 0, b"body"))
+    assert (line.placement_id, line.arm, line.kind, line.amount_fen) == ("p-018", "baseline", "order.paid", 100)
+
+
+def test_an_unplaced_native_message_is_kept_for_replay_without_the_subject() -> None:
+    outcome = intake(flow="receipt").judge_mapped(mapped(match=({"sn": "unknown"},)), 0, b"body")
+    assert reason_of(outcome)[0] is RejectReason.UNKNOWN_PLACEMENT
+    assert isinstance(outcome, Rejected)
+    kept = json.loads(outcome.line.payload)
+    assert kept["match"] == [{"sn": "unknown"}]
+    assert kept["event"]["subject_hash"] == kept["message"]["subject_hash"]
+    assert SENTINEL not in outcome.line.payload
+
+
+def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
+    desk = intake(flow="receipt")
+    first = desk.judge_mapped(mapped(alias="msg-1"), 0, b"body")
+    assert isinstance(first, Accepted)
+    given_parts = parts()
+    given_parts.duplicates.settle("sunmi-main", [first.alias], acknowledged=True, now_ms=NOW_MS)
+    again = mapped(alias="msg-1", fields={**mapped().fields, "event_id": "sm-r:2"})
+    assert intake(given_parts, flow="receipt").judge_mapped(again, 0, b"other") == Duplicate("sm-r:2")
+
+
+def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has_it() -> None:
+    """As in a replay of two rejects of one refund, which the shop and the platform told in other words."""
+    desk = intake(flow="receipt")
+    unplaced = desk.judge_mapped(mapped(alias="msg-1", match=({"sn": "unknown"},)), 0, b"")
+    first, second, other = (
+        desk.judge_mapped(mapped(alias=alias, fields={**mapped().fields, "event_id": f"sm-r:{index}"}), index, b"")
+        for index, alias in ((1, "msg-1"), (2, "msg-1"), (3, "msg-2"))
+    )
+    assert isinstance(unplaced, Rejected)
+    assert isinstance(first, Accepted)
+    assert second == Duplicate("sm-r:2")
+    assert isinstance(other, Accepted)
+
+
+@given(
+    st.binary(max_size=400)
+    | st.dictionaries(st.text(max_size=20), st.text(max_size=20) | st.integers() | st.none()).map(
+        lambda d: json.dumps(d).encode()
+    )
+)
+@settings(max_examples=300)
+def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
+    outcome = judge(raw)
+    assert isinstance(outcome, Accepted | Rejected)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["event_id", "kind", "occurred_at", "placement_id", "note", "subject", "session_id", "phone"]),
+        st.sampled_from([SENTINEL, "13800138000", 13800138000, "someone@example.com", "e-1", "exposure", None]),
+    ),
+    st.dictionaries(st.sampled_from(["a", "13800138000"]), st.sampled_from(["13800138000", 13800138000, "ok"])),
+)
+@settings(max_examples=300)
+def test_nothing_personal_is_kept_of_a_reject(fields: dict[str, Any], attributes: dict[str, Any]) -> None:
+    # What a sender calls a subject may be anything; elsewhere a subject's text cannot be known to be one.
+    sound = {name: value for name, value in fields.items() if value != SENTINEL or name in {"subject", "session_id"}}
+    outcome = judge(json.dumps({**sound, "attributes": attributes}).encode())
+    assert isinstance(outcome, Rejected | Accepted)
+    if isinstance(outcome, Rejected):
+        text = outcome.line.payload + outcome.line.event_id + outcome.line.message + outcome.line.field
+        assert not any(secret in text for secret in (SENTINEL, "13800138000", "someone@example.com"))

@@ -1,0 +1,63 @@
+"""Numbers, money and times as each language reads them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.presentation.formats import NOTHING, Formats, iso
+from reports.presentation.language import Language, speech
+from schemas.registry import MetricId
+from tests.support.reports_harness import DAY, HOUR, at
+
+ZH, EN = Formats(speech("zh")), Formats(speech("en"))
+NOON = at("2026-11-22T12:05")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "zh", "en"),
+    [
+        ("success_rate", 0.93456, "93.5%", "93.5%"),
+        ("success_rate", 1, "100.0%", "100.0%"),
+        ("revenue_fen", 123_456_789, "¥1,234,567.89", "¥1,234,567.89"),
+        ("revenue_fen", -5, "−¥0.05", "−¥0.05"),
+        ("events", 1_234_567, "1,234,567", "1,234,567"),
+        ("duration_p50", 850, "850 毫秒", "850 ms"),
+        ("duration_p50", 5230, "5.2 秒", "5.2 s"),
+        ("duration_p50", 63_400, "1 分 3 秒", "1 min 3 s"),
+        ("duration_p50", 2 * HOUR + 60_000, "2 小时 1 分", "2 h 1 min"),
+        ("rating_mean", 4.256, "4.26", "4.26"),
+        ("orders", None, NOTHING, NOTHING),
+    ],
+)
+def test_a_metric_is_written_in_its_unit(metric: MetricId, value: float | None, zh: str, en: str) -> None:
+    assert (ZH.metric(metric, value), EN.metric(metric, value)) == (zh, en)
+
+
+def test_days_and_times_are_those_of_shanghai() -> None:
+    late_evening_in_london = at("2026-11-23T00:30")
+
+    assert (ZH.moment(NOON), EN.moment(NOON)) == ("11月22日 12:05", "22 Nov 12:05")
+    assert (ZH.day(late_evening_in_london), EN.day(late_evening_in_london)) == ("11月23日 周一", "Mon 23 Nov")
+    assert iso(NOON) == "2026-11-22T12:05:00+08:00"
+
+
+@pytest.mark.parametrize(
+    ("before", "zh", "en"),
+    [
+        (12_000, "12 秒前", "12 s ago"),
+        (5 * 60_000, "5 分钟前", "5 min ago"),
+        (5 * HOUR, "5 小时前", "5 h ago"),
+        (5 * DAY, "5 天前", "5 days ago"),
+        (-3000, "0 秒前", "0 s ago"),
+    ],
+)
+def test_an_age_is_told_in_one_unit(before: int, zh: str, en: str) -> None:
+    assert (ZH.ago(NOON - before, NOON), EN.ago(NOON - before, NOON)) == (zh, en)
+
+
+@given(st.integers(-(10**15), 10**15), st.sampled_from(["zh", "en"]))
+def test_money_never_loses_a_fen(fen: int, language: Language) -> None:
+    written = Formats(speech(language)).money(fen)
+
+    digits = written.replace("¥", "").replace(",", "").replace(".", "").replace("−", "-")
+    assert int(digits) == fen

@@ -1,0 +1,51 @@
+"""A sink that no longer settles shows no sums: what it knew would stand for ever, and page somebody."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from registry.directory import Directory
+from runtime.clickhouse import ClickHouse
+from runtime.clock import SystemClock
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
+from runtime.settings import ClickHouseSettings, Settings, SinkSettings
+from sinks.reconciliation.incremental import RunningSums
+from sinks.settlement.settle import Settled
+from sinks.settlement_thread import SettlingThread
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not check() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return check()
+
+
+def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def measured(_clickhouse: ClickHouse, _running: RunningSums) -> float:
+        CONSERVATION_GAP.labels("stored").set(3)
+        RECONCILE_DIFFERENCE.set(2)
+        return 0.0
+
+    settled = SimpleNamespace(settle=lambda _directory: Settled(), settle_again=len, waiting=dict)
+    monkeypatch.setattr("sinks.settlement_thread.Settler", lambda *_: settled)
+    monkeypatch.setattr("sinks.settlement_thread.measure", measured)
+    leads = [True]
+    thread = SettlingThread(
+        Settings(sink=SinkSettings(settle_every_s=0.01)),
+        ClickHouse(ClickHouseSettings(), path=tmp_path),
+        SystemClock(),
+        directory=Directory,
+        leads=lambda: leads[0],
+    )
+    thread.start()
+    assert eventually(lambda: RECONCILE_DIFFERENCE._value.get() == 2)
+
+    leads[0] = False
+
+    assert eventually(lambda: RECONCILE_DIFFERENCE._value.get() == 0)
+    assert not next(iter(CONSERVATION_GAP.collect())).samples
+    thread.stop()
