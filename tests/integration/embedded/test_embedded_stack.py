@@ -17,7 +17,7 @@ from avenue.run_file import read_run_file
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 
-DRIVER = Path(__file__).with_name("stack_driver.py")
+DRIVER = Path(__file__).parents[2] / "support" / "stack_driver.py"
 ROOT = Path(__file__).parents[3]
 MakeUp = Callable[..., "Up"]
 UP_S = 60.0
