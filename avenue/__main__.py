@@ -41,14 +41,14 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line. A disk that takes nothing is a sentence, whichever file it was."""
-    from runtime.files import NO_ROOM, in_words
+    from runtime.files import NO_ROOM, explain
 
     try:
         build()(prog_name="avenue")
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        print(in_words(error), file=sys.stderr)
+        print(explain(error), file=sys.stderr)
         sys.exit(1)
 
 

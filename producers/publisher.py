@@ -16,7 +16,7 @@ from producers.validation.effects import Effect
 from registry.log import ONLY_PARTITION
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer
-from runtime.kafka_words import in_words, is_refusal
+from runtime.kafka_errors import explain, is_refusal
 from runtime.logging import get_logger
 from runtime.metrics import GATEWAY_INFLIGHT_BYTES, GATEWAY_PUBLISH_ERRORS, GATEWAY_RECORDS
 from runtime.settings import GatewaySettings, KafkaSettings
@@ -267,7 +267,7 @@ class Publisher:
     def _note_error(self, topic: Topic, error: Exception) -> None:
         cause = type(error).__name__
         if is_refusal(error):
-            self._refused = (time.monotonic(), in_words(self._kafka, error))
+            self._refused = (time.monotonic(), explain(self._kafka, error))
         GATEWAY_PUBLISH_ERRORS.labels(topic, cause).inc()
         log.warning("record was not acknowledged", topic=topic, cause=cause)
 

@@ -7,18 +7,18 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-from registry.draft import Draft, Fault, Item, did_you_mean
+from registry.draft import DraftEntry, FileFault, RegistryDraft, did_you_mean
 from schemas.registry import FLOWS, MATCH_KEYS, OpeningHours, Placement, Trial
 
-Check = Callable[[Draft], Iterator[Fault]]
+Check = Callable[[RegistryDraft], Iterator[FileFault]]
 
 
-def faults_of(draft: Draft, *, production: bool) -> list[Fault]:
+def faults_of(draft: RegistryDraft, *, production: bool) -> list[FileFault]:
     """Return every fault of *draft*. With *production* a demo's file is refused."""
     found = [fault for check in CHECKS for fault in check(draft)]
     if production and draft.demo:
         found.append(
-            Fault(("demo",), "a production profile takes no demo file; remove `demo` and use env: or file: secrets")
+            FileFault(("demo",), "a production profile takes no demo file; remove `demo` and use env: or file: secrets")
         )
     return found
 
@@ -28,63 +28,63 @@ def first_moment(trial: Trial) -> datetime:
     return trial.starts if trial.baseline_from is None else min(trial.baseline_from, trial.starts)
 
 
-def _ids_are_unique(draft: Draft) -> Iterator[Fault]:
-    for sort, declared in draft.declared.items():
+def _ids_are_unique(draft: RegistryDraft) -> Iterator[FileFault]:
+    for entry_type, declared in draft.declared.items():
         first: dict[str, int] = {}
         for position, name in declared:
             if name in first:
-                yield Fault(
-                    (sort, position, "id"),
-                    f"`{name}` is the id of entry {first[name] + 1} of {sort} already; give this one another",
+                yield FileFault(
+                    (entry_type, position, "id"),
+                    f"`{name}` is the id of entry {first[name] + 1} of {entry_type} already; give this one another",
                 )
             first.setdefault(name, position)
 
 
-def _references_exist(draft: Draft) -> Iterator[Fault]:
-    references: list[tuple[Item[Any], str, str, str]] = [
+def _references_exist(draft: RegistryDraft) -> Iterator[FileFault]:
+    references: list[tuple[DraftEntry[Any], str, str, str]] = [
         *((item, "startup", "startups", item.entry.startup) for item in draft.products),
         *((item, "product", "products", item.entry.product) for item in draft.trials),
         *((item, "trial", "trials", item.entry.trial) for item in draft.placements),
         *((item, "account", "accounts", item.entry.account or "") for item in draft.placements),
     ]
-    for item, name, sort, value in references:
-        if value and item.has(name) and value not in draft.ids(sort):
-            yield Fault((*item.path, name), _unknown(draft, sort, value))
+    for item, name, entry_type, value in references:
+        if value and item.has(name) and value not in draft.ids(entry_type):
+            yield FileFault((*item.path, name), _unknown(draft, entry_type, value))
     for item in draft.accounts:
         for index, product in enumerate(item.entry.products or ()):
             if product not in draft.ids("products"):
-                yield Fault((*item.path, "products", index), _unknown(draft, "products", product))
+                yield FileFault((*item.path, "products", index), _unknown(draft, "products", product))
 
 
-def _unknown(draft: Draft, sort: str, name: str) -> str:
-    return f"there is no {sort[:-1]} `{name}` in this file{did_you_mean(name, draft.ids(sort))}"
+def _unknown(draft: RegistryDraft, entry_type: str, name: str) -> str:
+    return f"there is no {entry_type[:-1]} `{name}` in this file{did_you_mean(name, draft.ids(entry_type))}"
 
 
-def _trials_last(draft: Draft) -> Iterator[Fault]:
+def _trials_last(draft: RegistryDraft) -> Iterator[FileFault]:
     for item in draft.trials:
         trial = item.entry
         if item.has("starts", "ends") and trial.starts >= trial.ends:
-            yield Fault((*item.path, "ends"), f"not after the trial starts, {_at(trial.starts)}; move one of them")
+            yield FileFault((*item.path, "ends"), f"not after the trial starts, {_at(trial.starts)}; move one of them")
         if trial.baseline_from is not None and item.has("starts") and trial.baseline_from >= trial.starts:
-            yield Fault(
+            yield FileFault(
                 (*item.path, "baseline_from"),
                 f"the baseline does not begin before the trial, {_at(trial.starts)}; move it, or leave it out",
             )
 
 
-def _trials_can_be_read_out(draft: Draft) -> Iterator[Fault]:
+def _trials_can_be_read_out(draft: RegistryDraft) -> Iterator[FileFault]:
     for item in draft.trials:
         trial = item.entry
         for name, values in (("arms", trial.arms), ("guardrails", trial.guardrails)):
             for index, value in _repeated(values):
-                yield Fault((*item.path, name, index), f"`{value}` stands in {name} twice; remove one")
+                yield FileFault((*item.path, name, index), f"`{value}` stands in {name} twice; remove one")
         if item.has("primary_metric") and trial.primary_metric in trial.guardrails:
-            yield Fault(
+            yield FileFault(
                 (*item.path, "guardrails", trial.guardrails.index(trial.primary_metric)),
                 f"`{trial.primary_metric}` is the primary metric already; a guardrail is another one",
             )
         if trial.smallest_effect is not None and not math.isfinite(trial.smallest_effect):
-            yield Fault((*item.path, "smallest_effect"), "must be a finite number")
+            yield FileFault((*item.path, "smallest_effect"), "must be a finite number")
 
 
 def _repeated(values: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -95,145 +95,147 @@ def _repeated(values: Sequence[str]) -> Iterator[tuple[int, str]]:
         seen.add(value)
 
 
-def _trials_of_a_product_follow_each_other(draft: Draft) -> Iterator[Fault]:
-    by_product: dict[str, list[Item[Trial]]] = defaultdict(list)
+def _trials_of_a_product_follow_each_other(draft: RegistryDraft) -> Iterator[FileFault]:
+    by_product: dict[str, list[DraftEntry[Trial]]] = defaultdict(list)
     for item in draft.trials:
         if item.has("product", "starts", "ends", "baseline_from"):
             by_product[item.entry.product].append(item)
     for product, items in by_product.items():
         for one, other in combinations(items, 2):
             if first_moment(one.entry) < other.entry.ends and first_moment(other.entry) < one.entry.ends:
-                yield Fault(
+                yield FileFault(
                     (*other.path, "starts"),
                     f"overlaps trial `{one.entry.id}` of the same product `{product}` in time (a baseline counts); "
                     "an event of the product could belong to either: move one",
                 )
 
 
-def _secrets_are_of_the_platform(draft: Draft) -> Iterator[Fault]:
+def _secrets_are_of_the_platform(draft: RegistryDraft) -> Iterator[FileFault]:
     for item in draft.accounts:
         flows = FLOWS[item.entry.platform]
         for flow, references in item.entry.secrets.items():
             path = (*item.path, "secrets", flow)
             if item.has("platform") and flow not in flows:
-                yield Fault(path, f"`{flow}` is no flow of {item.entry.platform}{did_you_mean(flow, flows)}")
+                yield FileFault(path, f"`{flow}` is no flow of {item.entry.platform}{did_you_mean(flow, flows)}")
             for index, reference in enumerate(references):
                 if reference.startswith("plain:") and not draft.demo:
-                    yield Fault(
+                    yield FileFault(
                         (*path, index),
                         "a plain: secret stands only in a file that says `demo = true`; use env:NAME or file:PATH",
                     )
 
 
-def _accounts_are_reached(draft: Draft) -> Iterator[Fault]:
+def _accounts_are_reached(draft: RegistryDraft) -> Iterator[FileFault]:
     for item in draft.accounts:
         account, path = item.entry, (*item.path, "public_url")
         if account.public_url is None:
             if "waimai" in account.secrets and item.has("public_url"):
-                yield Fault(path, "waimai signs the address it pushes to; add `public_url`, the gateway's address")
+                yield FileFault(path, "waimai signs the address it pushes to; add `public_url`, the gateway's address")
         elif not account.public_url.startswith(("https://", "http://")) or set("?#") & set(account.public_url):
-            yield Fault(path, "must be an address like https://gw.example.com, without a query")
+            yield FileFault(path, "must be an address like https://gw.example.com, without a query")
         elif account.public_url.endswith("/"):
-            yield Fault(path, "remove the slash at the end: the path of the push is put behind it")
+            yield FileFault(path, "remove the slash at the end: the path of the push is put behind it")
         for index, value in _repeated(account.products or ()):
-            yield Fault((*item.path, "products", index), f"`{value}` stands in products twice; remove one")
+            yield FileFault((*item.path, "products", index), f"`{value}` stands in products twice; remove one")
 
 
-def _placements_stand_in_their_trial(draft: Draft) -> Iterator[Fault]:
+def _placements_stand_in_their_trial(draft: RegistryDraft) -> Iterator[FileFault]:
     trials = {item.entry.id: item for item in draft.trials}
     for item in draft.placements:
         placement = item.entry
         if item.has("from", "until") and placement.from_ >= placement.until:
-            yield Fault((*item.path, "until"), f"not after it begins, {_at(placement.from_)}; move one of them")
+            yield FileFault((*item.path, "until"), f"not after it begins, {_at(placement.from_)}; move one of them")
         trial = trials.get(placement.trial)
         if trial is not None and item.has("trial"):
             yield from _within(item, trial)
 
 
-def _within(item: Item[Placement], of: Item[Trial]) -> Iterator[Fault]:
+def _within(item: DraftEntry[Placement], of: DraftEntry[Trial]) -> Iterator[FileFault]:
     placement, trial = item.entry, of.entry
     if item.has("arm") and of.has("arms") and placement.arm not in trial.arms:
         hint = did_you_mean(placement.arm, trial.arms)
-        yield Fault((*item.path, "arm"), f"`{placement.arm}` is no arm of trial `{trial.id}`{hint}")
+        yield FileFault((*item.path, "arm"), f"`{placement.arm}` is no arm of trial `{trial.id}`{hint}")
     if of.has("starts", "ends") and trial.starts >= trial.ends:
         # That is the fault to mend; against such a trial every placement stands wrong.
         return
     if item.has("from") and of.has("starts", "baseline_from") and placement.from_ < first_moment(trial):
-        yield Fault(
+        yield FileFault(
             (*item.path, "from"),
             f"before trial `{trial.id}` begins, {_at(first_moment(trial))}; move it, or give the trial a baseline_from",
         )
     if item.has("until") and of.has("ends") and placement.until > trial.ends:
-        yield Fault((*item.path, "until"), f"after trial `{trial.id}` ends, {_at(trial.ends)}; move one of them")
+        yield FileFault((*item.path, "until"), f"after trial `{trial.id}` ends, {_at(trial.ends)}; move one of them")
 
 
-def _placements_stand_on_the_avenue(draft: Draft) -> Iterator[Fault]:
+def _placements_stand_on_the_avenue(draft: RegistryDraft) -> Iterator[FileFault]:
     if draft.avenue is None or not draft.avenue.has("length_m"):
         return
     length = draft.avenue.entry.length_m
     for item in draft.placements:
         # Not `>`: a metre that is no number is not on the avenue either.
         if item.has("metre") and not item.entry.metre <= length:
-            yield Fault((*item.path, "metre"), f"{item.entry.metre:g} m is beyond the avenue's {length} m")
+            yield FileFault((*item.path, "metre"), f"{item.entry.metre:g} m is beyond the avenue's {length} m")
 
 
-def _placements_are_matched_on_what_is_sent(draft: Draft) -> Iterator[Fault]:
+def _placements_are_matched_on_what_is_sent(draft: RegistryDraft) -> Iterator[FileFault]:
     platforms = {item.entry.id: item.entry.platform for item in draft.accounts if item.has("platform")}
     for item in draft.placements:
         placement = item.entry
         if placement.match and placement.account is None and item.has("account"):
-            yield Fault((*item.path, "match"), "match keys are an account's; add `account`, or remove `match`")
+            yield FileFault((*item.path, "match"), "match keys are an account's; add `account`, or remove `match`")
         platform = platforms.get(placement.account or "")
         known = MATCH_KEYS[platform] if platform is not None else tuple(placement.match)
         for key in placement.match:
             if key not in known:
-                yield Fault((*item.path, "match", key), f"{platform} does not send `{key}`{did_you_mean(key, known)}")
+                yield FileFault(
+                    (*item.path, "match", key), f"{platform} does not send `{key}`{did_you_mean(key, known)}"
+                )
 
 
-def _match_keys_lead_to_one_placement(draft: Draft) -> Iterator[Fault]:
-    by_key: dict[tuple[str, frozenset[tuple[str, str]]], list[Item[Placement]]] = defaultdict(list)
+def _match_keys_lead_to_one_placement(draft: RegistryDraft) -> Iterator[FileFault]:
+    by_key: dict[tuple[str, frozenset[tuple[str, str]]], list[DraftEntry[Placement]]] = defaultdict(list)
     for item in draft.placements:
         if item.entry.account is not None and item.entry.match and item.has("from", "until"):
             by_key[item.entry.account, frozenset(item.entry.match.items())].append(item)
     for items in by_key.values():
         for one, other in combinations(items, 2):
             if _overlap(one.entry, other.entry):
-                yield Fault(
+                yield FileFault(
                     (*other.path, "match"),
                     f"placement `{one.entry.id}` has the same account and match at the same time; "
                     "end one before the other begins, or match on a further key",
                 )
 
 
-def _places_are_one_spot(draft: Draft) -> Iterator[Fault]:
+def _places_are_one_spot(draft: RegistryDraft) -> Iterator[FileFault]:
     for place, one, other in _same_place(draft):
         first, second = one.entry, other.entry
         if not (one.has("metre", "side") and other.has("metre", "side")):
             continue
         if (first.metre, first.side) != (second.metre, second.side):
-            yield Fault(
+            yield FileFault(
                 (*other.path, "metre"),
                 f"place `{place}` is at {first.metre:g} m {first.side} by placement `{first.id}`; "
                 "a place is one spot: correct one, or give this placement another place",
             )
 
 
-def _places_have_one_trial_at_a_time(draft: Draft) -> Iterator[Fault]:
+def _places_have_one_trial_at_a_time(draft: RegistryDraft) -> Iterator[FileFault]:
     needed = ("trial", "arm", "from", "until")
     for place, one, other in _same_place(draft):
         first, second = one.entry, other.entry
         if not (one.has(*needed) and other.has(*needed) and _overlap(first, second)):
             continue
         if (first.trial, first.arm) != (second.trial, second.arm):
-            yield Fault(
+            yield FileFault(
                 (*other.path, "arm" if first.trial == second.trial else "trial"),
                 f"place `{place}` is in trial `{first.trial}`, arm `{first.arm}`, then (placement `{first.id}`); "
                 "a place belongs to one trial and arm at a time",
             )
 
 
-def _same_place(draft: Draft) -> Iterator[tuple[str, Item[Placement], Item[Placement]]]:
-    by_place: dict[str, list[Item[Placement]]] = defaultdict(list)
+def _same_place(draft: RegistryDraft) -> Iterator[tuple[str, DraftEntry[Placement], DraftEntry[Placement]]]:
+    by_place: dict[str, list[DraftEntry[Placement]]] = defaultdict(list)
     for item in draft.placements:
         if item.has("id", "place"):
             by_place[item.entry.place_id].append(item)
@@ -248,7 +250,7 @@ def _overlap(one: Placement, other: Placement) -> bool:
     return one.from_ < other.until and other.from_ < one.until
 
 
-def _hours_are_sound(draft: Draft) -> Iterator[Fault]:
+def _hours_are_sound(draft: RegistryDraft) -> Iterator[FileFault]:
     if draft.avenue is not None:
         yield from _close_after_opening(draft.avenue, draft.avenue.entry.hours)
     for item in draft.placements:
@@ -256,9 +258,9 @@ def _hours_are_sound(draft: Draft) -> Iterator[Fault]:
             yield from _close_after_opening(item, item.entry.hours)
 
 
-def _close_after_opening(item: Item[Any], hours: OpeningHours) -> Iterator[Fault]:
+def _close_after_opening(item: DraftEntry[Any], hours: OpeningHours) -> Iterator[FileFault]:
     if hours.opens >= hours.closes:
-        yield Fault(
+        yield FileFault(
             (*item.path, "hours"),
             f"closes {hours.closes}, not after it opens, {hours.opens}; a day's hours end by 24:00",
         )

@@ -10,7 +10,7 @@ from schemas.registry import AccessKey, Account, Epoch, Placement, Product, Regi
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacementSpan:
     """A placement with what it implies; times are Unix milliseconds, `until_ms` is excluded."""
 
     placement_id: str
@@ -103,10 +103,10 @@ class Directory:
         return {product: tuple(spans) for product, spans in found.items()}
 
     @cached_property
-    def placed(self) -> Mapping[str, Placed]:
+    def placed(self) -> Mapping[str, PlacementSpan]:
         """Placements by id, resolved."""
         return {
-            p.id: Placed(
+            p.id: PlacementSpan(
                 placement_id=p.id,
                 place_id=p.place_id,
                 account_id=p.account or "",
@@ -123,20 +123,20 @@ class Directory:
     @cached_property
     def moments(self) -> tuple[int, ...]:
         """The times (Unix ms, ascending) at which a placement or trial begins or ends; between two nothing changes."""
-        placed = {moment for spot in self.placed.values() for moment in (spot.from_ms, spot.until_ms)}
+        placed = {moment for span in self.placed.values() for moment in (span.from_ms, span.until_ms)}
         spans = [(span.starts_ms, span.ends_ms, span.baseline_from_ms) for span in self.trial_spans.values()]
         return tuple(sorted(placed | {moment for span in spans for moment in span if moment is not None}))
 
     @cached_property
-    def _by_match(self) -> Mapping[str, tuple[Placed, ...]]:
-        found: dict[str, list[Placed]] = defaultdict(list)
+    def _by_match(self) -> Mapping[str, tuple[PlacementSpan, ...]]:
+        found: dict[str, list[PlacementSpan]] = defaultdict(list)
         for placed in self.placed.values():
             if placed.match:
                 found[placed.account_id].append(placed)
         # Most keys first, so that the most exact placement wins.
         return {a: tuple(sorted(ps, key=lambda p: (-len(p.match), p.placement_id))) for a, ps in found.items()}
 
-    def match(self, account_id: str, keys: Mapping[str, str]) -> tuple[Placed, ...]:
+    def match(self, account_id: str, keys: Mapping[str, str]) -> tuple[PlacementSpan, ...]:
         """Return the account's placements all of whose match keys *keys* has, whatever their times."""
         return tuple(
             placed
@@ -147,8 +147,8 @@ class Directory:
     @cached_property
     def _products_of_account(self) -> Mapping[str, frozenset[str]]:
         placed: dict[str, set[str]] = defaultdict(set)
-        for spot in self.placed.values():
-            placed[spot.account_id].add(spot.product_id)
+        for span in self.placed.values():
+            placed[span.account_id].add(span.product_id)
         return {
             account.id: frozenset(placed[account.id] if account.products is None else account.products)
             for account in self.accounts.values()

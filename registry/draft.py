@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from registry.toml_lines import Path
 from schemas.registry import Account, Avenue, Entry, Placement, Product, Registry, Startup, Trial
 
-SORTS = ("startups", "products", "trials", "accounts", "placements")
-_TOP = ("demo", "avenue", *SORTS)
+ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements")
+_TOP = ("demo", "avenue", *ENTRY_TYPES)
 _TIME_FORM = "write it like 2026-10-01T00:00:00+08:00"
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 _NO_NAME = {"zh": "", "en": ""}
@@ -45,7 +45,7 @@ EntryT = TypeVar("EntryT", bound=Entry)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FileFault:
     """Something wrong at *path*; *message* is a sentence that says the way out, and never holds a secret."""
 
     path: Path
@@ -53,7 +53,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Generic[EntryT]):
+class DraftEntry(Generic[EntryT]):
     """An entry with its path in the file, and which of its fields are wrong by themselves."""
 
     path: Path
@@ -66,22 +66,22 @@ class Item(Generic[EntryT]):
 
 
 @dataclass(slots=True)
-class Draft:
+class RegistryDraft:
     """The entries of a file as far as they can be read."""
 
     demo: bool = False
-    avenue: Item[Avenue] | None = None
-    startups: list[Item[Startup]] = field(default_factory=list)
-    products: list[Item[Product]] = field(default_factory=list)
-    trials: list[Item[Trial]] = field(default_factory=list)
-    accounts: list[Item[Account]] = field(default_factory=list)
-    placements: list[Item[Placement]] = field(default_factory=list)
+    avenue: DraftEntry[Avenue] | None = None
+    startups: list[DraftEntry[Startup]] = field(default_factory=list)
+    products: list[DraftEntry[Product]] = field(default_factory=list)
+    trials: list[DraftEntry[Trial]] = field(default_factory=list)
+    accounts: list[DraftEntry[Account]] = field(default_factory=list)
+    placements: list[DraftEntry[Placement]] = field(default_factory=list)
     declared: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    """By sort, position and id of every entry that has an id, right or wrong."""
+    """By type, position and id of every entry that has an id, right or wrong."""
 
-    def ids(self, sort: str) -> list[str]:
-        """Return the ids declared of *sort*, those of wrong entries too."""
-        return [name for _, name in self.declared.get(sort, ())]
+    def ids(self, entry_type: str) -> list[str]:
+        """Return the ids declared of *entry_type*, those of wrong entries too."""
+        return [name for _, name in self.declared.get(entry_type, ())]
 
     def registry(self) -> Registry:
         """Return the registry of a draft without faults."""
@@ -98,11 +98,11 @@ class Draft:
         )
 
 
-def draft_of(tree: Mapping[str, Any]) -> tuple[Draft, list[Fault]]:
+def draft_of(tree: Mapping[str, Any]) -> tuple[RegistryDraft, list[FileFault]]:
     """Return *tree* (a file's values) as a draft, and every fault of its entries taken one by one."""
-    draft = Draft()
+    draft = RegistryDraft()
     faults = [
-        Fault((name,), f"`{name}` is no table of the registry{did_you_mean(name, _TOP)}")
+        FileFault((name,), f"`{name}` is no table of the registry{did_you_mean(name, _TOP)}")
         for name in tree
         if name not in _TOP
     ]
@@ -112,17 +112,17 @@ def draft_of(tree: Mapping[str, Any]) -> tuple[Draft, list[Fault]]:
     else:
         # As if it said true, so that no plain: secret is found fault with on top.
         draft.demo = True
-        faults.append(Fault(("demo",), "must be true or false, without quotes"))
+        faults.append(FileFault(("demo",), "must be true or false, without quotes"))
     if "avenue" in tree:
         draft.avenue = _item(Avenue, tree["avenue"], ("avenue",), faults)
     else:
-        faults.append(Fault((), "the table [avenue] is missing; add it with `id` and `name`"))
+        faults.append(FileFault((), "the table [avenue] is missing; add it with `id` and `name`"))
     draft.startups = _items(Startup, tree, "startups", faults)
     draft.products = _items(Product, tree, "products", faults)
     draft.trials = _items(Trial, tree, "trials", faults)
     draft.accounts = _items(Account, tree, "accounts", faults)
     draft.placements = _items(Placement, tree, "placements", faults)
-    draft.declared = {sort: _declared(tree.get(sort)) for sort in SORTS}
+    draft.declared = {entry_type: _declared(tree.get(entry_type)) for entry_type in ENTRY_TYPES}
     return draft, faults
 
 
@@ -141,26 +141,30 @@ def _declared(raw: object) -> list[tuple[int, str]]:
     return [(position, name) for position, name in named if isinstance(name, str)]
 
 
-def _items(model: type[EntryT], tree: Mapping[str, Any], sort: str, faults: list[Fault]) -> list[Item[EntryT]]:
-    raw = tree.get(sort, [])
+def _items(
+    model: type[EntryT], tree: Mapping[str, Any], entry_type: str, faults: list[FileFault]
+) -> list[DraftEntry[EntryT]]:
+    raw = tree.get(entry_type, [])
     if not isinstance(raw, list) or not all(isinstance(entry, dict) for entry in raw):
-        faults.append(Fault((sort,), f"write each entry under a header of its own, [[{sort}]], with two brackets"))
+        faults.append(
+            FileFault((entry_type,), f"write each entry under a header of its own, [[{entry_type}]], with two brackets")
+        )
         return []
-    items = (_item(model, entry, (sort, position), faults) for position, entry in enumerate(raw))
+    items = (_item(model, entry, (entry_type, position), faults) for position, entry in enumerate(raw))
     return [item for item in items if item is not None]
 
 
-def _item(model: type[EntryT], raw: object, path: Path, faults: list[Fault]) -> Item[EntryT] | None:
+def _item(model: type[EntryT], raw: object, path: Path, faults: list[FileFault]) -> DraftEntry[EntryT] | None:
     try:
         # Strict: TOML has types of its own, so "17" for 17 is a slip and not a spelling.
-        return Item(path, model.model_validate(raw, strict=True))
+        return DraftEntry(path, model.model_validate(raw, strict=True))
     except ValidationError as error:
         errors = error.errors(include_url=False)
     faults += [_fault(path, item, model) for item in errors]
     if not isinstance(raw, dict):
         return None
     repaired, wrong = _repaired(model, raw, [item["loc"] for item in errors])
-    return Item(path, model.model_validate(repaired, strict=True), wrong)
+    return DraftEntry(path, model.model_validate(repaired, strict=True), wrong)
 
 
 def _repaired(model: type[Entry], raw: dict[str, Any], locs: list[Path]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -184,7 +188,7 @@ def _repaired(model: type[Entry], raw: dict[str, Any], locs: list[Path]) -> tupl
     return {name: value for name, value in whole.items() if name in known}, frozenset(wrong)
 
 
-def _fault(path: Path, item: Any, model: type[Entry]) -> Fault:
+def _fault(path: Path, item: Any, model: type[Entry]) -> FileFault:
     loc = tuple(part for part in item["loc"] if part != "[key]")
     name = str(loc[-1]) if loc else ""
     match item["type"]:
@@ -198,10 +202,10 @@ def _fault(path: Path, item: Any, model: type[Entry]) -> Fault:
             message = _form_of(loc)
         case "too_short" | "too_long":
             message = _length(item)
-        case sort:
+        case error_type:
             plain = str(item["msg"]).replace("Input should be", "must be").replace("should have", "must have")
-            message = _MESSAGES.get(sort, plain)
-    return Fault((*path, *loc), message)
+            message = _MESSAGES.get(error_type, plain)
+    return FileFault((*path, *loc), message)
 
 
 def _literal(item: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.topic import RegistryWriter
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.kafka import KafkaError, ensure_topics, failed, make_admin
+from runtime.kafka import KafkaError, ensure_topics, make_admin, unavailable
 from runtime.logging import get_logger
 from runtime.settings import Settings
 from schemas.registry import Epoch
@@ -72,7 +72,7 @@ def create_missing_topics(settings: Settings, topics: Collection[Topic] = ALL_TO
     try:
         ensure_topics(admin, wanted)
     except KafkaError as error:
-        raise failed(kafka, "the topics could not be created", error) from error
+        raise unavailable(kafka, "the topics could not be created", error) from error
     finally:
         admin.close()
 
@@ -83,7 +83,7 @@ def topic_exists(settings: Settings, topic: Topic, *, prefix: str = "") -> bool:
     try:
         return prefix + topic in admin.list_topics()
     except KafkaError as error:
-        raise failed(settings.kafka, "the topics cannot be listed", error) from error
+        raise unavailable(settings.kafka, "the topics cannot be listed", error) from error
     finally:
         admin.close()
 
@@ -163,7 +163,7 @@ def _identity(settings: Settings, prefix: str) -> tuple[str, int]:
     try:
         described = admin.describe_topics([prefix + Topic.EVENTS, prefix + Topic.METRICS])
     except KafkaError as error:
-        raise failed(settings.kafka, "the topics cannot be described", error) from error
+        raise unavailable(settings.kafka, "the topics cannot be described", error) from error
     finally:
         admin.close()
     found = {topic["name"]: topic for topic in described}

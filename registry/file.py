@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from registry.checks import faults_of
-from registry.doubts import doubts_of
-from registry.draft import Draft, Fault, draft_of
+from registry.draft import FileFault, RegistryDraft, draft_of
+from registry.file_warnings import warnings_of
 from registry.secrets import SecretResolver
 from registry.toml_lines import LineMap, Path
 from runtime.errors import ConfigurationError
@@ -21,7 +21,7 @@ _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class FileProblem:
     """One fault of a file: its line, which entry it is in, and a sentence that says the way out."""
 
     line: int
@@ -35,18 +35,18 @@ class Problem:
 class RegistryFileError(ConfigurationError):
     """The file cannot be used; `problems` holds every fault."""
 
-    def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, name: str, problems: tuple[FileProblem, ...]) -> None:
         super().__init__("\n".join(f"{name}: {problem}" for problem in problems))
         self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedFile:
     """A file's registry, or what is wrong with it: exactly one of the two is there."""
 
     registry: Registry | None
-    problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...]
+    warnings: tuple[FileProblem, ...] = ()
     """Of a sound file: what will not do what it seems to."""
 
 
@@ -73,7 +73,7 @@ def read_file(path: FilePath) -> bytes:
     return content
 
 
-def check_registry(content: bytes, *, production: bool = False, secrets: SecretResolver | None = None) -> Checked:
+def check_registry(content: bytes, *, production: bool = False, secrets: SecretResolver | None = None) -> CheckedFile:
     """Return the registry in *content*, or every fault of it by line. Total: any bytes give an answer.
 
     With *secrets* also those that can be had here and spell no key; others are for the gateway to look at.
@@ -83,42 +83,42 @@ def check_registry(content: bytes, *, production: bool = False, secrets: SecretR
         tree = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return Checked(None, (Problem(line, "", "the file is not UTF-8 text; save it as UTF-8"),))
+        return CheckedFile(None, (FileProblem(line, "", "the file is not UTF-8 text; save it as UTF-8"),))
     except tomllib.TOMLDecodeError as error:
-        return Checked(None, (_syntax_problem(str(error), text),))
+        return CheckedFile(None, (_syntax_problem(str(error), text),))
     except RecursionError:
-        return Checked(None, (Problem(1, "", "values are nested too deeply; a registry needs three levels"),))
+        return CheckedFile(None, (FileProblem(1, "", "values are nested too deeply; a registry needs three levels"),))
     draft, faults = draft_of(tree)
     faults += faults_of(draft, production=production)
     if secrets is not None:
         faults += _malformed(draft, secrets)
     if not faults:
-        return Checked(draft.registry(), (), _by_line(doubts_of(draft), tree, text))
-    return Checked(None, _by_line(faults, tree, text))
+        return CheckedFile(draft.registry(), (), _by_line(warnings_of(draft), tree, text))
+    return CheckedFile(None, _by_line(faults, tree, text))
 
 
-def _malformed(draft: Draft, secrets: SecretResolver) -> Iterator[Fault]:
+def _malformed(draft: RegistryDraft, secrets: SecretResolver) -> Iterator[FileFault]:
     for item in draft.accounts:
         for flow, references in item.entry.secrets.items():
             for index, reference in enumerate(references):
                 if fault := secrets.malformed(item.entry, flow, reference):
-                    yield Fault((*item.path, "secrets", flow, index), fault)
+                    yield FileFault((*item.path, "secrets", flow, index), fault)
 
 
-def _by_line(faults: Iterable[Fault], tree: Mapping[str, Any], text: str) -> tuple[Problem, ...]:
+def _by_line(faults: Iterable[FileFault], tree: Mapping[str, Any], text: str) -> tuple[FileProblem, ...]:
     lines = LineMap(text)
-    return tuple(sorted({Problem(lines.line(fault.path), _where(tree, fault), fault.message) for fault in faults}))
+    return tuple(sorted({FileProblem(lines.line(fault.path), _where(tree, fault), fault.message) for fault in faults}))
 
 
-def _syntax_problem(message: str, text: str) -> Problem:
+def _syntax_problem(message: str, text: str) -> FileProblem:
     found = _POSITION.search(message)
     cause = _POSITION.sub("", message)
     if found is None or found[1] is None:
-        return Problem(text.count("\n") + 1, "", f"not TOML at the end of the file: {cause}")
-    return Problem(int(found[1]), "", f"not TOML at column {found[2]}: {cause}")
+        return FileProblem(text.count("\n") + 1, "", f"not TOML at the end of the file: {cause}")
+    return FileProblem(int(found[1]), "", f"not TOML at column {found[2]}: {cause}")
 
 
-def _where(tree: Mapping[str, Any], fault: Fault) -> str:
+def _where(tree: Mapping[str, Any], fault: FileFault) -> str:
     """Return `placements "p-017", match.sn` for a path."""
     path: Path = fault.path
     if not path:

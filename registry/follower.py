@@ -16,7 +16,7 @@ log = get_logger(__name__)
 Callback = Callable[[Directory], object]
 
 
-class _Published:
+class _DirectoryProjection:
     """The fold of the follower: what it publishes is one reference, replaced as a whole."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class RegistryFollower:
     """
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
-        self._published = _Published()
+        self._published = _DirectoryProjection()
         self._tail = TopicTail(settings.kafka, prefix + Topic.REGISTRY, self._published)
 
     @property

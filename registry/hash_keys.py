@@ -158,7 +158,7 @@ def _check_master(key_wrap: KeyWrap, values: Iterable[bytes]) -> None:
             log.warning("a hash key cannot be read", cause=str(error))
 
 
-class _Keys:
+class _HashKeyProjection:
     """The fold: of a name the first key stands, until a tombstone (see `CompactedLog.claim`)."""
 
     def __init__(self, key_wrap: KeyWrap) -> None:
@@ -196,7 +196,7 @@ class HashKeyFollower:
     """
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
-        self._keys = _Keys(KeyWrap(load_master_key(settings), told_by(settings)))
+        self._keys = _HashKeyProjection(KeyWrap(load_master_key(settings), told_by(settings)))
         self._tail = TopicTail(settings.kafka, prefix + Topic.HASH_KEYS, self._keys)
 
     def account_key(self, account_id: str) -> bytes | None:

@@ -30,7 +30,7 @@ log = get_logger(__name__)
 STOP_S = 10.0
 
 
-class Gone(BaseModel):
+class MissingSince(BaseModel):
     """The value of a `gone:` record: since when its account or trial is missing from the registry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class Gone(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Duties:
+class KeyRetentionActions:
     """What is to be done about the keys on the topic; names are those of records."""
 
     destroy: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Duties:
 
     def entries(self, now_ms: int) -> dict[str, bytes | None]:
         """Return the records to write."""
-        since = Gone(since_ms=now_ms).model_dump_json().encode()
+        since = MissingSince(since_ms=now_ms).model_dump_json().encode()
         found: dict[str, bytes | None] = {GONE_PREFIX + name: since for name in self.gone}
         found |= dict.fromkeys((*self.done, *self.destroy))
         if self.readable:
@@ -61,7 +61,9 @@ class Duties:
         return found
 
 
-def duties_of(records: Sequence[LogRecord], registry: Registry, settings: Settings, now_ms: int) -> Duties:
+def retention_actions(
+    records: Sequence[LogRecord], registry: Registry, settings: Settings, now_ms: int
+) -> KeyRetentionActions:
     """Return what is to be done at *now_ms*, given every record of the topic and the registry in force. Pure."""
     values = standing(records)
     keys = [name for name in values if is_hash_key(name)]
@@ -75,7 +77,7 @@ def duties_of(records: Sequence[LogRecord], registry: Registry, settings: Settin
         if (name in until_ms and until_ms[name] <= now_ms)
         or (name not in present and name in since_ms and since_ms[name] + keep_ms <= now_ms)
     ]
-    return Duties(
+    return KeyRetentionActions(
         destroy=tuple(destroy),
         gone=tuple(name for name in keys if name not in present and name not in since_ms),
         done=tuple(GONE_PREFIX + name for name in since_ms if name in present or name not in keys or name in destroy),
@@ -88,7 +90,7 @@ def _since(values: Mapping[str, bytes]) -> dict[str, int]:
     for name, value in values.items():
         if name.startswith(GONE_PREFIX):
             try:
-                found[name.removeprefix(GONE_PREFIX)] = Gone.model_validate_json(value).since_ms
+                found[name.removeprefix(GONE_PREFIX)] = MissingSince.model_validate_json(value).since_ms
             except ValidationError:
                 log.warning("a record of a missing entry cannot be read and is written anew", name=name)
     return found
@@ -123,27 +125,27 @@ class KeyRetention:
         if self._thread.is_alive():
             self._thread.join(STOP_S)
 
-    def turn(self) -> Duties:
+    def run_once(self) -> KeyRetentionActions:
         """Do what is due now, and return it. Raises `UnavailableError` where no broker answers."""
         registry = self._directory().registry
         if registry is None:
-            return Duties()
+            return KeyRetentionActions()
         now_ms = self._clock.now_ms()
         with CompactedLog(self._settings.kafka, self._topic) as topic:
-            duties = duties_of(topic.read(), registry, self._settings, now_ms)
-            topic.write(duties.entries(now_ms))
-        if duties.destroy:
-            GATEWAY_KEYS_DESTROYED.inc(len(duties.destroy))
-            log.info("hash keys destroyed at their end", names=duties.destroy)
-        GATEWAY_KEYS_OVERDUE.set(len(duties.destroy) + len(duties.readable))
-        return duties
+            actions = retention_actions(topic.read(), registry, self._settings, now_ms)
+            topic.write(actions.entries(now_ms))
+        if actions.destroy:
+            GATEWAY_KEYS_DESTROYED.inc(len(actions.destroy))
+            log.info("hash keys destroyed at their end", names=actions.destroy)
+        GATEWAY_KEYS_OVERDUE.set(len(actions.destroy) + len(actions.readable))
+        return actions
 
     def _run(self) -> None:
         # Not at once: what goes by a clock that is wrong when the machine starts is gone for good.
         while not self._stopping.wait(self._settings.gateway.keys_every_s):
             try:
                 if self._clock_watch.is_steady():
-                    self.turn()
+                    self.run_once()
             except PipelineError as error:
                 log.warning("the hash keys' retention waits", cause=str(error))
             except Exception:

@@ -1,6 +1,6 @@
 """Access keys: made here, shown once; only a SHA-256 of each is kept.
 
-Form: `avk_`, a letter for the scope's sort, 28 random base62 characters (166 bits), and six that are the CRC-32 of all
+Form: `avk_`, a letter for the scope's type, 28 random base62 characters (166 bits), and six that are the CRC-32 of all
 before them. A secret scanner finds it by `avk_[asop][0-9A-Za-z]{34}` and drops false finds by the checksum.
 A fast hash is enough for what cannot be guessed.
 """
@@ -62,18 +62,22 @@ def is_well_formed(text: str) -> bool:
 
 def check_scope(scope: str, directory: Directory) -> None:
     """Raise `ConfigurationError` unless *scope* is well formed and whom it names is in the registry."""
-    sort, _, owner = scope.partition(":")
-    if sort in {"operator", "programme"}:
-        if scope != sort:
-            raise ConfigurationError(f"{sort} takes no id; write --scope {sort}")
+    scope_type, _, owner = scope.partition(":")
+    if scope_type in {"operator", "programme"}:
+        if scope != scope_type:
+            raise ConfigurationError(f"{scope_type} takes no id; write --scope {scope_type}")
         return
-    if sort not in _LETTERS or not owner:
+    if scope_type not in _LETTERS or not owner:
         raise ConfigurationError(f"{scope!r} is no scope; it is account:ID, startup:ID, operator or programme")
     registry = directory.registry
-    known = [entry.id for entry in (registry.accounts if sort == "account" else registry.startups)] if registry else []
+    known = (
+        [entry.id for entry in (registry.accounts if scope_type == "account" else registry.startups)]
+        if registry
+        else []
+    )
     if owner not in known:
         listed = f"; known are {', '.join(sorted(known))}" if known else "; apply a registry first"
-        raise ConfigurationError(f"the registry has no {sort} {owner!r}{listed}")
+        raise ConfigurationError(f"the registry has no {scope_type} {owner!r}{listed}")
 
 
 def parse_expiry(text: str, *, now: datetime) -> datetime:

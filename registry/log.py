@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.kafka import KafkaError, LogRecord, TopicPartition, failed, log_record, make_consumer, make_producer
+from runtime.kafka import KafkaError, LogRecord, TopicPartition, log_record, make_consumer, make_producer, unavailable
 from runtime.settings import KafkaSettings
 
 ONLY_PARTITION = 0
@@ -41,7 +41,7 @@ class CompactedLog:
         try:
             return self._read(consumer)
         except KafkaError as error:
-            raise failed(self._settings, f"{self._topic} cannot be read", error) from error
+            raise unavailable(self._settings, f"{self._topic} cannot be read", error) from error
         finally:
             consumer.close(autocommit=False, timeout_ms=1000)
 
@@ -84,7 +84,7 @@ class CompactedLog:
             wait_s = self._settings.delivery_timeout_s + 5
             return {key: future.get(timeout=wait_s).offset for key, future in futures.items()}
         except KafkaError as error:
-            raise failed(self._settings, f"{self._topic} did not confirm {', '.join(entries)}", error) from error
+            raise unavailable(self._settings, f"{self._topic} did not confirm {', '.join(entries)}", error) from error
 
     def claim(self, wanted: Mapping[str, bytes]) -> dict[str, bytes]:
         """Write each of *wanted* whose key has no value yet; return the value that stands for each key.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from registry.directory import Directory
-from registry.draft import SORTS
+from registry.draft import ENTRY_TYPES
 from registry.keys import state_of
 from schemas.registry import Account, Entry, Placement, Registry, Trial
 
@@ -39,21 +39,21 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class EntryChange:
     """What becomes of one entry; `fields` is empty where it is removed."""
 
-    sort: str
+    entry_type: str
     id: str
     action: Action
     fields: tuple[FieldChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RegistryPlan:
     """The difference. `version` is that of the registry in force, -1 where there is none."""
 
     version: int
-    changes: tuple[Change, ...]
+    changes: tuple[EntryChange, ...]
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Plan:
             "version": self.version,
             "changes": [
                 {
-                    "sort": change.sort,
+                    "sort": change.entry_type,
                     "id": change.id,
                     "action": change.action,
                     "fields": {field.name: {"old": field.old, "new": field.new} for field in change.fields},
@@ -73,35 +73,35 @@ class Plan:
         }
 
 
-def plan_of(directory: Directory, new: Registry, *, now: datetime) -> Plan:
+def plan_of(directory: Directory, new: Registry, *, now: datetime) -> RegistryPlan:
     """Return what applying *new* over the registry in force would change, and what of that may hurt at *now*."""
     old = directory.registry
     changes = tuple(_changes(old, new))
     warnings = tuple(_warnings(directory, old, new, now)) if old is not None else ()
-    return Plan(directory.version, changes, warnings)
+    return RegistryPlan(directory.version, changes, warnings)
 
 
-def _changes(old: Registry | None, new: Registry) -> Iterator[Change]:
+def _changes(old: Registry | None, new: Registry) -> Iterator[EntryChange]:
     if old is not None and old.demo != new.demo:
-        yield Change("registry", "", "changed", (FieldChange("demo", old.demo, new.demo),))
+        yield EntryChange("registry", "", "changed", (FieldChange("demo", old.demo, new.demo),))
     yield from _entry_changes("avenue", {} if old is None else {old.avenue.id: old.avenue}, {new.avenue.id: new.avenue})
-    for sort in SORTS:
-        yield from _entry_changes(sort, _by_id(old, sort), _by_id(new, sort))
+    for entry_type in ENTRY_TYPES:
+        yield from _entry_changes(entry_type, _by_id(old, entry_type), _by_id(new, entry_type))
 
 
-def _by_id(registry: Registry | None, sort: str) -> dict[str, Entry]:
-    return {} if registry is None else {entry.id: entry for entry in getattr(registry, sort)}
+def _by_id(registry: Registry | None, entry_type: str) -> dict[str, Entry]:
+    return {} if registry is None else {entry.id: entry for entry in getattr(registry, entry_type)}
 
 
-def _entry_changes(sort: str, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[Change]:
+def _entry_changes(entry_type: str, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[EntryChange]:
     for name in sorted(old.keys() - new.keys()):
-        yield Change(sort, name, "removed")
+        yield EntryChange(entry_type, name, "removed")
     for name, entry in new.items():
         before = old.get(name)
         if before is None:
-            yield Change(sort, name, "added", tuple(FieldChange(n, None, v) for n, v in _said(entry)))
+            yield EntryChange(entry_type, name, "added", tuple(FieldChange(n, None, v) for n, v in _said(entry)))
         elif before != entry:
-            yield Change(sort, name, "changed", tuple(_differences(before, entry)))
+            yield EntryChange(entry_type, name, "changed", tuple(_differences(before, entry)))
 
 
 def _said(entry: Entry) -> Iterator[tuple[str, Any]]:
@@ -206,10 +206,10 @@ def _key_warnings(directory: Directory, new: Registry, now: datetime) -> Iterato
             yield f"key {key.id} is for {key.scope}, which would be gone; revoke it with `avenue key revoke {key.id}`"
 
 
-def render_plan(plan: Plan) -> Iterator[str]:
+def render_plan(plan: RegistryPlan) -> Iterator[str]:
     """Yield the lines that show *plan* to a person."""
     for change in plan.changes:
-        yield f"{_SIGNS[change.action]} {change.sort} {change.id}".rstrip()
+        yield f"{_SIGNS[change.action]} {change.entry_type} {change.id}".rstrip()
         for field in change.fields:
             if change.action == "changed":
                 yield f"    {field.name}: {_text(field.old)} → {_text(field.new)}"
@@ -220,7 +220,7 @@ def render_plan(plan: Plan) -> Iterator[str]:
     yield _summary(plan)
 
 
-def _summary(plan: Plan) -> str:
+def _summary(plan: RegistryPlan) -> str:
     if not plan.changes:
         return f"nothing would change (version {plan.version} is in force)"
     counts = {action: sum(change.action == action for change in plan.changes) for action in _SIGNS}

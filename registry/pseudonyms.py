@@ -105,10 +105,12 @@ class Pseudonyms:
         return state
 
     def _renew(self, states: dict[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
-        sort, name = owner
+        owner_type, name = owner
         states.pop(name, None)
         if key is None:
-            raise UnavailableError(f"{sort} {name} has no hash key; `avenue registry apply` makes the missing ones")
+            raise UnavailableError(
+                f"{owner_type} {name} has no hash key; `avenue registry apply` makes the missing ones"
+            )
         if len(states) >= self._max_states:
             # The oldest; making it again costs a microsecond.
             del states[next(iter(states))]

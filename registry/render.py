@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registry.draft import SORTS
+from registry.draft import ENTRY_TYPES
 from schemas.registry import Entry, Registry
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -17,9 +17,9 @@ def render(registry: Registry) -> str:
     """Return *registry* as TOML; fields with their default are left out."""
     lines = ["demo = true", ""] if registry.demo else []
     lines += ["[avenue]", *_pairs(registry.avenue)]
-    for sort in SORTS:
-        for entry in getattr(registry, sort):
-            lines += ["", f"[[{sort}]]", *_pairs(entry)]
+    for entry_type in ENTRY_TYPES:
+        for entry in getattr(registry, entry_type):
+            lines += ["", f"[[{entry_type}]]", *_pairs(entry)]
     return "\n".join(lines) + "\n"
 
 

@@ -24,7 +24,7 @@ MAX_SECRET_BYTES = 65_536
 
 
 @dataclass(slots=True)
-class _File:
+class _CachedFile:
     value: bytes | None
     checked_ms: int
     stamp: tuple[int, int, int] | None
@@ -41,7 +41,7 @@ class SecretResolver:
     def __init__(self, environ: Mapping[str, str], clock: Clock | None = None) -> None:
         self._environ = dict(environ)
         self._clock = clock or SystemClock()
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _CachedFile] = {}
         self._problems: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
@@ -100,10 +100,10 @@ class SecretResolver:
                 log.warning("a secret cannot be used", account=account_id, flow=flow, faults=faults)
 
     def _resolve(self, reference: str) -> tuple[bytes | None, str | None]:
-        sort, _, rest = reference.partition(":")
-        if sort == "plain":
+        scheme, _, rest = reference.partition(":")
+        if scheme == "plain":
             return rest.encode(), None
-        if sort == "env":
+        if scheme == "env":
             value = self._environ.get(rest, "").encode()
             return (value, None) if value else (None, f"the environment variable {rest} is not set or empty")
         return self._resolve_file(rest)
@@ -111,10 +111,10 @@ class SecretResolver:
     def _resolve_file(self, path: str) -> tuple[bytes | None, str | None]:
         now = self._clock.now_ms()
         with self._lock:
-            kept = self._files.get(path)
-            if kept is None or not 0 <= now - kept.checked_ms < FILE_AGE_MS:
-                kept = self._files[path] = _look(path, kept, now)
-            return kept.value, kept.problem
+            cached = self._files.get(path)
+            if cached is None or not 0 <= now - cached.checked_ms < FILE_AGE_MS:
+                cached = self._files[path] = _look(path, cached, now)
+            return cached.value, cached.problem
 
 
 def secret_name(flow: str) -> str:
@@ -134,8 +134,8 @@ def malformed(account: Account, flow: str, reference: str, value: bytes) -> str 
 
 
 def _source(reference: str) -> str:
-    sort, _, rest = reference.partition(":")
-    return {"env": f"the environment variable {rest}", "file": f"the file {rest}"}.get(sort, "the plain: reference")
+    scheme, _, rest = reference.partition(":")
+    return {"env": f"the environment variable {rest}", "file": f"the file {rest}"}.get(scheme, "the plain: reference")
 
 
 def has_flow(account: Account, flow: str) -> bool:
@@ -143,19 +143,19 @@ def has_flow(account: Account, flow: str) -> bool:
     return secret_name(flow) in account.secrets
 
 
-def _look(path: str, kept: _File | None, now_ms: int) -> _File:
+def _look(path: str, cached: _CachedFile | None, now_ms: int) -> _CachedFile:
     try:
         status = Path(path).stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if kept is not None and kept.stamp == stamp:
-            return _File(kept.value, now_ms, stamp, None)
+        if cached is not None and cached.stamp == stamp:
+            return _CachedFile(cached.value, now_ms, stamp, None)
         value = _read(path)
     except (OSError, ConfigurationError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
-        last = None if kept is None else kept.value
+        last = None if cached is None else cached.value
         note = "" if last is None else "; its last value stays in force"
-        return _File(last, now_ms, None, f"the file {path} cannot be used ({cause}){note}")
-    return _File(value, now_ms, stamp, None)
+        return _CachedFile(last, now_ms, None, f"the file {path} cannot be used ({cause}){note}")
+    return _CachedFile(value, now_ms, stamp, None)
 
 
 def _read(path: str) -> bytes:

@@ -42,7 +42,7 @@ class RegistryState:
         elif key.startswith(EPOCH_PREFIX):
             self._apply_epoch(int(key.removeprefix(EPOCH_PREFIX)), record.value)
         else:
-            raise ValueError("the record's key names no known sort of entry")
+            raise ValueError("the record's key names no known type of entry")
 
     def directory(self) -> Directory:
         """Return what stands now, as a view that does not change."""

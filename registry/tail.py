@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from registry.log import ONLY_PARTITION
 from runtime.errors import PipelineError, RefusedError, UnavailableError
-from runtime.kafka import KafkaError, LogRecord, TopicPartition, behind, log_record, make_consumer
-from runtime.kafka_words import in_words, is_refusal
+from runtime.kafka import KafkaError, LogRecord, TopicPartition, log_record, make_consumer, refusal_behind
+from runtime.kafka_errors import explain, is_refusal
 from runtime.logging import get_logger
 from runtime.metrics import REGISTRY_BAD_RECORDS
 from runtime.settings import KafkaSettings
@@ -24,7 +24,7 @@ LOG_EVERY_S = 30.0
 STOP_S = 10.0
 
 
-class Fold(Protocol):
+class TopicProjection(Protocol):
     """What a topic is folded into. Called in the follower's thread only."""
 
     def reset(self) -> None:
@@ -43,7 +43,7 @@ class Fold(Protocol):
 class TopicTail:
     """The thread. A broker outage, a bad record or a fault in the fold never ends it: it reports and goes on."""
 
-    def __init__(self, settings: KafkaSettings, topic: str, fold: Fold) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, fold: TopicProjection) -> None:
         self._settings = settings
         self._topic = topic
         self._fold = fold
@@ -100,7 +100,7 @@ class TopicTail:
                 self._follow()
             except (KafkaError, PipelineError) as error:
                 self._refused = isinstance(error, RefusedError) or is_refusal(error)
-                self._report(f"{self._topic} cannot be read: {in_words(self._settings, error)}")
+                self._report(f"{self._topic} cannot be read: {explain(self._settings, error)}")
                 if self._refused:
                     self._heard.set()
             except Exception:
@@ -130,10 +130,10 @@ class TopicTail:
         try:
             self._end = consumer.end_offsets([self._partition])[self._partition]
         except KafkaError as error:
-            if is_refusal(cause := behind(consumer, error)):
+            if is_refusal(cause := refusal_behind(consumer, error)):
                 raise cause from error
             # The consumer reconnects by itself; what was read stays in force meanwhile.
-            self._report(f"{self._topic} cannot be read: {in_words(self._settings, error)}")
+            self._report(f"{self._topic} cannot be read: {explain(self._settings, error)}")
             return
         if self._end < self._next:
             self._begin_anew()

@@ -12,7 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
-from runtime.clickhouse_words import in_words
+from runtime.clickhouse_errors import explain
 from runtime.errors import ConfigurationError, first_line
 from runtime.settings import ClickHouseSettings, Settings
 
@@ -42,9 +42,9 @@ class ClickHouse:
         """The database that holds our tables."""
         return self._settings.database
 
-    def in_words(self, error: BaseException) -> str:
+    def explain(self, error: BaseException) -> str:
         """Return what *error* of this store means, with the next step; never a password."""
-        return in_words(self._settings, error)
+        return explain(self._settings, error)
 
     @property
     def embedded(self) -> bool:

@@ -50,7 +50,7 @@ def full_disk(folders: Iterable[Path], *, least_mb: int) -> str | None:
     return None
 
 
-def in_words(error: OSError) -> str:
+def explain(error: OSError) -> str:
     """Return *error* as a sentence for who runs a command: the file and what is wrong with it."""
     what = (error.strerror or type(error).__name__).lower()
     name = f"{error.filename}: " if error.filename else ""

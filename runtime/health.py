@@ -13,7 +13,7 @@ Check = Callable[[], str | None]
 
 
 @dataclass(slots=True)
-class _State:
+class _DependencyState:
     ok: bool
     since_ms: int
     detail: str
@@ -27,7 +27,7 @@ class Health:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._states: dict[str, _State] = {}
+        self._states: dict[str, _DependencyState] = {}
         self._checks: dict[str, Check] = {}
         self._advice: set[str] = set()
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class Health:
             state = self._states.get(dependency)
             ok = problem is None
             if state is None or state.ok != ok:
-                self._states[dependency] = _State(ok, self._clock.now_ms(), problem or "")
+                self._states[dependency] = _DependencyState(ok, self._clock.now_ms(), problem or "")
             else:
                 state.detail = problem or ""
         READY.labels(dependency).set(1 if ok else 0)

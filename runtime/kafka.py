@@ -12,9 +12,9 @@ from kafka.structs import OffsetAndMetadata
 
 from runtime.codecs import refuse_missing_codecs
 from runtime.errors import ConfigurationError, RefusedError, UnavailableError
-from runtime.kafka_connections import TellingClient
-from runtime.kafka_words import EMBEDDED_BOOTSTRAP, in_words, is_refusal
-from runtime.self_healing_producer import LastingProducer
+from runtime.kafka_connections import FailureTrackingClient
+from runtime.kafka_errors import EMBEDDED_BOOTSTRAP, explain, is_refusal
+from runtime.self_healing_producer import SelfHealingProducer
 from runtime.settings import KafkaSettings
 
 __all__ = [
@@ -64,13 +64,13 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     return config
 
 
-def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> LastingProducer:
+def make_producer(settings: KafkaSettings, *, client_id: str, linger_ms: int = 0) -> SelfHealingProducer:
     """Return a producer that acknowledges on all in-sync replicas and repeats nothing within its session.
 
     Its buffer has no bound: the caller keeps a budget. Raises `UnavailableError` where no broker answers, and its kind
     `RefusedError` where one says no.
     """
-    return LastingProducer(lambda: _new_producer(settings, client_id, linger_ms))
+    return SelfHealingProducer(lambda: _new_producer(settings, client_id, linger_ms))
 
 
 def _new_producer(settings: KafkaSettings, client_id: str, linger_ms: int) -> KafkaProducer:
@@ -131,10 +131,10 @@ def _made_whole(settings: KafkaSettings) -> Iterator[dict[str, Any]]:
 
     kafka-python's constructors end with a running thread and its sockets then, one for each try.
     """
-    parts: list[TellingClient] = []
+    parts: list[FailureTrackingClient] = []
 
-    def part(**config: Any) -> TellingClient:
-        parts.append(TellingClient(**config))
+    def part(**config: Any) -> FailureTrackingClient:
+        parts.append(FailureTrackingClient(**config))
         return parts[-1]
 
     try:
@@ -143,24 +143,24 @@ def _made_whole(settings: KafkaSettings) -> Iterator[dict[str, Any]]:
         cause = next((made.failure for made in parts if made.failure is not None), error)
         for made in parts:
             made.close()
-        raise _kind(cause)(in_words(settings, cause)) from error
+        raise _kind(cause)(explain(settings, cause)) from error
 
 
-def behind(client: Any, error: KafkaError) -> KafkaError:
+def refusal_behind(client: Any, error: KafkaError) -> KafkaError:
     """Return the refusal that *error* of a consumer or admin *client* comes from, else *error*.
 
     What is refused while it runs, a client tries again until its time is over, and tells nothing but that.
     """
-    connected: TellingClient = client._client  # noqa: SLF001 - the one that we gave it
+    connected: FailureTrackingClient = client._client  # noqa: SLF001 - the one that we gave it
     if names := connected.cluster.unauthorized_topics:
         return TopicAuthorizationFailedError(", ".join(sorted(names)))
     found = connected.failure
     return found if isinstance(found, KafkaError) and is_refusal(found) else error
 
 
-def failed(settings: KafkaSettings, what: str, error: KafkaError) -> UnavailableError:
+def unavailable(settings: KafkaSettings, what: str, error: KafkaError) -> UnavailableError:
     """Return the error that says *what* did not work, why, and what to do."""
-    return _kind(error)(f"{what}: {in_words(settings, error)}")
+    return _kind(error)(f"{what}: {explain(settings, error)}")
 
 
 def _kind(error: BaseException) -> type[UnavailableError]:

@@ -11,10 +11,10 @@ from kafka.net import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from runtime.kafka_words import is_refusal
+from runtime.kafka_errors import is_refusal
 
 
-class TellingManager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types
+class FailureTrackingManager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types
     """Knows the last failure of a connection in `failure`: None while they are well."""
 
     def __init__(self, net: Any, **configs: Any) -> None:
@@ -68,12 +68,12 @@ def _answer_before_end(receive: Callable[[], tuple[bytes, Any]]) -> Callable[[],
     return received
 
 
-class TellingClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python has no types
+class FailureTrackingClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python has no types
     """What consumers, producers and admin clients connect by."""
 
     def __init__(self, **configs: Any) -> None:
         net = NetworkSelector(**configs)
-        super().__init__(net=net, manager=TellingManager(net, **configs))
+        super().__init__(net=net, manager=FailureTrackingManager(net, **configs))
 
     @property
     def failure(self) -> BaseException | None:

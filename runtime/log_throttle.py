@@ -8,7 +8,7 @@ EVERY_S = 30.0
 MAX_KINDS = 1000
 
 
-class OncePerWhile(logging.Filter):
+class ThrottleFilter(logging.Filter):
     """Lets one line of a kind through per while and says how many like it were held back; ours always pass.
 
     A kind is a logger and a message's template. The clock is monotonic.

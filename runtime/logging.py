@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from runtime.log_throttle import OncePerWhile
+from runtime.log_throttle import ThrottleFilter
 from runtime.settings import LogSettings
 
 Logger = structlog.stdlib.BoundLogger
@@ -35,7 +35,7 @@ def configure_logging(settings: LogSettings, *, role: str) -> None:
             ],
         )
     )
-    handler.addFilter(OncePerWhile())
+    handler.addFilter(ThrottleFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)

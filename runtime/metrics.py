@@ -122,7 +122,7 @@ def exported(name: str, roles: Collection[str]) -> bool:
     return any(name.startswith(prefix) and set(having) & set(roles) for prefix, having in EXPORTED_BY.items())
 
 
-class _OfRoles(Collector):
+class _RoleMetricsCollector(Collector):
     """The process's metrics, as far as *roles* have them."""
 
     def __init__(self, roles: Collection[str]) -> None:
@@ -135,5 +135,5 @@ class _OfRoles(Collector):
 def registry_of(roles: Collection[str]) -> CollectorRegistry:
     """Return what a process with *roles* exports."""
     registry = CollectorRegistry()
-    registry.register(_OfRoles(roles))
+    registry.register(_RoleMetricsCollector(roles))
     return registry

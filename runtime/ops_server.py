@@ -20,7 +20,7 @@ from runtime.metrics import registry_of
 StartResponse = Callable[..., Any]
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     # Fails on a taken port instead of sharing it.
     allow_reuse_port = False
@@ -38,7 +38,9 @@ class OpsServer:
         self._health = health
         self._metrics = make_wsgi_app(registry_of(roles))
         try:
-            self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_QuietHandler)
+            self._server = make_server(
+                host, port, self._answer, server_class=_ThreadingServer, handler_class=_QuietHandler
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"the ops port {host}:{port} cannot be opened ({error.strerror}); "

@@ -18,7 +18,7 @@ class ProgressAge:
         return now - self._since
 
 
-class Pulse:
+class LoopHeartbeat:
     """When a loop last turned. `beat` from the loop, `problem` from anywhere."""
 
     def __init__(self, what: str, *, stuck_s: float, now: Callable[[], float] = time.monotonic) -> None:

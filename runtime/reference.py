@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 import runtime.metrics
 from runtime.metrics import ROLES, exported
-from runtime.settings import PREFIX, Group, Settings
+from runtime.settings import PREFIX, Settings, SettingsGroup
 
 DOCS = Path(__file__).parents[1] / "docs"
 AGAIN = "`python -m runtime.reference`"
@@ -99,7 +99,7 @@ def settings_page() -> str:
     groups: list[str] = []
     for name, info in Settings.model_fields.items():
         inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, Group):
+        if isinstance(inner, type) and issubclass(inner, SettingsGroup):
             groups.append(_table(_first_sentence(inner), _COLUMNS, _rows(f"{PREFIX}{name}__", inner)))
         else:
             alone += [row for row in _rows(PREFIX, Settings) if row[0] == f"`{PREFIX}{name.upper()}`"]
@@ -109,7 +109,7 @@ def settings_page() -> str:
 _COLUMNS = ("variable", "default", "allowed", "what, and why so")
 
 
-def _rows(prefix: str, group: type[Group]) -> Iterator[Sequence[str]]:
+def _rows(prefix: str, group: type[SettingsGroup]) -> Iterator[Sequence[str]]:
     schema = group.model_json_schema(ref_template="{model}")["properties"]
     for name, info in group.model_fields.items():
         default = "" if info.default is None else f"`{_plain(info.default)}`"
@@ -129,8 +129,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in part["enum"])
     if "pattern" in part:
         return f"`{part['pattern']}`"
-    sort = {"integer": "whole", "number": "number", "string": "path" if part.get("format") == "path" else "text"}
-    return " ".join([sort.get(part.get("type", ""), ""), *_bounds(part)]).strip()
+    words = {"integer": "whole", "number": "number", "string": "path" if part.get("format") == "path" else "text"}
+    return " ".join([words.get(part.get("type", ""), ""), *_bounds(part)]).strip()
 
 
 def _bounds(part: dict[str, Any]) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _bounds(part: dict[str, Any]) -> Iterator[str]:
     return (f"{sign} {part[name]:g}" for name, sign in signs if name in part)
 
 
-def _first_sentence(group: type[Group]) -> str:
+def _first_sentence(group: type[SettingsGroup]) -> str:
     return (group.__doc__ or group.__name__).split(":")[0].split(".")[0].strip()
 
 

@@ -22,7 +22,7 @@ PAUSE_S = 1.0
 CLOSE_S = 2.0
 
 
-class LastingProducer:
+class SelfHealingProducer:
     """A `KafkaProducer` that is replaced behind the scenes when it is spoilt. What failed meanwhile stays failed.
 
     Safe from several threads, as kafka-python's own is.

@@ -24,13 +24,13 @@ Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class Group(BaseModel):
+class SettingsGroup(BaseModel):
     """A group of settings: frozen, nothing unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class KafkaSettings(Group):
+class KafkaSettings(SettingsGroup):
     """The cluster and its clients."""
 
     bootstrap: str | None = Field(None, description="host:port,…; absent: the embedded broker is started")
@@ -57,7 +57,7 @@ class KafkaSettings(Group):
     ssl_cafile: Path | None = Field(None, description="the authority that signed the brokers; absent: the system's")
 
 
-class ClickHouseSettings(Group):
+class ClickHouseSettings(SettingsGroup):
     """The store."""
 
     dsn: SecretStr | None = Field(
@@ -92,7 +92,7 @@ class ClickHouseSettings(Group):
         return self
 
 
-class HttpSettings(Group):
+class HttpSettings(SettingsGroup):
     """Where the server listens."""
 
     host: str = Field("127.0.0.1", description="0.0.0.0 in a container; a proxy with TLS stands before it")
@@ -105,7 +105,7 @@ class HttpSettings(Group):
     )
 
 
-class GatewaySettings(Group):
+class GatewaySettings(SettingsGroup):
     """What the gateway takes in, and how long it waits."""
 
     max_body_bytes: Positive = Field(8_388_608, description="unpacked; larger is 413")
@@ -158,7 +158,7 @@ class GatewaySettings(Group):
     requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
 
 
-class WorkerSettings(Group):
+class WorkerSettings(SettingsGroup):
     """The Faust worker. Grace, lead and slack are part of the epoch: a worker with others refuses to start."""
 
     grace_s: Positive = Field(120, description="how long after its minute an event still counts live")
@@ -183,7 +183,7 @@ class WorkerSettings(Group):
     stuck_s: Seconds = Field(60.0, description="records wait and none is taken in: the worker ends, to be started anew")
 
 
-class SinkSettings(Group):
+class SinkSettings(SettingsGroup):
     """Topics to ClickHouse."""
 
     batch_rows: Positive = Field(50_000, description="an insert costs about 13 ms whatever is in it")
@@ -215,7 +215,7 @@ class SinkSettings(Group):
     sums_every_s: Seconds = Field(60.0, description="the sums are taken so often, or rarer where that costs over 2 %")
 
 
-class ReportSettings(Group):
+class ReportSettings(SettingsGroup):
     """The read side."""
 
     session_hours: Positive = Field(12, description="how long a sign-in lasts")
@@ -226,7 +226,7 @@ class ReportSettings(Group):
     live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
 
 
-class StackSettings(Group):
+class StackSettings(SettingsGroup):
     """`avenue up`: how its children are watched."""
 
     backoff_s: Seconds = Field(0.5, description="before a child's first restart; doubles with each that follows")
@@ -242,14 +242,14 @@ class StackSettings(Group):
     log_mb: Positive = Field(50, description="of one child's log file; one older file is kept")
 
 
-class LogSettings(Group):
+class LogSettings(SettingsGroup):
     """Logs."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     format: Literal["json", "text"] = Field("json", description="text for a person at a terminal")
 
 
-class Settings(Group):
+class Settings(SettingsGroup):
     """All of them."""
 
     home: Path = Field(Path(".avenue"), description="the home folder: data when embedded, else little but session.key")
@@ -328,7 +328,7 @@ def known_names() -> list[str]:
     names: list[str] = []
     for field, info in Settings.model_fields.items():
         group = info.annotation
-        if isinstance(group, type) and issubclass(group, Group):
+        if isinstance(group, type) and issubclass(group, SettingsGroup):
             names += [f"{PREFIX}{field}__{name}".upper() for name in group.model_fields]
         else:
             names.append(f"{PREFIX}{field}".upper())

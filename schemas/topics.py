@@ -20,7 +20,7 @@ class Topic(StrEnum):
     ORDERS = "orders.v1"
 
 
-class Group(StrEnum):
+class ConsumerGroup(StrEnum):
     """Consumer groups; changing one makes its reader start anew."""
 
     WORKER = "avenue-metrics-worker"
@@ -34,7 +34,7 @@ def worker_group(epoch: int) -> str:
     A worker that hears last that the topic is gone may commit once more, and the broker keeps that for the topic of
     the same name: in one group, the new topic's first records would be skipped and never counted live.
     """
-    return str(Group.WORKER) if epoch == 1 else f"{Group.WORKER}-{epoch}"
+    return str(ConsumerGroup.WORKER) if epoch == 1 else f"{ConsumerGroup.WORKER}-{epoch}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,12 @@ SPECS: dict[Topic, TopicSpec] = {
         TopicSpec(Topic.DELIVERIES, key="none", ordering="none", scales=False),
         TopicSpec(
             Topic.METRICS,
-            key="sort of row and its source: cells:<epoch>:<partition>, progress:…, source:…",
+            key="type of row and its source: cells:<epoch>:<partition>, progress:…, source:…",
             ordering="versions of one source; same partition number as the source",
             scales=True,
         ),
         TopicSpec(
-            Topic.REGISTRY, key="sort:id", ordering="all entries", scales=False, compacted=True, retention_s=None
+            Topic.REGISTRY, key="type:id", ordering="all entries", scales=False, compacted=True, retention_s=None
         ),
         TopicSpec(
             Topic.HASH_KEYS,

@@ -84,7 +84,7 @@ class SettlingThread:
                 self._trouble = None
             except (ClickHouseError, ConfigurationError, OSError) as error:
                 known = isinstance(error, ClickHouseError)
-                self._tell(f"settlement waits: {self._clickhouse.in_words(error) if known else first_line(error)}")
+                self._tell(f"settlement waits: {self._clickhouse.explain(error) if known else first_line(error)}")
                 # A settlement may stand whose answer was lost: the sums must not go by what they knew before it.
                 running = None
             except Exception as error:

@@ -9,11 +9,11 @@ from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnavailableError, first_line
 from runtime.kafka import KafkaError
-from runtime.kafka_words import in_words
+from runtime.kafka_errors import explain
 from runtime.logging import get_logger
-from runtime.progress import Pulse
+from runtime.progress import LoopHeartbeat
 from runtime.settings import Settings
-from schemas.topics import Group
+from schemas.topics import ConsumerGroup
 from sinks.clickhouse.migrate import migrate
 from sinks.consumer.consumer import Consumption, Surroundings
 from sinks.consumer.lag import LagWatch
@@ -57,14 +57,14 @@ class Sink:
         self._follower = follower
         self._clock = clock or SystemClock()
         self._prefix = prefix
-        self._pulse = Pulse("the sink has not turned", stuck_s=settings.sink.stuck_s)
+        self._pulse = LoopHeartbeat("the sink has not turned", stuck_s=settings.sink.stuck_s)
         self._report = Report(turned=self._pulse.beat)
         self._trouble: str | None = "starting"
         self._failed_at: float | None = None
         self._lag = LagWatch(
             settings.kafka,
             {prefix + topic: str(topic) for topic in TOPICS},
-            prefix + Group.SINK,
+            prefix + ConsumerGroup.SINK,
             taken=lambda: self._report.taken,
         )
         self._enough = threading.Event()
@@ -163,9 +163,9 @@ class Sink:
 
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, KafkaError | UnavailableError):
-            return f"the topics cannot be read: {in_words(self._settings.kafka, error)}"
+            return f"the topics cannot be read: {explain(self._settings.kafka, error)}"
         if isinstance(error, ClickHouseError):
-            return self._clickhouse.in_words(error)
+            return self._clickhouse.explain(error)
         return f"{type(error).__name__}: {first_line(error)}"
 
     def _tell(self, trouble: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from runtime.errors import ProtocolError, UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaError, TopicPartition, make_admin, make_consumer
-from runtime.kafka_words import in_words
+from runtime.kafka_errors import explain
 from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG, WORKER_PROGRESS_AGE
 from runtime.progress import ProgressAge
@@ -99,7 +99,7 @@ class Watch(threading.Thread):
                 self._trouble = None
             except (KafkaError, UnavailableError) as error:
                 # The worker's own client has the same trouble and outlasts it; waiting is all there is to do.
-                self._trouble = in_words(self._settings, error)
+                self._trouble = explain(self._settings, error)
                 self._drop_consumer()
             except ProtocolError as error:
                 self._fail(error)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from avenue.client.topic_state import GroupState, TopicState, read_group, read_topics
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.kafka import KafkaError, failed, make_admin
+from runtime.kafka import KafkaError, make_admin, unavailable
 from runtime.settings import Settings
 from schemas.registry import Epoch
-from schemas.topics import Group, Topic, worker_group
+from schemas.topics import ConsumerGroup, Topic, worker_group
 
 # Longer than any publish that was under way when the gateways stopped.
 QUIET_S = 20.0
@@ -56,7 +56,7 @@ def _refuse_same(before: TopicState, partitions: int) -> None:
 def _refuse_readers(settings: Settings, before: TopicState, say: Say) -> None:
     for group, role, session_s in (
         (worker_group(before.epoch or 1), "worker", settings.worker.session_timeout_s),
-        (Group.SINK, "sink", settings.sink.session_timeout_s),
+        (ConsumerGroup.SINK, "sink", settings.sink.session_timeout_s),
     ):
         state = _once_empty(settings, group, session_s, say)
         if state.members:
@@ -103,7 +103,7 @@ def _delete(settings: Settings) -> None:
                 )
             time.sleep(POLL_S)
     except KafkaError as error:
-        raise failed(settings.kafka, f"{Topic.EVENTS} could not be deleted, run this again", error) from error
+        raise unavailable(settings.kafka, f"{Topic.EVENTS} could not be deleted, run this again", error) from error
     finally:
         admin.close()
 
@@ -116,7 +116,7 @@ def _widen_metrics(settings: Settings, metrics: TopicState, partitions: int) -> 
     try:
         admin.create_partitions({str(Topic.METRICS): partitions})
     except KafkaError as error:
-        raise failed(settings.kafka, f"{Topic.METRICS} could not be widened, run this again", error) from error
+        raise unavailable(settings.kafka, f"{Topic.METRICS} could not be widened, run this again", error) from error
     finally:
         admin.close()
 

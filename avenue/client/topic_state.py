@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.topic import RegistryWriter
-from runtime.kafka import KafkaError, TopicPartition, failed, make_admin, offset_spans
+from runtime.kafka import KafkaError, TopicPartition, make_admin, offset_spans, unavailable
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.topics import SPECS, Topic
@@ -50,7 +50,7 @@ def read_topics(settings: Settings) -> list[TopicState]:
         spans = offset_spans(admin, names)
         sizes = _sizes(admin)
     except KafkaError as error:
-        raise failed(settings.kafka, "the topics cannot be described", error) from error
+        raise unavailable(settings.kafka, "the topics cannot be described", error) from error
     finally:
         admin.close()
     epochs = _epochs(settings) if Topic.REGISTRY in described else ()
@@ -69,7 +69,7 @@ def read_group(settings: Settings, group: str, topic: Topic) -> GroupState:
         }
         spans = offset_spans(admin, [topic])
     except KafkaError as error:
-        raise failed(settings.kafka, f"the group {group} cannot be described", error) from error
+        raise unavailable(settings.kafka, f"the group {group} cannot be described", error) from error
     finally:
         admin.close()
     if not committed:

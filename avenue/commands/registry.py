@@ -13,8 +13,8 @@ from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
     from registry.directory import Directory
-    from registry.file import Checked, Problem
-    from registry.plan import Plan
+    from registry.file import CheckedFile, FileProblem
+    from registry.plan import RegistryPlan
     from registry.secrets import SecretResolver
     from runtime.settings import Settings
     from schemas.registry import Registry
@@ -108,7 +108,9 @@ def _read(file: Path, settings: "Settings", *, as_json: bool) -> "Registry":
     return registry
 
 
-def _checked(file: Path, settings: "Settings", *, as_json: bool, secrets: "SecretResolver | None" = None) -> "Checked":
+def _checked(
+    file: Path, settings: "Settings", *, as_json: bool, secrets: "SecretResolver | None" = None
+) -> "CheckedFile":
     from registry.file import check_registry, read_file
 
     checked = check_registry(read_file(file), production=settings.profile == "production", secrets=secrets)
@@ -118,7 +120,7 @@ def _checked(file: Path, settings: "Settings", *, as_json: bool, secrets: "Secre
     return checked
 
 
-def _print_problems(file: Path, problems: "tuple[Problem, ...]", *, as_json: bool) -> None:
+def _print_problems(file: Path, problems: "tuple[FileProblem, ...]", *, as_json: bool) -> None:
     if as_json:
         _print_json({"problems": _as_json(problems)})
         return
@@ -128,11 +130,11 @@ def _print_problems(file: Path, problems: "tuple[Problem, ...]", *, as_json: boo
     print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was changed")
 
 
-def _as_json(problems: "tuple[Problem, ...]") -> list[dict[str, Any]]:
+def _as_json(problems: "tuple[FileProblem, ...]") -> list[dict[str, Any]]:
     return [{"line": p.line, "where": p.where, "message": p.message} for p in problems]
 
 
-def _plan(settings: "Settings", registry: "Registry") -> "Plan":
+def _plan(settings: "Settings", registry: "Registry") -> "RegistryPlan":
     from registry.plan import plan_of
 
     return plan_of(_directory(settings), registry, now=datetime.now(UTC))

@@ -18,7 +18,7 @@ from runtime.clock import SystemClock
 from runtime.errors import RefusedError, UnavailableError, first_line
 from runtime.files import full_disk
 from runtime.kafka import KafkaError, make_admin
-from runtime.kafka_words import in_words, is_refusal
+from runtime.kafka_errors import explain, is_refusal
 from runtime.settings import load_settings
 from schemas.topics import Topic
 
@@ -140,7 +140,7 @@ def check_broker(patient: Patient) -> str:
             admin.close()
     except (KafkaError, UnavailableError) as error:
         if isinstance(error, RefusedError) or is_refusal(error):
-            raise BrokenError(in_words(kafka, error), "mend what it refuses") from error
+            raise BrokenError(explain(kafka, error), "mend what it refuses") from error
         raise BrokenError(f"no broker answers at {kafka.bootstrap}", step) from error
     return kafka.bootstrap
 

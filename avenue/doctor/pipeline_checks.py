@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from avenue.client.topic_state import read_group
 from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
 from registry.secrets import SECRETS
-from runtime.clickhouse_words import in_words
-from schemas.topics import Group, Topic, worker_group
+from runtime.clickhouse_errors import explain
+from schemas.topics import ConsumerGroup, Topic, worker_group
 
 # Health is read from memory: who takes longer is stuck.
 TIMEOUT_S = 2.0
@@ -57,7 +57,7 @@ def check_gateway(patient: Patient) -> str:
 
 def check_sink(patient: Patient) -> str:
     """The sink stores what is published."""
-    return _keeps_up(patient, Group.SINK, "server")
+    return _keeps_up(patient, ConsumerGroup.SINK, "server")
 
 
 def check_clickhouse(patient: Patient) -> str:
@@ -137,7 +137,7 @@ def _ask_server(patient: Patient) -> str:
     try:
         return f"version {store.reader().command('SELECT version()')}"
     except ClickHouseError as error:
-        raise BrokenError(in_words(patient.settings.clickhouse, error), "mend what it says") from error
+        raise BrokenError(explain(patient.settings.clickhouse, error), "mend what it says") from error
     finally:
         store.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
 from registry.retention import kept_until_ms, retention_ms
-from runtime.clickhouse_words import in_words
+from runtime.clickhouse_errors import explain
 from runtime.clock import SystemClock
 from runtime.settings import Settings
 from schemas.registry import Registry, epoch_ms
@@ -93,5 +93,5 @@ def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
         try:
             found = store.reader().query(sql)
         except ClickHouseError as error:
-            raise BrokenError(in_words(patient.settings.clickhouse, error), "mend what it says") from error
+            raise BrokenError(explain(patient.settings.clickhouse, error), "mend what it says") from error
         return [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from avenue.embedded.process import alive, wait_until_gone
 from runtime.errors import ConfigurationError
-from runtime.files import in_words, write_private
+from runtime.files import explain, write_private
 
 LOCK = "up.lock"
 LOOK_S = 0.2
@@ -58,7 +58,7 @@ class Home:
                 # Not by mkdir's mode, which the umask narrows, and earlier versions left them open.
                 folder.chmod(PRIVATE)
         except OSError as error:
-            raise ConfigurationError(f"the home folder {self.path} takes nothing: {in_words(error)}") from error
+            raise ConfigurationError(f"the home folder {self.path} takes nothing: {explain(error)}") from error
 
     def close(self) -> None:
         """Give the folder up."""

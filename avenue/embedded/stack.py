@@ -20,7 +20,7 @@ from avenue.embedded.stop import StopAsked, StopSignal
 from avenue.embedded.supervisor import TICK_S, Say, Supervisor
 from avenue.run_file import RunFile, StartFile, remove_run_file, remove_start_file
 from runtime.errors import UnavailableError
-from runtime.files import full_disk, in_words
+from runtime.files import explain, full_disk
 from runtime.settings import Settings
 
 TELL_EVERY_S = 10.0
@@ -233,7 +233,7 @@ class EmbeddedStack:
         except OSError as error:
             if not self._told_of_disk:
                 self._say(
-                    f"the home folder takes nothing ({in_words(error)}); what runs goes on, and is noted there later"
+                    f"the home folder takes nothing ({explain(error)}); what runs goes on, and is noted there later"
                 )
             self._told_of_disk = True
         else:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from runtime.errors import PipelineError
-from runtime.files import in_words
+from runtime.files import explain
 from runtime.settings import StackSettings
 
 TICK_S = 0.1
@@ -200,7 +200,7 @@ class Supervisor:
         try:
             item.part.start()
         except OSError as error:
-            self._failed(item, f"could not be started ({in_words(error)})")
+            self._failed(item, f"could not be started ({explain(error)})")
 
     def _look(self, item: _Watched) -> None:
         report = item.part.report()

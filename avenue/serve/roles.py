@@ -18,7 +18,7 @@ from runtime.files import write_private
 from runtime.health import Health
 from runtime.logging import get_logger
 from runtime.ops_server import OpsServer
-from runtime.progress import Pulse
+from runtime.progress import LoopHeartbeat
 from runtime.settings import Settings
 from sinks.sink import Sink
 
@@ -54,7 +54,7 @@ class ServerRoles:
             loop.add_signal_handler(number, stop.set)
         # Parts report one after another: the first of them well does not make the whole ready.
         self._health.set("start", "still starting")
-        pulse = Pulse("the loop that takes pushes has not turned", stuck_s=self._settings.http.stuck_s)
+        pulse = LoopHeartbeat("the loop that takes pushes has not turned", stuck_s=self._settings.http.stuck_s)
         self._health.watch("loop", pulse.problem)
         beating = asyncio.create_task(_beat(pulse))
         self._ops.start()
@@ -123,7 +123,7 @@ class ServerRoles:
         self._ops.stop()
 
 
-async def _beat(pulse: Pulse) -> None:
+async def _beat(pulse: LoopHeartbeat) -> None:
     while True:
         pulse.beat()
         await asyncio.sleep(BEAT_S)

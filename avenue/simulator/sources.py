@@ -13,7 +13,7 @@ from avenue.simulator.messages.catalogue import SORTS, Sort
 from avenue.simulator.messages.meituan import service_kinds
 from avenue.simulator.messages.sessions import Spot
 from avenue.simulator.options import SimulateOptions
-from registry.directory import Directory, Placed
+from registry.directory import Directory, PlacementSpan
 from registry.file import load_registry
 from registry.secrets import SecretResolver
 from runtime.errors import ConfigurationError
@@ -139,11 +139,11 @@ class _Finder:
             if is_named and self._in_reach(placed):
                 yield self._spot(placed), placed.match
 
-    def _in_reach(self, placed: Placed) -> bool:
+    def _in_reach(self, placed: PlacementSpan) -> bool:
         trial = self._directory.trial_spans[placed.trial_id]
         return placed.covers(self._now_ms) and trial.covers(self._now_ms)
 
-    def _spot(self, placed: Placed) -> Spot:
+    def _spot(self, placed: PlacementSpan) -> Spot:
         trial = self._directory.trial_spans[placed.trial_id]
         first_ms = trial.starts_ms if trial.baseline_from_ms is None else min(trial.starts_ms, trial.baseline_from_ms)
         return Spot(

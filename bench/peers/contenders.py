@@ -12,7 +12,7 @@ from bench.peers.readers import read_changelog, read_closed, read_dump, read_our
 from bench.peers.truth import CellId, Figures
 from bench.worker import PROGRAM
 from runtime.settings import KafkaSettings
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = Path(os.environ.get("AVENUE_BENCH_PYTHON", ROOT / ".venv-bench/bin/python"))
@@ -75,7 +75,7 @@ def _read_ours(place: Place) -> dict[CellId, Figures]:
 
 
 def _our_group(place: Place) -> str:
-    return place.given.prefix + Group.WORKER
+    return place.given.prefix + ConsumerGroup.WORKER
 
 
 def _module(*words: str) -> Callable[[Place], list[str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from producers.validation.decode import Fault
-from registry.directory import Directory, Placed, TrialSpan
+from registry.directory import Directory, PlacementSpan, TrialSpan
 from schemas.outcomes import RejectReason
 
 
@@ -27,7 +27,11 @@ class TimeWindow:
 
 
 def place(
-    event: Any, occurred_ms: int, directory: Directory, window: TimeWindow, candidates: tuple[Placed, ...] | None = None
+    event: Any,
+    occurred_ms: int,
+    directory: Directory,
+    window: TimeWindow,
+    candidates: tuple[PlacementSpan, ...] | None = None,
 ) -> Place | Fault:
     """Return where *event* (a `FastEvent`) at *occurred_ms* belongs, or the first fault in the order of reasons.
 
@@ -100,7 +104,7 @@ def _running(event: Any, occurred_ms: int, directory: Directory) -> TrialSpan | 
     return next((span for span in spans if span.covers(occurred_ms)), None)
 
 
-def _contradiction(event: Any, occurred_ms: int, directory: Directory, spot: Placed | None) -> Fault | None:
+def _contradiction(event: Any, occurred_ms: int, directory: Directory, spot: PlacementSpan | None) -> Fault | None:
     product_id, trial_id = event.product_id, event.trial_id
     if spot is not None and product_id is not None and product_id != spot.product_id:
         return Fault(RejectReason.INVALID_VALUE, "product_id", f"{spot.placement_id} holds another product")
@@ -116,7 +120,7 @@ def _contradiction(event: Any, occurred_ms: int, directory: Directory, spot: Pla
     return None
 
 
-def _arm_contradiction(event: Any, occurred_ms: int, directory: Directory, spot: Placed | None) -> Fault | None:
+def _arm_contradiction(event: Any, occurred_ms: int, directory: Directory, spot: PlacementSpan | None) -> Fault | None:
     if spot is not None:
         if event.arm != spot.arm:
             return Fault(RejectReason.INVALID_VALUE, "arm", f"{spot.placement_id} is in another arm")

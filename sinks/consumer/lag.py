@@ -15,7 +15,7 @@ from runtime.logging import get_logger
 from runtime.metrics import CONSUMER_LAG
 from runtime.progress import ProgressAge
 from runtime.settings import KafkaSettings
-from schemas.topics import Group
+from schemas.topics import ConsumerGroup
 
 log = get_logger(__name__)
 
@@ -91,7 +91,7 @@ class LagWatch(threading.Thread):
             self._admin = make_admin(self._settings, client_id="avenue-sink-lag")
         lags, committed = group_lags(self._admin, self._group, list(self._topics))
         for partition, lag in lags.items():
-            CONSUMER_LAG.labels(self._topics[partition.topic], partition.partition, Group.SINK).set(lag)
+            CONSUMER_LAG.labels(self._topics[partition.topic], partition.partition, ConsumerGroup.SINK).set(lag)
         self.progress.look(Seen(lags, committed), taken=self._taken(), now=time.monotonic())
 
     def _drop(self) -> None:

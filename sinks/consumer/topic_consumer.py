@@ -16,7 +16,7 @@ from runtime.kafka import (
 )
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 
 log = get_logger(__name__)
 
@@ -49,7 +49,9 @@ class TopicReader:
         }
         if settings.profile == "embedded":
             config["group_instance_id"] = EMBEDDED_MEMBER
-        self._consumer = make_consumer(settings.kafka, client_id="avenue-sink", group_id=prefix + Group.SINK, **config)
+        self._consumer = make_consumer(
+            settings.kafka, client_id="avenue-sink", group_id=prefix + ConsumerGroup.SINK, **config
+        )
         self._know_all()
         self._consumer.subscribe([prefix + topic for topic in TOPICS])
         # Whoever shares out the partitions joins a second time when it learns of topics after its first; kafka-python
@@ -151,7 +153,7 @@ class TopicReader:
         self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
         if leave and self._settings.profile == "embedded":
             try:
-                leave_group(self._settings.kafka, self._prefix + Group.SINK, EMBEDDED_MEMBER)
+                leave_group(self._settings.kafka, self._prefix + ConsumerGroup.SINK, EMBEDDED_MEMBER)
             except (KafkaError, UnavailableError) as error:
                 log.warning("the sink stays a member of its group until its session is over", cause=str(error))
 

@@ -76,7 +76,7 @@ class ClickHouseRowWriter:
             if decide(error) is Decision.SPLIT:
                 # The server's words may quote the rows: its code has to do.
                 raise RefusedRowsError(f"{rows.table} refuses rows", code=code_of(error)) from error
-            raise RetryableError(f"{rows.table} takes no rows: {self._clickhouse.in_words(error)}") from error
+            raise RetryableError(f"{rows.table} takes no rows: {self._clickhouse.explain(error)}") from error
         except (OSError, ConfigurationError) as error:
             raise RetryableError(f"the store cannot be reached: {first_line(error)}") from error
         SINK_INSERT_SECONDS.labels(rows.table).observe(time.perf_counter() - began)

@@ -15,7 +15,7 @@ from avenue.client.topic_state import read_group
 from avenue.embedded.offline import offline_cluster
 from runtime.files import write_private
 from runtime.settings import Settings
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 from tests.support.live_alerts import (
     alerts_that_would_fire,
     assert_all_is_exported,
@@ -91,10 +91,10 @@ def test_a_clean_stop_leaves_both_groups_at_once(stack: Stack) -> None:
     stack.stop()
 
     with offline_cluster(Settings(home=stack.home), say=lambda _line: None) as settings:
-        states = {group: read_group(settings, group, Topic.EVENTS) for group in Group}
+        states = {group: read_group(settings, group, Topic.EVENTS) for group in ConsumerGroup}
 
-    assert {group: state.members for group, state in states.items()} == dict.fromkeys(Group, 0)
-    assert {group: state.lag for group, state in states.items()} == dict.fromkeys(Group, 0)
+    assert {group: state.members for group, state in states.items()} == dict.fromkeys(ConsumerGroup, 0)
+    assert {group: state.lag for group, state in states.items()} == dict.fromkeys(ConsumerGroup, 0)
 
 
 def test_a_home_that_lost_its_master_key_does_not_start_and_is_whole_with_it(stack: Stack) -> None:

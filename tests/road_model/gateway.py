@@ -35,7 +35,7 @@ from tests.road_model.surroundings import ACCESS_KEY, ACCOUNT, PRODUCTS, Keys, T
 from tests.road_model.till import Slip, push_slip
 
 if TYPE_CHECKING:
-    from registry.tail import Fold
+    from registry.tail import TopicProjection
 
 DELIVERY_MS = 15_000
 LEAVE_S = 5.0
@@ -131,7 +131,7 @@ class GatewayProcess:
         self.requests: list[Request] = []
         self.consent = consent_at_start(topics)
         self.orders = orders_at_start(topics)
-        self._folds: dict[tuple[Topic, int], Fold] = {
+        self._folds: dict[tuple[Topic, int], TopicProjection] = {
             CONSENT: ConsentFold(self.consent),
             ORDERS: OrderFold(self.orders),
         }

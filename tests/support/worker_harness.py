@@ -23,7 +23,7 @@ from runtime.settings import KafkaSettings, Settings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import decode_cell, decode_progress, decode_reject, decode_source, encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, RejectLine, StoredEvent, encode_record
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 from streams.steps import read_record
 from tests.support.counting_harness import CellName, Truth, cell_name
 
@@ -127,7 +127,7 @@ class WorkerRoad:
 
     def committed(self) -> dict[int, int]:
         """Return what the group has committed by partition; 0 where nothing."""
-        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.WORKER)
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + ConsumerGroup.WORKER)
         found = {
             partition: consumer.committed(TopicPartition(self.prefix + Topic.EVENTS, partition)) or 0
             for partition in range(PARTITIONS)
@@ -172,7 +172,7 @@ class WorkerRoad:
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit *offsets* as a worker of the first epoch does."""
-        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.WORKER)
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + ConsumerGroup.WORKER)
         places = {TopicPartition(self.prefix + Topic.EVENTS, number): offset for number, offset in offsets.items()}
         consumer.assign(list(places))
         commit_offsets(consumer, places, timeout_s=30)

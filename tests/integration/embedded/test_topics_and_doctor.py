@@ -13,7 +13,7 @@ from avenue.embedded.broker import Broker
 from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import make_producer
 from runtime.settings import Settings
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 
 pytestmark = pytest.mark.kafka
 
@@ -43,8 +43,8 @@ def test_topics_are_listed_with_partitions_records_and_the_epoch(
     assert (events["partitions"], events["records"], events["epoch"]) == (4, 3, epoch.number)
     assert events["bytes"] > 0
     assert f"{Topic.EVENTS} " in run("topics", "list").stdout
-    assert read_group(settings, Group.SINK, Topic.EVENTS).lag is None
-    assert read_group(settings, Group.SINK, Topic.REJECTS).lag == 0
+    assert read_group(settings, ConsumerGroup.SINK, Topic.EVENTS).lag is None
+    assert read_group(settings, ConsumerGroup.SINK, Topic.REJECTS).lag == 0
 
 
 def test_no_topics_are_an_empty_list(private_broker: Broker) -> None:

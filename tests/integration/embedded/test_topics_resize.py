@@ -12,7 +12,7 @@ from runtime.errors import ConfigurationError
 from runtime.kafka import TopicPartition, commit_offsets, make_consumer, make_producer
 from runtime.settings import Settings
 from schemas.registry import Epoch
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 
 pytestmark = pytest.mark.kafka
 
@@ -29,7 +29,7 @@ def test_a_resize_is_refused_until_all_is_read(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="the worker has read nothing: start it again"):
         resized(settings, 6)
 
-    read_all(settings, Group.WORKER)
+    read_all(settings, ConsumerGroup.WORKER)
     with pytest.raises(ConfigurationError, match="the sink has read nothing"):
         resized(settings, 6)
 
@@ -39,23 +39,23 @@ def test_a_resize_is_refused_until_all_is_read(settings: Settings) -> None:
 
 
 def test_a_member_that_was_killed_is_waited_for_until_its_session_is_over(settings: Settings) -> None:
-    for group in (Group.WORKER, Group.SINK):
+    for group in (ConsumerGroup.WORKER, ConsumerGroup.SINK):
         read_all(settings, group)
     # A consumer by a fixed name does not leave when it is closed: it may come back within its session.
     config = {"group_instance_id": "killed", "session_timeout_ms": 6000, "heartbeat_interval_ms": 2000}
-    consumer = make_consumer(settings.kafka, client_id="test", group_id=Group.SINK, **config)
+    consumer = make_consumer(settings.kafka, client_id="test", group_id=ConsumerGroup.SINK, **config)
     consumer.subscribe([Topic.EVENTS])
     deadline = time.monotonic() + 30
     while not consumer.assignment() and time.monotonic() < deadline:
         consumer.poll(timeout_ms=200)
     consumer.close(autocommit=False)
-    assert read_group(settings, Group.SINK, Topic.EVENTS).members == 1
+    assert read_group(settings, ConsumerGroup.SINK, Topic.EVENTS).members == 1
 
     assert resized(settings, 6).partitions == 6
 
 
 def test_a_member_that_lives_makes_it_refuse(settings: Settings) -> None:
-    consumer = make_consumer(settings.kafka, client_id="test", group_id=Group.WORKER)
+    consumer = make_consumer(settings.kafka, client_id="test", group_id=ConsumerGroup.WORKER)
     consumer.subscribe([Topic.EVENTS])
     deadline = time.monotonic() + 30
     while not consumer.assignment() and time.monotonic() < deadline:
@@ -69,7 +69,7 @@ def test_a_member_that_lives_makes_it_refuse(settings: Settings) -> None:
 
 
 def test_a_publish_while_it_watches_makes_it_refuse(settings: Settings) -> None:
-    for group in (Group.WORKER, Group.SINK):
+    for group in (ConsumerGroup.WORKER, ConsumerGroup.SINK):
         read_all(settings, group)
 
     with pytest.raises(ConfigurationError, match="somebody still publishes"):
@@ -78,7 +78,7 @@ def test_a_publish_while_it_watches_makes_it_refuse(settings: Settings) -> None:
 
 def test_a_new_epoch_begins_with_the_new_partitions_and_without_old_offsets(settings: Settings) -> None:
     publish(settings, 3)
-    for group in (Group.WORKER, Group.SINK):
+    for group in (ConsumerGroup.WORKER, ConsumerGroup.SINK):
         read_all(settings, group)
 
     epoch = resized(settings, 6)
@@ -88,11 +88,11 @@ def test_a_new_epoch_begins_with_the_new_partitions_and_without_old_offsets(sett
     assert ensure_topics_and_epoch(settings) == epoch
     # Else a reader would skip what comes first on the new topic.
     publish(settings, 2)
-    assert read_group(settings, Group.SINK, Topic.EVENTS).lag is None
+    assert read_group(settings, ConsumerGroup.SINK, Topic.EVENTS).lag is None
 
 
 def test_a_smaller_number_is_possible_since_the_topic_is_made_anew(settings: Settings) -> None:
-    for group in (Group.WORKER, Group.SINK):
+    for group in (ConsumerGroup.WORKER, ConsumerGroup.SINK):
         read_all(settings, group)
 
     assert resized(settings, 2).partitions == 2
@@ -110,7 +110,7 @@ def publish(settings: Settings, count: int) -> None:
     producer.close()
 
 
-def read_all(settings: Settings, group: Group) -> None:
+def read_all(settings: Settings, group: ConsumerGroup) -> None:
     """Commit the end of the events' topic for *group*, and leave it."""
     consumer = make_consumer(settings.kafka, client_id="test", group_id=group)
     parts = [TopicPartition(Topic.EVENTS, number) for number in range(4)]

@@ -11,7 +11,7 @@ from runtime.metrics import END_TO_END
 from runtime.reference import described_metrics
 from runtime.settings import WorkerSettings
 from runtime.settings import known_names as settings_names
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.tables import Table
 from tests.support.prometheus_files import (
     OPS,
@@ -96,7 +96,7 @@ def test_rules_and_panels_name_only_what_exists() -> None:
 
 def test_rules_and_panels_ask_for_label_values_that_come() -> None:
     known: dict[str, set[Any]] = {
-        "group": set(Group),
+        "group": set(ConsumerGroup),
         "topic": set(Topic),
         "table": set(Table),
         "job": {"gateway", "worker", "sink", "reports"},

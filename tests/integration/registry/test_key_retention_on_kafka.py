@@ -11,7 +11,7 @@ from kafka.admin import NewTopic
 from registry.directory import Directory
 from registry.file import load_registry
 from registry.hash_keys import HashKeyFollower, ensure_hash_keys, ensure_master_key
-from registry.key_retention import Duties, KeyRetention
+from registry.key_retention import KeyRetention, KeyRetentionActions
 from registry.log import CompactedLog
 from registry.retention import kept_until_ms
 from runtime.clock import ManualClock
@@ -72,13 +72,13 @@ def test_a_key_ends_with_its_trials_events_and_cannot_be_read_soon_after_on_a_qu
     ensure_hash_keys(settings, REGISTRY, prefix=prefix, clock=ManualClock(0))
     clock = ManualClock(kept_until_ms(TRIAL, REGISTRY, settings) - 1)
     retention = KeyRetention(settings, lambda: Directory(1, REGISTRY), clock, prefix=prefix)
-    assert retention.turn() == Duties()
+    assert retention.run_once() == KeyRetentionActions()
     follower = HashKeyFollower(settings, prefix=prefix)
     follower.start(START_S)
     assert follower.holds(name)
 
     clock.advance(1)
-    assert name in retention.turn().destroy
+    assert name in retention.run_once().destroy
 
     deadline = time.monotonic() + START_S
     while follower.holds(name) and time.monotonic() < deadline:
@@ -90,10 +90,10 @@ def test_a_key_ends_with_its_trials_events_and_cannot_be_read_soon_after_on_a_qu
     deadline = time.monotonic() + COMPACTED_S
     while name in readable(settings, prefix):
         assert time.monotonic() < deadline, "the destroyed key can still be read"
-        retention.turn()
+        retention.run_once()
         time.sleep(0.5)
     assert f"account:{REGISTRY.accounts[0].id}" in readable(settings, prefix)
-    retention.turn()
+    retention.run_once()
     assert GATEWAY_KEYS_OVERDUE._value.get() == 0
 
 
@@ -123,7 +123,7 @@ def test_a_gateway_does_it_by_itself(settings: Settings, prefix: str) -> None:
     retention.stop()
 
     clock.advance(int(timedelta(days=365).total_seconds() * 1000))
-    assert f"account:{REGISTRY.accounts[0].id}" in retention.turn().destroy
+    assert f"account:{REGISTRY.accounts[0].id}" in retention.run_once().destroy
 
 
 def names(settings: Settings, prefix: str) -> set[str]:

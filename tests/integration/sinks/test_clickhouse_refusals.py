@@ -92,7 +92,7 @@ def test_what_the_server_refuses_is_one_sentence_with_the_next_step(
     with pytest.raises(BrokenError) as broken:
         check_clickhouse(Patient(tmp_path, Settings(clickhouse=server.settings)))
 
-    for words in (store.in_words(caught.value), str(waits.value), str(broken.value)):
+    for words in (store.explain(caught.value), str(waits.value), str(broken.value)):
         assert told in words
         assert PASSWORD not in words
         assert len(words.splitlines()) == 1

@@ -19,7 +19,7 @@ from runtime.settings import KafkaSettings, Settings, SinkSettings
 from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import encode
 from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.topic_consumer import TopicReader
 from sinks.sink import Sink
 
@@ -86,7 +86,7 @@ class Road:
         await_equal(lambda: self.rows(query), wanted)
 
     def committed(self, topic: Topic) -> int | None:
-        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.SINK)
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + ConsumerGroup.SINK)
         try:
             found: int | None = consumer.committed(TopicPartition(self.prefix + topic, 0), timeout_ms=5000)
             return found
@@ -95,7 +95,7 @@ class Road:
 
     def commit(self, topic: Topic, offset: int, *, said: str) -> None:
         """Commit as a sink does that is there no more."""
-        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + Group.SINK)
+        consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + ConsumerGroup.SINK)
         place = TopicPartition(self.prefix + topic, 0)
         consumer.assign([place])
         commit_offsets(consumer, {place: offset}, timeout_s=PATIENCE_S, said=said)
@@ -282,7 +282,7 @@ def test_a_running_sink_settles_blocks_that_are_over(road: Road, sink: Sink) -> 
 
 
 def lag_of_events() -> float:
-    found: float = CONSUMER_LAG.labels(str(Topic.EVENTS), 0, str(Group.SINK))._value.get()
+    found: float = CONSUMER_LAG.labels(str(Topic.EVENTS), 0, str(ConsumerGroup.SINK))._value.get()
     return found
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.file import Problem, check_registry
+from registry.file import FileProblem, check_registry
 
 EXAMPLE = (Path(__file__).parents[2] / "data" / "registry.toml").read_text()
 
@@ -34,7 +34,7 @@ until = 2027-01-01T00:00:00+08:00
 """
 
 
-def problems_of(text: str, *, production: bool = False) -> list[Problem]:
+def problems_of(text: str, *, production: bool = False) -> list[FileProblem]:
     """Return what is wrong with *text*."""
     return list(check_registry(text.encode(), production=production).problems)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from registry.hash_keys import wanted_keys
-from registry.key_retention import Duties, duties_of
+from registry.key_retention import KeyRetentionActions, retention_actions
 from registry.retention import kept_until_ms, retention_ms
 from runtime.kafka import LogRecord
 from runtime.settings import ClickHouseSettings, Settings
@@ -52,8 +52,8 @@ TOPIC = records(("account:sunmi-main", KEY), ("trial:q4", KEY))
 def test_a_trials_key_is_destroyed_a_year_after_its_end_and_no_earlier() -> None:
     registry = registry_of("q4")
 
-    assert duties_of(TOPIC, registry, SETTINGS, ENDS_MS + YEAR_MS - 1) == Duties()
-    assert duties_of(TOPIC, registry, SETTINGS, ENDS_MS + YEAR_MS) == Duties(destroy=("trial:q4",))
+    assert retention_actions(TOPIC, registry, SETTINGS, ENDS_MS + YEAR_MS - 1) == KeyRetentionActions()
+    assert retention_actions(TOPIC, registry, SETTINGS, ENDS_MS + YEAR_MS) == KeyRetentionActions(destroy=("trial:q4",))
 
 
 def test_a_key_is_made_until_then_and_never_again() -> None:
@@ -78,13 +78,13 @@ def test_a_trial_is_kept_as_long_as_its_events_may_come(days: int, max_event_age
 
 def test_a_key_whose_account_or_trial_is_gone_is_noted_and_destroyed_a_year_after_that() -> None:
     empty = registry_of(accounts=())
-    first = duties_of(TOPIC, empty, SETTINGS, ENDS_MS)
+    first = retention_actions(TOPIC, empty, SETTINGS, ENDS_MS)
 
-    assert first == Duties(gone=("account:sunmi-main", "trial:q4"))
+    assert first == KeyRetentionActions(gone=("account:sunmi-main", "trial:q4"))
     written = first.entries(ENDS_MS)
     noted = [*TOPIC, *records(*((key, value or b"") for key, value in written.items()))]
-    assert duties_of(noted, empty, SETTINGS, ENDS_MS + YEAR_MS - 1) == Duties()
-    last = duties_of(noted, empty, SETTINGS, ENDS_MS + YEAR_MS)
+    assert retention_actions(noted, empty, SETTINGS, ENDS_MS + YEAR_MS - 1) == KeyRetentionActions()
+    last = retention_actions(noted, empty, SETTINGS, ENDS_MS + YEAR_MS)
     assert last.destroy == ("account:sunmi-main", "trial:q4")
     assert last.entries(0) == {
         "gone:account:sunmi-main": None,
@@ -98,9 +98,9 @@ def test_one_that_comes_back_is_no_longer_gone() -> None:
     since = b'{"since_ms": 1}'
     noted = [*TOPIC, *records(("gone:account:sunmi-main", since))]
 
-    duties = duties_of(noted, registry_of("q4"), SETTINGS, ENDS_MS)
+    actions = retention_actions(noted, registry_of("q4"), SETTINGS, ENDS_MS)
 
-    assert duties == Duties(done=("gone:account:sunmi-main",))
+    assert actions == KeyRetentionActions(done=("gone:account:sunmi-main",))
 
 
 def test_a_destroyed_key_is_followed_by_records_until_it_cannot_be_read() -> None:
@@ -108,14 +108,14 @@ def test_a_destroyed_key_is_followed_by_records_until_it_cannot_be_read() -> Non
     destroyed = [*TOPIC, *records(("trial:q4", b""))]
     compacted = [TOPIC[0], *records(("trial:q4", b""), ("roll", b"1"))]
 
-    duties = duties_of(destroyed, registry, SETTINGS, ENDS_MS + YEAR_MS)
+    actions = retention_actions(destroyed, registry, SETTINGS, ENDS_MS + YEAR_MS)
 
-    assert duties == Duties(readable=("trial:q4",))
-    assert duties.entries(7) == {"roll": b"7"}
-    assert duties_of(compacted, registry, SETTINGS, ENDS_MS + YEAR_MS) == Duties()
+    assert actions == KeyRetentionActions(readable=("trial:q4",))
+    assert actions.entries(7) == {"roll": b"7"}
+    assert retention_actions(compacted, registry, SETTINGS, ENDS_MS + YEAR_MS) == KeyRetentionActions()
 
 
 def test_a_note_that_cannot_be_read_is_written_anew() -> None:
     noted = [*TOPIC, *records(("gone:trial:q4", b"?"))]
 
-    assert duties_of(noted, registry_of(), SETTINGS, ENDS_MS).gone == ("trial:q4",)
+    assert retention_actions(noted, registry_of(), SETTINGS, ENDS_MS).gone == ("trial:q4",)

@@ -7,7 +7,7 @@ import pytest
 
 from registry.directory import Directory
 from registry.file import check_registry, load_registry
-from registry.plan import Change, FieldChange, Plan, plan_of, render_plan
+from registry.plan import EntryChange, FieldChange, RegistryPlan, plan_of, render_plan
 from schemas.registry import AccessKey, Registry
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
@@ -26,7 +26,7 @@ def edited(*replacements: tuple[str, str]) -> Registry:
     return checked.registry
 
 
-def planned(new: Registry, *, now: datetime = DURING, keys: tuple[AccessKey, ...] = ()) -> Plan:
+def planned(new: Registry, *, now: datetime = DURING, keys: tuple[AccessKey, ...] = ()) -> RegistryPlan:
     """Return the plan over the example, in force as version 7."""
     directory = Directory(version=7, registry=load_registry(EXAMPLE), keys={key.sha256: key for key in keys})
     return plan_of(directory, new, now=now)
@@ -60,7 +60,9 @@ def test_the_first_registry_is_all_added_and_warns_of_nothing() -> None:
 def test_a_changed_field_shows_old_and_new() -> None:
     plan = planned(edited(('zone = "kiosk"', 'zone = "tea"')))
 
-    assert plan.changes == (Change("placements", "p-040-douyin", "changed", (FieldChange("zone", "kiosk", "tea"),)),)
+    assert plan.changes == (
+        EntryChange("placements", "p-040-douyin", "changed", (FieldChange("zone", "kiosk", "tea"),)),
+    )
     assert '    zone: "kiosk" → "tea"' in list(render_plan(plan))
 
 
@@ -95,7 +97,7 @@ def test_rotating_a_secret_with_both_in_the_list_is_no_warning() -> None:
 def test_removing_a_standing_placement_is_warned_of() -> None:
     plan = planned(without_placement("p-018"))
 
-    assert plan.changes == (Change("placements", "p-018", "removed"),)
+    assert plan.changes == (EntryChange("placements", "p-018", "removed"),)
     assert "unknown_placement" in plan.warnings[0]
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from registry.directory import Directory
-from registry.key_retention import Duties, KeyRetention
+from registry.key_retention import KeyRetention, KeyRetentionActions
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ClockWatch, ManualClock, SystemClock
 from runtime.settings import ClickHouseSettings, GatewaySettings, Settings, SinkSettings
@@ -116,11 +116,11 @@ class LeapingClock:
 def test_keys_are_looked_at_only_by_a_clock_that_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[KeyRetention] = []
 
-    def turn(self: KeyRetention) -> Duties:
+    def run_once(self: KeyRetention) -> KeyRetentionActions:
         turns.append(self)
-        return Duties()
+        return KeyRetentionActions()
 
-    monkeypatch.setattr(KeyRetention, "turn", turn)
+    monkeypatch.setattr(KeyRetention, "run_once", run_once)
     settings, leaping = Settings(gateway=GatewaySettings(keys_every_s=0.01)), LeapingClock()
     believed = KeyRetention(settings, Directory, SystemClock())
     doubted = KeyRetention(settings, Directory, leaping)

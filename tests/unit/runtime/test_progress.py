@@ -10,7 +10,7 @@ from kafka.structs import OffsetAndMetadata, OffsetAndTimestamp
 
 from runtime.errors import ConfigurationError
 from runtime.kafka import group_lags
-from runtime.progress import ProgressAge, Pulse
+from runtime.progress import LoopHeartbeat, ProgressAge
 from runtime.settings import Settings
 from sinks.consumer.lag import LagWatch, Progress, Seen
 
@@ -28,7 +28,7 @@ def test_progress_ages_only_while_work_waits_and_none_is_done() -> None:
 
 def test_a_loop_that_stands_still_is_stuck_and_one_that_turns_is_not() -> None:
     now = [100.0]
-    pulse = Pulse("it has not turned", stuck_s=10, now=lambda: now[0])
+    pulse = LoopHeartbeat("it has not turned", stuck_s=10, now=lambda: now[0])
     pulse.beat()
 
     now[0] += 9
@@ -42,7 +42,7 @@ def test_a_loop_that_stands_still_is_stuck_and_one_that_turns_is_not() -> None:
 
 def test_a_loop_that_never_turned_or_has_ended_is_not_stuck() -> None:
     now = [0.0]
-    pulse = Pulse("it has not turned", stuck_s=10, now=lambda: now[0])
+    pulse = LoopHeartbeat("it has not turned", stuck_s=10, now=lambda: now[0])
 
     now[0] = 1000
     assert pulse.problem() is None

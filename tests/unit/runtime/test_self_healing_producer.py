@@ -8,7 +8,7 @@ import pytest
 from kafka.errors import InvalidTimestampError, KafkaError, KafkaTimeoutError, NotLeaderForPartitionError
 
 from runtime.errors import UnavailableError
-from runtime.self_healing_producer import LastingProducer
+from runtime.self_healing_producer import SelfHealingProducer
 
 SOON_S = 10.0
 
@@ -44,7 +44,7 @@ class Client:
         self.closed.set()
 
 
-def lasting(*clients: Client | Exception) -> LastingProducer:
+def lasting(*clients: Client | Exception) -> SelfHealingProducer:
     """Return a producer that takes *clients* one after another."""
     left = list(clients)
 
@@ -54,7 +54,7 @@ def lasting(*clients: Client | Exception) -> LastingProducer:
             raise found
         return found
 
-    return LastingProducer(make)
+    return SelfHealingProducer(make)
 
 
 def test_after_a_refusal_a_new_client_takes_over_and_knows_the_topics() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from runtime.errors import UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaError
-from runtime.log_throttle import OncePerWhile
+from runtime.log_throttle import ThrottleFilter
 from runtime.settings import KafkaSettings, Settings, WorkerSettings
-from schemas.topics import Group, Topic
+from schemas.topics import ConsumerGroup, Topic
 from streams.app import pause_s
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
 from streams.watchdog import Names, Watch, Watched
@@ -61,7 +61,7 @@ def library_lines() -> Iterator[tuple[logging.Logger, list[str]]]:
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    handler.addFilter(OncePerWhile(3600))
+    handler.addFilter(ThrottleFilter(3600))
     logger = logging.getLogger("aiokafka.test")
     logger.addHandler(handler)
     logger.propagate = False
@@ -80,7 +80,7 @@ def test_a_line_that_a_library_repeats_is_written_once(library_lines: tuple[logg
 
 
 def test_our_own_lines_are_never_held_back() -> None:
-    once = OncePerWhile(3600)
+    once = ThrottleFilter(3600)
     record = logging.makeLogRecord({"name": "streams.metrics_worker", "msg": "the same"})
 
     assert [once.filter(record), once.filter(record)] == [True, True]
@@ -95,7 +95,7 @@ def test_the_topology_is_one_agent_on_the_events_and_two_ways_out() -> None:
 
     (agent,) = topology.app.agents.values()
     assert agent.channel.get_topic_name() == Topic.EVENTS
-    assert (agent.concurrency, topology.app.conf.id) == (1, Group.WORKER)
+    assert (agent.concurrency, topology.app.conf.id) == (1, ConsumerGroup.WORKER)
     assert set(topology.outlets) == {Topic.METRICS, Topic.REJECTS}
     assert not topology.app.tables.data
 

@@ -14,7 +14,7 @@ from kafka.errors import (
 
 from runtime.codecs import CODECS, Reader, refuse_missing_codecs
 from runtime.errors import ConfigurationError, UnavailableError
-from runtime.kafka_words import in_words, is_refusal
+from runtime.kafka_errors import explain, is_refusal
 from runtime.settings import KafkaSettings
 
 LINES = b"{}\n" * 100_000
@@ -71,7 +71,7 @@ SETTINGS = KafkaSettings.model_validate(
     ],
 )
 def test_an_error_is_said_in_one_sentence_with_the_next_step(error: Exception, told: str) -> None:
-    assert in_words(SETTINGS, error) == told
+    assert explain(SETTINGS, error) == told
 
 
 def test_an_outage_is_no_refusal() -> None:

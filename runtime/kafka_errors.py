@@ -78,7 +78,7 @@ def is_refusal(error: BaseException | None) -> bool:
     return isinstance(error, REFUSALS) or (error is not None and _BY_TEXT[0][0] in str(error))
 
 
-def in_words(settings: KafkaSettings, error: BaseException) -> str:
+def explain(settings: KafkaSettings, error: BaseException) -> str:
     """Return what *error* means for who reaches the cluster by *settings*; never a password.
 
     An error of ours says so itself.

@@ -26,7 +26,7 @@ _SERVER = re.compile(r"DB::Exception: ([^\n]*?)(?: \(version |\n|$)")
 _SECRETS = re.compile(r"//[^/@\s]*@")
 
 
-def in_words(settings: ClickHouseSettings, error: BaseException) -> str:
+def explain(settings: ClickHouseSettings, error: BaseException) -> str:
     """Return what *error* means for who reaches the store by *settings*; never a password."""
     where = "ClickHouse" if settings.dsn else "the store in the home folder"
     said = _said(error)
