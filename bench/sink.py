@@ -31,8 +31,8 @@ from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, DeliveryLine, StoredEvent, encode_record
 from schemas.timing import Timing
 from schemas.topics import Topic
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 
 # A flush of the worker each half second, at 20,000 events a second.
 RECORDS_A_CUT = 20
@@ -83,16 +83,16 @@ def _with_true_repeats(events: Iterable[StoredEvent]) -> Iterator[StoredEvent]:
 
 
 def _send_cut(send: Any, state: SourceState, stamp_ms: int) -> int:
-    cut = cut_rows(state)
-    if cut is None:
+    flush = take_dirty_rows(state)
+    if flush is None:
         return 0
-    for minute_ms in cut.closed_minutes:
+    for minute_ms in flush.closed_minutes:
         state.cells.pop(minute_ms, None)
-    for sort, lines in (("cells", cut.cells), ("progress", cut.progress), ("source", [cut.source])):
+    for sort, lines in (("cells", flush.cells), ("progress", flush.progress), ("source", [flush.source])):
         key = f"{sort}:{state.epoch}:{state.partition}".encode()
         for chunk in _chunks(list(map(encode, lines))):
             send(Topic.METRICS, state.partition, chunk, stamp_ms, key=key)
-    return len(cut.cells)
+    return len(flush.cells)
 
 
 def _chunks(lines: list[bytes]) -> Iterable[list[bytes]]:

@@ -28,7 +28,7 @@ from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, Stored
 from schemas.timing import Timing
 from schemas.topics import Topic
 from streams.log_reader import KafkaLog
-from streams.rebuild import Source, rebuild
+from streams.rebuild import SourceSpec, rebuild
 from streams.state import SourceState
 from streams.steps import take_record
 
@@ -136,7 +136,7 @@ def steps_and_rebuild(kafka: KafkaSettings, events: list[StoredEvent]) -> tuple[
     ensure_topics_and_epoch(settings, prefix=prefix)
     publish(settings, prefix, events)
     log = KafkaLog(kafka, prefix + Topic.EVENTS)
-    source, timing = Source(1, 0, Timing()), Timing()
+    source, timing = SourceSpec(1, 0, Timing()), Timing()
     past = list(log.between(0, 0, len(events) // PER_RECORD // PARTITIONS))
     lines = len(past) * PER_RECORD
     began = time.process_time()

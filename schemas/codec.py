@@ -7,7 +7,6 @@ from schemas.lines import CountedEvent, DeliveryLine, RejectLine
 
 encode = msgspec.json.Encoder().encode
 decode_counted = msgspec.json.Decoder(CountedEvent).decode
-decode_counted_lines = msgspec.json.Decoder(CountedEvent).decode_lines
 decode_delivery = msgspec.json.Decoder(DeliveryLine).decode
 decode_reject = msgspec.json.Decoder(RejectLine).decode
 decode_cell = msgspec.json.Decoder(CellRow).decode

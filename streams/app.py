@@ -20,11 +20,11 @@ from runtime.settings import Settings, WorkerSettings
 from schemas.registry import Epoch
 from schemas.topics import Topic, worker_group
 from streams.log_reader import KafkaLog
-from streams.metrics_worker import Means, MetricsWorker
-from streams.watchdog import Names, Watch, Watched
+from streams.metrics_worker import MetricsWorker, WorkerDeps
+from streams.watchdog import ConsumedTopic, Watchdog, WatchedWorker
 
 if TYPE_CHECKING:
-    from streams.outbox import Message
+    from streams.outbox import OutboxMessage
     from streams.topology import Topology
 
 log = get_logger(__name__)
@@ -54,7 +54,7 @@ def run_worker(settings: Settings, ops_port: int, *, prefix: str = "") -> int:
     log.info("worker starts", epoch=epoch.number, partitions=epoch.partitions, ops_port=ops.port)
     _use_uvloop()
     try:
-        return asyncio.run(_Life(settings, epoch, health, prefix).run())
+        return asyncio.run(_WorkerProcess(settings, epoch, health, prefix).run())
     finally:
         ops.stop()
 
@@ -76,7 +76,7 @@ def _use_uvloop() -> None:
         mode.loop.use("uvloop")
 
 
-class _Life:
+class _WorkerProcess:
     """One run of the worker."""
 
     def __init__(self, settings: Settings, epoch: Epoch, health: Health, prefix: str) -> None:
@@ -97,34 +97,34 @@ class _Life:
         self._loop = loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.set)
-        with self._means() as means:
-            worker = MetricsWorker(self._epoch, timing_of(self._epoch), self._settings.worker, means)
+        with self._deps() as deps:
+            worker = MetricsWorker(self._epoch, timing_of(self._epoch), self._settings.worker, deps)
             self._topology = topology = make_topology(
                 self._settings, worker.take, self._fail, epoch=self._epoch.number, prefix=self._prefix
             )
             self._follow_assignment(topology.app, worker)
-            watch = self._watch(worker)
+            watchdog = self._watch(worker)
             await self._work(worker, topology.app)
             _leave_within(HANG_S, self._exit_code)
             worker.stop()
             await self._drain(worker, topology.app)
             await _within(LEAVE_S, topology.app.stop(), "Faust did not stop in time")
             await self._leave_group()
-            watch.end()
+            watchdog.end()
         log.info("worker ends", code=self._exit_code())
         return self._exit_code()
 
     @contextlib.contextmanager
-    def _means(self) -> Iterator[Means]:
-        past = KafkaLog(self._settings.kafka, self._prefix + Topic.EVENTS)
+    def _deps(self) -> Iterator[WorkerDeps]:
+        source_log = KafkaLog(self._settings.kafka, self._prefix + Topic.EVENTS)
         reader = ThreadPoolExecutor(1, thread_name_prefix="read-back")
         try:
-            yield Means(past, reader, self._send)
+            yield WorkerDeps(source_log, reader, self._send)
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
-            past.close()
+            source_log.close()
 
-    async def _send(self, message: "Message") -> None:
+    async def _send(self, message: "OutboxMessage") -> None:
         if self._topology is None:
             raise RuntimeError("rows before the topology was made")
         await self._topology.send(message)
@@ -172,7 +172,7 @@ class _Life:
 
     def _follow_assignment(self, app: Any, worker: MetricsWorker) -> None:
         async def on_assigned(_: Any, assigned: Any, **__: Any) -> None:
-            worker.assigned(place.partition for place in assigned if place.topic == self._prefix + Topic.EVENTS)
+            worker.assigned(each.partition for each in assigned if each.topic == self._prefix + Topic.EVENTS)
             self._joined = True
 
         async def on_revoked(_: Any, revoked: Any, **__: Any) -> None:  # noqa: ARG001 - Faust's signature
@@ -181,12 +181,12 @@ class _Life:
         app.on_partitions_assigned.connect(on_assigned, weak=False)
         app.on_partitions_revoked.connect(on_revoked, weak=False)
 
-    def _watch(self, worker: MetricsWorker) -> Watch:
-        watched = Watched(worker.positions, lambda: worker.moved, lambda: self._joined)
-        names = Names(self._prefix + Topic.EVENTS, self._prefix + worker_group(self._epoch.number))
-        watch = Watch(self._settings.kafka, names, self._epoch, watched, self._fail_from_thread)
-        watch.begin(self._health, stuck_s=self._settings.worker.stuck_s)
-        return watch
+    def _watch(self, worker: MetricsWorker) -> Watchdog:
+        watched = WatchedWorker(worker.positions, lambda: worker.records_read, lambda: self._joined)
+        consumed = ConsumedTopic(self._prefix + Topic.EVENTS, self._prefix + worker_group(self._epoch.number))
+        watchdog = Watchdog(self._settings.kafka, consumed, self._epoch, watched, self._fail_from_thread)
+        watchdog.begin(self._health, stuck_s=self._settings.worker.stuck_s)
+        return watchdog
 
     def _fail(self, error: BaseException) -> None:
         """End the process because of *error*; the first one counts, and none once it is ending."""

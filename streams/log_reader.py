@@ -30,9 +30,11 @@ class KafkaLog:
             # Everything; a log that begins later sends the reader to its beginning.
             yield from self.between(partition, 0, before)
             return
-        place = TopicPartition(self._topic, partition)
+        topic_partition = TopicPartition(self._topic, partition)
         try:
-            found = self._client().offsets_for_times({place: stamp_ms}, timeout_ms=int(SILENCE_S * 1000))[place]
+            found = self._client().offsets_for_times({topic_partition: stamp_ms}, timeout_ms=int(SILENCE_S * 1000))[
+                topic_partition
+            ]
         except KafkaError as error:
             raise self._silent(partition) from error
         if found is not None:
@@ -42,27 +44,27 @@ class KafkaLog:
         """Yield the records from offset *first* up to offset *before* (excluded)."""
         if first >= before:
             return
-        place = TopicPartition(self._topic, partition)
+        topic_partition = TopicPartition(self._topic, partition)
         client = self._client()
-        client.assign([place])
-        client.seek(place, first)
+        client.assign([topic_partition])
+        client.seek(topic_partition, first)
         try:
-            yield from self._until(client, place, before)
+            yield from self._until(client, topic_partition, before)
         except KafkaError as error:
             raise self._silent(partition) from error
         finally:
             client.unsubscribe()
 
-    def _until(self, client: Any, place: TopicPartition, before: int) -> Iterator[LogRecord]:
+    def _until(self, client: Any, topic_partition: TopicPartition, before: int) -> Iterator[LogRecord]:
         deadline = time.monotonic() + SILENCE_S
-        while (client.position(place, timeout_ms=POLL_MS) or 0) < before:
-            for record in client.poll(timeout_ms=POLL_MS).get(place, ()):
+        while (client.position(topic_partition, timeout_ms=POLL_MS) or 0) < before:
+            for record in client.poll(timeout_ms=POLL_MS).get(topic_partition, ()):
                 if record.offset >= before:
                     return
                 yield log_record(record)
                 deadline = time.monotonic() + SILENCE_S
             if time.monotonic() > deadline:
-                raise self._silent(place.partition)
+                raise self._silent(topic_partition.partition)
 
     def close(self) -> None:
         """Let go of the consumer."""

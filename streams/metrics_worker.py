@@ -26,23 +26,23 @@ from runtime.metrics import (
 from runtime.settings import WorkerSettings
 from schemas.registry import Epoch
 from schemas.timing import Timing
-from streams.outbox import Message, reject_messages, row_messages, source_messages
-from streams.rebuild import Log, Source, read_gap, rebuild
-from streams.state import SourceState
-from streams.steps import Cut, cut_rows, forget_closed, take_record
+from streams.outbox import OutboxMessage, reject_messages, row_messages, source_messages
+from streams.rebuild import SourceLog, SourceSpec, read_gap, rebuild
+from streams.state import SourceFlush, SourceState, forget_closed, take_dirty_rows
+from streams.steps import take_record
 
 if TYPE_CHECKING:
     from schemas.lines import RejectLine
 
 log = get_logger(__name__)
 
-Send = Callable[[Message], Awaitable[None]]
+Send = Callable[[OutboxMessage], Awaitable[None]]
 """Sends a message; returns when all in-sync replicas have it, raises when they have not."""
 Ack = Callable[[], object]
 
 MAX_UNACKED = 1000
 """Records taken in and not acknowledged: their bytes stay in memory. Beyond it, taking in waits for the flush."""
-AWAY_S = 60.0
+REVOKED_KEEP_S = 60.0
 """The state of a source that went to another worker is kept this long: most rebalances bring it back at once, and
 then this bounds the gap that has to be read."""
 SHARE_MIN_LINES = 1000
@@ -74,10 +74,10 @@ class RejectShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class WorkerDeps:
     """What the worker works with: the past of the log, a thread to read it in, a way to send."""
 
-    log: Log
+    log: SourceLog
     reader: Executor
     send: Send
 
@@ -89,38 +89,38 @@ class MetricsWorker:
     comes to the same rows.
     """
 
-    def __init__(self, epoch: Epoch, timing: Timing, settings: WorkerSettings, means: Means) -> None:
+    def __init__(self, epoch: Epoch, timing: Timing, settings: WorkerSettings, deps: WorkerDeps) -> None:
         self._epoch = epoch
         self._timing = timing
         self._settings = settings
-        self._means = means
+        self._deps = deps
         self._lock = asyncio.Lock()
         self._states: dict[int, SourceState] = {}
         self._unacked: list[Ack] = []
         self._rejects: list[RejectLine] = []
         self._share = RejectShare(settings.reject_share)
         self._assigned: frozenset[int] = frozenset()
-        self._away_since: dict[int, float] = {}
+        self._revoked_since: dict[int, float] = {}
         self._stopping = False
-        self.moved = 0
-        """Grows with every record read, a rebuild's too: what the watchdog looks at."""
+        self.records_read = 0
+        """Grows with every record read, a rebuild's too: what the watchdog goes by."""
 
     async def take(self, record: LogRecord, ack: Ack) -> None:
         """Take *record* in; *ack* is called once every row that it touches is confirmed."""
         state = self._states.get(record.partition)
         if state is None or record.offset > state.next_offset:
             async with self._lock:
-                state = await self._brought_up(record)
+                state = await self._restore_state(record)
         if record.offset == state.next_offset:
             before = dict(state.outcomes)
             rejects = take_record(state, record)
             self._rejects += rejects
-            self._check(state)
+            self._check_limits(state)
             lines = sum(state.outcomes.values()) - sum(before.values())
             self._share.note(lines, len(rejects))
             WORKER_RECORDS.inc()
         # An offset below is in already, but the broker does not know that: it is acknowledged all the same.
-        self.moved += 1
+        self.records_read += 1
         self._unacked.append(ack)
         if len(self._unacked) >= MAX_UNACKED:
             await self.flush()
@@ -134,8 +134,8 @@ class MetricsWorker:
         """Note which partitions are this worker's now."""
         self._assigned = frozenset(partitions)
         now = time.monotonic()
-        self._away_since = {
-            partition: self._away_since.get(partition, now)
+        self._revoked_since = {
+            partition: self._revoked_since.get(partition, now)
             for partition in self._states
             if partition not in self._assigned
         }
@@ -154,27 +154,27 @@ class MetricsWorker:
     async def _flush(self) -> None:
         acks, rejects = self._unacked, self._rejects
         self._unacked, self._rejects = [], []
-        cuts = [cut for state in self._states.values() if (cut := cut_rows(state)) is not None]
-        send = self._means.send
-        await asyncio.gather(*(send(message) for message in row_messages(cuts)))
+        flushes = [flush for state in self._states.values() if (flush := take_dirty_rows(state)) is not None]
+        send = self._deps.send
+        await asyncio.gather(*(send(message) for message in row_messages(flushes)))
         # A reader may take a source row to mean that every row before it stands.
         await asyncio.gather(
-            *(send(message) for message in source_messages(cuts)),
+            *(send(message) for message in source_messages(flushes)),
             *(send(message) for message in reject_messages(rejects)),
         )
         for ack in acks:
             ack()
-        for cut in cuts:
-            forget_closed(self._states[cut.partition], cut)
-        self._forget_away()
-        self._tell(cuts)
+        for flush in flushes:
+            forget_closed(self._states[flush.partition], flush)
+        self._forget_revoked()
+        self._count_flushed(flushes)
 
-    async def _brought_up(self, record: LogRecord) -> SourceState:
+    async def _restore_state(self, record: LogRecord) -> SourceState:
         """Return the state of *record*'s source just before it, read from the log. Flushing waits meanwhile."""
         state = self._states.get(record.partition)
         cause, began = ("gap" if state else "start"), time.monotonic()
         loop = asyncio.get_running_loop()
-        state = await loop.run_in_executor(self._means.reader, self._read_back, state, record)
+        state = await loop.run_in_executor(self._deps.reader, self._read_back, state, record)
         self._states[record.partition] = state
         took_s = time.monotonic() - began
         WORKER_REBUILDS.labels(cause).inc()
@@ -192,18 +192,18 @@ class MetricsWorker:
 
     def _read_back(self, state: SourceState | None, record: LogRecord) -> SourceState:
         if state is not None:
-            read_gap(state, record, self._means.log, step=self._step)
+            read_gap(state, record, self._deps.log, on_record=self._on_record)
             return state
-        source = Source(self._epoch.number, record.partition, self._timing)
-        return rebuild(source, record, self._means.log, step=self._step)
+        source = SourceSpec(self._epoch.number, record.partition, self._timing)
+        return rebuild(source, record, self._deps.log, on_record=self._on_record)
 
-    def _step(self, state: SourceState) -> None:
-        self.moved += 1
+    def _on_record(self, state: SourceState) -> None:
+        self.records_read += 1
         if self._stopping:
             raise ProtocolError("the worker is being stopped; the rebuild is left unfinished")
-        self._check(state)
+        self._check_limits(state)
 
-    def _check(self, state: SourceState) -> None:
+    def _check_limits(self, state: SourceState) -> None:
         others = [other for other in self._states.values() if other is not state]
         ids = state.ids_held + sum(other.ids_held for other in others)
         if ids > self._settings.max_ids:
@@ -218,20 +218,20 @@ class MetricsWorker:
                 "give the worker more memory and raise it, or start another worker"
             )
 
-    def _forget_away(self) -> None:
+    def _forget_revoked(self) -> None:
         now = time.monotonic()
-        for partition, since in list(self._away_since.items()):
-            if now - since > AWAY_S and partition not in self._assigned:
+        for partition, since in list(self._revoked_since.items()):
+            if now - since > REVOKED_KEEP_S and partition not in self._assigned:
                 self._states.pop(partition, None)
-                del self._away_since[partition]
+                del self._revoked_since[partition]
 
-    def _tell(self, cuts: list[Cut]) -> None:
-        for cut in cuts:
-            WORKER_ROWS.labels("cell").inc(len(cut.cells))
-            WORKER_ROWS.labels("progress").inc(len(cut.progress))
-            WORKER_ROWS.labels("repeat").inc(len(cut.repeats))
+    def _count_flushed(self, flushes: list[SourceFlush]) -> None:
+        for flush in flushes:
+            WORKER_ROWS.labels("cell").inc(len(flush.cells))
+            WORKER_ROWS.labels("progress").inc(len(flush.progress))
+            WORKER_ROWS.labels("repeat").inc(len(flush.repeats))
             WORKER_ROWS.labels("source").inc()
-            WORKER_WATERMARK.labels(str(cut.partition)).set(cut.source.watermark_ms / 1000)
+            WORKER_WATERMARK.labels(str(flush.partition)).set(flush.source.watermark_ms / 1000)
         for state in self._states.values():
             for outcome, lines in state.outcomes.items():
                 if lines:

@@ -8,7 +8,7 @@ from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_R
 from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, RejectLine
 from schemas.topics import Topic
-from streams.steps import Cut
+from streams.state import SourceFlush
 
 MAX_LINES = 500
 MAX_BYTES = 1_048_576
@@ -16,7 +16,7 @@ MAX_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutboxMessage:
     """One Kafka message to be sent and confirmed."""
 
     topic: Topic
@@ -26,21 +26,21 @@ class Message:
     headers: dict[str, bytes] = field(default_factory=dict)
 
 
-def row_messages(cuts: Iterable[Cut]) -> Iterator[Message]:
+def row_messages(flushes: Iterable[SourceFlush]) -> Iterator[OutboxMessage]:
     """Yield the messages of cells, progress and repeats: to be confirmed before anything says that they are there."""
-    for cut in cuts:
-        yield from _rows(cut, METRICS_KEY_CELLS, map(encode, cut.cells))
-        yield from _rows(cut, METRICS_KEY_PROGRESS, map(encode, cut.progress))
-        yield from _rows(cut, METRICS_KEY_REPEATS, map(encode, cut.repeats))
+    for flush in flushes:
+        yield from _rows(flush, METRICS_KEY_CELLS, map(encode, flush.cells))
+        yield from _rows(flush, METRICS_KEY_PROGRESS, map(encode, flush.progress))
+        yield from _rows(flush, METRICS_KEY_REPEATS, map(encode, flush.repeats))
 
 
-def source_messages(cuts: Iterable[Cut]) -> Iterator[Message]:
+def source_messages(flushes: Iterable[SourceFlush]) -> Iterator[OutboxMessage]:
     """Yield the messages that say how far each source has come."""
-    for cut in cuts:
-        yield from _rows(cut, METRICS_KEY_SOURCE, [encode(cut.source)])
+    for flush in flushes:
+        yield from _rows(flush, METRICS_KEY_SOURCE, [encode(flush.source)])
 
 
-def reject_messages(rejects: Sequence[RejectLine]) -> Iterator[Message]:
+def reject_messages(rejects: Sequence[RejectLine]) -> Iterator[OutboxMessage]:
     """Yield the messages of *rejects*, counted by account in their headers."""
     for start in range(0, len(rejects), MAX_LINES):
         part = rejects[start : start + MAX_LINES]
@@ -48,13 +48,13 @@ def reject_messages(rejects: Sequence[RejectLine]) -> Iterator[Message]:
             HEADER_SCHEMA: SCHEMA_VERSION,
             HEADER_ACCOUNTS: encode(Counter(reject.account_id for reject in part)),
         }
-        yield Message(Topic.REJECTS, 0, None, b"\n".join(map(encode, part)), headers)
+        yield OutboxMessage(Topic.REJECTS, 0, None, b"\n".join(map(encode, part)), headers)
 
 
-def _rows(cut: Cut, sort: bytes, rows: Iterable[bytes]) -> Iterator[Message]:
-    key = b"%b:%d:%d" % (sort, cut.epoch, cut.partition)
+def _rows(flush: SourceFlush, row_type: bytes, rows: Iterable[bytes]) -> Iterator[OutboxMessage]:
+    key = b"%b:%d:%d" % (row_type, flush.epoch, flush.partition)
     for value in packed(rows):
-        yield Message(Topic.METRICS, cut.partition, key, value)
+        yield OutboxMessage(Topic.METRICS, flush.partition, key, value)
 
 
 def packed(rows: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ A rebuild reads from far enough back that every cell still open comes out whole,
 - whether each of those is a repeat depends on one more span of ids;
 - two slacks more give the cells that closed just now, in case their last rows did not come through.
 
-Repeats of the last two slacks are told again for the same reason: a commit can run ahead of what was confirmed.
+Repeats of the last two slacks are sent again for the same reason: a commit can run ahead of what was confirmed.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from streams.state import SourceState
 from streams.steps import take_record
 
 
-class Log(Protocol):
+class SourceLog(Protocol):
     """The records of a source's past."""
 
     def since(self, partition: int, stamp_ms: int, before: int) -> Iterator[LogRecord]:
@@ -32,10 +32,10 @@ class Log(Protocol):
         ...
 
 
-Step = Callable[[SourceState], None]
+OnRecord = Callable[[SourceState], None]
 
 
-def _no_step(_: SourceState) -> None:
+def _ignore(_: SourceState) -> None:
     return
 
 
@@ -45,7 +45,7 @@ def lookback_ms(timing: Timing) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceSpec:
     """Which source a state is of, and how it is counted."""
 
     epoch: int
@@ -53,10 +53,10 @@ class Source:
     timing: Timing
 
 
-def rebuild(source: Source, record: LogRecord, log: Log, *, step: Step = _no_step) -> SourceState:
+def rebuild(source: SourceSpec, record: LogRecord, log: SourceLog, *, on_record: OnRecord = _ignore) -> SourceState:
     """Return the state of *source* just before *record*, with every whole cell due to be sent.
 
-    *step* is called after each record read. Raises what *log* and *step* raise.
+    *on_record* is called after each record read. Raises what *log* and *on_record* raise.
     """
     timing = source.timing
     from_ms = max(0, record.timestamp_ms - lookback_ms(timing))
@@ -64,25 +64,25 @@ def rebuild(source: Source, record: LogRecord, log: Log, *, step: Step = _no_ste
     state = SourceState(source.epoch, source.partition, timing, next_offset=record.offset)
     # A minute counts from the lead before its start: one whose lead began earlier would come out short.
     state.floor_ms = whole_from_ms + timing.lead_ms if from_ms else 0
-    tell_from_ms = record.timestamp_ms - 2 * timing.slack_ms
-    for past in log.since(source.partition, from_ms, record.offset):
-        take_record(state, past)
-        if past.timestamp_ms < tell_from_ms:
-            state.repeats.clear()  # told and confirmed long ago
-        step(state)
-    _drop_partial_tallies(state, whole_from_ms)
+    resend_from_ms = record.timestamp_ms - 2 * timing.slack_ms
+    for earlier in log.since(source.partition, from_ms, record.offset):
+        take_record(state, earlier)
+        if earlier.timestamp_ms < resend_from_ms:
+            state.repeats.clear()  # sent and confirmed long ago
+        on_record(state)
+    _drop_partial_progress(state, whole_from_ms)
     state.floor_ms = 0
     state.next_offset = record.offset
     state.outcomes.update(dict.fromkeys(state.outcomes, 0))  # counted by whoever took these records first
     return state
 
 
-def read_gap(state: SourceState, record: LogRecord, log: Log, *, step: Step = _no_step) -> None:
-    """Take the records between *state* and *record* in. Raises what *log* and *step* raise."""
+def read_gap(state: SourceState, record: LogRecord, log: SourceLog, *, on_record: OnRecord = _ignore) -> None:
+    """Take the records between *state* and *record* in. Raises what *log* and *on_record* raise."""
     before = dict(state.outcomes)
     for missed in log.between(state.partition, state.next_offset, record.offset):
         take_record(state, missed)
-        step(state)
+        on_record(state)
     state.next_offset = record.offset
     # The gap was counted by whoever took it first.
     state.outcomes.update(before)
@@ -93,7 +93,7 @@ def _whole_from_ms(from_ms: int, timing: Timing) -> int:
     return from_ms + timing.span_ms if from_ms else 0
 
 
-def _drop_partial_tallies(state: SourceState, whole_from_ms: int) -> None:
-    for minute_ms in [minute for minute in state.tallies if minute < whole_from_ms]:
-        del state.tallies[minute_ms]
-    state.dirty_tallies = [tally for tally in state.dirty_tallies if tally.minute_ms >= whole_from_ms]
+def _drop_partial_progress(state: SourceState, whole_from_ms: int) -> None:
+    for minute_ms in [minute for minute in state.progress if minute < whole_from_ms]:
+        del state.progress[minute_ms]
+    state.dirty_progress = [cell for cell in state.dirty_progress if cell.minute_ms >= whole_from_ms]

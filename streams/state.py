@@ -13,9 +13,12 @@ from typing import Literal, get_args
 from schemas.cells import RANK_BITS, CellRow, ProgressRow, RepeatRow, SourceRow
 from schemas.lines import CountedEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
-from streams.vectorised import NO_BIN, NO_REGISTER
 
 NO_OFFSET = -1
+NO_REGISTER = 0
+"""Of an absent or an odd hash: no hash's register is 0, as a rank is at least 1."""
+NO_BIN = -1
+"""Of an event without a duration."""
 UNSUCCESSFUL = frozenset({"failed", "abandoned"})
 
 
@@ -117,7 +120,7 @@ def _nothing() -> dict[Outcome, int]:
 
 
 @dataclass(slots=True, eq=False)
-class Tally:
+class ProgressCell:
     """One open progress cell: what became of one account's lines while the watermark stood in one minute."""
 
     account_id: str
@@ -161,14 +164,14 @@ class SourceState:
     costs 0.6 µs an event and saves a quarter of the memory."""
     cells: dict[int, dict[CellKey, Cell]] = field(default_factory=dict)
     """By minute, then by the rest of the key."""
-    tallies: dict[int, dict[str, Tally]] = field(default_factory=dict)
+    progress: dict[int, dict[str, ProgressCell]] = field(default_factory=dict)
     dirty_cells: list[Cell] = field(default_factory=list)
-    dirty_tallies: list[Tally] = field(default_factory=list)
+    dirty_progress: list[ProgressCell] = field(default_factory=list)
     repeats: list[RepeatRow] = field(default_factory=list)
     """To be sent: bounded, as records are, by how many are taken in before a flush; after a rebuild by the ids held."""
     outcomes: dict[Outcome, int] = field(default_factory=_nothing)
     """What became of the lines taken since somebody last looked, for the metrics."""
-    told_offset: int = NO_OFFSET
+    flushed_offset: int = NO_OFFSET
     """`next_offset` of the last source row that was sent."""
 
     def __post_init__(self) -> None:
@@ -182,7 +185,7 @@ class SourceState:
     @property
     def held(self) -> int:
         """How many cells and progress cells are held."""
-        return sum(map(len, self.cells.values())) + sum(map(len, self.tallies.values()))
+        return sum(map(len, self.cells.values())) + sum(map(len, self.progress.values()))
 
     def advance(self, offset: int, stamp_ms: int) -> None:
         """Move on to the record at *offset*, stamped *stamp_ms*; forget the ids that lie beyond the span."""
@@ -198,10 +201,10 @@ class SourceState:
         if minute_of(stamp_ms) != minute_of(mark):
             self._forget_ids()
 
-    def note(self, tally: Tally, counts: Mapping[Outcome, int]) -> None:
-        """Note what lines came to: *counts* more of *tally*'s account."""
+    def note(self, cell: ProgressCell, counts: Mapping[Outcome, int]) -> None:
+        """Note what lines came to: *counts* more of *cell*'s account."""
         for outcome, lines in counts.items():
-            tally.counts[outcome] += lines
+            cell.counts[outcome] += lines
             self.outcomes[outcome] += lines
 
     def _forget_ids(self) -> None:
@@ -222,3 +225,56 @@ class SourceState:
             next_offset=self.next_offset,
             watermark_ms=self.watermark_ms,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFlush:
+    """What one flush sends for one source: everything touched since the last, and how far that goes."""
+
+    epoch: int
+    partition: int
+    cells: list[CellRow]
+    progress: list[ProgressRow]
+    repeats: list[RepeatRow]
+    source: SourceRow
+    closed_minutes: list[int] = field(default_factory=list)
+    closed_progress: list[int] = field(default_factory=list)
+
+
+def take_dirty_rows(state: SourceState) -> SourceFlush | None:
+    """Return the rows that are due, which then count as flushed; None where nothing has come since the last flush.
+
+    The rows do not change when the state moves on.
+    """
+    if state.flushed_offset == state.next_offset:
+        return None
+    flush = SourceFlush(
+        epoch=state.epoch,
+        partition=state.partition,
+        cells=[cell.row(state.epoch, state.partition) for cell in state.dirty_cells],
+        progress=[cell.row(state.epoch, state.partition) for cell in state.dirty_progress],
+        repeats=state.repeats,
+        source=state.source_row(),
+        closed_minutes=[minute for minute in state.cells if minute < state.closed_ms],
+        closed_progress=[minute for minute in state.progress if minute < minute_of(state.watermark_ms)],
+    )
+    for cell in state.dirty_cells:
+        cell.dirty = False
+    for progress in state.dirty_progress:
+        progress.dirty = False
+    state.dirty_cells.clear()
+    state.dirty_progress.clear()
+    state.repeats = []
+    state.flushed_offset = state.next_offset
+    return flush
+
+
+def forget_closed(state: SourceState, flush: SourceFlush) -> None:
+    """Forget what was closed when *flush* was taken; to be called when the broker has confirmed all of its rows.
+
+    Nothing can have touched it since: a closed minute takes no event, a past minute of receipt no record.
+    """
+    for minute in flush.closed_minutes:
+        state.cells.pop(minute, None)
+    for minute in flush.closed_progress:
+        state.progress.pop(minute, None)

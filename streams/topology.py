@@ -1,12 +1,17 @@
 """The worker's whole way, in one file: read this first.
 
-    pilot-events.v1 ──▶ agent `take_in` ──▶ MetricsWorker.take   (steps.take_record: what each line comes to)
-                                                  │ every flush_s
-                                                  ▼
-                                            MetricsWorker.flush  (steps.cut_rows: what was touched)
-                         rows ──▶ product-metrics.v1, same partition number ── confirmed ─┐
-                         rejects ──▶ pilot-rejects.v1 ─────────────────────── confirmed ─┤
-                         source records acknowledged, Faust commits them  ◀───────────────┘
+    pilot-events.v1, each record in order
+      1 hand over     agent `take_in` below, to `MetricsWorker.take`
+      2 restore       `MetricsWorker._restore_state`, where the record is not its source's next: read back (rebuild.py)
+      3 decode        `steps.read_record`: events, and a reject for each line that is none
+      4 measure       `steps._measure`: registers and bins of the whole record
+      5 judge         `steps._judge_events`: each event is counted, repeated, late or disordered
+      6 add           `state.Cell.add`: what is counted, to its cell
+    every flush_s
+      7 take          `state.take_dirty_rows`: what was touched, by `MetricsWorker.flush`
+      8 pack          `outbox.row_messages`, `outbox.source_messages`, `outbox.reject_messages`
+      9 send          `Topology.send` below: rows to product-metrics.v1, same partition; rejects to pilot-rejects.v1
+     10 acknowledge   `MetricsWorker._flush`: once all of it is confirmed; Faust commits the source records
 
 There is no table and no changelog: a cell is a function of the log's prefix, so after a crash the last minutes of the
 log are read again (`rebuild.py`). A commit says where to go on; nothing is counted by it.
@@ -23,7 +28,7 @@ import faust
 from runtime.kafka import EMBEDDED_BOOTSTRAP, LogRecord
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic, worker_group
-from streams.outbox import Message
+from streams.outbox import OutboxMessage
 
 MAX_UNCOMPRESSED_BATCH = 262_144
 Take = Callable[[LogRecord, Callable[[], object]], Awaitable[None]]
@@ -44,7 +49,7 @@ class SendErrors(faust.Sensor):
         self._fail(exc)
 
 
-class App(faust.App):
+class WorkerApp(faust.App):
     """Faust's app without folders: there is no table to keep in them, and a killed worker would leave them behind."""
 
     async def on_first_start(self) -> None:
@@ -58,7 +63,7 @@ class Topology:
     app: Any
     outlets: dict[Topic, Any]
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: OutboxMessage) -> None:
         """Send *message*; return when all in-sync replicas have it. Raises what the producer raises."""
         sent = await self.outlets[message.topic].send(
             key=message.key,
@@ -76,7 +81,7 @@ def make_topology(settings: Settings, take: Take, fail: Fail, *, epoch: int, pre
     The group is that of *epoch*. What *take* or a send raises goes to *fail*. *prefix* stands before every topic and
     group.
     """
-    app = App(prefix + worker_group(epoch), **app_settings(settings))
+    app = WorkerApp(prefix + worker_group(epoch), **app_settings(settings))
     app.sensors.add(SendErrors(fail))
     raw: dict[str, Any] = {"key_serializer": "raw", "value_serializer": "raw", "key_type": bytes, "value_type": bytes}
     source = app.topic(prefix + Topic.EVENTS, **raw)

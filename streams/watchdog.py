@@ -30,36 +30,36 @@ UNREADY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedWorker:
     """What is looked at: where the worker stands (None: nothing taken in yet), and how much it has read at all."""
 
     positions: Callable[[], Mapping[int, int | None]]
-    moved: Callable[[], int]
+    records_read: Callable[[], int]
     joined: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ConsumedTopic:
     """The topic and the group, as this worker has them."""
 
     topic: str
     group: str
 
 
-class Watch(threading.Thread):
+class Watchdog(threading.Thread):
     """The thread; *fail* is called with the reason why the worker must not go on. A broker outage is none."""
 
     def __init__(
         self,
         settings: KafkaSettings,
-        names: Names,
+        consumed: ConsumedTopic,
         epoch: Epoch,
-        watched: Watched,
+        watched: WatchedWorker,
         fail: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="watch", daemon=True)
         self._settings = settings
-        self._names = names
+        self._consumed = consumed
         self._epoch = epoch
         self._watched = watched
         self._fail = fail
@@ -70,7 +70,7 @@ class Watch(threading.Thread):
         self._trouble: str | None = "Kafka has not answered yet"
         self._waiting = 0
         self._waited_s = 0.0
-        self._told: set[int] = set()
+        self._labelled: set[int] = set()
 
     def begin(self, health: Health, *, stuck_s: float) -> None:
         """Start to look; *health* shows what is found. After *stuck_s* without progress, the worker is to end."""
@@ -110,37 +110,37 @@ class Watch(threading.Thread):
         positions = dict(self._watched.positions())
         self._refuse_another_topic()
         lags = self._lags(positions)
-        for partition in self._told - lags.keys():
-            CONSUMER_LAG.remove(self._names.topic, str(partition), self._names.group)
+        for partition in self._labelled - lags.keys():
+            CONSUMER_LAG.remove(self._consumed.topic, str(partition), self._consumed.group)
         for partition, lag in lags.items():
-            CONSUMER_LAG.labels(self._names.topic, str(partition), self._names.group).set(lag)
-        self._told = set(lags)
+            CONSUMER_LAG.labels(self._consumed.topic, str(partition), self._consumed.group).set(lag)
+        self._labelled = set(lags)
         self._waiting = sum(lags.values())
-        self._waited_s = self._age.read(time.monotonic(), moved=self._watched.moved(), waiting=self._waiting)
+        self._waited_s = self._age.read(time.monotonic(), moved=self._watched.records_read(), waiting=self._waiting)
         WORKER_PROGRESS_AGE.set(self._waited_s)
         if self._waited_s > self._stuck_s:
             raise ProtocolError(f"{self.stuck()}; the worker ends, to be started anew")
 
     def _lags(self, positions: Mapping[int, int | None]) -> dict[int, int]:
-        places = {partition: TopicPartition(self._names.topic, partition) for partition in positions}
-        if not places:
+        topic_partitions = {partition: TopicPartition(self._consumed.topic, partition) for partition in positions}
+        if not topic_partitions:
             return {}
         client = self._client()
-        ends = client.end_offsets(list(places.values()), timeout_ms=ANSWER_MS)
+        ends = client.end_offsets(list(topic_partitions.values()), timeout_ms=ANSWER_MS)
         lags: dict[int, int] = {}
-        for partition, place in places.items():
+        for partition, topic_partition in topic_partitions.items():
             position = positions[partition]
             if position is None:
-                position = client.committed(place, timeout_ms=ANSWER_MS)
+                position = client.committed(topic_partition, timeout_ms=ANSWER_MS)
             if position is None:
-                position = client.beginning_offsets([place], timeout_ms=ANSWER_MS)[place]
-            lags[partition] = max(0, ends[place] - position)
+                position = client.beginning_offsets([topic_partition], timeout_ms=ANSWER_MS)[topic_partition]
+            lags[partition] = max(0, ends[topic_partition] - position)
         return lags
 
     def _refuse_another_topic(self) -> None:
         admin = make_admin(self._settings, client_id="avenue-worker-watch")
         try:
-            found = admin.describe_topics([self._names.topic])[0]
+            found = admin.describe_topics([self._consumed.topic])[0]
         finally:
             admin.close()
         if found["error_code"] or found["topic_id"] is None:
@@ -154,7 +154,9 @@ class Watch(threading.Thread):
     def _client(self) -> Any:
         if self._consumer is None:
             # Its group is only asked for commits; it never joins.
-            self._consumer = make_consumer(self._settings, client_id="avenue-worker-watch", group_id=self._names.group)
+            self._consumer = make_consumer(
+                self._settings, client_id="avenue-worker-watch", group_id=self._consumed.group
+            )
         return self._consumer
 
     def _drop_consumer(self) -> None:

@@ -28,10 +28,9 @@ from sinks.consumer.monitors import noted, position_row
 from sinks.consumer.tables import Table
 from sinks.settlement.settle import Settled, Settler
 from streams.metrics_worker import MetricsWorker
-from streams.outbox import Message, row_messages, source_messages
-from streams.rebuild import Source
-from streams.state import SourceState
-from streams.steps import Cut
+from streams.outbox import OutboxMessage, row_messages, source_messages
+from streams.rebuild import SourceSpec
+from streams.state import SourceFlush, SourceState
 from tests.road_model.store import MemoryStore
 
 Substitution = tuple[Any, str, Any]
@@ -104,11 +103,11 @@ async def _forget_first(waiting: WaitingRefunds, now_s: float) -> int:
 _rebuild, _take = streams.rebuild.rebuild, MetricsWorker.take
 
 
-def _start_empty(source: Source, record: LogRecord, _log: object, *, step: object) -> SourceState:
+def _start_empty(source: SourceSpec, record: LogRecord, _log: object, *, on_record: object) -> SourceState:
     return SourceState(source.epoch, source.partition, source.timing, next_offset=record.offset)
 
 
-def _skip_gap(state: SourceState, record: LogRecord, _log: object, *, step: object) -> None:
+def _skip_gap(state: SourceState, record: LogRecord, _log: object, *, on_record: object) -> None:
     state.next_offset = record.offset
 
 
@@ -116,10 +115,10 @@ def _rebuild_silently(*args: Any, **kwargs: Any) -> SourceState:
     state = _rebuild(*args, **kwargs)
     for cell in state.dirty_cells:
         cell.dirty = False
-    for tally in state.dirty_tallies:
-        tally.dirty = False
+    for progress in state.dirty_progress:
+        progress.dirty = False
     state.dirty_cells.clear()
-    state.dirty_tallies.clear()
+    state.dirty_progress.clear()
     state.repeats.clear()
     return state
 
@@ -133,13 +132,15 @@ async def _acknowledge_first(worker: MetricsWorker, record: LogRecord, ack: Call
     await _take(worker, record, lambda: None)
 
 
-def _all_at_once(cuts: list[Cut]) -> Iterator[Message]:
-    yield from source_messages(cuts)
-    yield from row_messages(cuts)
+def _all_at_once(flushes: list[SourceFlush]) -> Iterator[OutboxMessage]:
+    yield from source_messages(flushes)
+    yield from row_messages(flushes)
 
 
-def _no_repeats(cuts: list[Cut]) -> Iterator[Message]:
-    yield from (message for message in row_messages(cuts) if not (message.key or b"").startswith(METRICS_KEY_REPEATS))
+def _no_repeats(flushes: list[SourceFlush]) -> Iterator[OutboxMessage]:
+    yield from (
+        message for message in row_messages(flushes) if not (message.key or b"").startswith(METRICS_KEY_REPEATS)
+    )
 
 
 # --- sink

@@ -9,8 +9,8 @@ from runtime.clock import ManualClock
 from runtime.kafka import LogRecord
 from runtime.settings import WorkerSettings
 from schemas.topics import Topic
-from streams.metrics_worker import Means, MetricsWorker
-from streams.outbox import Message
+from streams.metrics_worker import MetricsWorker, WorkerDeps
+from streams.outbox import OutboxMessage
 from tests.road_model.surroundings import PARTITIONS, Topics, epoch
 from tests.support.counting_harness import InlineExecutor
 from tests.support.settlement_harness import TIMING
@@ -61,12 +61,12 @@ class WorkerProcess:
         self.group, self.topics, self.chance = group, group.topics, chance
         self.fetch: dict[int, int] = {}
         """The next offset of each partition that it takes to be its own."""
-        self.gates: list[tuple[Message, asyncio.Future[None]]] = []
+        self.gates: list[tuple[OutboxMessage, asyncio.Future[None]]] = []
         self.task: asyncio.Task[None] | None = None
         self.unflushed = False
         self.began: set[int] = set()
-        means = Means(self.topics, InlineExecutor(), self._send)
-        self.worker = MetricsWorker(epoch(), TIMING, WorkerSettings(), means)
+        deps = WorkerDeps(self.topics, InlineExecutor(), self._send)
+        self.worker = MetricsWorker(epoch(), TIMING, WorkerSettings(), deps)
 
     @property
     def idle(self) -> bool:
@@ -129,7 +129,7 @@ class WorkerProcess:
         self.fetch[partition], self.unflushed = offset + 1, True
         self.task = asyncio.create_task(self.worker.take(record, lambda: self.group.commit(record, self, self.chance)))
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: OutboxMessage) -> None:
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.gates.append((message, gate))
         await gate

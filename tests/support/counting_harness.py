@@ -15,15 +15,15 @@ from schemas.codec import encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, CountedEvent, StoredEvent, encode_record
 from schemas.registry import Epoch
 from schemas.timing import MINUTE_MS, Timing, minute_of
-from streams.rebuild import Source
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.rebuild import SourceSpec
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 
 EPOCH = 3
 PARTITION = 1
 START_MS = 1_790_000_040_000
 TIMING = Timing()
-SOURCE = Source(EPOCH, PARTITION, TIMING)
+SOURCE = SourceSpec(EPOCH, PARTITION, TIMING)
 OUR_HEADERS = {HEADER_SCHEMA: SCHEMA_VERSION, HEADER_ACCOUNTS: b'{"lab":1}'}
 
 CellName = tuple[str, str, str, str, str, str, int]
@@ -124,11 +124,11 @@ def state_after(records: Iterable[LogRecord]) -> SourceState:
 
 def rows_of(state: SourceState) -> tuple[dict[CellName, CellRow], dict[tuple[int, str], ProgressRow]]:
     """Return every row that is due, by name."""
-    cut = cut_rows(state)
-    if cut is None:
+    flush = take_dirty_rows(state)
+    if flush is None:
         return {}, {}
-    return {cell_name(row): row for row in cut.cells}, {
-        (row.received_minute_ms, row.account_id): row for row in cut.progress
+    return {cell_name(row): row for row in flush.cells}, {
+        (row.received_minute_ms, row.account_id): row for row in flush.progress
     }
 
 
@@ -156,7 +156,7 @@ class Truth:
         self.cells: list[dict[CellName, CellRow]] = []
         """By offset: the cells that the record touched, as they stand after it."""
         self.progress: list[dict[tuple[int, str], ProgressRow]] = []
-        self._tallies: dict[tuple[int, str], dict[str, int]] = {}
+        self._progress: dict[tuple[int, str], dict[str, int]] = {}
         for record, events in records:
             self._take(record, events)
 
@@ -166,7 +166,7 @@ class Truth:
         minute = minute_of(self._watermark)
         for event in events:
             outcome = self._judge(event)
-            tally = self._tallies.setdefault((minute, event.account_id), {})
+            tally = self._progress.setdefault((minute, event.account_id), {})
             tally[outcome] = tally.get(outcome, 0) + 1
             if outcome == "counted":
                 touched.add(cell_name(event))
@@ -176,7 +176,7 @@ class Truth:
         self.progress.append(
             {
                 (minute, account): ProgressRow(
-                    account_id=account, received_minute_ms=minute, **place, **self._tallies[minute, account]
+                    account_id=account, received_minute_ms=minute, **place, **self._progress[minute, account]
                 )
                 for account in {event.account_id for event in events}
             }

@@ -97,7 +97,7 @@ def hold_worker() -> None:
     """Make the worker's places. Faust must not be imported yet: it would take the wrong event loop."""
     from streams import app, metrics_worker
 
-    life: Any = app._Life
+    life: Any = app._WorkerProcess
     send, take = life._send, metrics_worker.MetricsWorker.take
 
     async def send_and_hold(self: Any, message: Any) -> None:

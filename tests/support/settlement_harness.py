@@ -22,8 +22,8 @@ from sinks.consumer.rows import Rows, joined, rows_of
 from sinks.consumer.tables import Table
 from sinks.consumer.writer import ClickHouseRowWriter
 from sinks.settlement.settle import Settled, Settler
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 
 NOON_MS = 1_793_000_100_000
 """The start of a block: 2026-10-26 07:35 UTC."""
@@ -128,16 +128,16 @@ class World:
         place = (epoch, record.partition)
         state = self.sources.setdefault(place, SourceState(epoch, record.partition, TIMING))
         take_record(state, record)
-        cut = cut_rows(state)
-        if cut is None or not sent:
+        flush = take_dirty_rows(state)
+        if flush is None or not sent:
             return
         self._write(
             joined(table, rows)
             for table, rows in (
-                (Table.CELLS, cut.cells),
-                (Table.PROGRESS, cut.progress),
-                (Table.EVENTS, cut.repeats),
-                (Table.SOURCES, [cut.source]),
+                (Table.CELLS, flush.cells),
+                (Table.PROGRESS, flush.progress),
+                (Table.EVENTS, flush.repeats),
+                (Table.SOURCES, [flush.source]),
             )
             if rows
         )

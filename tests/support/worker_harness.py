@@ -207,9 +207,9 @@ class Written:
         self.progress: list[ProgressRow] = []
         self.sources: list[SourceRow] = []
         for record in records:
-            sort = (record.key or b"").split(b":")[0]
+            row_type = (record.key or b"").split(b":")[0]
             for line in record.value.split(b"\n"):
-                match sort:
+                match row_type:
                     case b"cells":
                         self.cells.append(decode_cell(line))
                     case b"progress":

@@ -12,8 +12,8 @@ from runtime.clickhouse import ClickHouse
 from schemas.codec import decode_cell
 from schemas.lines import StoredEvent
 from sinks.clickhouse.sql import query
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 from tests.support.settlement_harness import NOON_MS, TIMING, World, event
 
 pytestmark = pytest.mark.clickhouse
@@ -50,13 +50,13 @@ def test_sql_and_python_come_to_the_same_cells(clickhouse: ClickHouse, drawn: li
     record = world.send(*drawn, counted=False)
     state = SourceState(1, 0, TIMING)
     take_record(state, record)
-    cut = cut_rows(state)
-    assert cut is not None
+    flush = take_dirty_rows(state)
+    assert flush is not None
 
     columns, rows = recomputed(clickhouse)
 
-    assert len(rows) == len(cut.cells)
-    for row, cell in zip(rows, sorted(cut.cells, key=lambda item: item.minute_ms), strict=True):
+    assert len(rows) == len(flush.cells)
+    for row, cell in zip(rows, sorted(flush.cells, key=lambda item: item.minute_ms), strict=True):
         found: dict[str, Any] = dict(zip(columns, row, strict=True))
         minute_ms = int(found.pop("minute").replace(tzinfo=UTC).timestamp()) * 1000
         # Through JSON, as the sink stores it.

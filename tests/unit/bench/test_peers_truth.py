@@ -19,8 +19,8 @@ from runtime.settings import KafkaSettings
 from schemas.codec import encode
 from schemas.lines import StoredEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 
 START_MS = 1_790_000_000_000
 COUNT = 4000
@@ -60,7 +60,7 @@ def test_the_worker_s_steps_come_to_the_truth(
 
 
 def _rows_of(messages: Any) -> list[bytes]:
-    """Return what the worker would send, cut after every record, as a crowd of versions."""
+    """Return what the worker would send, flush after every record, as a crowd of versions."""
     states = {partition: SourceState(1, partition, Timing()) for partition in range(PARTITIONS)}
     values = []
     for message in messages:
@@ -72,9 +72,9 @@ def _rows_of(messages: Any) -> list[bytes]:
                 "t", state.partition, state.next_offset, message["timestamp_ms"], None, message["value"], headers
             ),
         )
-        cut = cut_rows(state)
-        assert cut is not None
-        values.append(b"\n".join(map(encode, cut.cells)))
+        flush = take_dirty_rows(state)
+        assert flush is not None
+        values.append(b"\n".join(map(encode, flush.cells)))
     return values
 
 

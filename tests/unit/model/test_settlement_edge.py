@@ -12,8 +12,8 @@ from sinks.consumer.monitors import noted, position_row
 from sinks.consumer.rows import joined, rows_of
 from sinks.consumer.tables import Table
 from sinks.settlement.settle import Settler
-from streams.state import SourceState
-from streams.steps import cut_rows, take_record
+from streams.state import SourceState, take_dirty_rows
+from streams.steps import take_record
 from tests.road_model.store import MemoryStore
 from tests.road_model.surroundings import EPOCH, directory, epoch, settings
 from tests.support.counting_harness import make_record
@@ -43,10 +43,10 @@ def store_cells(store: MemoryStore, records: Iterable[LogRecord]) -> None:
     state = SourceState(EPOCH, 1, TIMING)
     for record in records:
         take_record(state, record)
-    cut = cut_rows(state)
-    assert cut is not None
-    store.write(joined(Table.CELLS, cut.cells), token="")
-    store.write(joined(Table.SOURCES, [cut.source]), token="")
+    flush = take_dirty_rows(state)
+    assert flush is not None
+    store.write(joined(Table.CELLS, flush.cells), token="")
+    store.write(joined(Table.SOURCES, [flush.source]), token="")
 
 
 def test_a_block_is_not_settled_while_an_event_of_the_slacks_disorder_may_come() -> None:

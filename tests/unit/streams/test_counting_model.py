@@ -20,8 +20,8 @@ from runtime.kafka import LogRecord
 from runtime.settings import WorkerSettings
 from schemas.codec import decode_cell, decode_progress, decode_source
 from schemas.topics import Topic
-from streams.metrics_worker import Means, MetricsWorker
-from streams.outbox import Message
+from streams.metrics_worker import MetricsWorker, WorkerDeps
+from streams.outbox import OutboxMessage
 from streams.state import SourceState
 from tests.support.counting_harness import (
     TIMING,
@@ -55,16 +55,16 @@ class Reader:
         self.truth = truth
         self.shown: dict[CellName, int] = {}
 
-    def see(self, message: Message) -> None:
+    def see(self, message: OutboxMessage) -> None:
         for line in message.value.split(b"\n"):
             match (message.key or b"").split(b":")[0]:
                 case b"cells":
                     self._see_cell(line)
                 case b"progress":
-                    tally = decode_progress(line)
-                    key = tally.received_minute_ms, tally.account_id
-                    if self.truth.progress[tally.version].get(key) != tally:
-                        raise Wrong(f"progress {tally}")
+                    cell = decode_progress(line)
+                    key = cell.received_minute_ms, cell.account_id
+                    if self.truth.progress[cell.version].get(key) != cell:
+                        raise Wrong(f"progress {cell}")
                 case b"source":
                     self._see_source(decode_source(line).next_offset)
 
@@ -100,13 +100,13 @@ class Process:
         cluster.generation += 1
         self.cluster, self.log, self.reader, self.chance = cluster, log, reader, chance
         self.generation, self.fetch = cluster.generation, cluster.committed
-        self.gates: list[tuple[Message, asyncio.Future[None]]] = []
+        self.gates: list[tuple[OutboxMessage, asyncio.Future[None]]] = []
         self.task: asyncio.Task[None] | None = None
         self.unflushed = self.began = False
-        means = Means(log, InlineExecutor(), self._send)
-        self.worker = MetricsWorker(make_epoch(), TIMING, WorkerSettings(), means)
+        deps = WorkerDeps(log, InlineExecutor(), self._send)
+        self.worker = MetricsWorker(make_epoch(), TIMING, WorkerSettings(), deps)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: OutboxMessage) -> None:
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.gates.append((message, gate))
         await gate
@@ -244,7 +244,7 @@ def test_with_one_span_of_log_ids_that_come_with_other_content_make_rows_wrong(m
 
 
 def test_without_reading_gaps_rows_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    def skip(state: SourceState, record: LogRecord, _log: object, *, step: object) -> None:
+    def skip(state: SourceState, record: LogRecord, _log: object, *, on_record: object) -> None:
         state.next_offset = record.offset
 
     monkeypatch.setattr(streams.metrics_worker, "read_gap", skip)
@@ -259,10 +259,10 @@ def test_without_sending_again_after_a_rebuild_last_rows_are_missed(monkeypatch:
         state = rebuild(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
         for cell in state.dirty_cells:
             cell.dirty = False
-        for tally in state.dirty_tallies:
-            tally.dirty = False
+        for progress in state.dirty_progress:
+            progress.dirty = False
         state.dirty_cells.clear()
-        state.dirty_tallies.clear()
+        state.dirty_progress.clear()
         return state
 
     with_it = len(findings(80, ahead=True))

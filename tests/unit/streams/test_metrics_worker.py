@@ -13,8 +13,8 @@ from runtime.settings import WorkerSettings
 from schemas.codec import decode_cell, decode_reject, decode_source
 from schemas.lines import HEADER_ACCOUNTS
 from schemas.topics import Topic
-from streams.metrics_worker import Means, MetricsWorker, RejectShare
-from streams.outbox import Message
+from streams.metrics_worker import MetricsWorker, RejectShare, WorkerDeps
+from streams.outbox import OutboxMessage
 from tests.support.counting_harness import (
     EPOCH,
     PARTITION,
@@ -42,18 +42,18 @@ class Bench:
         self,
         records: list[LogRecord],
         *,
-        fail: Callable[[Message], bool] = lambda _: False,
+        fail: Callable[[OutboxMessage], bool] = lambda _: False,
         settings: WorkerSettings | None = None,
     ) -> None:
         self.done: list[str] = []
-        self.sent: list[Message] = []
+        self.sent: list[OutboxMessage] = []
         self._fail = fail
         self.log = MemoryLog(records)
         self.worker = MetricsWorker(
-            make_epoch(), TIMING, settings or WorkerSettings(), Means(self.log, InlineExecutor(), self._send)
+            make_epoch(), TIMING, settings or WorkerSettings(), WorkerDeps(self.log, InlineExecutor(), self._send)
         )
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: OutboxMessage) -> None:
         await asyncio.sleep(0)
         if self._fail(message):
             raise ConnectionError("not confirmed")
@@ -217,7 +217,7 @@ async def test_a_source_that_came_back_goes_on_with_the_state_that_stayed() -> N
 
 
 async def test_a_source_that_stayed_away_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams.metrics_worker, "AWAY_S", -1.0)
+    monkeypatch.setattr(streams.metrics_worker, "REVOKED_KEEP_S", -1.0)
     bench = Bench(records(1))
     bench.worker.assigned([PARTITION])
     await bench.take(0)

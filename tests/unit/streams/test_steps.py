@@ -12,8 +12,8 @@ from schemas.topics import Topic
 from sinks.consumer.rows import rows_of as rows_of_record
 from sinks.consumer.tables import Table
 from streams.rebuild import lookback_ms, read_gap, rebuild
-from streams.state import SourceState
-from streams.steps import cut_rows, forget_closed, take_record
+from streams.state import SourceState, forget_closed, take_dirty_rows
+from streams.steps import take_record
 from tests.support.counting_harness import (
     EPOCH,
     OUR_HEADERS,
@@ -101,11 +101,11 @@ def test_what_a_flush_forgets_is_never_touched_again(written: Written) -> None:
     assert written
     for record, _ in written:
         take_record(state, record)
-        cut = cut_rows(state)
-        assert cut is not None
-        forget_closed(state, cut)
-        assert {row.version for row in cut.cells} <= {record.offset}
-        assert len(cut.cells) == len(truth.cells[record.offset])
+        flush = take_dirty_rows(state)
+        assert flush is not None
+        forget_closed(state, flush)
+        assert {row.version for row in flush.cells} <= {record.offset}
+        assert len(flush.cells) == len(truth.cells[record.offset])
 
 
 def test_a_repeat_is_told_by_its_position_and_its_own_content() -> None:
@@ -114,10 +114,10 @@ def test_a_repeat_is_told_by_its_position_and_its_own_content() -> None:
     again = make_event("e-1", occurred_ms=START_MS + 7000, received_ms=START_MS + 9000, trial_id="t-2")
 
     take_record(state, make_record(1, [make_event("e-2"), again]))
-    cut = cut_rows(state)
+    flush = take_dirty_rows(state)
 
-    assert cut is not None
-    (row,) = cut.repeats
+    assert flush is not None
+    (row,) = flush.repeats
     assert (row.epoch, row.partition, row.offset, row.line) == (EPOCH, PARTITION, 1, 1)
     assert (row.event_id, row.account_id, row.product_id, row.trial_id, row.occurred_ms, row.received_ms) == (
         "e-1",
@@ -294,15 +294,15 @@ def test_a_flush_forgets_the_minutes_that_are_closed_and_no_other() -> None:
     take_record(state, make_record(1, [make_event("e-late", occurred_ms=stamp)], stamp_ms=stamp))
     assert state.closed_ms == bound
     assert set(state.cells) == {MINUTE, bound, minute_of(stamp)}
-    received = sorted(state.tallies)
+    received = sorted(state.progress)
     assert received == [bound, minute_of(stamp)]
 
-    cut = cut_rows(state)
-    assert cut is not None
-    forget_closed(state, cut)
+    flush = take_dirty_rows(state)
+    assert flush is not None
+    forget_closed(state, flush)
 
     assert set(state.cells) == {bound, minute_of(stamp)}
-    assert sorted(state.tallies) == received[1:]
+    assert sorted(state.progress) == received[1:]
 
 
 def test_a_cell_is_kept_of_the_minute_at_the_floor_and_of_none_before_it() -> None:
@@ -317,19 +317,19 @@ def test_a_cell_is_kept_of_the_minute_at_the_floor_and_of_none_before_it() -> No
 def test_a_redelivered_cut_holds_nothing_until_something_new_comes() -> None:
     state = state_after([make_record(0, [make_event()])])
 
-    assert cut_rows(state) is not None
-    assert cut_rows(state) is None
+    assert take_dirty_rows(state) is not None
+    assert take_dirty_rows(state) is None
 
 
 def test_rows_that_were_cut_stay_as_they_were_when_the_state_moves_on() -> None:
     state = state_after([make_record(0, [make_event("e-1", subject="ann", duration_ms=5)])])
-    cut = cut_rows(state)
-    assert cut is not None
-    before = str(cut)
+    flush = take_dirty_rows(state)
+    assert flush is not None
+    before = str(flush)
 
     take_record(state, make_record(1, [make_event("e-2", subject="bo", duration_ms=500)]))
 
-    assert str(cut) == before
+    assert str(flush) == before
 
 
 def test_a_rebuild_reads_two_spans_and_two_slacks() -> None:

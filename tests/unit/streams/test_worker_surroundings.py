@@ -16,7 +16,7 @@ from runtime.settings import KafkaSettings, Settings, WorkerSettings
 from schemas.topics import ConsumerGroup, Topic
 from streams.app import pause_s
 from streams.outbox import MAX_BYTES, MAX_LINES, packed
-from streams.watchdog import Names, Watch, Watched
+from streams.watchdog import ConsumedTopic, Watchdog, WatchedWorker
 from tests.support.counting_harness import make_epoch
 
 
@@ -47,8 +47,8 @@ def test_who_wants_flushes_further_apart_gets_them() -> None:
 
 
 def test_a_worker_that_does_not_move_says_that_it_is_stuck() -> None:
-    names = Names("t", "g")
-    watch = Watch(KafkaSettings(), names, make_epoch(), Watched(dict, lambda: 0, lambda: True), lambda _: None)
+    names = ConsumedTopic("t", "g")
+    watch = Watchdog(KafkaSettings(), names, make_epoch(), WatchedWorker(dict, lambda: 0, lambda: True), lambda _: None)
     watch._stuck_s, watch._waiting, watch._waited_s = 60.0, 7, 20.0
 
     assert (watch.stuck() or "").startswith("stuck: 7 records wait")
@@ -102,8 +102,12 @@ def test_the_topology_is_one_agent_on_the_events_and_two_ways_out() -> None:
 
 def test_a_worker_that_has_not_joined_is_not_ready() -> None:
     health = Health()
-    watch = Watch(
-        KafkaSettings(), Names("t", "g"), make_epoch(), Watched(dict, lambda: 0, lambda: False), lambda _: None
+    watch = Watchdog(
+        KafkaSettings(),
+        ConsumedTopic("t", "g"),
+        make_epoch(),
+        WatchedWorker(dict, lambda: 0, lambda: False),
+        lambda _: None,
     )
     watch.start = lambda: None  # type: ignore[method-assign]
     watch.begin(health, stuck_s=60)
@@ -113,8 +117,8 @@ def test_a_worker_that_has_not_joined_is_not_ready() -> None:
 
 def test_the_watch_outlasts_a_broker_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.watchdog.EVERY_S", 0.01)
-    watched = Watched(dict, lambda: 0, lambda: True)
-    watch = Watch(KafkaSettings(), Names("t", "g"), make_epoch(), watched, lambda _: None)
+    watched = WatchedWorker(dict, lambda: 0, lambda: True)
+    watch = Watchdog(KafkaSettings(), ConsumedTopic("t", "g"), make_epoch(), watched, lambda _: None)
     answers = iter([UnavailableError("no broker answers"), KafkaError("nor now"), None])
     looked = threading.Event()
 

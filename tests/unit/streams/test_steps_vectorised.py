@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from schemas.cells import duration_bin, register_of
 from schemas.event import MAX_DURATION_MS
-from streams.vectorised import NO_BIN, NO_REGISTER, duration_bins, registers_of
+from streams.state import NO_BIN, NO_REGISTER
+from streams.steps import duration_bins, registers_of
 
 MANY = 30
 """More than are worked out one by one."""
