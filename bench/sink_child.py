@@ -14,11 +14,11 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from sinks.clickhouse.migrate import split_statements
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from sinks.reconciliation.conservation import conservation
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import measure
-from sinks.reconciliation.settled import all_touches
+from sinks.reconciliation.settled import all_activity
 from sinks.settlement.block_totals import count_events
 from sinks.settlement.settle import Settler
 from sinks.sink import Sink
@@ -90,7 +90,7 @@ def _wait(rows: int) -> None:
 
 
 def _stored() -> float:
-    tables = (Table.EVENTS, Table.CELLS)
+    tables = (StoreTable.EVENTS, StoreTable.CELLS)
     return sum(REGISTRY.get_sample_value("avenue_sink_rows_total", {"table": table}) or 0 for table in tables)
 
 
@@ -104,7 +104,7 @@ def _settle_and_sum(
         "GROUP BY topic, epoch, partition",
         parameters={"at": SystemClock().now_ms()},
     )
-    touches = all_touches(client)
+    touches = all_activity(client)
     lateness = {"epochs": [1], "graces_ms": [120_000], "grace_ms": 120_000}
     before = cpu()
     list(count_events(client, touches, lateness))
@@ -114,7 +114,7 @@ def _settle_and_sum(
     while settler.settle(follower.directory).waiting:
         continue
     settled = cpu() - before
-    if left := all_touches(client):
+    if left := all_activity(client):
         raise SystemExit(f"{len(left)} of {len(touches)} blocks were not settled")
     _check(clickhouse)
     sums = [_sums(clickhouse)]

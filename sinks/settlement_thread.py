@@ -12,7 +12,7 @@ from runtime.logging import get_logger
 from runtime.settings import Settings
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import forget, measure
-from sinks.retention.retire import Retention
+from sinks.retention.retire import RetentionJob
 from sinks.settlement.recheck import wrongly_settled
 from sinks.settlement.settle import Settler
 
@@ -25,7 +25,7 @@ SHARE = 0.02
 LOOK_AGAIN_S = 10.0
 
 
-class SettlingThread:
+class SettlementThread:
     """Settles every few seconds while *leads* says so. Its failures are logged, and tried again at the next turn."""
 
     def __init__(
@@ -46,7 +46,7 @@ class SettlingThread:
         self._measure_at = 0.0
         self._recheck_at = 0.0
         self._retire_at = 0.0
-        self._retention = Retention(settings, clickhouse, clock)
+        self._retention = RetentionJob(settings, clickhouse, clock)
         self._clock_watch = ClockWatch(clock, steady_s=settings.sink.retire_every_s)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
@@ -80,20 +80,22 @@ class SettlingThread:
             settler = settler or Settler(self._settings, self._clickhouse, self._clock)
             running = running or RunningSums(settler.waiting)
             try:
-                self._turn(settler, running)
+                self._settle_and_check(settler, running)
                 self._trouble = None
             except (ClickHouseError, ConfigurationError, OSError) as error:
                 known = isinstance(error, ClickHouseError)
-                self._tell(f"settlement waits: {self._clickhouse.explain(error) if known else first_line(error)}")
+                self._note_trouble(
+                    f"settlement waits: {self._clickhouse.explain(error) if known else first_line(error)}"
+                )
                 # A settlement may stand whose answer was lost: the sums must not go by what they knew before it.
                 running = None
             except Exception as error:
                 # Outermost loop of the thread: nothing is lost, as a block is settled when its row says so.
                 log.exception("settlement failed and is tried again")
-                self._tell(f"settlement failed: {type(error).__name__}")
+                self._note_trouble(f"settlement failed: {type(error).__name__}")
                 settler = running = None
 
-    def _turn(self, settler: Settler, running: RunningSums) -> None:
+    def _settle_and_check(self, settler: Settler, running: RunningSums) -> None:
         waiting = True
         while waiting and not self._stopping.is_set():
             done = settler.settle(self._directory())
@@ -114,7 +116,7 @@ class SettlingThread:
         if not self._clock_watch.is_steady():
             # What goes by a clock that is wrong for a moment is gone for good.
             return
-        done = self._retention.turn(self._directory(), settler.waiting())
+        done = self._retention.run_once(self._directory(), settler.waiting())
         if done.noted:
             running.forget()
         if not (done.noted or done.left):
@@ -127,7 +129,7 @@ class SettlingThread:
         seconds = time.monotonic() - began
         self._recheck_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
 
-    def _tell(self, trouble: str) -> None:
+    def _note_trouble(self, trouble: str) -> None:
         if self._trouble != trouble:
             log.warning("settlement cannot go on for now", trouble=trouble)
         self._trouble = trouble

@@ -15,12 +15,12 @@ from runtime.progress import LoopHeartbeat
 from runtime.settings import Settings
 from schemas.topics import ConsumerGroup
 from sinks.clickhouse.migrate import migrate
-from sinks.consumer.consumer import Consumption, Surroundings
+from sinks.consumer.consumer import ConsumerDeps, SinkConsumer
 from sinks.consumer.lag import LagWatch
-from sinks.consumer.retrying_writer import Report, StoppedError
-from sinks.consumer.topic_consumer import TOPICS, TopicReader
+from sinks.consumer.retrying_writer import SinkStatus, StoppedError
+from sinks.consumer.topic_consumer import TOPICS, TopicConsumer
 from sinks.consumer.writer import ClickHouseRowWriter
-from sinks.settlement_thread import SettlingThread
+from sinks.settlement_thread import SettlementThread
 
 log = get_logger(__name__)
 
@@ -28,7 +28,7 @@ AGAIN_AFTER_S = 1.0
 STOP_S = 10.0
 
 
-class Follower(Protocol):
+class DirectorySource(Protocol):
     """Who knows the registry in force: `registry.follower.RegistryFollower`."""
 
     @property
@@ -47,7 +47,7 @@ class Sink:
         self,
         settings: Settings,
         clickhouse: ClickHouse,
-        follower: Follower,
+        follower: DirectorySource,
         clock: Clock | None = None,
         *,
         prefix: str = "",
@@ -58,32 +58,32 @@ class Sink:
         self._clock = clock or SystemClock()
         self._prefix = prefix
         self._pulse = LoopHeartbeat("the sink has not turned", stuck_s=settings.sink.stuck_s)
-        self._report = Report(turned=self._pulse.beat)
+        self._status = SinkStatus(beat=self._pulse.beat)
         self._trouble: str | None = "starting"
         self._failed_at: float | None = None
         self._lag = LagWatch(
             settings.kafka,
             {prefix + topic: str(topic) for topic in TOPICS},
             prefix + ConsumerGroup.SINK,
-            taken=lambda: self._report.taken,
+            taken=lambda: self._status.taken,
         )
         self._enough = threading.Event()
         self._stopping = threading.Event()
         self._drained = False
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
-        self._settling = SettlingThread(
+        self._settlement = SettlementThread(
             settings,
             clickhouse,
             self._clock,
             directory=lambda: follower.directory,
-            leads=lambda: self._report.leader,
+            leads=lambda: self._status.leader,
         )
 
     def start(self) -> None:
         """Begin to read, in a thread. The tables are made first; a store or cluster that is away is waited for."""
         self._thread.start()
         self._lag.start()
-        self._settling.start()
+        self._settlement.start()
 
     def stop(self, *, drain: bool) -> bool:
         """End the threads; with *drain* only when all that the topics hold now is stored and committed.
@@ -96,7 +96,7 @@ class Sink:
         self._thread.join(self._settings.sink.drain_s if drain else STOP_S)
         self._stopping.set()
         self._thread.join(STOP_S)
-        self._settling.stop()
+        self._settlement.stop()
         self._lag.stop()
         return self._drained
 
@@ -107,9 +107,9 @@ class Sink:
         if (stuck := self._pulse.problem()) is not None:
             return stuck
         trouble = self._standing_trouble()
-        if trouble is None and not self._report.epoch_known:
+        if trouble is None and not self._status.epoch_known:
             return "the registry has no epoch for the events' topic yet"
-        return trouble or self._report.outage or self._stuck() or self._settling.problem()
+        return trouble or self._status.outage or self._stuck() or self._settlement.problem()
 
     def _standing_trouble(self) -> str | None:
         """Return why the last consumer failed; a new one has to get on before that is forgotten."""
@@ -133,29 +133,29 @@ class Sink:
             except StoppedError:
                 log.warning("stopped while the store took nothing; what waits is read at the next start")
             except (KafkaError, UnavailableError, ClickHouseError, ConfigurationError, OSError) as error:
-                self._tell(self._in_words(error))
+                self._note_trouble(self._in_words(error))
             except Exception as error:
                 # Outermost loop of the thread: nothing was committed since the last insert, and a new consumer
                 # reads it again.
                 log.exception("the sink failed and begins again")
-                self._tell(type(error).__name__)
+                self._note_trouble(type(error).__name__)
             self._enough.wait(AGAIN_AFTER_S)
 
     def _consume(self) -> None:
-        reader = TopicReader(self._settings, prefix=self._prefix)
+        topics = TopicConsumer(self._settings, prefix=self._prefix)
         writer = ClickHouseRowWriter(self._clickhouse, timeout_s=self._settings.sink.insert_timeout_s)
-        around = Surroundings(self._settings.sink, self._clock, self._report, self._epoch_of, self._stopping.is_set)
+        deps = ConsumerDeps(self._settings.sink, self._clock, self._status, self._epoch_of, self._stopping.is_set)
         try:
-            consumption = Consumption(reader, writer, around)
+            consumer = SinkConsumer(topics, writer, deps)
             if self._failed_at is None:
                 self._trouble = None
-            consumption.run(self._enough.is_set)
+            consumer.run(self._enough.is_set)
             if not self._stopping.is_set():
-                self._drained = consumption.drain(time.monotonic() + self._settings.sink.drain_s)
+                self._drained = consumer.drain(time.monotonic() + self._settings.sink.drain_s)
         finally:
-            self._report.leader = False
+            self._status.leader = False
             # Where the cluster did not take the last offsets, it would not answer now either.
-            reader.close(leave=self._drained)
+            topics.close(leave=self._drained)
 
     def _epoch_of(self, topic_id: str) -> int | None:
         epochs = self._follower.directory.epochs
@@ -168,7 +168,7 @@ class Sink:
             return self._clickhouse.explain(error)
         return f"{type(error).__name__}: {first_line(error)}"
 
-    def _tell(self, trouble: str) -> None:
+    def _note_trouble(self, trouble: str) -> None:
         self._failed_at = time.monotonic()
         if self._trouble != trouble:
             log.warning("the sink cannot go on for now", trouble=trouble)

@@ -6,35 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.topics import Topic
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
+from sinks.consumer.positions import PartitionKey, RecordPosition
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 
 # Readers wait for these; the others only have to stand before their offsets are committed.
-PROMPT = (Table.EVENTS, Table.CELLS)
+IMMEDIATE = (StoreTable.EVENTS, StoreTable.CELLS)
 DEFERRED = (
-    Table.REJECTS,
-    Table.DELIVERIES,
-    Table.LOG,
-    Table.PROGRESS,
-    Table.REGISTRY,
+    StoreTable.REJECTS,
+    StoreTable.DELIVERIES,
+    StoreTable.LOG,
+    StoreTable.PROGRESS,
+    StoreTable.REGISTRY,
     # Last: it says that the cells before it stand.
-    Table.SOURCES,
+    StoreTable.SOURCES,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One record's place, as the batch keeps it."""
-
-    topic: Topic
-    epoch: int
-    partition: int
-    offset: int
-    stamped_ms: int
-
-
 @dataclass(slots=True)
-class Progress:
+class PartitionProgress:
     """How far a partition is in the batch."""
 
     epoch: int
@@ -44,36 +34,36 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Batch:
+class RowBatch:
     """Rows that wait. Bounded by the caller: it flushes when `rows` or `size` reach its limits."""
 
     rows: int = 0
     size: int = 0
     first_at: float | None = None
     """When the oldest row that readers wait for came in."""
-    progress: dict[tuple[Topic, int], Progress] = field(default_factory=dict)
+    progress: dict[PartitionKey, PartitionProgress] = field(default_factory=dict)
     stamps: list[int] = field(default_factory=list)
     """When the records of events that wait were received, Unix ms."""
-    _waiting: dict[Table, list[Rows]] = field(default_factory=lambda: defaultdict(list))
+    _waiting: dict[StoreTable, list[TableRows]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, span: Span, rows: Iterable[Rows], *, now: float) -> None:
+    def add(self, position: RecordPosition, rows: Iterable[TableRows], *, now: float) -> None:
         """Take in the *rows* of one record."""
         for item in rows:
             self._waiting[item.table].append(item)
             self.rows += item.count
             self.size += len(item.body)
-            if self.first_at is None and item.table in PROMPT:
+            if self.first_at is None and item.table in IMMEDIATE:
                 self.first_at = now
-        if span.topic is Topic.EVENTS:
-            self.stamps.append(span.stamped_ms)
-        self._note(span)
+        if position.topic is Topic.EVENTS:
+            self.stamps.append(position.stamped_ms)
+        self._note(position)
 
-    def take(self, tables: Iterable[Table]) -> list[tuple[Rows, str]]:
+    def take(self, tables: Iterable[StoreTable]) -> list[tuple[TableRows, str]]:
         """Return the rows of *tables*, joined, each with its insert token, and forget them."""
         taken = []
         for table in tables:
             if waiting := self._waiting.pop(table, None):
-                rows = Rows(table, b"\n".join(item.body for item in waiting), sum(item.count for item in waiting))
+                rows = TableRows(table, b"\n".join(item.body for item in waiting), sum(item.count for item in waiting))
                 self.rows -= rows.count
                 self.size -= sum(len(item.body) for item in waiting)
                 taken.append((rows, self._token(rows)))
@@ -84,16 +74,18 @@ class Batch:
         """Whether nothing waits to be inserted or committed."""
         return not self.progress
 
-    def _note(self, span: Span) -> None:
-        place = (span.topic, span.partition)
-        known = self.progress.get(place)
-        if known is None or known.epoch != span.epoch:
-            self.progress[place] = Progress(span.epoch, span.offset, span.offset + 1, span.stamped_ms)
+    def _note(self, position: RecordPosition) -> None:
+        key = (position.topic, position.partition)
+        known = self.progress.get(key)
+        if known is None or known.epoch != position.epoch:
+            self.progress[key] = PartitionProgress(
+                position.epoch, position.offset, position.offset + 1, position.stamped_ms
+            )
             return
-        known.next_offset = max(known.next_offset, span.offset + 1)
-        known.watermark_ms = max(known.watermark_ms, span.stamped_ms)
+        known.next_offset = max(known.next_offset, position.offset + 1)
+        known.watermark_ms = max(known.watermark_ms, position.stamped_ms)
 
-    def _token(self, rows: Rows) -> str:
+    def _token(self, rows: TableRows) -> str:
         """Return the hash of what the insert holds: its table, the ranges read since the last commit, its size.
 
         A further try of the same rows has the same token; other rows never have it, as a position enters a range once.

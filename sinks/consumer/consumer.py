@@ -1,4 +1,4 @@
-"""Topics into the store: poll, batch, insert, commit. One `Consumption` is one consumer's life."""
+"""Topics into the store: poll, batch, insert, commit. One `SinkConsumer` is one consumer's life."""
 
 import time
 from collections import deque
@@ -11,12 +11,13 @@ from runtime.logging import get_logger
 from runtime.metrics import SINK_REJECTS
 from runtime.settings import SinkSettings
 from schemas.topics import Topic
-from sinks.consumer.batch import DEFERRED, PROMPT, Batch, Span
-from sinks.consumer.monitors import EndWatch, EpochWatch, Latency, noted, position_row
-from sinks.consumer.retrying_writer import PatientWriter, Report
+from sinks.consumer.batch import DEFERRED, IMMEDIATE, RowBatch
+from sinks.consumer.monitors import EndOffsetMonitor, EpochMonitor, LatencyMonitor, position_row, position_rows
+from sinks.consumer.positions import PartitionKey, RecordPosition
+from sinks.consumer.retrying_writer import RetryingWriter, SinkStatus
 from sinks.consumer.rows import rows_of
-from sinks.consumer.tables import Table
-from sinks.consumer.topic_consumer import Place, TopicReader
+from sinks.consumer.tables import StoreTable
+from sinks.consumer.topic_consumer import TopicConsumer
 from sinks.consumer.writer import RowWriter
 
 log = get_logger(__name__)
@@ -43,30 +44,30 @@ def worth_a_wait_s(cost_s: float, rows: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a consumption is told from outside."""
+class ConsumerDeps:
+    """What a sink consumer works with."""
 
     settings: SinkSettings
     clock: Clock
-    report: Report
+    status: SinkStatus
     epoch_of: Callable[[str], int | None]
     """The number of the newest epoch of a topic id."""
     stopping: Callable[[], bool]
     """Whether to end at once, whatever waits."""
 
 
-class Consumption:
+class SinkConsumer:
     """Reads *reader* into *writer*."""
 
-    def __init__(self, reader: TopicReader, writer: RowWriter, around: Surroundings) -> None:
+    def __init__(self, reader: TopicConsumer, writer: RowWriter, deps: ConsumerDeps) -> None:
         self._reader = reader
-        self._around = around
-        self._settings = around.settings
-        self._store = PatientWriter(writer, around.report, around.clock, rest=self._rest, stopping=around.stopping)
-        self._epochs = EpochWatch(reader, around.report, around.epoch_of)
-        self._ends = EndWatch(reader, self._store, around.clock, note_every_s=around.settings.settle_every_s)
-        self._latency = Latency(around.clock)
-        self._batch = Batch()
+        self._deps = deps
+        self._settings = deps.settings
+        self._store = RetryingWriter(writer, deps.status, deps.clock, pause_for=self._pause_for, stopping=deps.stopping)
+        self._epochs = EpochMonitor(reader, deps.status, deps.epoch_of)
+        self._ends = EndOffsetMonitor(reader, self._store, deps.clock, note_every_s=deps.settings.settle_every_s)
+        self._latency = LatencyMonitor(deps.clock)
+        self._batch = RowBatch()
         self._held: deque[tuple[Topic, LogRecord]] = deque()
         """Polled while we were paused, by a rebalance."""
         self._wait_s = SHORTEST_WAIT_S
@@ -81,26 +82,26 @@ class Consumption:
         where the store takes nothing and we are told to stop.
         """
         while not enough():
-            self.turn()
+            self.poll_once()
 
     def drain(self, deadline: float) -> bool:
         """Read on to the present end of our partitions, store and commit; tell whether that was done by *deadline*."""
         ends = self._reader.ends()
-        while time.monotonic() < deadline and not self._around.stopping():
+        while time.monotonic() < deadline and not self._deps.stopping():
             positions = self._reader.positions()
-            if not self._held and all(positions.get(place, 0) >= end for place, end in ends.items()):
+            if not self._held and all(positions.get(key, 0) >= end for key, end in ends.items()):
                 self.flush()
                 return True
-            self.turn()
+            self.poll_once()
         return False
 
-    def turn(self) -> None:
+    def poll_once(self) -> None:
         """Poll once, and insert and commit what is due."""
-        self._around.report.turned()
+        self._deps.status.beat()
         if self._batch.empty and time.monotonic() - self._ticked_at >= TICK_S:
             self._tick()
         if self._epochs.epoch is None:
-            self._rest(POLL_S)
+            self._pause_for(POLL_S)
             return
         for topic, record in self._epochs.in_order(self._poll()):
             self._take(topic, record, self._epochs.epoch)
@@ -112,25 +113,25 @@ class Consumption:
         if now - self._committed_at >= self._settings.commit_s - (self._wait_s if due else 0.0):
             self.flush()
         elif due:
-            self._insert(PROMPT)
+            self._insert(IMMEDIATE)
 
     def flush(self) -> None:
         """Insert all that waits, then commit up to there."""
-        self._insert(PROMPT)
+        self._insert(IMMEDIATE)
         self._insert(DEFERRED)
         progress = self._batch.progress
         if not progress:
             self._committed_at = time.monotonic()
             return
         rows = [
-            position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
-            for place, part in progress.items()
+            position_row(key, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
+            for key, part in progress.items()
         ]
-        self._store.write(noted(rows), "")
-        self._batch = Batch()
-        self._commit({place: part.next_offset for place, part in progress.items()})
+        self._store.write(position_rows(rows), "")
+        self._batch = RowBatch()
+        self._commit({key: part.next_offset for key, part in progress.items()})
 
-    def _commit(self, offsets: Mapping[Place, int]) -> None:
+    def _commit(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Commit *offsets*; raise `KafkaError` where that has failed for long, so that a new consumer joins."""
         self._committed_at = now = time.monotonic()
         try:
@@ -143,7 +144,7 @@ class Consumption:
             if now - self._refused_since > REFUSED_SESSIONS * self._settings.session_timeout_s:
                 raise
 
-    def _positions(self) -> Mapping[Place, int]:
+    def _positions(self) -> Mapping[PartitionKey, int]:
         try:
             return self._reader.positions()
         except KafkaError as error:
@@ -161,23 +162,23 @@ class Consumption:
         return self._reader.poll(min(POLL_S, max(0.0, self._wait_s - waited_s)))
 
     def _take(self, topic: Topic, record: LogRecord, epoch: int) -> None:
-        self._around.report.taken += 1
+        self._deps.status.taken += 1
         rows = rows_of(topic, record, epoch)
         if topic is not Topic.REJECTS:
-            refused = sum(item.count for item in rows if item.table is Table.REJECTS)
+            refused = sum(item.count for item in rows if item.table is StoreTable.REJECTS)
             if refused:
                 SINK_REJECTS.labels(topic).inc(refused)
-        span = Span(topic, epoch, record.partition, record.offset, record.timestamp_ms)
-        self._batch.add(span, rows, now=time.monotonic())
+        position = RecordPosition(topic, epoch, record.partition, record.offset, record.timestamp_ms)
+        self._batch.add(position, rows, now=time.monotonic())
         if self._batch.rows >= self._settings.batch_rows or self._batch.size >= self._settings.batch_bytes:
             self.flush()
 
-    def _insert(self, tables: Sequence[Table]) -> None:
+    def _insert(self, tables: Sequence[StoreTable]) -> None:
         began = time.monotonic()
         taken = self._batch.take(tables)
         for rows, token in taken:
             self._store.write(rows, token)
-        if tables is not PROMPT:
+        if tables is not IMMEDIATE:
             return
         self._batch.first_at = None
         if taken:
@@ -187,11 +188,11 @@ class Consumption:
             self._latency.observe(self._batch.stamps)
             self._batch.stamps.clear()
 
-    def _rest(self, seconds: float) -> None:
+    def _pause_for(self, seconds: float) -> None:
         """Stay in the group without reading: paused, but polling."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._around.stopping():
-            self._around.report.turned()
+        while (left := until - time.monotonic()) > 0 and not self._deps.stopping():
+            self._deps.status.beat()
             # Again at each turn: a rebalance may have given us partitions that are not paused.
             self._reader.pause()
             self._held.extend(self._reader.poll(min(left, POLL_S)))
@@ -200,7 +201,7 @@ class Consumption:
     def _tick(self) -> None:
         """Once a second, with nothing waiting: the epoch, idle partitions."""
         self._ticked_at = time.monotonic()
-        self._around.report.leader = (Topic.EVENTS, 0) in self._reader.assignment()
+        self._deps.status.leader = (Topic.EVENTS, 0) in self._reader.assignment()
         self._latency.age()
         self._epochs.check()
         if self._epochs.epoch is not None and not self._held:

@@ -38,16 +38,16 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 
 
-class Decision(enum.Enum):
+class RetryDecision(enum.Enum):
     """What to do after a failed insert."""
 
     AGAIN = enum.auto()
     SPLIT = enum.auto()
 
 
-def decide(error: ClickHouseError) -> Decision:
+def decide(error: ClickHouseError) -> RetryDecision:
     """Return what *error* asks for."""
-    return Decision.SPLIT if code_of(error) in CONTENT_CODES or _quotes_bytes(error) else Decision.AGAIN
+    return RetryDecision.SPLIT if code_of(error) in CONTENT_CODES or _quotes_bytes(error) else RetryDecision.AGAIN
 
 
 def _quotes_bytes(error: BaseException | None) -> bool:

@@ -11,24 +11,14 @@ from schemas.codec import decode_delivery, decode_reject, encode
 from schemas.foreign import position_reject, read_foreign, split_lines
 from schemas.lines import DeliveryLine, RejectLine
 from schemas.topics import Topic
+from sinks.consumer.positions import RecordPosition
 
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _NO_ATTRIBUTES = msgspec.Raw(b"{}")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record stands."""
-
-    topic: Topic
-    epoch: int
-    partition: int
-    offset: int
-    stamped_ms: int
-
-
 @dataclass(slots=True)
-class Taken:
+class ForeignRows:
     """What a foreign record comes to."""
 
     lines: list[bytes] = field(default_factory=list)
@@ -37,14 +27,14 @@ class Taken:
     """Lines by account; those of nobody under ''."""
 
 
-def take_foreign(place: Place, value: bytes) -> Taken:
+def take_foreign(position: RecordPosition, value: bytes) -> ForeignRows:
     """Return the rows and the rejects of a foreign record; each line is exactly one of them."""
-    read = _READERS.get(place.topic, _read_nothing)
-    taken = Taken()
+    read = _READERS.get(position.topic, _read_nothing)
+    taken = ForeignRows()
     for index, line in split_lines(value):
-        found = read(place, index, line)
+        found = read(position, index, line)
         if found is None:
-            taken.rejects.append(reject_line(place, index, line))
+            taken.rejects.append(reject_line(position, index, line))
             taken.accounts[""] += 1
         else:
             account, row = found
@@ -53,28 +43,28 @@ def take_foreign(place: Place, value: bytes) -> Taken:
     return taken
 
 
-def reject_line(place: Place, index: int, line: bytes) -> RejectLine:
+def reject_line(position: RecordPosition, index: int, line: bytes) -> RejectLine:
     """Return the kept reject of a line that could not be stored."""
-    position = (place.epoch, place.partition, place.offset)
-    reject = position_reject(position, index, line, received_ms=max(0, place.stamped_ms))
-    if place.topic is Topic.EVENTS:
+    where = (position.epoch, position.partition, position.offset)
+    reject = position_reject(where, index, line, received_ms=max(0, position.stamped_ms))
+    if position.topic is Topic.EVENTS:
         return reject
     # Positions are those of the events' topic; another topic's carry its name.
-    return msgspec.structs.replace(reject, reject_id=reject.reject_id.replace("pos-", f"pos-{place.topic}-", 1))
+    return msgspec.structs.replace(reject, reject_id=reject.reject_id.replace("pos-", f"pos-{position.topic}-", 1))
 
 
-_Read = Callable[[Place, int, bytes], tuple[str, bytes] | None]
+_ReadLine = Callable[[RecordPosition, int, bytes], tuple[str, bytes] | None]
 
 
-def _read_event(place: Place, index: int, line: bytes) -> tuple[str, bytes] | None:
+def _read_event(position: RecordPosition, index: int, line: bytes) -> tuple[str, bytes] | None:
     event = read_foreign(line)
     if event is None:
         return None
     others = _decode_any(line)
     row: dict[str, Any] = {
-        "epoch": place.epoch,
-        "partition": place.partition,
-        "offset": place.offset,
+        "epoch": position.epoch,
+        "partition": position.partition,
+        "offset": position.offset,
         "line": index,
         **msgspec.structs.asdict(event),
         "attributes": _object_or_none(others.get("attributes", _NO_ATTRIBUTES)),
@@ -92,11 +82,11 @@ def _text_or_empty(raw: msgspec.Raw | None) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read_reject(_place: Place, _index: int, line: bytes) -> tuple[str, bytes] | None:
+def _read_reject(_place: RecordPosition, _index: int, line: bytes) -> tuple[str, bytes] | None:
     return _as(decode_reject, line)
 
 
-def _read_delivery(_place: Place, _index: int, line: bytes) -> tuple[str, bytes] | None:
+def _read_delivery(_place: RecordPosition, _index: int, line: bytes) -> tuple[str, bytes] | None:
     return _as(decode_delivery, line)
 
 
@@ -108,11 +98,11 @@ def _as(decode: Callable[[bytes], RejectLine | DeliveryLine], line: bytes) -> tu
     return item.account_id, encode(item)
 
 
-def _read_nothing(_place: Place, _index: int, _line: bytes) -> None:
+def _read_nothing(_place: RecordPosition, _index: int, _line: bytes) -> None:
     return None
 
 
-_READERS: Mapping[Topic, _Read] = {
+_READERS: Mapping[Topic, _ReadLine] = {
     Topic.EVENTS: _read_event,
     Topic.REJECTS: _read_reject,
     Topic.DELIVERIES: _read_delivery,

@@ -23,14 +23,14 @@ EVERY_S = 2.0
 STOP_S = 1.0
 
 
-class Seen(NamedTuple):
+class LagReading(NamedTuple):
     """One look: the lag of each partition, and the sum of what is committed."""
 
     lags: Mapping[TopicPartition, int]
     committed: int
 
 
-class Progress:
+class GroupProgress:
     """What looks at the lag come to: how long what waits has stood still. The clock is the caller's."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Progress:
         self._age = ProgressAge()
         self._committed: int | None = None
 
-    def look(self, seen: Seen, *, taken: int, now: float) -> None:
+    def look(self, seen: LagReading, *, taken: int, now: float) -> None:
         """Take one look in; *taken* counts what the reader has read, committed or not."""
         waiting = sum(seen.lags.values())
         if not waiting or (self._committed is not None and seen.committed != self._committed):
@@ -58,7 +58,7 @@ class LagWatch(threading.Thread):
     ) -> None:
         """*topics* are those of *group* in this cluster, each with the name that its metric has."""
         super().__init__(name="sink-lag", daemon=True)
-        self.progress = Progress()
+        self.progress = GroupProgress()
         self._settings = settings
         self._topics = topics
         self._group = group
@@ -92,7 +92,7 @@ class LagWatch(threading.Thread):
         lags, committed = group_lags(self._admin, self._group, list(self._topics))
         for partition, lag in lags.items():
             CONSUMER_LAG.labels(self._topics[partition.topic], partition.partition, ConsumerGroup.SINK).set(lag)
-        self.progress.look(Seen(lags, committed), taken=self._taken(), now=time.monotonic())
+        self.progress.look(LagReading(lags, committed), taken=self._taken(), now=time.monotonic())
 
     def _drop(self) -> None:
         admin, self._admin = self._admin, None

@@ -9,10 +9,11 @@ from runtime.kafka import KafkaError, LogRecord
 from runtime.logging import get_logger
 from runtime.metrics import END_TO_END, END_TO_END_MAX
 from schemas.topics import Topic
-from sinks.consumer.retrying_writer import PatientWriter, Report
-from sinks.consumer.rows import Rows, joined
-from sinks.consumer.tables import Table
-from sinks.consumer.topic_consumer import Place, TopicReader
+from sinks.consumer.positions import PartitionKey
+from sinks.consumer.retrying_writer import RetryingWriter, SinkStatus
+from sinks.consumer.rows import TableRows, joined
+from sinks.consumer.tables import StoreTable
+from sinks.consumer.topic_consumer import TopicConsumer
 
 log = get_logger(__name__)
 
@@ -20,30 +21,30 @@ LONGEST_OF_S = 60.0
 
 
 def position_row(
-    place: Place, epoch: int, next_offset: int, *, watermark_ms: int = 0, read_to_end_ms: int = 0
+    key: PartitionKey, epoch: int, next_offset: int, *, watermark_ms: int = 0, read_to_end_ms: int = 0
 ) -> dict[str, int | str]:
     """Return a row of `sink_sources`; its columns keep the highest value."""
     return {
-        "topic": place[0].value,
+        "topic": key[0].value,
         "epoch": epoch,
-        "partition": place[1],
+        "partition": key[1],
         "next_offset": next_offset,
         "watermark_ms": watermark_ms,
         "read_to_end_ms": read_to_end_ms,
     }
 
 
-class EpochWatch:
+class EpochMonitor:
     """Knows which epoch the records being read belong to, by Kafka's id of the topic.
 
     *epoch_of* returns the number of the newest epoch of a topic id, or None where the registry has none yet.
     """
 
-    def __init__(self, reader: TopicReader, report: Report, epoch_of: Callable[[str], int | None]) -> None:
+    def __init__(self, reader: TopicConsumer, status: SinkStatus, epoch_of: Callable[[str], int | None]) -> None:
         self.epoch: int | None = None
         self.topic_id: str | None = None
         self._reader = reader
-        self._report = report
+        self._status = status
         self._epoch_of = epoch_of
 
     def check(self) -> None:
@@ -55,7 +56,7 @@ class EpochWatch:
             log.warning("the events' topic was made anew and is read from its beginning", topic_id=topic_id)
             self._reader.rewind(Topic.EVENTS)
         self.topic_id, self.epoch = topic_id, self._epoch_of(topic_id)
-        self._report.epoch_known = self.epoch is not None
+        self._status.epoch_known = self.epoch is not None
 
     def in_order(self, polled: Sequence[tuple[Topic, LogRecord]]) -> Sequence[tuple[Topic, LogRecord]]:
         """Return *polled*, without events where they began in the middle of the topic: then it is read anew."""
@@ -66,10 +67,10 @@ class EpochWatch:
         return [(topic, record) for topic, record in polled if topic is not Topic.EVENTS]
 
 
-class EndWatch:
+class EndOffsetMonitor:
     """Stores which partitions had nothing more: settlement goes on by it where nothing comes."""
 
-    def __init__(self, reader: TopicReader, store: PatientWriter, clock: Clock, *, note_every_s: float) -> None:
+    def __init__(self, reader: TopicConsumer, store: RetryingWriter, clock: Clock, *, note_every_s: float) -> None:
         self._reader = reader
         self._store = store
         self._clock = clock
@@ -89,17 +90,19 @@ class EndWatch:
         self._note_idle(epoch, asked_ms, ends, positions)
         self._noted_at = time.monotonic()
 
-    def _note_idle(self, epoch: int, asked_ms: int, ends: Mapping[Place, int], positions: Mapping[Place, int]) -> None:
+    def _note_idle(
+        self, epoch: int, asked_ms: int, ends: Mapping[PartitionKey, int], positions: Mapping[PartitionKey, int]
+    ) -> None:
         rows = [
-            position_row(place, epoch, end, read_to_end_ms=asked_ms)
-            for place, end in ends.items()
-            if positions.get(place, -1) >= end and place[0] is not Topic.REGISTRY
+            position_row(key, epoch, end, read_to_end_ms=asked_ms)
+            for key, end in ends.items()
+            if positions.get(key, -1) >= end and key[0] is not Topic.REGISTRY
         ]
         if rows:
-            self._store.write(noted(rows), "")
+            self._store.write(position_rows(rows), "")
 
 
-class Latency:
+class LatencyMonitor:
     """Received by the gateway to visible in the store, once per record: its newest event."""
 
     def __init__(self, clock: Clock) -> None:
@@ -123,6 +126,6 @@ class Latency:
         END_TO_END_MAX.set(max((seconds for _, seconds in self._longest), default=0.0))
 
 
-def noted(rows: Iterable[dict[str, int | str]]) -> Rows:
+def position_rows(rows: Iterable[dict[str, int | str]]) -> TableRows:
     """Return *rows* of `sink_sources`; repeats do no harm, so they need no token."""
-    return joined(Table.POSITIONS, rows)
+    return joined(StoreTable.POSITIONS, rows)

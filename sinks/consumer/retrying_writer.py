@@ -14,8 +14,8 @@ from runtime.metrics import SINK_REJECTS, SINK_RETRIES
 from schemas.foreign import position_reject, split_lines
 from schemas.lines import RejectLine
 from sinks.consumer.error_codes import waits
-from sinks.consumer.rows import Rows, joined
-from sinks.consumer.tables import Table
+from sinks.consumer.rows import TableRows, joined
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import RefusedRowsError, RowWriter
 
 log = get_logger(__name__)
@@ -32,8 +32,8 @@ class StoppedError(PipelineError):
 
 
 @dataclass(slots=True)
-class Report:
-    """What the sink's thread tells others."""
+class SinkStatus:
+    """How the sink's thread is doing, for others to ask."""
 
     outage: str | None = None
     """Why the store takes nothing, or None."""
@@ -42,33 +42,33 @@ class Report:
     """Whether partition 0 of the events is ours: its owner settles."""
     taken: int = 0
     """Records read, by however many consumers one after another."""
-    turned: Callable[[], None] = _nobody_asks
+    beat: Callable[[], None] = _nobody_asks
     """Called whenever the thread comes by; whoever looks on knows by it that it goes on."""
 
 
-class PatientWriter:
+class RetryingWriter:
     """Writes until the rows stand.
 
-    *rest* is called with the seconds to wait before each further try: it keeps the group's membership alive.
+    *pause_for* is called with the seconds to wait before each further try: it keeps the group's membership alive.
     *stopping* tells whether to give up instead.
     """
 
     def __init__(
         self,
         writer: RowWriter,
-        report: Report,
+        status: SinkStatus,
         clock: Clock,
         *,
-        rest: Callable[[float], None],
+        pause_for: Callable[[float], None],
         stopping: Callable[[], bool],
     ) -> None:
         self._writer = writer
-        self._report = report
+        self._status = status
         self._clock = clock
-        self._rest = rest
+        self._pause_for = pause_for
         self._stopping = stopping
 
-    def write(self, rows: Rows, token: str) -> None:
+    def write(self, rows: TableRows, token: str) -> None:
         """Store *rows*; a line that the store refuses becomes a kept reject. Raises `StoppedError`."""
         for wait_s in waits():
             try:
@@ -78,37 +78,37 @@ class PatientWriter:
             except RetryableError as error:
                 self._sit_out(rows, error, wait_s)
                 continue
-            self._report.outage = None
+            self._status.outage = None
             return
 
-    def _sit_out(self, rows: Rows, error: RetryableError, wait_s: float) -> None:
+    def _sit_out(self, rows: TableRows, error: RetryableError, wait_s: float) -> None:
         SINK_RETRIES.labels(rows.table).inc()
-        if self._report.outage is None:
+        if self._status.outage is None:
             log.warning("insert will be tried again", table=rows.table, rows=rows.count, cause=str(error))
-        self._report.outage = str(error)
+        self._status.outage = str(error)
         if not self._stopping():
-            self._rest(wait_s)
+            self._pause_for(wait_s)
         if self._stopping():
             raise StoppedError("told to stop while the store takes nothing") from error
 
-    def _split(self, rows: Rows, token: str, error: RefusedRowsError) -> None:
+    def _split(self, rows: TableRows, token: str, error: RefusedRowsError) -> None:
         lines = [line for _, line in split_lines(rows.body)]
         if len(lines) > 1:
             middle = len(lines) // 2
             for part, half in enumerate((lines[:middle], lines[middle:])):
-                self.write(Rows(rows.table, b"\n".join(half), len(half)), f"{token}.{part}")
+                self.write(TableRows(rows.table, b"\n".join(half), len(half)), f"{token}.{part}")
             return
         log.error("the store refused a line, which is kept as a reject", table=rows.table, code=error.code)
         SINK_REJECTS.labels(rows.table).inc()
-        if rows.table is not Table.REJECTS:
+        if rows.table is not StoreTable.REJECTS:
             reject = refused_line(rows.table, rows.body, now_ms=self._clock.now_ms())
-            self.write(joined(Table.REJECTS, [reject]), f"{token}.r")
+            self.write(joined(StoreTable.REJECTS, [reject]), f"{token}.r")
 
 
-def refused_line(table: Table, line: bytes, *, now_ms: int) -> RejectLine:
+def refused_line(table: StoreTable, line: bytes, *, now_ms: int) -> RejectLine:
     """Return the reject of *line*, which *table* did not take: by its position, else by its hash."""
     match = _POSITION.match(line)
-    if match and table is Table.EVENTS:
+    if match and table is StoreTable.EVENTS:
         epoch, partition, offset, index = map(int, match.groups())
         return position_reject((epoch, partition, offset), index, line, received_ms=now_ms)
     reject = position_reject((0, 0, 0), 0, line, received_ms=now_ms)

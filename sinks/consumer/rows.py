@@ -12,22 +12,23 @@ from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_R
 from schemas.codec import decode_delivery, decode_reject, encode
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, DeliveryLine, RejectLine, fill_positions
 from schemas.topics import Topic
-from sinks.consumer.foreign import Place, take_foreign
-from sinks.consumer.tables import Table
+from sinks.consumer.foreign import take_foreign
+from sinks.consumer.positions import RecordPosition
+from sinks.consumer.tables import StoreTable
 
 decode_accounts = msgspec.json.Decoder(dict[str, int]).decode
 
-TABLE_OF_TOPIC: Mapping[Topic, Table] = {
-    Topic.EVENTS: Table.EVENTS,
-    Topic.REJECTS: Table.REJECTS,
-    Topic.DELIVERIES: Table.DELIVERIES,
+TABLE_OF_TOPIC: Mapping[Topic, StoreTable] = {
+    Topic.EVENTS: StoreTable.EVENTS,
+    Topic.REJECTS: StoreTable.REJECTS,
+    Topic.DELIVERIES: StoreTable.DELIVERIES,
 }
-TABLE_OF_KEY: Mapping[bytes, Table] = {
-    METRICS_KEY_CELLS: Table.CELLS,
-    METRICS_KEY_PROGRESS: Table.PROGRESS,
-    METRICS_KEY_SOURCE: Table.SOURCES,
+TABLE_OF_KEY: Mapping[bytes, StoreTable] = {
+    METRICS_KEY_CELLS: StoreTable.CELLS,
+    METRICS_KEY_PROGRESS: StoreTable.PROGRESS,
+    METRICS_KEY_SOURCE: StoreTable.SOURCES,
     # A row of its event's key and position, above the event's own.
-    METRICS_KEY_REPEATS: Table.EVENTS,
+    METRICS_KEY_REPEATS: StoreTable.EVENTS,
 }
 FILE_KEY = "registry:file"
 _DECODERS: Mapping[Topic, Callable[[bytes], RejectLine | DeliveryLine]] = {
@@ -37,15 +38,15 @@ _DECODERS: Mapping[Topic, Callable[[bytes], RejectLine | DeliveryLine]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     """Newline-separated JSON objects for one table."""
 
-    table: Table
+    table: StoreTable
     body: bytes
     count: int
 
 
-def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[Rows]:
+def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[TableRows]:
     """Return everything that *record* of *topic* (in *epoch*) puts into the store; never raises on bad content.
 
     What cannot be read becomes a kept reject whose id is its position.
@@ -59,7 +60,7 @@ def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[Rows]:
     if accounts is None or value is None:
         return _foreign_rows(topic, record, epoch)
     return [
-        Rows(TABLE_OF_TOPIC[topic], value, sum(accounts.values())),
+        TableRows(TABLE_OF_TOPIC[topic], value, sum(accounts.values())),
         log_rows(topic, record, epoch, accounts),
     ]
 
@@ -92,7 +93,7 @@ def accounts_of(record: LogRecord) -> dict[str, int] | None:
     return accounts if accounts and min(accounts.values()) > 0 else None
 
 
-def log_rows(topic: Topic, record: LogRecord, epoch: int, accounts: Mapping[str, int]) -> Rows:
+def log_rows(topic: Topic, record: LogRecord, epoch: int, accounts: Mapping[str, int]) -> TableRows:
     """Return the log's side of the sums: the lines of *record* by account."""
     body = b"\n".join(
         b'{"topic":"%b","epoch":%d,"partition":%d,"offset":%d,"account_id":%b,"lines":%d,"stamped_ms":%d}'
@@ -107,35 +108,35 @@ def log_rows(topic: Topic, record: LogRecord, epoch: int, accounts: Mapping[str,
         )
         for account, lines in accounts.items()
     )
-    return Rows(Table.LOG, body, len(accounts))
+    return TableRows(StoreTable.LOG, body, len(accounts))
 
 
-def joined(table: Table, items: Iterable[Any]) -> Rows:
+def joined(table: StoreTable, items: Iterable[Any]) -> TableRows:
     """Return *items* (Structs or dicts) as rows of *table*."""
     lines = [encode(item) for item in items]
-    return Rows(table, b"\n".join(lines), len(lines))
+    return TableRows(table, b"\n".join(lines), len(lines))
 
 
-def _metrics_rows(record: LogRecord, epoch: int) -> list[Rows]:
+def _metrics_rows(record: LogRecord, epoch: int) -> list[TableRows]:
     sort = (record.key or b"").split(b":", 1)[0]
     table = TABLE_OF_KEY.get(sort)
     if table is not None:
-        return [Rows(table, record.value, record.value.count(b"\n") + 1)]
+        return [TableRows(table, record.value, record.value.count(b"\n") + 1)]
     return _foreign_rows(Topic.METRICS, record, epoch)
 
 
-def _foreign_rows(topic: Topic, record: LogRecord, epoch: int) -> list[Rows]:
-    place = Place(topic, epoch, record.partition, record.offset, record.timestamp_ms)
-    taken = take_foreign(place, record.value)
+def _foreign_rows(topic: Topic, record: LogRecord, epoch: int) -> list[TableRows]:
+    position = RecordPosition(topic, epoch, record.partition, record.offset, record.timestamp_ms)
+    taken = take_foreign(position, record.value)
     rows = [log_rows(topic, record, epoch, taken.accounts)] if taken.accounts else []
     if taken.lines:
-        rows.append(Rows(TABLE_OF_TOPIC[topic], b"\n".join(taken.lines), len(taken.lines)))
+        rows.append(TableRows(TABLE_OF_TOPIC[topic], b"\n".join(taken.lines), len(taken.lines)))
     if taken.rejects:
-        rows.append(joined(Table.REJECTS, taken.rejects))
+        rows.append(joined(StoreTable.REJECTS, taken.rejects))
     return rows
 
 
-def _registry_row(record: LogRecord) -> Rows:
+def _registry_row(record: LogRecord) -> TableRows:
     key = (record.key or b"").decode(errors="replace")
     sort, _, name = key.partition(":")
     row = {
@@ -145,7 +146,7 @@ def _registry_row(record: LogRecord) -> Rows:
         "version": record.offset,
         "deleted": not record.value,
     }
-    return joined(Table.REGISTRY, [row])
+    return joined(StoreTable.REGISTRY, [row])
 
 
 def _without_secrets(key: str, value: bytes) -> str:

@@ -9,7 +9,7 @@ from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.lines import DeliveryLine, RejectLine, StoredEvent
 
 
-class Table(StrEnum):
+class StoreTable(StrEnum):
     """The tables that the sink fills."""
 
     EVENTS = "pilot_events"
@@ -27,19 +27,19 @@ def _fields(line: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(line.__struct_fields__)
 
 
-WAYS_IN: Mapping[Table, str] = {Table.EVENTS: "event_lines"}
+WAYS_IN: Mapping[StoreTable, str] = {StoreTable.EVENTS: "event_lines"}
 """Where rows are inserted that a view brings into their table."""
 
 # Listed in full: an EPHEMERAL column is filled only where it is named, and a field that a table lacks is refused
 # at once instead of being lost.
-COLUMNS: dict[Table, tuple[str, ...]] = {
-    Table.EVENTS: ("epoch", "partition", "offset", "line", *_fields(StoredEvent), "is_repeat"),
-    Table.REJECTS: _fields(RejectLine),
-    Table.DELIVERIES: _fields(DeliveryLine),
-    Table.CELLS: _fields(CellRow),
-    Table.PROGRESS: _fields(ProgressRow),
-    Table.SOURCES: _fields(SourceRow),
-    Table.LOG: ("topic", "epoch", "partition", "offset", "account_id", "lines", "stamped_ms"),
-    Table.POSITIONS: ("topic", "epoch", "partition", "next_offset", "watermark_ms", "read_to_end_ms"),
-    Table.REGISTRY: ("sort", "id", "body", "version", "deleted"),
+COLUMNS: dict[StoreTable, tuple[str, ...]] = {
+    StoreTable.EVENTS: ("epoch", "partition", "offset", "line", *_fields(StoredEvent), "is_repeat"),
+    StoreTable.REJECTS: _fields(RejectLine),
+    StoreTable.DELIVERIES: _fields(DeliveryLine),
+    StoreTable.CELLS: _fields(CellRow),
+    StoreTable.PROGRESS: _fields(ProgressRow),
+    StoreTable.SOURCES: _fields(SourceRow),
+    StoreTable.LOG: ("topic", "epoch", "partition", "offset", "account_id", "lines", "stamped_ms"),
+    StoreTable.POSITIONS: ("topic", "epoch", "partition", "next_offset", "watermark_ms", "read_to_end_ms"),
+    StoreTable.REGISTRY: ("sort", "id", "body", "version", "deleted"),
 }

@@ -17,6 +17,7 @@ from runtime.kafka import (
 from runtime.logging import get_logger
 from runtime.settings import Settings
 from schemas.topics import ConsumerGroup, Topic
+from sinks.consumer.positions import PartitionKey
 
 log = get_logger(__name__)
 
@@ -28,10 +29,8 @@ EMBEDDED_MEMBER = "embedded"
 """One sink, by a fixed name: started again after a crash, it takes its partitions back at once."""
 METADATA_MAX_AGE_MS = 5000
 
-Place = tuple[Topic, int]
 
-
-class TopicReader:
+class TopicConsumer:
     """Reads the sink's topics as a member of its group. *prefix* stands before every topic's and the group's name.
 
     Raises `UnavailableError` where no broker answers; its methods raise `KafkaError`.
@@ -58,7 +57,7 @@ class TopicReader:
         # (3.0.12) never ends such a join if it outlasts one poll: no heartbeats, no commits, and polls that spin.
         self._consumer.topics()
         self._admin: Any = None
-        self._asked: set[Place] = set()
+        self._asked: set[PartitionKey] = set()
 
     def _know_all(self) -> None:
         """Raise `UnavailableError` while a topic is unknown: its partitions would be given to nobody."""
@@ -76,31 +75,31 @@ class TopicReader:
             for record in records
         ]
 
-    def assignment(self) -> frozenset[Place]:
+    def assignment(self) -> frozenset[PartitionKey]:
         """Return the partitions that are ours now."""
-        return frozenset(map(self._place, self._consumer.assignment()))
+        return frozenset(map(self._key, self._consumer.assignment()))
 
-    def positions(self) -> dict[Place, int]:
+    def positions(self) -> dict[PartitionKey, int]:
         """Return the next offset to be read of each of our partitions."""
         found = {}
         for partition in self._consumer.assignment():
             position = self._consumer.position(partition, timeout_ms=TICK_TIMEOUT_MS)
             if position is not None:
-                found[self._place(partition)] = int(position)
+                found[self._key(partition)] = int(position)
         return found
 
-    def ends(self) -> dict[Place, int]:
+    def ends(self) -> dict[PartitionKey, int]:
         """Ask the broker for the end of each of our partitions."""
         partitions = list(self._consumer.assignment())
         if not partitions:
             return {}
         ends = self._consumer.end_offsets(partitions, timeout_ms=TICK_TIMEOUT_MS)
-        return {self._place(partition): int(end) for partition, end in ends.items()}
+        return {self._key(partition): int(end) for partition, end in ends.items()}
 
-    def commit(self, offsets: Mapping[Place, int], *, topic_id: str) -> None:
+    def commit(self, offsets: Mapping[PartitionKey, int], *, topic_id: str) -> None:
         """Commit the next offsets of those partitions that are still ours, *topic_id* of the events with them."""
         ours = self.assignment()
-        marks = {self._partition(place): offset for place, offset in offsets.items() if place in ours}
+        marks = {self._partition(key): offset for key, offset in offsets.items() if key in ours}
         if marks:
             timeout_s = self._settings.kafka.request_timeout_s
             commit_offsets(self._consumer, marks, timeout_s=timeout_s, said=topic_id)
@@ -111,13 +110,13 @@ class TopicReader:
         The broker keeps what is committed late, after the topic's deletion, for the topic of the same name. Asks once
         for each partition that comes.
         """
-        ours = {place for place in self.assignment() if place[0] is Topic.EVENTS}
+        ours = {key for key in self.assignment() if key[0] is Topic.EVENTS}
         self._asked &= ours
         found = False
-        for place in sorted(ours - self._asked):
-            mark = self._consumer.committed(self._partition(place), metadata=True, timeout_ms=TICK_TIMEOUT_MS)
+        for key in sorted(ours - self._asked):
+            mark = self._consumer.committed(self._partition(key), metadata=True, timeout_ms=TICK_TIMEOUT_MS)
             found = found or (mark is not None and mark.metadata not in {"", topic_id})
-            self._asked.add(place)
+            self._asked.add(key)
         return found
 
     def pause(self) -> None:
@@ -130,8 +129,8 @@ class TopicReader:
 
     def rewind(self, topic: Topic) -> None:
         """Read our partitions of *topic* from their beginning."""
-        if places := [place for place in self._consumer.assignment() if self._place(place)[0] is topic]:
-            self._consumer.seek_to_beginning(*places)
+        if partitions := [key for key in self._consumer.assignment() if self._key(key)[0] is topic]:
+            self._consumer.seek_to_beginning(*partitions)
 
     def topic_id(self, topic: Topic) -> str | None:
         """Ask the cluster for the id of *topic*, or None where it does not answer or has no such topic."""
@@ -162,8 +161,8 @@ class TopicReader:
             self._admin.close()
             self._admin = None
 
-    def _place(self, partition: TopicPartition) -> Place:
+    def _key(self, partition: TopicPartition) -> PartitionKey:
         return Topic(partition.topic.removeprefix(self._prefix)), int(partition.partition)
 
-    def _partition(self, place: Place) -> TopicPartition:
-        return TopicPartition(self._prefix + place[0], place[1])
+    def _partition(self, key: PartitionKey) -> TopicPartition:
+        return TopicPartition(self._prefix + key[0], key[1])

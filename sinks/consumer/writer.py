@@ -11,9 +11,9 @@ from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import ConfigurationError, PipelineError, RetryableError, first_line
 from runtime.logging import get_logger
 from runtime.metrics import SINK_INSERT_SECONDS, SINK_ROWS
-from sinks.consumer.error_codes import Decision, code_of, decide
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import COLUMNS, WAYS_IN, Table
+from sinks.consumer.error_codes import RetryDecision, code_of, decide
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import COLUMNS, WAYS_IN, StoreTable
 
 log = get_logger(__name__)
 
@@ -26,13 +26,13 @@ class RefusedRowsError(PipelineError):
         self.code = code
 
 
-Failing = Callable[[Rows], Exception | None]
+Failing = Callable[[TableRows], Exception | None]
 
 
 class RowWriter(Protocol):
     """Where rows go."""
 
-    def write(self, rows: Rows, *, token: str) -> None:
+    def write(self, rows: TableRows, *, token: str) -> None:
         """Store all of *rows*, however often the same come: of two rows with one key a reader sees one.
 
         *token* names the same rows in a further try. Raises `RetryableError` if a later try may succeed, and
@@ -61,7 +61,7 @@ class ClickHouseRowWriter:
             "input_format_skip_unknown_fields": 1,
         }
 
-    def write(self, rows: Rows, *, token: str) -> None:
+    def write(self, rows: TableRows, *, token: str) -> None:
         """Store all of *rows* under *token*."""
         began = time.perf_counter()
         try:
@@ -73,7 +73,7 @@ class ClickHouseRowWriter:
                 settings=self._settings | {"insert_deduplication_token": token},
             )
         except ClickHouseError as error:
-            if decide(error) is Decision.SPLIT:
+            if decide(error) is RetryDecision.SPLIT:
                 # The server's words may quote the rows: its code has to do.
                 raise RefusedRowsError(f"{rows.table} refuses rows", code=code_of(error)) from error
             raise RetryableError(f"{rows.table} takes no rows: {self._clickhouse.explain(error)}") from error
@@ -83,19 +83,19 @@ class ClickHouseRowWriter:
         SINK_ROWS.labels(rows.table).inc(rows.count)
 
 
-KEYS: dict[Table, tuple[str, ...]] = {
-    Table.EVENTS: ("trial_id", "account_id", "event_id", "occurred_ms"),
-    Table.REJECTS: ("account_id", "reason", "reject_id"),
-    Table.DELIVERIES: ("account_id", "delivery_id"),
-    Table.CELLS: (
+KEYS: dict[StoreTable, tuple[str, ...]] = {
+    StoreTable.EVENTS: ("trial_id", "account_id", "event_id", "occurred_ms"),
+    StoreTable.REJECTS: ("account_id", "reason", "reject_id"),
+    StoreTable.DELIVERIES: ("account_id", "delivery_id"),
+    StoreTable.CELLS: (
         *("product_id", "minute_ms", "trial_id", "platform"),
         *("placement_id", "arm", "kind", "epoch", "partition"),
     ),
-    Table.PROGRESS: ("epoch", "partition", "received_minute_ms", "account_id"),
-    Table.SOURCES: ("epoch", "partition"),
-    Table.LOG: ("topic", "epoch", "partition", "offset", "account_id"),
-    Table.POSITIONS: ("topic", "epoch", "partition"),
-    Table.REGISTRY: ("sort", "id"),
+    StoreTable.PROGRESS: ("epoch", "partition", "received_minute_ms", "account_id"),
+    StoreTable.SOURCES: ("epoch", "partition"),
+    StoreTable.LOG: ("topic", "epoch", "partition", "offset", "account_id"),
+    StoreTable.POSITIONS: ("topic", "epoch", "partition"),
+    StoreTable.REGISTRY: ("sort", "id"),
 }
 """What makes two rows the same."""
 
@@ -104,11 +104,11 @@ class MemoryRowWriter:
     """The twin: rows by key, with the same rule of which one wins."""
 
     def __init__(self) -> None:
-        self.tables: dict[Table, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
+        self.tables: dict[StoreTable, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
         self.failing: Failing = lambda _rows: None
         """Returns what a write of these rows raises, or None."""
 
-    def write(self, rows: Rows, *, token: str) -> None:  # noqa: ARG002 - the port has it; keys suffice here
+    def write(self, rows: TableRows, *, token: str) -> None:  # noqa: ARG002 - the port has it; keys suffice here
         """Store all of *rows*."""
         if (error := self.failing(rows)) is not None:
             raise error
@@ -122,19 +122,19 @@ class MemoryRowWriter:
             if key not in table or _rank(rows.table, item) >= _rank(rows.table, table[key]):
                 table[key] = item
 
-    def rows(self, table: Table) -> list[dict[str, Any]]:
+    def rows(self, table: StoreTable) -> list[dict[str, Any]]:
         """Return the rows of *table* by key, as a reader sees them."""
         pairs = sorted(self.tables[table].items(), key=lambda pair: str(pair[0]))
         return [row for _, row in pairs if not row.get("is_repeat")]
 
     @staticmethod
-    def _key(table: Table, item: dict[str, Any]) -> tuple[Any, ...]:
+    def _key(table: StoreTable, item: dict[str, Any]) -> tuple[Any, ...]:
         return tuple(item.get(name, "") for name in KEYS[table])
 
 
-def _rank(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
-    if table is Table.EVENTS:
+def _rank(table: StoreTable, item: dict[str, Any]) -> tuple[int, ...]:
+    if table is StoreTable.EVENTS:
         return (-item["epoch"], -item["partition"], -item["offset"], -item["line"], item.get("is_repeat", 0))
-    if table is Table.REJECTS:
+    if table is StoreTable.REJECTS:
         return (-item["received_ms"],)
     return (item.get("version", 0),)

@@ -8,19 +8,15 @@ from schemas.foreign import FOREIGN_FLOW
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import ints
-from sinks.settlement.retired import read_retired
+from sinks.settlement.retired import SourceAccount, read_retired
 
-Source = tuple[int, int]
-"""Epoch and partition."""
-Place = tuple[Source, str]
-"""A source and an account."""
-BySource = Mapping[Place, tuple[int, ...]]
+BySource = Mapping[SourceAccount, tuple[int, ...]]
 Key = TypeVar("Key")
 
 UNANSWERED: Mapping[Topic, str] = {Topic.EVENTS: "unanswered_events", Topic.REJECTS: "unanswered_rejects"}
 
 
-class Figures(Protocol):
+class ConservationFigures(Protocol):
     """The figures of one moment."""
 
     def deliveries(self) -> Mapping[str, tuple[int, ...]]:
@@ -112,5 +108,5 @@ def added(rows: Mapping[Key, tuple[int, ...]], retired: Mapping[Key, tuple[int, 
 
 
 def by_source(rows: Iterable[Any]) -> BySource:
-    """Return *rows* of epoch, partition, account and numbers by their place."""
+    """Return *rows* of epoch, partition, account and numbers by their source and account."""
     return {((int(row[0]), int(row[1])), str(row[2])): ints(row[3:]) for row in rows}

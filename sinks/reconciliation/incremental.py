@@ -13,10 +13,10 @@ from schemas.foreign import FOREIGN_FLOW
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.reconciliation.figures import UNANSWERED, BySource, Place, Source
+from sinks.reconciliation.figures import UNANSWERED, BySource
 from sinks.reconciliation.settled import SettledSums, unfilled
-from sinks.settlement.blocks import Block, Touch, ints, lateness_parameters
-from sinks.settlement.retired import RECORDS, REJECTS, read_retired
+from sinks.settlement.blocks import Block, BlockActivity, ints, lateness_parameters
+from sinks.settlement.retired import RECORDS, REJECTS, SourceAccount, SourceId, read_retired
 from sinks.settlement.sources import read_epochs, timing_among
 
 # A request received so long before the cut has its records stored: above the time-outs of its publishes, and the slack
@@ -32,10 +32,10 @@ WIDTHS = {"deliveries": 6, "kept": 1, "unanswered_events": 1, "unanswered_reject
 """Numbers of each figure."""
 OF_REJECTS = ("kept", "unanswered_rejects")
 
-Bounds = dict[Source, int]
+Bounds = dict[SourceId, int]
 
 
-class Fold:
+class IncrementalSum:
     """Sums by key that only grow: rows that are closed are added once, the others each time they are asked for."""
 
     def __init__(self, begin: Mapping[Any, tuple[int, ...]]) -> None:
@@ -56,7 +56,7 @@ class RunningSums:
     *waiting* looks for the blocks that have rows which their settlement has not seen.
     """
 
-    def __init__(self, waiting: Callable[[], Mapping[Block, Touch]]) -> None:
+    def __init__(self, waiting: Callable[[], Mapping[Block, BlockActivity]]) -> None:
         self._waiting = waiting
         self._unfilled: list[int] | None = None
         self.settled = SettledSums()
@@ -67,7 +67,7 @@ class RunningSums:
         self.settled.forget()
         self.cut_ms = 0
         self.bounds: dict[Topic | None, Bounds] = {}
-        self.folds: dict[str, Fold] = {}
+        self.incremental: dict[str, IncrementalSum] = {}
         self.since_ms: dict[str, int] = {}
         self._began = time.monotonic()
 
@@ -109,7 +109,7 @@ class RunningFigures:
         running: RunningSums,
         client: Client,
         lateness: Mapping[str, Any],
-        waiting: Callable[[], Mapping[Block, Touch]],
+        waiting: Callable[[], Mapping[Block, BlockActivity]],
     ) -> None:
         self._running = running
         self._client = client
@@ -138,7 +138,7 @@ class RunningFigures:
             bounds[source] = min(bounds.get(source, 0), int(first))
         bounds = known | {source: max(bound, known.get(source, 0)) for source, bound in bounds.items()}
         asked |= _pairs(bounds) | {"counted": [counted.get(source, 0) for source in bounds]}
-        found = self._folded(f"log {topic}", self._rows("run_log", asked, beyond))
+        found = self._added_up(f"log {topic}", self._rows("run_log", asked, beyond))
         self._running.bounds[topic] = bounds
         return found
 
@@ -152,14 +152,14 @@ class RunningFigures:
         }
         bounds = known | {source: max(bound, known.get(source, 0)) for source, bound in bounds.items()}
         beyond = _beyond(known, "received_minute >= toDateTime({}, 'UTC')")
-        found = self._folded("progress", self._rows("run_progress", _pairs(bounds), beyond))
+        found = self._added_up("progress", self._rows("run_progress", _pairs(bounds), beyond))
         self._running.bounds[None] = bounds
         return found
 
     def stored(self) -> BySource:
         """Return stored events: what settlements left, and those of blocks that wait, counted."""
         sums = self._running.settled.sums(self._client, self._waiting(), self._lateness)
-        return {place: numbers for place, numbers in sums.items() if any(numbers)}
+        return {key: numbers for key, numbers in sums.items() if any(numbers)}
 
     def kept(self) -> Mapping[str, int]:
         """Return the kept rejects."""
@@ -192,14 +192,14 @@ class RunningFigures:
         }
         rows = self._rows(f"run_{name}", parameters)
         begin = self._retired.by_account(name, width=WIDTHS[name])
-        fold = self._running.folds.setdefault(name, Fold(begin))
+        fold = self._running.incremental.setdefault(name, IncrementalSum(begin))
         found = fold.take((str(row[0]), bool(row[1]), ints(row[2:])) for row in rows)
         self._running.since_ms[name] = until_ms
         return found
 
-    def _folded(self, name: str, rows: Iterable[Any]) -> dict[Place, tuple[int, ...]]:
+    def _added_up(self, name: str, rows: Iterable[Any]) -> dict[SourceAccount, tuple[int, ...]]:
         begin = self._retired.by_source(name, width=WIDTHS[name.partition(" ")[0]])
-        fold = self._running.folds.setdefault(name, Fold(begin))
+        fold = self._running.incremental.setdefault(name, IncrementalSum(begin))
         return fold.take((((int(row[0]), int(row[1])), str(row[2])), bool(row[3]), ints(row[4:])) for row in rows)
 
     def _rows(self, name: str, parameters: Mapping[str, Any], beyond: str = "1") -> list[Any]:

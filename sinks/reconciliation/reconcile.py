@@ -8,9 +8,9 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE
-from sinks.reconciliation.conservation import SLUGS, Sum, conservation
+from sinks.reconciliation.conservation import SLUGS, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
-from sinks.reconciliation.settled import all_touches, unfilled
+from sinks.reconciliation.settled import all_activity, unfilled
 from sinks.settlement.recheck import CellDifference, differences, standing
 from sinks.settlement.sources import arrived
 
@@ -23,14 +23,14 @@ LOOK_EVERY_S = 1.0
 class Reconciliation:
     """The sums, the cells that differ, and what was still under way when it ended."""
 
-    sums: list[Sum]
+    sums: list[BalanceCheck]
     differences: list[CellDifference]
     complete: bool
     """Whether all that was published before the question had been read and counted."""
     waited_s: float
     ok: bool
     """Every sum closes and no cell differs."""
-    otherwise: list[Sum] = field(default_factory=list)
+    otherwise: list[BalanceCheck] = field(default_factory=list)
     """Sums that come out otherwise by what settlements left of their blocks, as the periodic sums go by it: a fault."""
 
 
@@ -81,7 +81,7 @@ def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float
     return time.monotonic() - began
 
 
-def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[Sum]:
+def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[BalanceCheck]:
     if running is None or not running.fill(clickhouse):
         return conservation(clickhouse)
     known = conservation(clickhouse, running.figures)
@@ -95,19 +95,19 @@ def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[Sum]:
     return read
 
 
-def _otherwise(clickhouse: ClickHouse, sums: Iterable[Sum]) -> list[Sum]:
+def _otherwise(clickhouse: ClickHouse, sums: Iterable[BalanceCheck]) -> list[BalanceCheck]:
     """Return the sums that have another gap by what settlements left of their blocks than *sums*, by their events."""
     client = clickhouse.reader()
     if unfilled(client):
         return []
     full = _gaps(sums)
-    kept = conservation(clickhouse, RunningSums(lambda: all_touches(client)).figures)
-    return [item for item in kept if item.gap != full.get(_place(item), 0)]
+    kept = conservation(clickhouse, RunningSums(lambda: all_activity(client)).figures)
+    return [item for item in kept if item.gap != full.get(_label(item), 0)]
 
 
-def _gaps(sums: Iterable[Sum]) -> dict[str, int]:
-    return {_place(item): item.gap for item in sums if item.gap}
+def _gaps(sums: Iterable[BalanceCheck]) -> dict[str, int]:
+    return {_label(item): item.gap for item in sums if item.gap}
 
 
-def _place(item: Sum) -> str:
+def _label(item: BalanceCheck) -> str:
     return f"{item.name}, {item.account} {item.source}".rstrip()

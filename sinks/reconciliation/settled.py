@@ -7,19 +7,19 @@ from typing import Any
 from runtime.clickhouse import Client
 from schemas.timing import DAY_MS
 from sinks.clickhouse.sql import query
-from sinks.reconciliation.figures import Place
 from sinks.settlement.block_totals import count_events
-from sinks.settlement.blocks import Block, Touch, block_parameters
+from sinks.settlement.blocks import Block, BlockActivity, block_parameters
+from sinks.settlement.retired import SourceAccount
 
 DAY_S = DAY_MS // 1000
 # So many blocks are put into one query.
 CHUNK = 1000
 NO_SOURCE = -1
 
-Day = tuple[str, int]
+UtcDay = tuple[str, int]
 """A product, and the start of a day of UTC, Unix seconds: only how much is read again after a settlement."""
-Counts = Counter[tuple[Place, int]]
-"""By place and column: 0 stored events, 1 late ones."""
+Counts = Counter[tuple[SourceAccount, int]]
+"""By key and column: 0 stored events, 1 late ones."""
 
 
 class SettledSums:
@@ -34,13 +34,13 @@ class SettledSums:
         return sum(self._listed.values())
 
     def forget(self) -> None:
-        """Know nothing: everything is read at the next turn."""
-        self._days: dict[Day, Counts] = {}
+        """Know nothing: everything is read at the next time."""
+        self._days: dict[UtcDay, Counts] = {}
         self._all: Counts = Counter()
-        self._listed: dict[Day, int] = {}
-        self._settled: set[Day] | None = None
+        self._listed: dict[UtcDay, int] = {}
+        self._settled: set[UtcDay] | None = None
         """Days that were settled since they were read; None: nothing was read yet."""
-        self._counted: dict[Block, tuple[Touch, Counts]] = {}
+        self._counted: dict[Block, tuple[BlockActivity, Counts]] = {}
 
     def note(self, blocks: Iterable[Block]) -> None:
         """Remember that *blocks* were settled."""
@@ -48,9 +48,9 @@ class SettledSums:
             self._settled |= {(block.product_id, block.start_s - block.start_s % DAY_S) for block in blocks}
 
     def sums(
-        self, client: Client, waiting: Mapping[Block, Touch], lateness: Mapping[str, Any]
-    ) -> dict[Place, tuple[int, int]]:
-        """Return stored events and late ones by place. Raises `ClickHouseError`.
+        self, client: Client, waiting: Mapping[Block, BlockActivity], lateness: Mapping[str, Any]
+    ) -> dict[SourceAccount, tuple[int, int]]:
+        """Return stored events and late ones by key. Raises `ClickHouseError`.
 
         A block that waits is counted by its events; its touch was read before them, so that an event that comes
         meanwhile has it counted again.
@@ -60,7 +60,7 @@ class SettledSums:
         found = self._all.copy()
         for _, counts in self._counted.values():
             found.update(counts)
-        return {place: (found[place, 0], found[place, 1]) for place, _ in found}
+        return {key: (found[key, 0], found[key, 1]) for key, _ in found}
 
     def _read(self, client: Client) -> None:
         """Take in the days that were settled since the last time."""
@@ -87,7 +87,7 @@ class SettledSums:
             self._days.setdefault(day, Counter()).update(counts)
             self._all.update(counts)
 
-    def _count(self, client: Client, waiting: Mapping[Block, Touch], lateness: Mapping[str, Any]) -> None:
+    def _count(self, client: Client, waiting: Mapping[Block, BlockActivity], lateness: Mapping[str, Any]) -> None:
         """Count what waits and was not counted since its last touch, less what its settlement left."""
         self._counted = {block: known for block, known in self._counted.items() if waiting.get(block) == known[0]}
         for some in _chunks([block for block in waiting if block not in self._counted]):
@@ -100,10 +100,10 @@ class SettledSums:
             self._counted |= {block: (waiting[block], counts) for block, counts in found.items()}
 
 
-def all_touches(client: Client) -> dict[Block, Touch]:
+def all_activity(client: Client) -> dict[Block, BlockActivity]:
     """Return every block that has rows which its settlement has not seen."""
     rows = client.query(query("touched_blocks", which="everything")).result_rows
-    return {Block(row[0], int(row[1])): Touch(*(int(value) for value in row[2:])) for row in rows}
+    return {Block(row[0], int(row[1])): BlockActivity(*(int(value) for value in row[2:])) for row in rows}
 
 
 def unfilled(client: Client) -> list[int]:
@@ -120,8 +120,8 @@ def _left_before(client: Client, blocks: Sequence[Block]) -> Iterator[tuple[Bloc
 
 
 def _counts(epoch: Any, partition: Any, account_id: Any, events: Any, late: Any) -> Counts:
-    place = ((int(epoch), int(partition)), str(account_id))
-    return Counter({(place, 0): int(events), (place, 1): int(late)})
+    key = ((int(epoch), int(partition)), str(account_id))
+    return Counter({(key, 0): int(events), (key, 1): int(late)})
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -7,7 +7,7 @@ from runtime.clickhouse import Client
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class ExpiredRows:
     """Rows of a *table* whose column *time* is before *until_ms* (Unix ms), of a *trial* or of all."""
 
     table: str
@@ -28,7 +28,7 @@ class Doomed:
         return {"until_ms": self.until_ms, **({} if self.trial is None else {"trial": self.trial})}
 
 
-def destroy(client: Client, doomed: Iterable[Doomed]) -> list[tuple[Doomed, int]]:
+def destroy_expired(client: Client, doomed: Iterable[ExpiredRows]) -> list[tuple[ExpiredRows, int]]:
     """Have what is there of *doomed* destroyed; return those that had rows, with the time of the oldest, Unix ms.
 
     Does not wait: a table that is being rewritten is left to it, and looked at again at the next call.
@@ -39,7 +39,7 @@ def destroy(client: Client, doomed: Iterable[Doomed]) -> list[tuple[Doomed, int]
             "SELECT DISTINCT table FROM system.mutations WHERE NOT is_done AND database = currentDatabase()"
         ).result_rows
     }
-    left: list[tuple[Doomed, int]] = []
+    left: list[tuple[ExpiredRows, int]] = []
     for item in doomed:
         oldest_ms = _oldest_ms(client, item) if item.until_ms else None
         if oldest_ms is None:
@@ -55,7 +55,7 @@ def destroy(client: Client, doomed: Iterable[Doomed]) -> list[tuple[Doomed, int]
     return left
 
 
-def _oldest_ms(client: Client, item: Doomed) -> int | None:
+def _oldest_ms(client: Client, item: ExpiredRows) -> int | None:
     """Return the time, Unix ms, of *item*'s oldest row, to a second; None where it has none."""
     sql = (
         f"SELECT toInt64(toUnixTimestamp(min({item.time}))) FROM {item.table} "  # noqa: S608 - names of our own tables

@@ -21,10 +21,10 @@ from schemas.timing import DAY_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.reconciliation.settled import unfilled
-from sinks.retention.destroy import Doomed, destroy
+from sinks.retention.destroy import ExpiredRows, destroy_expired
 from sinks.retention.rules import OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.blocks import Block, lateness_parameters, moment
-from sinks.settlement.retired import RECORDS, REJECTS, TRIAL, UNTIL, Retired, read_retired
+from sinks.settlement.retired import RECORDS, REJECTS, TRIAL, UNTIL, RetiredRows, read_retired
 from sinks.settlement.sources import read_epochs, timing_among
 
 log = get_logger(__name__)
@@ -34,8 +34,8 @@ Row = list[Any]
 
 
 @dataclass(slots=True)
-class Turn:
-    """What one turn noted as retired, and the tables that still hold rows of what is."""
+class RetirementResult:
+    """What one run noted as retired, and the tables that still hold rows of what is."""
 
     trials: list[str] = field(default_factory=list)
     until: dict[str, int] = field(default_factory=dict)
@@ -47,38 +47,38 @@ class Turn:
         return bool(self.trials or self.until)
 
 
-class Retention:
-    """Belongs to the settler's thread. One trial at a turn; of the other tables, whole days of UTC."""
+class RetentionJob:
+    """Belongs to the settler's thread. One trial a run; of the other tables, whole days of UTC."""
 
     def __init__(self, settings: Settings, clickhouse: ClickHouse, clock: Clock) -> None:
         self._settings = settings
         self._clickhouse = clickhouse
         self._clock = clock
 
-    def turn(self, directory: Directory, busy: Collection[Block]) -> Turn:
+    def run_once(self, directory: Directory, busy: Collection[Block]) -> RetirementResult:
         """Note what is past its time by now, and destroy rows of what is noted. Raises `ClickHouseError`.
 
         A trial waits while one of the *busy* blocks, which are not settled, may hold events of it.
         """
         registry = directory.registry
-        turn = Turn()
+        result = RetirementResult()
         if registry is None:
-            return turn
+            return result
         client = self._clickhouse.writer()
         retired = read_retired(client)
         ends_ms = self._ends(client, registry)
         now_ms, keep_ms = self._clock.now_ms(), retention_ms(registry, self._settings)
         due = {trial: end_ms for trial, end_ms in ends_ms.items() if end_ms + keep_ms <= now_ms}
-        self._retire_trials(client, retired, due, busy, turn)
-        self._retire_by_time(client, retired, now_ms, turn)
-        if turn.noted:
+        self._retire_trials(client, retired, due, busy, result)
+        self._retire_by_time(client, retired, now_ms, result)
+        if result.noted:
             retired = read_retired(client)
-        left = destroy(client, _doomed(retired, self._until_ms(now_ms)))
-        turn.left = [item.table for item, _ in left]
+        left = destroy_expired(client, _expired(retired, self._until_ms(now_ms)))
+        result.left = [item.table for item, _ in left]
         overdue = [now_ms - end_ms - keep_ms for trial, end_ms in due.items() if retired.trials.get(trial, 0) < end_ms]
         overdue += [self._overdue_ms(item, oldest_ms, now_ms, keep_ms) for item, oldest_ms in left]
         SINK_RETENTION_OVERDUE.set(max([0, *overdue]) / 1000)
-        return turn
+        return result
 
     def _until_ms(self, now_ms: int) -> dict[str, int]:
         """Return the moment before which rows of each set of tables are past their time at *now_ms*: whole days."""
@@ -87,12 +87,12 @@ class Retention:
         kept_days = {REJECTS: days.reject_retention_days, RECORDS: days.record_retention_days}
         return {scope: (now_ms // DAY_MS - kept) * DAY_MS for scope, kept in kept_days.items()}
 
-    def _overdue_ms(self, left: Doomed, oldest_ms: int, now_ms: int, keep_ms: int) -> int:
+    def _overdue_ms(self, left: ExpiredRows, oldest_ms: int, now_ms: int, keep_ms: int) -> int:
         """Return for how long rows that are *left* have been past their time."""
         if left.trial is not None:
             return now_ms - left.until_ms - keep_ms
         # By the oldest row: the moment until which they are retired goes on every day.
-        scope = REJECTS if left.table in {kept.table for kept in OF_REJECTS} else RECORDS
+        scope = REJECTS if left.table in {rule.table for rule in OF_REJECTS} else RECORDS
         return self._until_ms(now_ms)[scope] - oldest_ms
 
     def _ends(self, client: Client, registry: Registry) -> dict[str, int]:
@@ -112,7 +112,12 @@ class Retention:
         return {trial: end_ms for trial, end_ms in (known | new).items() if end_ms}
 
     def _retire_trials(
-        self, client: Client, retired: Retired, due: Mapping[str, int], busy: Collection[Block], turn: Turn
+        self,
+        client: Client,
+        retired: RetiredRows,
+        due: Mapping[str, int],
+        busy: Collection[Block],
+        result: RetirementResult,
     ) -> None:
         for trial, end_ms in sorted(due.items(), key=lambda item: item[1]):
             if retired.trials.get(trial, 0) >= end_ms or any(block.start_s * 1000 < end_ms for block in busy):
@@ -120,10 +125,10 @@ class Retention:
             if unfilled(client):
                 return  # what the sums need of old blocks is counted from their events, a day at a turn
             self._retire_trial(client, retired, trial, end_ms)
-            turn.trials.append(trial)
+            result.trials.append(trial)
             return
 
-    def _retire_trial(self, client: Client, retired: Retired, trial: str, end_ms: int) -> None:
+    def _retire_trial(self, client: Client, retired: RetiredRows, trial: str, end_ms: int) -> None:
         epochs = read_epochs(client)
         # What came after a retirement, in a trial that was opened again, was never carried.
         parameters = {
@@ -138,7 +143,7 @@ class Retention:
         events = sum(int(row[3]) for row in parts["stored"])
         log.info("the trial's events are no longer kept", trial=trial, events=events)
 
-    def _retire_by_time(self, client: Client, retired: Retired, now_ms: int, turn: Turn) -> None:
+    def _retire_by_time(self, client: Client, retired: RetiredRows, now_ms: int, result: RetirementResult) -> None:
         for scope, until_ms in self._until_ms(now_ms).items():
             from_ms = retired.until_ms.get(scope, 0)
             if until_ms <= from_ms:
@@ -146,7 +151,7 @@ class Retention:
             parameters = {**retired.parameters, "from_ms": from_ms, "until_ms": until_ms, "foreign": FOREIGN_FLOW}
             carry = _carry_rejects if scope == REJECTS else _carry_records
             self._note(client, (UNTIL, scope, until_ms), carry(client, parameters))
-            turn.until[scope] = until_ms
+            result.until[scope] = until_ms
 
     def _note(self, client: Client, what: tuple[str, str, int], parts: Mapping[str, Sequence[Any]]) -> None:
         sort, scope, until_ms = what
@@ -171,16 +176,20 @@ def _carry_records(client: Client, parameters: Mapping[str, Any]) -> dict[str, S
     return parts
 
 
-def _doomed(retired: Retired, due_ms: Mapping[str, int]) -> list[Doomed]:
+def _expired(retired: RetiredRows, due_ms: Mapping[str, int]) -> list[ExpiredRows]:
     """Return the rows to destroy: of the tables by time none that is not due by the clock of now, *due_ms*.
 
     Noted by a clock that was ahead for a moment, the rows of all the time until then would go as they come.
     """
     found = [
-        Doomed(kept.table, kept.time, end_ms, trial) for trial, end_ms in retired.trials.items() for kept in OF_TRIALS
+        ExpiredRows(rule.table, rule.time, end_ms, trial)
+        for trial, end_ms in retired.trials.items()
+        for rule in OF_TRIALS
     ]
     for scope, tables in ((REJECTS, OF_REJECTS), (RECORDS, OF_RECORDS)):
-        found += [Doomed(kept.table, kept.time, min(retired.until_ms.get(scope, 0), due_ms[scope])) for kept in tables]
+        found += [
+            ExpiredRows(rule.table, rule.time, min(retired.until_ms.get(scope, 0), due_ms[scope])) for rule in tables
+        ]
     return found
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionRule:
     """One table of the store. *setting* is empty where its rows are kept."""
 
     table: str
@@ -19,40 +19,44 @@ _REJECTS = "reject_retention_days"
 _RECORDS = "record_retention_days"
 
 OF_TRIALS = (
-    Kept("pilot_events", _EVENTS, "pseudonyms of people", "occurred_at"),
-    Kept("cells_live", _EVENTS, "registers come from pseudonyms, and nobody could recompute the numbers", "minute"),
-    Kept("cells_settled", _EVENTS, "as the live ones", "minute"),
-    Kept("cells_hourly", _EVENTS, "as the live ones", "hour"),
-    Kept("cells_daily", _EVENTS, "as the live ones", "day"),
-    Kept("units_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
-    Kept("places_daily", _EVENTS, "when single visitors came, on a quiet day", "day"),
-    Kept("funnels_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
+    RetentionRule("pilot_events", _EVENTS, "pseudonyms of people", "occurred_at"),
+    RetentionRule(
+        "cells_live", _EVENTS, "registers come from pseudonyms, and nobody could recompute the numbers", "minute"
+    ),
+    RetentionRule("cells_settled", _EVENTS, "as the live ones", "minute"),
+    RetentionRule("cells_hourly", _EVENTS, "as the live ones", "hour"),
+    RetentionRule("cells_daily", _EVENTS, "as the live ones", "day"),
+    RetentionRule("units_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
+    RetentionRule("places_daily", _EVENTS, "when single visitors came, on a quiet day", "day"),
+    RetentionRule("funnels_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
 )
 """Counted from the end of the trial."""
 OF_REJECTS = (
-    Kept(
+    RetentionRule(
         "pilot_rejects", _REJECTS, "payloads, and first-step hashes, which one person has in all trials", "received_at"
     ),
-    Kept("replayed_rejects", _REJECTS, "tell of rejects", "replayed_at"),
+    RetentionRule("replayed_rejects", _REJECTS, "tell of rejects", "replayed_at"),
 )
 """Counted from their receipt."""
 OF_RECORDS = (
-    Kept("pilot_deliveries", _RECORDS, "a row a request; nothing of a person", "received_at"),
-    Kept("log_records", _RECORDS, "a row a record of the topics; counts", "stamped_at"),
-    Kept("worker_progress", _RECORDS, "a row a minute and source; counts", "received_minute"),
+    RetentionRule("pilot_deliveries", _RECORDS, "a row a request; nothing of a person", "received_at"),
+    RetentionRule("log_records", _RECORDS, "a row a record of the topics; counts", "stamped_at"),
+    RetentionRule("worker_progress", _RECORDS, "a row a minute and source; counts", "received_minute"),
 )
 """Counted from their time."""
 STAYING = (
-    Kept("touched_blocks", "", "a row a product and five minutes; without it a settled block would look untouched"),
-    Kept("settled_blocks", "", "the same; without it a block would be settled again, to nothing"),
-    Kept("settlement_differences", "", "few; what the sums of stored lines are explained by"),
-    Kept("rolled_hours", "", "a row a product and hour"),
-    Kept("rolled_days", "", "a row a product and day"),
-    Kept("retired", "", "what was destroyed, and the counts that the sums need of it"),
-    Kept("trial_ends", "", "a row a trial: when it ends"),
-    Kept("sink_sources", "", "a row a partition and epoch"),
-    Kept("worker_sources", "", "a row a partition and epoch"),
-    Kept("registry_entries", "", "the registry in force, and hashes of access keys"),
-    Kept("schema_migrations", "", "a row a migration"),
+    RetentionRule(
+        "touched_blocks", "", "a row a product and five minutes; without it a settled block would look untouched"
+    ),
+    RetentionRule("settled_blocks", "", "the same; without it a block would be settled again, to nothing"),
+    RetentionRule("settlement_differences", "", "few; what the sums of stored lines are explained by"),
+    RetentionRule("rolled_hours", "", "a row a product and hour"),
+    RetentionRule("rolled_days", "", "a row a product and day"),
+    RetentionRule("retired", "", "what was destroyed, and the counts that the sums need of it"),
+    RetentionRule("trial_ends", "", "a row a trial: when it ends"),
+    RetentionRule("sink_sources", "", "a row a partition and epoch"),
+    RetentionRule("worker_sources", "", "a row a partition and epoch"),
+    RetentionRule("registry_entries", "", "the registry in force, and hashes of access keys"),
+    RetentionRule("schema_migrations", "", "a row a migration"),
 )
 ALL = (*OF_TRIALS, *OF_REJECTS, *OF_RECORDS, *STAYING)

@@ -8,14 +8,14 @@ from typing import Any
 from runtime.clickhouse import Client
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import Block, block_parameters
-from sinks.settlement.compare import REPEATED, Difference
+from sinks.settlement.compare import REPEATED, LiveCellDifference
 
 Counted = tuple[str, int, int, int, str, int, int]
 """Product, block, epoch, partition, account, stored events, late ones of them."""
 
 
 @dataclass(slots=True)
-class Left:
+class BlockTotals:
     """A block's stored events by source and account, and what its differences explain of the sum of stored lines."""
 
     sources: list[tuple[int, int, str, int, int]] = field(default_factory=list)
@@ -28,20 +28,22 @@ class Left:
         return sum(source[4] for source in self.sources)
 
 
-def leave(client: Client, blocks: Collection[Block], differences: Iterable[Difference]) -> dict[Block, Left]:
-    """Return what is left of *blocks*, whose cells were just settled: whose events they hold, and their *differences*.
+def read_block_totals(
+    client: Client, blocks: Collection[Block], differences: Iterable[LiveCellDifference]
+) -> dict[Block, BlockTotals]:
+    """Return the totals of *blocks*, whose cells were just settled: whose events they hold, and their *differences*.
 
     The touches of the blocks must have been read before their cells were settled: what comes meanwhile, counted or not,
     then shows as a touch.
     """
-    left: defaultdict[Block, Left] = defaultdict(Left)
+    totals: defaultdict[Block, BlockTotals] = defaultdict(BlockTotals)
     rows = client.query(query("cell_sources"), parameters=block_parameters(blocks)).result_rows
     for product_id, start_s, epoch, partition, account_id, events, late in _counted(rows):
-        left[Block(product_id, start_s)].sources.append((epoch, partition, account_id, events, late))
+        totals[Block(product_id, start_s)].sources.append((epoch, partition, account_id, events, late))
     for item in differences:
         if REPEATED in item.explanation.split("+"):
-            left[item.block].listed += item.live_events - item.recomputed_events
-    return left
+            totals[item.block].listed += item.live_events - item.recomputed_events
+    return totals
 
 
 def count_events(client: Client, blocks: Collection[Block], lateness: Mapping[str, Any]) -> Iterator[Counted]:

@@ -24,7 +24,7 @@ class Block(NamedTuple):
         return self.start_s - self.start_s % HOUR_S
 
 
-class Hour(NamedTuple):
+class ProductHour(NamedTuple):
     """An hour of a product, from *start_s* (Unix seconds)."""
 
     product_id: str
@@ -32,7 +32,7 @@ class Hour(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Touch:
+class BlockActivity:
     """What is known of a block that has rows which its settlement has not seen."""
 
     rows: int

@@ -31,7 +31,7 @@ class CellKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class LiveCellDifference:
     """A cell whose live version is not what its events come to."""
 
     cell: CellKey
@@ -55,7 +55,9 @@ class SourceShare:
     """In the order of REASONS."""
 
 
-def compare(client: Client, blocks: Collection[Block], lateness: Mapping[str, Any], timing: Timing) -> list[Difference]:
+def compare_cells(
+    client: Client, blocks: Collection[Block], lateness: Mapping[str, Any], timing: Timing
+) -> list[LiveCellDifference]:
     """Return the cells of *blocks* whose live version was found to differ when they were settled, each explained."""
     rows = client.query(query("differing_cells"), parameters={**block_parameters(blocks), "limit": LIMIT}).result_rows
     found = [_difference(row) for row in rows]
@@ -65,7 +67,7 @@ def compare(client: Client, blocks: Collection[Block], lateness: Mapping[str, An
     return [explain(item, shares.get(item.cell, ())) for item in found]
 
 
-def explain(difference: Difference, shares: Sequence[SourceShare]) -> Difference:
+def explain(difference: LiveCellDifference, shares: Sequence[SourceShare]) -> LiveCellDifference:
     """Return *difference* with what its sources' *shares* (in the order of the log) say, or as unexplained.
 
     It is explained where each source's live row counts exactly those of its stored events for which nothing else is
@@ -89,8 +91,8 @@ def explain(difference: Difference, shares: Sequence[SourceShare]) -> Difference
     return _explained(difference, "+".join(dict.fromkeys(reasons)), detail)
 
 
-def _explained(difference: Difference, explanation: str, detail: Sequence[str]) -> Difference:
-    return Difference(
+def _explained(difference: LiveCellDifference, explanation: str, detail: Sequence[str]) -> LiveCellDifference:
+    return LiveCellDifference(
         difference.cell,
         difference.block,
         difference.live_events,
@@ -109,10 +111,10 @@ def _detail(share: SourceShare) -> str:
     )
 
 
-def _difference(row: Sequence[Any]) -> Difference:
+def _difference(row: Sequence[Any]) -> LiveCellDifference:
     product_id, block_s, trial_id, platform, placement_id, arm, kind, minute_s, live, recomputed = row
     cell = CellKey(product_id, trial_id, platform, placement_id, arm, kind, int(minute_s))
-    return Difference(cell, Block(product_id, int(block_s)), int(live), int(recomputed))
+    return LiveCellDifference(cell, Block(product_id, int(block_s)), int(live), int(recomputed))
 
 
 def _shares(

@@ -22,7 +22,7 @@ CELLS = ("roll_day_cells", "roll_day_units", "roll_day_places")
 ROLLED_COLUMNS = ("product_id", "sort", "day", "run", "rolled_at", "rows", "settled_run", "unexplained")
 
 
-class Day(NamedTuple):
+class ProductDay(NamedTuple):
     """A day of a product, from *start_s* (Unix seconds), its midnight in Shanghai."""
 
     product_id: str
@@ -33,17 +33,17 @@ class Day(NamedTuple):
         """When it is over."""
         return (self.start_s + DAY_S) * 1000
 
-    def shifted(self, days: int) -> "Day":
+    def shifted(self, days: int) -> "ProductDay":
         """Return the day so many days later."""
-        return Day(self.product_id, self.start_s + days * DAY_S)
+        return ProductDay(self.product_id, self.start_s + days * DAY_S)
 
 
-def day_of(block: Block) -> Day:
+def day_of(block: Block) -> ProductDay:
     """Return the day that holds *block*."""
-    return Day(block.product_id, block.start_s - (block.start_s + SHANGHAI_S) % DAY_S)
+    return ProductDay(block.product_id, block.start_s - (block.start_s + SHANGHAI_S) % DAY_S)
 
 
-class Summed(NamedTuple):
+class RollupBasis(NamedTuple):
     """What the sums of a day were made of."""
 
     run: int = 0
@@ -51,22 +51,22 @@ class Summed(NamedTuple):
     settled_run: int = 0
 
 
-class Mark(NamedTuple):
+class DayState(NamedTuple):
     """What the store says of a day: rows that came, and that settlements saw; unexplained blocks; what was summed."""
 
     rows: int = 0
     seen: int = 0
     settled_run: int = 0
     unexplained: int = 0
-    cells: Summed = Summed()
-    funnels: Summed = Summed()
+    cells: RollupBasis = RollupBasis()
+    funnels: RollupBasis = RollupBasis()
 
-    def with_next(self, following: "Mark") -> Summed:
+    def with_next(self, following: "DayState") -> RollupBasis:
         """Return what this day's funnels would be made of: they go on into the *following* day."""
-        return Summed(0, self.rows + following.rows, max(self.settled_run, following.settled_run))
+        return RollupBasis(0, self.rows + following.rows, max(self.settled_run, following.settled_run))
 
 
-Marks = Mapping[Day, Mark]
+DayStates = Mapping[ProductDay, DayState]
 
 
 class DayRoller:
@@ -75,9 +75,9 @@ class DayRoller:
     def __init__(self, settings: SinkSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._cells: set[Day] = set()
-        self._funnels: set[Day] = set()
-        self._rolled_ms: dict[Day, int] = {}
+        self._cells: set[ProductDay] = set()
+        self._funnels: set[ProductDay] = set()
+        self._rolled_ms: dict[ProductDay, int] = {}
 
     def note(self, blocks: Iterable[Block]) -> None:
         """Remember that *blocks* were settled: the sums of their days are out of date."""
@@ -85,13 +85,13 @@ class DayRoller:
 
     def look(self, client: Client) -> None:
         """Find every day whose sums are missing or out of date: at the start, and should one have slipped by."""
-        marks = _marks(client, query("day_marks", which="everything"), {})
-        self._add({day for day, mark in marks.items() if _differ(mark.cells, mark)})
+        states = _day_states(client, query("day_marks", which="everything"), {})
+        self._add({day for day, state in states.items() if _differ(state.cells, state)})
         self._funnels |= {
-            day for day, mark in marks.items() if _differ(mark.funnels, mark.with_next(_next(marks, day)))
+            day for day, state in states.items() if _differ(state.funnels, state.with_next(_next(states, day)))
         }
 
-    def roll(self, client: Client, waiting: Iterable[Block], until_ms: int) -> list[Day]:
+    def roll(self, client: Client, waiting: Iterable[Block], until_ms: int) -> list[ProductDay]:
         """Sum days that are over (before *until_ms*) and hold none of the *waiting* blocks; the newest first.
 
         Raises `ClickHouseError`; what was not finished is done at the next call.
@@ -110,11 +110,13 @@ class DayRoller:
             self._roll_funnels(client, funnels)
         return cells
 
-    def _add(self, days: AbstractSet[Day]) -> None:
+    def _add(self, days: AbstractSet[ProductDay]) -> None:
         self._cells |= days
         self._funnels |= days | {day.shifted(-1) for day in days}
 
-    def _ready(self, due: Collection[Day], busy: AbstractSet[Day], until_ms: int, following: int = 0) -> list[Day]:
+    def _ready(
+        self, due: Collection[ProductDay], busy: AbstractSet[ProductDay], until_ms: int, following: int = 0
+    ) -> list[ProductDay]:
         ready = [
             day
             for day in due
@@ -125,79 +127,79 @@ class DayRoller:
         ]
         return sorted(ready, key=lambda day: day.start_s, reverse=True)[: self._settings.roll_days]
 
-    def _roll_cells(self, client: Client, days: list[Day]) -> list[Day]:
-        marks = _marks_of(client, days)
+    def _roll_cells(self, client: Client, days: list[ProductDay]) -> list[ProductDay]:
+        states = _day_states_of(client, days)
         self._cells -= set(days)
         # Rows may have come since the settler's last look: their block waits, and notes the day again once settled.
-        days = [day for day in days if day in marks and marks[day].seen == marks[day].rows]
+        days = [day for day in days if day in states and states[day].seen == states[day].rows]
         if not days:
             return []
-        run = self._run(marks)
+        run = self._run(states)
         try:
             for name in CELLS:
                 client.command(query(name), parameters=_parameters(days, run))
-            made_of = {day: Summed(run, marks[day].rows, marks[day].settled_run) for day in days}
-            self._write(client, "cells", made_of, marks)
+            made_of = {day: RollupBasis(run, states[day].rows, states[day].settled_run) for day in days}
+            self._write(client, "cells", made_of, states)
         except BaseException:  # whatever broke it: the days are noted for another look before it goes on up
             self._cells |= set(days)
             raise
         self._rolled_ms |= dict.fromkeys(days, self._clock.now_ms())
         return days
 
-    def _roll_funnels(self, client: Client, days: list[Day]) -> None:
-        marks = _marks_of(client, days)
-        run = self._run(marks)
+    def _roll_funnels(self, client: Client, days: list[ProductDay]) -> None:
+        states = _day_states_of(client, days)
+        run = self._run(states)
         parameters = _parameters(days, run, following=1) | {"window": FUNNEL_WINDOW_MS}
         client.command(query("roll_day_funnels"), parameters=parameters)
         made_of = {
-            day: marks[day].with_next(_next(marks, day))._replace(run=run)
+            day: states[day].with_next(_next(states, day))._replace(run=run)
             for day in days
-            if day in marks and marks[day].rows
+            if day in states and states[day].rows
         }
-        self._write(client, "funnels", made_of, marks)
+        self._write(client, "funnels", made_of, states)
         self._funnels -= set(days)
 
-    def _run(self, marks: Marks) -> int:
-        last = max((max(mark.cells.run, mark.funnels.run) for mark in marks.values()), default=0)
+    def _run(self, states: DayStates) -> int:
+        last = max((max(state.cells.run, state.funnels.run) for state in states.values()), default=0)
         return max(self._clock.now_ms() << RUN_BITS, last + 1)
 
-    def _write(self, client: Client, sort: str, made_of: Mapping[Day, Summed], marks: Marks) -> None:
+    def _write(self, client: Client, sort: str, made_of: Mapping[ProductDay, RollupBasis], states: DayStates) -> None:
         now = moment(self._clock.now_ms())
         rows = [
             [
-                *(day.product_id, sort, moment(day.start_s * 1000), summed.run, now),
-                *(summed.rows, summed.settled_run, marks[day].unexplained),
+                *(day.product_id, sort, moment(day.start_s * 1000), basis.run, now),
+                *(basis.rows, basis.settled_run, states[day].unexplained),
             ]
-            for day, summed in made_of.items()
+            for day, basis in made_of.items()
         ]
         if rows:
             client.insert("rolled_days", rows, column_names=ROLLED_COLUMNS, settings={"async_insert": 0})
 
 
-def _differ(summed: Summed, now: Mark | Summed) -> bool:
-    return (summed.rows, summed.settled_run) != (now.rows, now.settled_run)
+def _differ(basis: RollupBasis, now: DayState | RollupBasis) -> bool:
+    return (basis.rows, basis.settled_run) != (now.rows, now.settled_run)
 
 
-def _next(marks: Marks, day: Day) -> Mark:
-    return marks.get(day.shifted(1), Mark())
+def _next(states: DayStates, day: ProductDay) -> DayState:
+    return states.get(day.shifted(1), DayState())
 
 
-def _marks_of(client: Client, days: Iterable[Day]) -> Marks:
+def _day_states_of(client: Client, days: Iterable[ProductDay]) -> DayStates:
     # Read before the sums are made: what comes meanwhile makes them out of date, whether it is in them or not.
     products = sorted({day.product_id for day in days})
-    return _marks(client, query("day_marks", which="these_products"), {"products": products})
+    return _day_states(client, query("day_marks", which="these_products"), {"products": products})
 
 
-def _marks(client: Client, sql: str, parameters: dict[str, Any]) -> Marks:
-    found: dict[Day, Mark] = {}
+def _day_states(client: Client, sql: str, parameters: dict[str, Any]) -> DayStates:
+    found: dict[ProductDay, DayState] = {}
     for product_id, start_s, *numbers in client.query(sql, parameters=parameters).result_rows:
         came, seen, settled_run, wrong, *sums = (int(number) for number in numbers)
-        day = Day(str(product_id), int(start_s))
-        found[day] = Mark(came, seen, settled_run, wrong, Summed(*sums[:3]), Summed(*sums[3:]))
+        day = ProductDay(str(product_id), int(start_s))
+        found[day] = DayState(came, seen, settled_run, wrong, RollupBasis(*sums[:3]), RollupBasis(*sums[3:]))
     return found
 
 
-def _parameters(days: Collection[Day], run: int, following: int = 0) -> dict[str, Any]:
+def _parameters(days: Collection[ProductDay], run: int, following: int = 0) -> dict[str, Any]:
     starts = [day.start_s for day in days]
     return {
         "products": [day.product_id for day in days],

@@ -13,12 +13,14 @@ TRIAL, UNTIL = "trial", "until"
 REJECTS, RECORDS = "rejects", "records"
 """Sets of tables that are retired together, by time."""
 
-Place = tuple[tuple[int, int], str]
-Numbers = Mapping[Place, tuple[int, ...]]
+SourceId = tuple[int, int]
+"""Epoch and partition."""
+SourceAccount = tuple[SourceId, str]
+Numbers = Mapping[SourceAccount, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
+class RetiredRows:
     """All that was retired up to a moment. Times are Unix ms."""
 
     trials: Mapping[str, int] = field(default_factory=dict)
@@ -39,27 +41,27 @@ class Retired:
             "records_ms": self.until_ms.get(RECORDS, 0),
         }
 
-    def by_source(self, name: str, *, width: int) -> dict[Place, tuple[int, ...]]:
+    def by_source(self, name: str, *, width: int) -> dict[SourceAccount, tuple[int, ...]]:
         """Return what the figure *name* had of it, by source and account, with noughts up to *width* numbers."""
         found = self.parts.get(name, {})
-        return {place: (*numbers, *[0] * (width - len(numbers))) for place, numbers in found.items()}
+        return {key: (*numbers, *[0] * (width - len(numbers))) for key, numbers in found.items()}
 
     def by_account(self, name: str, *, width: int) -> dict[str, tuple[int, ...]]:
         """Return what the figure *name* had of it by account."""
         return {account: numbers for (_, account), numbers in self.by_source(name, width=width).items()}
 
 
-def read_retired(client: Client) -> Retired:
+def read_retired(client: Client) -> RetiredRows:
     """Return what was retired. Raises `ClickHouseError`."""
     trials: dict[str, int] = {}
     until_ms: dict[str, int] = {}
-    parts: defaultdict[str, dict[Place, tuple[int, ...]]] = defaultdict(dict)
+    parts: defaultdict[str, dict[SourceAccount, tuple[int, ...]]] = defaultdict(dict)
     for sort, scope, at_ms, epoch, partition, account_id, numbers in client.query(query("read_retired")).result_rows:
         marks = {TRIAL: trials, UNTIL: until_ms}.get(str(sort))
         if marks is not None:
             marks[str(scope)] = max(int(at_ms), marks.get(str(scope), 0))
             continue
-        place = ((int(epoch), int(partition)), str(account_id))
-        before = parts[str(sort)].get(place, (0,) * len(numbers))
-        parts[str(sort)][place] = tuple(map(sum, zip(before, ints(numbers), strict=True)))
-    return Retired(trials, until_ms, dict(parts))
+        key = ((int(epoch), int(partition)), str(account_id))
+        before = parts[str(sort)].get(key, (0,) * len(numbers))
+        parts[str(sort)][key] = tuple(map(sum, zip(before, ints(numbers), strict=True)))
+    return RetiredRows(trials, until_ms, dict(parts))

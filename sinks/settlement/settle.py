@@ -15,20 +15,20 @@ from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.timing import Timing
 from sinks.clickhouse.sql import query
-from sinks.settlement.block_totals import Left, leave
+from sinks.settlement.block_totals import BlockTotals, read_block_totals
 from sinks.settlement.blocks import (
     BLOCK_S,
     HOUR_S,
     Block,
-    Hour,
-    Touch,
+    BlockActivity,
+    ProductHour,
     block_parameters,
     ints,
     lateness_parameters,
     moment,
 )
-from sinks.settlement.compare import UNEXPLAINED, CellKey, Difference, compare
-from sinks.settlement.daily_rollup import Day, DayRoller
+from sinks.settlement.compare import UNEXPLAINED, CellKey, LiveCellDifference, compare_cells
+from sinks.settlement.daily_rollup import DayRoller, ProductDay
 from sinks.settlement.recheck import CellDifference
 from sinks.settlement.sources import complete_until, read_marks
 
@@ -53,33 +53,33 @@ DIFFERENCE_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettlementResult:
     """What one call of `settle` did."""
 
     blocks: tuple[Block, ...] = ()
-    differences: tuple[Difference, ...] = ()
-    hours: tuple[Hour, ...] = ()
-    days: tuple[Day, ...] = ()
+    differences: tuple[LiveCellDifference, ...] = ()
+    hours: tuple[ProductHour, ...] = ()
+    days: tuple[ProductDay, ...] = ()
     waiting: int = 0
     """Blocks that are over, or were touched, and were left for the next call."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _SettledBlocks:
     """What is written of the blocks of one run beside their cells."""
 
-    totals: Mapping[Block, Sequence[int]]
-    left: Mapping[Block, Left]
-    differences: Sequence[Difference]
+    cell_totals: Mapping[Block, Sequence[int]]
+    block_totals: Mapping[Block, BlockTotals]
+    differences: Sequence[LiveCellDifference]
 
 
 @dataclass(slots=True)
-class _Memory:
+class _SettlementState:
     """What is known between calls, so that no call looks at everything."""
 
-    touched: dict[Block, Touch] = field(default_factory=dict)
-    hours: dict[Hour, int] = field(default_factory=dict)
-    wrong: dict[Block, list[Difference]] = field(default_factory=dict)
+    touched: dict[Block, BlockActivity] = field(default_factory=dict)
+    hours: dict[ProductHour, int] = field(default_factory=dict)
+    wrong: dict[Block, list[LiveCellDifference]] = field(default_factory=dict)
     """Settled cells that are not what their events come to."""
     last_runs: dict[Block, int] = field(default_factory=dict)
     """The highest run of any cell of those blocks, whoever wrote it."""
@@ -97,17 +97,17 @@ class Settler:
         self._settings = settings
         self._clickhouse = clickhouse
         self._clock = clock
-        self._memory = _Memory()
+        self._state = _SettlementState()
         self._days = DayRoller(settings.sink, clock)
 
-    def settle(self, directory: Directory) -> Settled:
+    def settle(self, directory: Directory) -> SettlementResult:
         """Settle the blocks that are due, oldest first, up to a bound; sum the hours and days that follow from them.
 
         Raises `ClickHouseError`; what was not finished is done at the next call.
         """
         epoch = directory.epoch
         if epoch is None:
-            return Settled()
+            return SettlementResult()
         client = self._clickhouse.writer()
         timing = Timing(grace_ms=epoch.grace_ms, lead_ms=epoch.lead_ms, slack_ms=epoch.slack_ms)
         self._look(client)
@@ -115,52 +115,52 @@ class Settler:
         due = self._due(until_ms)
         chosen = due[: self._settings.sink.settle_blocks]
         SETTLE_PENDING.set(len(due) - len(chosen))
-        differences: list[Difference] = []
+        differences: list[LiveCellDifference] = []
         if chosen:
             differences = self._settle_blocks(client, chosen, directory.epochs, timing)
         hours = self._roll_hours(client)
-        days = self._days.roll(client, self._memory.touched, until_ms)
-        return Settled(tuple(chosen), tuple(differences), tuple(hours), tuple(days), len(due) - len(chosen))
+        days = self._days.roll(client, self._state.touched, until_ms)
+        return SettlementResult(tuple(chosen), tuple(differences), tuple(hours), tuple(days), len(due) - len(chosen))
 
     def settle_again(self, wrong: Collection[CellDifference]) -> None:
         """Have the blocks of settled cells that were found *wrong* settled at the next call, above any run they have.
 
         Somebody, or a fault, wrote them; the list of differences says so from then on. Raises `ClickHouseError`.
         """
-        memory = self._memory
+        state = self._state
         for item in wrong:
-            memory.wrong.setdefault(Block(item.product_id, item.block_s), []).append(_wrongly_settled(item))
-        if not memory.wrong:
+            state.wrong.setdefault(Block(item.product_id, item.block_s), []).append(_wrongly_settled(item))
+        if not state.wrong:
             return
-        rows = self._clickhouse.writer().query(query("block_states"), parameters=block_parameters(memory.wrong))
+        rows = self._clickhouse.writer().query(query("block_states"), parameters=block_parameters(state.wrong))
         for product_id, start_s, *counts in rows.result_rows:
-            block, touch = Block(product_id, int(start_s)), Touch(*(int(count) for count in counts))
-            memory.touched[block], memory.last_runs[block] = touch, touch.last_run
+            block, activity = Block(product_id, int(start_s)), BlockActivity(*(int(count) for count in counts))
+            state.touched[block], state.last_runs[block] = activity, activity.last_run
 
-    def waiting(self) -> Mapping[Block, Touch]:
+    def waiting(self) -> Mapping[Block, BlockActivity]:
         """Look again, and return the blocks that have rows which no settlement has seen. Raises `ClickHouseError`."""
         self._look(self._clickhouse.writer())
-        return dict(self._memory.touched)
+        return dict(self._state.touched)
 
     # --- which
 
     def _look(self, client: Client) -> None:
         """Note blocks that were touched since the last look, or all of them at the first one."""
         now = time.monotonic()
-        memory = self._memory
-        full = memory.looked_at is None or now - memory.looked_at >= FULL_LOOK_S
+        state = self._state
+        full = state.looked_at is None or now - state.looked_at >= FULL_LOOK_S
         which = "everything" if full else "touched_since"
-        parameters = {} if full else {"since_ms": memory.seen_ms - LOOK_BACK_MS}
+        parameters = {} if full else {"since_ms": state.seen_ms - LOOK_BACK_MS}
         for product_id, start_s, *counts in client.query(
             query("touched_blocks", which=which), parameters=parameters
         ).result_rows:
-            touch = Touch(*(int(count) for count in counts))
-            memory.touched[Block(product_id, int(start_s))] = touch
-            memory.seen_ms = max(memory.seen_ms, touch.touched_ms)
+            activity = BlockActivity(*(int(count) for count in counts))
+            state.touched[Block(product_id, int(start_s))] = activity
+            state.seen_ms = max(state.seen_ms, activity.touched_ms)
         if full:
-            memory.looked_at = now
+            state.looked_at = now
             for product_id, start_s, run in client.query(query("due_hours")).result_rows:
-                memory.hours[Hour(product_id, int(start_s))] = int(run)
+                state.hours[ProductHour(product_id, int(start_s))] = int(run)
             self._days.look(client)
 
     def _until_ms(self, client: Client, epoch: Epoch, timing: Timing) -> int:
@@ -174,9 +174,9 @@ class Settler:
         return sorted(
             (
                 block
-                for block, touch in self._memory.touched.items()
+                for block, activity in self._state.touched.items()
                 if (block.start_s + BLOCK_S) * 1000 <= until_ms
-                and (not touch.settled_before or touch.settled_ms <= again_before_ms)
+                and (not activity.settled_before or activity.settled_ms <= again_before_ms)
             ),
             key=lambda block: (block.start_s, block.product_id),
         )
@@ -185,75 +185,86 @@ class Settler:
 
     def _settle_blocks(
         self, client: Client, blocks: Sequence[Block], epochs: Collection[Epoch], timing: Timing
-    ) -> list[Difference]:
+    ) -> list[LiveCellDifference]:
         began = time.perf_counter()
-        touches = {block: self._memory.touched[block] for block in blocks}
+        activities = {block: self._state.touched[block] for block in blocks}
         lateness = lateness_parameters(epochs, timing)
-        run = self._next_run(touches)
+        run = self._next_run(activities)
         chosen = block_parameters(blocks)
         # The one reading of the events: it compares with the live cells too, and the rest is read from what it wrote.
         client.command(query("settle_cells"), parameters={**chosen, **lateness, "run": run})
-        totals = {
+        cell_totals = {
             Block(row[0], int(row[1])): ints(row[2:])
             for row in client.query(query("block_totals"), parameters=chosen).result_rows
         }
-        differing = [block for block, total in totals.items() if total[-1]]
-        found = compare(client, differing, lateness, timing) if differing else []
+        differing = [block for block, total in cell_totals.items() if total[-1]]
+        found = compare_cells(client, differing, lateness, timing) if differing else []
         differences = self._with_wrong(found, blocks)
-        left = leave(client, blocks, differences)
+        block_totals = read_block_totals(client, blocks, differences)
         _write_differences(client, differences, run)
         # Last: a block without this row is settled again.
-        self._write_settled(client, touches, _Found(totals, left, differences), run)
-        self._forget(touches, run)
-        _count(touches, differences, time.perf_counter() - began)
+        self._write_settled(client, activities, _SettledBlocks(cell_totals, block_totals, differences), run)
+        self._forget(activities, run)
+        _count(activities, differences, time.perf_counter() - began)
         return differences
 
-    def _with_wrong(self, found: Sequence[Difference], blocks: Collection[Block]) -> list[Difference]:
+    def _with_wrong(self, found: Sequence[LiveCellDifference], blocks: Collection[Block]) -> list[LiveCellDifference]:
         """Return *found*, and the settled cells of *blocks* that were wrong; a cell is listed once."""
-        wrong = [item for block in blocks for item in self._memory.wrong.get(block, ())]
+        wrong = [item for block in blocks for item in self._state.wrong.get(block, ())]
         return list({item.cell: item for item in [*found, *wrong]}.values())
 
-    def _next_run(self, touches: Mapping[Block, Touch]) -> int:
+    def _next_run(self, activities: Mapping[Block, BlockActivity]) -> int:
         now = self._clock.now_ms() << RUN_BITS | (time.perf_counter_ns() & ((1 << RUN_BITS) - 1))
-        last_runs = self._memory.last_runs
-        return max(now, 1 + max(max(touch.last_run, last_runs.get(block, 0)) for block, touch in touches.items()))
+        last_runs = self._state.last_runs
+        return max(
+            now, 1 + max(max(activity.last_run, last_runs.get(block, 0)) for block, activity in activities.items())
+        )
 
-    def _write_settled(self, client: Client, touches: Mapping[Block, Touch], found: _Found, run: int) -> None:
+    def _write_settled(
+        self, client: Client, activities: Mapping[Block, BlockActivity], found: _SettledBlocks, run: int
+    ) -> None:
         unexplained = Counter(item.block for item in found.differences if item.explanation == UNEXPLAINED)
         listed = Counter(item.block for item in found.differences)
         now = moment(self._clock.now_ms())
         rows = []
-        for block, touch in touches.items():
-            wrong, left = unexplained[block], found.left.get(block, Left())
+        for block, activity in activities.items():
+            wrong, totals = unexplained[block], found.block_totals.get(block, BlockTotals())
             rows.append(
                 [
-                    *(block.product_id, moment(block.start_s * 1000), run, now, touch.rows, moment(touch.touched_ms)),
-                    *(_cause(touch), *found.totals.get(block, (0, 0, 0, 0))[:3], left.late_events),
-                    *(listed[block] - wrong, wrong, left.sources, left.listed),
+                    *(
+                        block.product_id,
+                        moment(block.start_s * 1000),
+                        run,
+                        now,
+                        activity.rows,
+                        moment(activity.touched_ms),
+                    ),
+                    *(_cause(activity), *found.cell_totals.get(block, (0, 0, 0, 0))[:3], totals.late_events),
+                    *(listed[block] - wrong, wrong, totals.sources, totals.listed),
                 ]
             )
         _insert(client, "settled_blocks", SETTLED_COLUMNS, rows)
 
-    def _forget(self, touches: Mapping[Block, Touch], run: int) -> None:
-        self._days.note(touches)
-        for block, touch in touches.items():
-            if self._memory.touched.get(block) == touch:
-                del self._memory.touched[block]
-            self._memory.wrong.pop(block, None)
-            self._memory.last_runs.pop(block, None)
-            self._memory.hours[Hour(block.product_id, block.hour_s)] = run
+    def _forget(self, activities: Mapping[Block, BlockActivity], run: int) -> None:
+        self._days.note(activities)
+        for block, activity in activities.items():
+            if self._state.touched.get(block) == activity:
+                del self._state.touched[block]
+            self._state.wrong.pop(block, None)
+            self._state.last_runs.pop(block, None)
+            self._state.hours[ProductHour(block.product_id, block.hour_s)] = run
 
     # --- hours
 
-    def _roll_hours(self, client: Client) -> list[Hour]:
+    def _roll_hours(self, client: Client) -> list[ProductHour]:
         """Sum the hours that were settled and hold no block that waits."""
-        waiting = {Hour(block.product_id, block.hour_s) for block in self._memory.touched}
+        waiting = {ProductHour(block.product_id, block.hour_s) for block in self._state.touched}
         now_s = self._clock.now_ms() // 1000
-        due = [hour for hour in self._memory.hours if hour not in waiting and hour.start_s + HOUR_S <= now_s]
+        due = [hour for hour in self._state.hours if hour not in waiting and hour.start_s + HOUR_S <= now_s]
         due = sorted(due, key=lambda hour: hour.start_s)[: self._settings.sink.settle_blocks]
         if not due:
             return []
-        run = max(self._memory.hours[hour] for hour in due)
+        run = max(self._state.hours[hour] for hour in due)
         parameters = {
             "products": [hour.product_id for hour in due],
             "hours": [hour.start_s for hour in due],
@@ -266,12 +277,12 @@ class Settler:
         rows = [[hour.product_id, moment(hour.start_s * 1000), run, now] for hour in due]
         _insert(client, "rolled_hours", ("product_id", "hour", "run", "rolled_at"), rows)
         for hour in due:
-            del self._memory.hours[hour]
+            del self._state.hours[hour]
         return due
 
 
-def _wrongly_settled(item: CellDifference) -> Difference:
-    return Difference(
+def _wrongly_settled(item: CellDifference) -> LiveCellDifference:
+    return LiveCellDifference(
         CellKey(
             *(item.product_id, item.trial_id, item.platform, item.placement_id, item.arm, item.kind), item.minute_s
         ),
@@ -283,14 +294,16 @@ def _wrongly_settled(item: CellDifference) -> Difference:
     )
 
 
-def _cause(touch: Touch) -> str:
-    return "touched" if touch.settled_before else "closed"
+def _cause(activity: BlockActivity) -> str:
+    return "touched" if activity.settled_before else "closed"
 
 
-def _count(touches: Mapping[Block, Touch], differences: Sequence[Difference], seconds: float) -> None:
+def _count(
+    activities: Mapping[Block, BlockActivity], differences: Sequence[LiveCellDifference], seconds: float
+) -> None:
     SETTLE_SECONDS.observe(seconds)
-    for touch in touches.values():
-        SETTLE_BLOCKS.labels(_cause(touch)).inc()
+    for activity in activities.values():
+        SETTLE_BLOCKS.labels(_cause(activity)).inc()
     for item in differences:
         SETTLE_DIFFERENCES.labels("unexplained" if item.explanation == UNEXPLAINED else "explained").inc()
         if item.explanation == UNEXPLAINED:
@@ -302,7 +315,7 @@ def _count(touches: Mapping[Block, Touch], differences: Sequence[Difference], se
             )
 
 
-def _write_differences(client: Client, differences: Sequence[Difference], run: int) -> None:
+def _write_differences(client: Client, differences: Sequence[LiveCellDifference], run: int) -> None:
     rows = [
         [
             *(item.block.product_id, moment(item.block.start_s * 1000), run, *item.cell[1:-1]),

@@ -4,7 +4,7 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from runtime.errors import RetryableError
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter, MemoryRowWriter, RowWriter
 from tests.support.writer_contract import WriterContract, events_at
 
@@ -16,7 +16,7 @@ class TestMemoryRowWriter(WriterContract):
     def writer(self) -> RowWriter:
         return MemoryRowWriter()
 
-    def column(self, writer: RowWriter, table: Table, name: str) -> list[object]:
+    def column(self, writer: RowWriter, table: StoreTable, name: str) -> list[object]:
         assert isinstance(writer, MemoryRowWriter)
         return sorted(row[name] for row in writer.rows(table))
 
@@ -28,7 +28,7 @@ class TestClickHouseRowWriter(WriterContract):
         self.clickhouse = clickhouse
         return ClickHouseRowWriter(clickhouse, timeout_s=60)
 
-    def column(self, writer: RowWriter, table: Table, name: str) -> list[object]:
+    def column(self, writer: RowWriter, table: StoreTable, name: str) -> list[object]:
         rows = self.clickhouse.reader().query(f"SELECT {name} FROM {table} FINAL ORDER BY {name}")  # noqa: S608 - ours
         return [row[0] for row in rows.result_rows]
 
@@ -42,7 +42,7 @@ class TestClickHouseRowWriter(WriterContract):
         writer.write(events_at(0, "e-1"), token="t-1")
         writer.write(events_at(0, "e-1"), token="t-1")
 
-        assert self.column(writer, Table.EVENTS, "event_id") == ["e-1"]
+        assert self.column(writer, StoreTable.EVENTS, "event_id") == ["e-1"]
         touched = self.clickhouse.reader().query("SELECT sum(rows) FROM touched_blocks")
         assert touched.result_rows[0][0] == 1
 

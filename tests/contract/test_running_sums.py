@@ -13,7 +13,7 @@ from schemas.lines import RejectLine, StoredEvent
 from schemas.timing import MINUTE_MS
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.consumer.monitors import noted, position_row
+from sinks.consumer.monitors import position_row, position_rows
 from sinks.reconciliation.conservation import COUNTED, KEPT, STORED, conservation
 from sinks.reconciliation.incremental import RunningFigures, RunningSums
 from sinks.reconciliation.settled import SettledSums
@@ -158,7 +158,7 @@ class History:
     def _stored(self, topic: Topic, next_offset: int) -> None:
         now_ms = self.world.clock.now_ms()
         row = position_row((topic, 0), self.epoch, next_offset, watermark_ms=now_ms, read_to_end_ms=now_ms)
-        self.world.note(noted([row]))
+        self.world.note(position_rows([row]))
 
 
 def lived(clickhouse: ClickHouse, seed: int) -> History:

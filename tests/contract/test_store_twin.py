@@ -15,8 +15,8 @@ from runtime.clock import Clock
 from schemas.cells import CellRow
 from schemas.registry import Epoch
 from sinks.clickhouse.sql import query
-from sinks.consumer.rows import Rows, joined
-from sinks.consumer.tables import Table
+from sinks.consumer.rows import TableRows, joined
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter
 from tests.road_model.cells import NO_PLACE
 from tests.road_model.guards import GUARDS
@@ -47,7 +47,7 @@ class TwinStore(MemoryStore):
         self.compared: set[str] = set()
         for item in epochs():
             row = {"sort": "epoch", "id": str(item.number), "body": item.model_dump_json(), "version": 1}
-            self._writer.write(joined(Table.REGISTRY, [row]), token="")
+            self._writer.write(joined(StoreTable.REGISTRY, [row]), token="")
 
     def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:
         mine = super().query(text, parameters)
@@ -73,7 +73,7 @@ class TwinStore(MemoryStore):
         super().insert(table, rows, column_names=column_names, settings=settings)
         self._client.insert(table, rows, column_names=column_names, settings=settings)
 
-    def write(self, rows: Rows, *, token: str) -> None:
+    def write(self, rows: TableRows, *, token: str) -> None:
         super().write(rows, token=token)
         self._writer.write(rows, token=token)
 

@@ -22,11 +22,11 @@ from producers.validation.results import Pile
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
 from schemas.topics import Topic
-from sinks.consumer.batch import DEFERRED, PROMPT, Batch
-from sinks.consumer.consumer import Consumption
-from sinks.consumer.monitors import noted, position_row
-from sinks.consumer.tables import Table
-from sinks.settlement.settle import Settled, Settler
+from sinks.consumer.batch import DEFERRED, IMMEDIATE, RowBatch
+from sinks.consumer.consumer import SinkConsumer
+from sinks.consumer.monitors import position_row, position_rows
+from sinks.consumer.tables import StoreTable
+from sinks.settlement.settle import SettlementResult, Settler
 from streams.metrics_worker import MetricsWorker
 from streams.outbox import OutboxMessage, row_messages, source_messages
 from streams.rebuild import SourceSpec
@@ -146,31 +146,31 @@ def _no_repeats(flushes: list[SourceFlush]) -> Iterator[OutboxMessage]:
 # --- sink
 
 
-def _commit_first(consumption: Consumption) -> None:
-    batch = consumption._batch
-    consumption._commit({place: part.next_offset for place, part in batch.progress.items()})
-    consumption._insert(PROMPT)
-    consumption._insert(DEFERRED)
-    _note(consumption, batch)
-    consumption._batch = Batch()
+def _commit_first(consumer: SinkConsumer) -> None:
+    batch = consumer._batch
+    consumer._commit({place: part.next_offset for place, part in batch.progress.items()})
+    consumer._insert(IMMEDIATE)
+    consumer._insert(DEFERRED)
+    _note(consumer, batch)
+    consumer._batch = RowBatch()
 
 
-def _positions_first(consumption: Consumption) -> None:
-    batch = consumption._batch
-    _note(consumption, batch)
-    consumption._insert(DEFERRED)
-    consumption._insert(PROMPT)
-    consumption._batch = Batch()
-    consumption._commit({place: part.next_offset for place, part in batch.progress.items()})
+def _positions_first(consumer: SinkConsumer) -> None:
+    batch = consumer._batch
+    _note(consumer, batch)
+    consumer._insert(DEFERRED)
+    consumer._insert(IMMEDIATE)
+    consumer._batch = RowBatch()
+    consumer._commit({place: part.next_offset for place, part in batch.progress.items()})
 
 
-def _note(consumption: Consumption, batch: Batch) -> None:
+def _note(consumer: SinkConsumer, batch: RowBatch) -> None:
     if batch.progress:
         rows = [
             position_row(place, part.epoch, part.next_offset, watermark_ms=part.watermark_ms)
             for place, part in batch.progress.items()
         ]
-        consumption._store.write(noted(rows), "")
+        consumer._store.write(position_rows(rows), "")
 
 
 # --- store
@@ -178,12 +178,12 @@ def _note(consumption: Consumption, batch: Batch) -> None:
 _rank = sinks.consumer.writer._rank
 
 
-def _last_cell_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
-    return () if table is Table.CELLS else _rank(table, item)
+def _last_cell_wins(table: StoreTable, item: dict[str, Any]) -> tuple[int, ...]:
+    return () if table is StoreTable.CELLS else _rank(table, item)
 
 
-def _last_position_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
-    return () if table is Table.EVENTS else _rank(table, item)
+def _last_position_wins(table: StoreTable, item: dict[str, Any]) -> tuple[int, ...]:
+    return () if table is StoreTable.EVENTS else _rank(table, item)
 
 
 # --- settlement
@@ -191,12 +191,12 @@ def _last_position_wins(table: Table, item: dict[str, Any]) -> tuple[int, ...]:
 _due = Settler._due
 
 
-def _settle_nothing(_settler: Settler, _directory: object) -> Settled:
-    return Settled()
+def _settle_nothing(_settler: Settler, _directory: object) -> SettlementResult:
+    return SettlementResult()
 
 
 def _never_again(settler: Settler, *args: Any) -> list[Any]:
-    return [block for block in _due(settler, *args) if not settler._memory.touched[block].settled_before]
+    return [block for block in _due(settler, *args) if not settler._state.touched[block].settled_before]
 
 
 def _at_once(*_: object) -> int:
@@ -246,12 +246,13 @@ GUARDS = (
             (streams.metrics_worker, "source_messages", lambda _: ()),
         ),
     ),
-    Guard("insert before commit", ((Consumption, "flush", _commit_first),)),
-    Guard("rows inserted before what vouches for them", ((Consumption, "flush", _positions_first),)),
+    Guard("insert before commit", ((SinkConsumer, "flush", _commit_first),)),
+    Guard("rows inserted before what vouches for them", ((SinkConsumer, "flush", _positions_first),)),
     Guard("the version of a cell", ((sinks.consumer.writer, "_rank", _last_cell_wins),)),
     Guard("the first position of an event", ((sinks.consumer.writer, "_rank", _last_position_wins),)),
     Guard(
-        "the store's dedupe", ((sinks.consumer.writer.KEYS, Table.EVENTS, ("epoch", "partition", "offset", "line")),)
+        "the store's dedupe",
+        ((sinks.consumer.writer.KEYS, StoreTable.EVENTS, ("epoch", "partition", "offset", "line")),),
     ),
     Guard("settlement", ((Settler, "settle", _settle_nothing),)),
     Guard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),

@@ -9,10 +9,10 @@ from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, LogRecord
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.consumer.consumer import Consumption, Surroundings
-from sinks.consumer.retrying_writer import Report
-from sinks.consumer.rows import Rows
-from sinks.settlement.settle import Settled, Settler
+from sinks.consumer.consumer import ConsumerDeps, SinkConsumer
+from sinks.consumer.retrying_writer import SinkStatus
+from sinks.consumer.rows import TableRows
+from sinks.settlement.settle import SettlementResult, Settler
 from tests.road_model.store import MemoryStore, Result
 from tests.road_model.surroundings import (
     EPOCH,
@@ -31,7 +31,7 @@ Late = Callable[[], None]
 
 
 class Reader:
-    """Stands in for `TopicReader`: a consumer of every partition, from the commits on."""
+    """Stands in for `TopicConsumer`: a consumer of every partition, from the commits on."""
 
     def __init__(self, topics: Topics, time: Time, doom: Doom) -> None:
         self._topics, self._time, self._doom = topics, time, doom
@@ -92,7 +92,7 @@ class FailingWriter:
     def __init__(self, store: MemoryStore, doom: Doom, late: list[Late], changed: Callable[[], None]) -> None:
         self._store, self._doom, self._late, self._changed = store, doom, late, changed
 
-    def write(self, rows: Rows, *, token: str) -> None:
+    def write(self, rows: TableRows, *, token: str) -> None:
         way = self._doom.strikes()
         if way == "killed before":
             raise KilledError
@@ -105,7 +105,7 @@ class FailingWriter:
         if way == "answer lost":
             raise RetryableError("no answer")
 
-    def _write(self, rows: Rows, token: str) -> None:
+    def _write(self, rows: TableRows, token: str) -> None:
         self._store.write(rows, token=token)
         self._changed()
 
@@ -121,32 +121,32 @@ class SinkProcess:
         self.doom = Doom()
         self.reader = Reader(topics, time, self.doom)
         self._time = time
-        around = Surroundings(
+        deps = ConsumerDeps(
             settings().sink,
             clock,
-            Report(),
+            SinkStatus(),
             epoch_of=lambda topic_id: EPOCH if topic_id == TOPIC_ID else None,
             stopping=lambda: False,
         )
         writer = FailingWriter(store, self.doom, late, changed)
-        self.consumption = Consumption(self.reader, writer, around)  # type: ignore[arg-type]  # a reader's stand-in
+        self.consumer = SinkConsumer(self.reader, writer, deps)  # type: ignore[arg-type]  # a reader's stand-in
 
     def turn(self, chance: random.Random) -> None:
         """Poll once. Raises `KilledError`."""
         self.reader.chance, self.reader.whole = chance, False
         self.doom.draw(chance, self.WAYS)
         self._time.now_s += chance.choice((0.0, 0.05, 1.2))
-        self.consumption.turn()
+        self.consumer.poll_once()
 
     def catch_up(self) -> None:
         """Read and store all that there is, and note that it was read to its end."""
         self.reader.whole, self.doom.calls_left = True, None
         for _ in range(3):
             self._time.now_s += 1.2
-            self.consumption.turn()
-            self.consumption.flush()
+            self.consumer.poll_once()
+            self.consumer.flush()
         self._time.now_s += 1.2
-        self.consumption.turn()
+        self.consumer.poll_once()
 
 
 class FailingStore:
@@ -197,7 +197,7 @@ class SettlerProcess:
         failing = FailingStore(store, self.doom, late, changed)
         self._settler = Settler(settings(), failing, clock)  # type: ignore[arg-type]  # a store's stand-in
 
-    def settle(self, chance: random.Random | None) -> Settled:
+    def settle(self, chance: random.Random | None) -> SettlementResult:
         """Do one call. Raises `KilledError` where a *chance* of it is given."""
         if chance is None:
             self.doom.calls_left = None

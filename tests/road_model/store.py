@@ -19,8 +19,8 @@ from schemas.registry import Epoch
 from schemas.timing import BLOCK_MS, HOUR_MS, MINUTE_MS, block_of, minute_of
 from schemas.topics import Topic
 from sinks.clickhouse.sql import query
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import MemoryRowWriter
 from sinks.settlement.compare import REASONS
 from tests.road_model.cells import empty_cell, merged_by_name, plain_cells
@@ -88,7 +88,7 @@ class MemoryStore:
         self._clock = clock
         self._epochs = epochs
         self.writing = MemoryRowWriter()
-        self._tokens: set[tuple[Table, str]] = set()
+        self._tokens: set[tuple[StoreTable, str]] = set()
         self._positions: dict[tuple[str, int, int], list[int]] = {}
         self.touched: dict[tuple[str, int], list[int]] = {}
         self.settled: dict[CellName, tuple[int, CellRow]] = {}
@@ -139,27 +139,27 @@ class MemoryStore:
 
     # --- rows in
 
-    def write(self, rows: Rows, *, token: str) -> None:
+    def write(self, rows: TableRows, *, token: str) -> None:
         """Store *rows*; an insert whose token stood already changes nothing."""
         if token and (rows.table, token) in self._tokens:
             return
         if token:
             self._tokens.add((rows.table, token))
-        if rows.table is Table.POSITIONS:
+        if rows.table is StoreTable.POSITIONS:
             self._note_positions(rows)
             return
         self.writing.write(rows, token=token)
-        if rows.table is Table.EVENTS:
+        if rows.table is StoreTable.EVENTS:
             self._touch(rows)
 
-    def _note_positions(self, rows: Rows) -> None:
+    def _note_positions(self, rows: TableRows) -> None:
         for line in rows.body.split(b"\n"):
             item = msgspec.json.decode(line)
             known = self._positions.setdefault((item["topic"], item["epoch"], item["partition"]), [0, 0, 0])
             new = (item["next_offset"], item["watermark_ms"], item["read_to_end_ms"])
             known[:] = [max(pair) for pair in zip(known, new, strict=True)]
 
-    def _touch(self, rows: Rows) -> None:
+    def _touch(self, rows: TableRows) -> None:
         for line in rows.body.split(b"\n"):
             item = msgspec.json.decode(line)
             touch = self.touched.setdefault((item["product_id"], block_of(item["occurred_ms"]) // 1000), [0, 0])
@@ -170,7 +170,7 @@ class MemoryStore:
 
     def events(self) -> Iterator[Stored]:
         """Yield the stored events, repeats gone."""
-        for item in self.writing.tables[Table.EVENTS].values():
+        for item in self.writing.tables[StoreTable.EVENTS].values():
             if item.get("is_repeat"):
                 continue
             place = (item["epoch"], item["partition"], item["offset"], item["line"])
@@ -181,13 +181,13 @@ class MemoryStore:
 
     def live_rows(self) -> Iterator[CellRow]:
         """Yield the live cell of each source: its highest version."""
-        for item in self.writing.tables[Table.CELLS].values():
+        for item in self.writing.tables[StoreTable.CELLS].values():
             yield msgspec.convert(item, CellRow)
 
     def shown_events(self) -> dict[CellName, int]:
         """Return how many events the view `cells` shows of each cell."""
         live: Counter[CellName] = Counter()
-        for item in self.writing.tables[Table.CELLS].values():
+        for item in self.writing.tables[StoreTable.CELLS].values():
             live[_name(item)] += item["events"]
         shown = {**live, **{name: cell.events for name, (_, cell) in self.settled.items()}}
         return {name: events for name, events in shown.items() if events > 0}
@@ -269,7 +269,7 @@ class MemoryStore:
         for (topic, epoch, partition), (next_offset, stored_ms, idle_ms) in self._positions.items():
             if topic == parameters["topic"] and epoch == parameters["epoch"]:
                 marks[partition] = [next_offset, stored_ms, idle_ms, 0, 0]
-        for item in self.writing.tables[Table.SOURCES].values():
+        for item in self.writing.tables[StoreTable.SOURCES].values():
             if item["epoch"] == parameters["epoch"]:
                 mark = marks.setdefault(item["partition"], [0] * 5)
                 mark[3:] = [item["next_offset"], item["watermark_ms"]]
@@ -321,7 +321,7 @@ class MemoryStore:
     def _marks(self, parameters: Mapping[str, Any]) -> dict[tuple[int, int, int], int]:
         """Return the watermark by which each record was judged."""
         stamps: dict[tuple[int, int, int], int] = {}
-        for item in self.writing.tables[Table.LOG].values():
+        for item in self.writing.tables[StoreTable.LOG].values():
             if (
                 item["topic"] == parameters["topic"]
                 and item["stamped_ms"] >= parameters["from_s"] * 1000 - parameters["span_ms"]
@@ -371,7 +371,7 @@ class MemoryStore:
 
     def sum_deliveries(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
         sums: dict[str, Counter[str]] = defaultdict(Counter)
-        for item in self.writing.rows(Table.DELIVERIES):
+        for item in self.writing.rows(StoreTable.DELIVERIES):
             sums[item["account_id"]].update({name: item[name] for name in _OUTCOMES})
             if item["answered_ms"] > parameters["cut_ms"]:
                 sums[item["account_id"]].update({f"fresh {name}": item[name] for name in _OUTCOMES})
@@ -379,9 +379,9 @@ class MemoryStore:
             yield (account, *(row[name] for name in (*_OUTCOMES, "fresh accepted", "fresh rejected")))
 
     def sum_log(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        counted = {(s["epoch"], s["partition"]): s["next_offset"] for s in self.writing.rows(Table.SOURCES)}
+        counted = {(s["epoch"], s["partition"]): s["next_offset"] for s in self.writing.rows(StoreTable.SOURCES)}
         sums: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-        for item in self.writing.rows(Table.LOG):
+        for item in self.writing.rows(StoreTable.LOG):
             if item["topic"] == parameters["topic"]:
                 row = sums[item["epoch"], item["partition"], item["account_id"]]
                 row[0] += item["lines"]
@@ -393,7 +393,7 @@ class MemoryStore:
     def sum_progress(self, _: Mapping[str, Any]) -> Iterator[Row]:
         sums: dict[tuple[int, int, str], Counter[str]] = defaultdict(Counter)
         names = ("counted", "repeated", "late", "disordered", "rejected")
-        for item in self.writing.rows(Table.PROGRESS):
+        for item in self.writing.rows(StoreTable.PROGRESS):
             sums[item["epoch"], item["partition"], item["account_id"]].update({name: item[name] for name in names})
         for key, row in sums.items():
             yield (*key, *(row[name] for name in names))
@@ -418,13 +418,13 @@ class MemoryStore:
         )
 
     def sum_unanswered_events(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        return self._unanswered(Table.EVENTS, parameters["cut_ms"])
+        return self._unanswered(StoreTable.EVENTS, parameters["cut_ms"])
 
     def sum_unanswered_rejects(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
-        return self._unanswered(Table.REJECTS, parameters["cut_ms"])
+        return self._unanswered(StoreTable.REJECTS, parameters["cut_ms"])
 
-    def _unanswered(self, table: Table, cut_ms: int) -> Iterator[Row]:
-        answered = {item["delivery_id"] for item in self.writing.rows(Table.DELIVERIES)}
+    def _unanswered(self, table: StoreTable, cut_ms: int) -> Iterator[Row]:
+        answered = {item["delivery_id"] for item in self.writing.rows(StoreTable.DELIVERIES)}
         yield from Counter(
             item["account_id"]
             for item in self.writing.rows(table)
@@ -438,7 +438,7 @@ class MemoryStore:
         return iter(())
 
     def sum_kept(self, _: Mapping[str, Any]) -> Iterator[Row]:
-        kept = (item for item in self.writing.rows(Table.REJECTS) if item["flow"] != FOREIGN_FLOW)
+        kept = (item for item in self.writing.rows(StoreTable.REJECTS) if item["flow"] != FOREIGN_FLOW)
         yield from Counter(item["account_id"] for item in kept).items()
 
 

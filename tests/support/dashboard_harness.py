@@ -203,7 +203,7 @@ class Street(World):
     def mark_complete(self, until_ms: int) -> None:
         """Say that worker and sink have read everything up to *until_ms*."""
         from sinks.consumer.rows import joined
-        from sinks.consumer.tables import Table
+        from sinks.consumer.tables import StoreTable
         from sinks.consumer.writer import ClickHouseRowWriter
 
         writer = ClickHouseRowWriter(self.clickhouse, timeout_s=30)
@@ -211,10 +211,10 @@ class Street(World):
         marks = {"watermark_ms": until_ms, "read_to_end_ms": until_ms, "next_offset": self.offset}
         place = {"topic": Topic.EVENTS.value, "epoch": 1}
         writer.write(
-            joined(Table.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}"
+            joined(StoreTable.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}"
         )
         source = {"epoch": 1, "version": self.offset, "next_offset": self.offset, "watermark_ms": until_ms}
-        writer.write(joined(Table.SOURCES, [source | {"partition": p} for p in partitions]), token=f"s{until_ms}")
+        writer.write(joined(StoreTable.SOURCES, [source | {"partition": p} for p in partitions]), token=f"s{until_ms}")
 
     def _seed(self) -> None:
         events = self.life.all()

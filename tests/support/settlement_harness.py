@@ -17,11 +17,11 @@ from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.registry import Epoch
 from schemas.timing import MINUTE_MS, Timing
 from schemas.topics import Topic
-from sinks.consumer.monitors import noted, position_row
-from sinks.consumer.rows import Rows, joined, rows_of
-from sinks.consumer.tables import Table
+from sinks.consumer.monitors import position_row, position_rows
+from sinks.consumer.rows import TableRows, joined, rows_of
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter
-from sinks.settlement.settle import Settled, Settler
+from sinks.settlement.settle import SettlementResult, Settler
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
 
@@ -121,7 +121,7 @@ class World:
         """Do what the sink does with *record*."""
         self._write(rows_of(Topic.EVENTS, record, epoch))
         row = position_row((Topic.EVENTS, record.partition), epoch, record.offset + 1, watermark_ms=record.timestamp_ms)
-        self._write([noted([row])])
+        self._write([position_rows([row])])
 
     def count(self, record: LogRecord, epoch: int = 1, *, sent: bool = True) -> None:
         """Do what the worker does with *record*, and store its rows unless they are not *sent*."""
@@ -134,10 +134,10 @@ class World:
         self._write(
             joined(table, rows)
             for table, rows in (
-                (Table.CELLS, flush.cells),
-                (Table.PROGRESS, flush.progress),
-                (Table.EVENTS, flush.repeats),
-                (Table.SOURCES, [flush.source]),
+                (StoreTable.CELLS, flush.cells),
+                (StoreTable.PROGRESS, flush.progress),
+                (StoreTable.EVENTS, flush.repeats),
+                (StoreTable.SOURCES, [flush.source]),
             )
             if rows
         )
@@ -159,7 +159,7 @@ class World:
             "received_ms": self.clock.now_ms(),
             "answered_ms": self.clock.now_ms(),
         }
-        self._write([joined(Table.DELIVERIES, [DeliveryLine(**(fields | changes))])])
+        self._write([joined(StoreTable.DELIVERIES, [DeliveryLine(**(fields | changes))])])
 
     def reject(self, *rejects: RejectLine) -> None:
         """Put kept rejects into the log, and store them."""
@@ -175,7 +175,7 @@ class World:
         self.offsets[0, -1] += 1
         self._write(rows_of(Topic.REJECTS, record, 1))
 
-    def note(self, row: Rows) -> None:
+    def note(self, row: TableRows) -> None:
         """Note how far the sink has come."""
         self._write([row])
 
@@ -186,7 +186,7 @@ class World:
             position_row((Topic.EVENTS, part), epoch, self.offsets[epoch, part], read_to_end_ms=now_ms)
             for part in partitions
         ]
-        self._write([noted(rows)])
+        self._write([position_rows(rows)])
 
     def later(self, minutes: float) -> None:
         """Move the clock on, with nothing more to come."""
@@ -195,7 +195,7 @@ class World:
         if newest is not None:
             self.idle(epoch=newest.number, partitions=range(newest.partitions))
 
-    def settle(self) -> Settled:
+    def settle(self) -> SettlementResult:
         """Let the settler do one call."""
         return self.settler.settle(self.directory)
 
@@ -207,7 +207,7 @@ class World:
         """Change the store by hand."""
         self.clickhouse.writer().command(statement)
 
-    def _write(self, rows: Iterable[Rows]) -> None:
+    def _write(self, rows: Iterable[TableRows]) -> None:
         for item in rows:
             self.writer.write(item, token="")
 

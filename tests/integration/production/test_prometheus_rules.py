@@ -12,7 +12,7 @@ from runtime.reference import described_metrics
 from runtime.settings import WorkerSettings
 from runtime.settings import known_names as settings_names
 from schemas.topics import ConsumerGroup, Topic
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from tests.support.prometheus_files import (
     OPS,
     RULE_TESTS,
@@ -98,7 +98,7 @@ def test_rules_and_panels_ask_for_label_values_that_come() -> None:
     known: dict[str, set[Any]] = {
         "group": set(ConsumerGroup),
         "topic": set(Topic),
-        "table": set(Table),
+        "table": set(StoreTable),
         "job": {"gateway", "worker", "sink", "reports"},
     }
     asked = " ".join(str(rule["expr"]) for rule in rules())

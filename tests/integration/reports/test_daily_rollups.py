@@ -23,7 +23,7 @@ from schemas.lines import StoredEvent
 from schemas.registry import MetricId
 from schemas.timing import block_of
 from sinks.settlement.blocks import Block
-from sinks.settlement.daily_rollup import Day, DayRoller
+from sinks.settlement.daily_rollup import DayRoller, ProductDay
 from tests.support.reports_harness import DAY, HOUR, NOW, START, World, cells_of, directory, event, made_up, registry
 
 pytestmark = pytest.mark.clickhouse
@@ -76,9 +76,9 @@ class Days:
         self.run += 1
         self.roller.note(Block("neuro-band", block // 1000) for block in blocks)
 
-    def sum(self, until_ms: int = NOW) -> list[Day]:
+    def sum(self, until_ms: int = NOW) -> list[ProductDay]:
         """Sum what is due, in as many calls as it takes."""
-        found: list[Day] = []
+        found: list[ProductDay] = []
         self.clock.advance(5_000)
         client = self.world.clickhouse.writer()
         while days := self.roller.roll(client, (), until_ms):

@@ -12,8 +12,8 @@ from avenue.doctor.runner import BrokenError, Patient
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import RetryableError
 from runtime.settings import ClickHouseSettings, Settings
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter
 
 PASSWORD = "s3cret-word"
@@ -88,7 +88,7 @@ def test_what_the_server_refuses_is_one_sentence_with_the_next_step(
     with pytest.raises(ClickHouseError) as caught:
         store.reader().command("SELECT 1")
     with pytest.raises(RetryableError) as waits:
-        ClickHouseRowWriter(store, timeout_s=5).write(Rows(Table.REGISTRY, b"{}", 1), token="")
+        ClickHouseRowWriter(store, timeout_s=5).write(TableRows(StoreTable.REGISTRY, b"{}", 1), token="")
     with pytest.raises(BrokenError) as broken:
         check_clickhouse(Patient(tmp_path, Settings(clickhouse=server.settings)))
 

@@ -8,7 +8,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from schemas.lines import RejectLine
 from schemas.timing import MINUTE_MS
-from sinks.reconciliation.conservation import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, Sum, conservation
+from sinks.reconciliation.conservation import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import Reconciliation, measure, reconcile
 from sinks.settlement.recheck import differences
@@ -24,13 +24,13 @@ def world(clickhouse: ClickHouse) -> World:
     return World(clickhouse)
 
 
-def sums_of(world: World) -> Mapping[str, Sum]:
+def sums_of(world: World) -> Mapping[str, BalanceCheck]:
     """Return the sums of the one account by name; nothing is in flight in a quiet world."""
     world.later(1)
     return {item.name: item for item in conservation(world.clickhouse)}
 
 
-def sides(item: Sum) -> tuple[int, int, int, bool]:
+def sides(item: BalanceCheck) -> tuple[int, int, int, bool]:
     return item.left, item.right, item.in_flight, item.closed
 
 

@@ -14,10 +14,10 @@ from runtime.settings import ClickHouseSettings, Settings
 from schemas.lines import RejectLine
 from schemas.registry import Account, Avenue, Name, Product, Registry, Startup, Trial
 from schemas.timing import DAY_MS, MINUTE_MS
-from sinks.reconciliation.conservation import Sum, conservation
+from sinks.reconciliation.conservation import BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import reconcile
-from sinks.retention.retire import Retention, Turn
+from sinks.retention.retire import RetentionJob, RetirementResult
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.recheck import differences, wrongly_settled
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, random_events
@@ -61,11 +61,11 @@ def registry_of(*trials: tuple[str, int], max_event_age: int = 30) -> Registry:
 BOTH = registry_of(("band-q4", ENDS_MS), ("band-next", OTHER_ENDS_MS))
 
 
-def turn(world: World, registry: Registry = BOTH, settings: Settings | None = None) -> Turn:
+def turn(world: World, registry: Registry = BOTH, settings: Settings | None = None) -> RetirementResult:
     """Let the retention do a turn, and what it destroys be gone."""
-    retention = Retention(settings or world.settings, world.clickhouse, world.clock)
+    retention = RetentionJob(settings or world.settings, world.clickhouse, world.clock)
     directory = Directory(version=1, registry=registry, epochs=world.epochs)
-    done = retention.turn(directory, world.settler.waiting())
+    done = retention.run_once(directory, world.settler.waiting())
     deadline = time.monotonic() + GONE_S
     while world.rows("SELECT 1 FROM system.mutations WHERE NOT is_done AND database = currentDatabase()"):
         assert time.monotonic() < deadline, "a mutation does not end"
@@ -109,11 +109,11 @@ def reject(reject_id: str) -> RejectLine:
     )
 
 
-def sums(world: World) -> list[Sum]:
+def sums(world: World) -> list[BalanceCheck]:
     return sorted(conservation(world.clickhouse), key=str)
 
 
-def running(world: World) -> list[Sum]:
+def running(world: World) -> list[BalanceCheck]:
     known = RunningSums(world.settler.waiting)
     return sorted(conservation(world.clickhouse, known.figures), key=str)
 
@@ -132,7 +132,7 @@ def test_a_trials_rows_are_gone_a_year_after_its_end_and_not_before(world: World
     assert turn(world).trials == ["band-q4"]
     assert {kept.table: count(world, kept.table) for kept in OF_TRIALS} == dict.fromkeys(kept, 0)
     assert {kept.table: count(world, kept.table, "band-next") for kept in OF_TRIALS} == next_kept
-    assert turn(world) == Turn(), "a second turn finds nothing to do"
+    assert turn(world) == RetirementResult(), "a second turn finds nothing to do"
     assert world.rows("SELECT count() FROM events WHERE trial_id = 'band-q4'") == [(0,)]
     assert world.rows("SELECT count() FROM metrics_by_minute WHERE trial_id = 'band-q4'") == [(0,)]
 

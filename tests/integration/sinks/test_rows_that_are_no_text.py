@@ -4,8 +4,8 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from sinks.clickhouse.migrate import migrate
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter, RefusedRowsError
 
 pytestmark = pytest.mark.clickhouse
@@ -16,4 +16,4 @@ def test_a_row_that_is_no_text_is_refused_and_not_tried_for_ever(clickhouse: Cli
     migrate(clickhouse)
 
     with pytest.raises(RefusedRowsError):
-        ClickHouseRowWriter(clickhouse, timeout_s=60).write(Rows(Table.EVENTS, body, 1), token="t")
+        ClickHouseRowWriter(clickhouse, timeout_s=60).write(TableRows(StoreTable.EVENTS, body, 1), token="t")

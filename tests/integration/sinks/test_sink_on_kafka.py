@@ -20,7 +20,7 @@ from schemas.cells import CellRow, ProgressRow, SourceRow
 from schemas.codec import encode
 from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.topics import ConsumerGroup, Topic
-from sinks.consumer.topic_consumer import TopicReader
+from sinks.consumer.topic_consumer import TopicConsumer
 from sinks.sink import Sink
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -293,11 +293,11 @@ def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_tim
     road.await_rows("SELECT event_id FROM events", [("before",)])
     await_equal(lambda: (road.committed(Topic.EVENTS), lag_of_events(), sink.problem()), (1, 0, None))
 
-    def unreadable(_reader: TopicReader, _timeout_s: float) -> Any:
+    def unreadable(_reader: TopicConsumer, _timeout_s: float) -> Any:
         raise UnsupportedCodecError("Libraries for snappy compression codec not found")
 
     with monkeypatch.context() as patched:
-        patched.setattr(TopicReader, "poll", unreadable)
+        patched.setattr(TopicConsumer, "poll", unreadable)
         for number in range(3):
             road.send_events(stored_event(f"unread-{number}"))
         await_equal(lag_of_events, 3)

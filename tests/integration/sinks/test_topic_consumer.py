@@ -9,7 +9,7 @@ from registry.epochs import ensure_topics_and_epoch
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
-from sinks.consumer.topic_consumer import TopicReader
+from sinks.consumer.topic_consumer import TopicConsumer
 
 pytestmark = pytest.mark.kafka
 
@@ -31,7 +31,7 @@ def prefix(kafka_settings: KafkaSettings, unique_name: str) -> Iterator[str]:
 def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
     kafka_settings: KafkaSettings, prefix: str
 ) -> None:
-    reader = TopicReader(Settings(kafka=kafka_settings), prefix=prefix)
+    reader = TopicConsumer(Settings(kafka=kafka_settings), prefix=prefix)
     deadline = time.monotonic() + JOIN_S
     while not reader.assignment() and time.monotonic() < deadline:
         reader.poll(POLL_S)

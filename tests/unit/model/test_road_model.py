@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 import sinks.consumer.writer
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from tests.road_model import truth
 from tests.road_model.road import Road, drive, model_time
 
@@ -149,7 +149,10 @@ def test_a_refund_without_an_amount_gives_back_its_order_s_once_whatever_comes_f
 def test_a_store_that_tells_events_apart_by_id_alone_drops_some_that_were_counted() -> None:
     """Why the time is in its key: both gateways and the worker have to have forgotten the first of an id."""
     key = ("trial_id", "account_id", "event_id")
-    with patch.dict(sinks.consumer.writer.KEYS, {Table.EVENTS: key}), patch.object(truth, "identity", attrgetter(*key)):
+    with (
+        patch.dict(sinks.consumer.writer.KEYS, {StoreTable.EVENTS: key}),
+        patch.object(truth, "identity", attrgetter(*key)),
+    ):
         found = asyncio.run(first_wrong(range(1000), careless=True))
 
     assert found is not None

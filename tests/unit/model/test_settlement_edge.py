@@ -8,9 +8,9 @@ from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
 from schemas.timing import HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from sinks.consumer.monitors import noted, position_row
+from sinks.consumer.monitors import position_row, position_rows
 from sinks.consumer.rows import joined, rows_of
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from sinks.settlement.settle import Settler
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
@@ -36,7 +36,7 @@ def store_events(store: MemoryStore, records: Iterable[LogRecord]) -> None:
         for rows in rows_of(Topic.EVENTS, record, EPOCH):
             store.write(rows, token="")
         mark: dict[str, Any] = {"watermark_ms": record.timestamp_ms}
-        store.write(noted([position_row(SOURCE, EPOCH, record.offset + 1, **mark)]), token="")
+        store.write(position_rows([position_row(SOURCE, EPOCH, record.offset + 1, **mark)]), token="")
 
 
 def store_cells(store: MemoryStore, records: Iterable[LogRecord]) -> None:
@@ -45,8 +45,8 @@ def store_cells(store: MemoryStore, records: Iterable[LogRecord]) -> None:
         take_record(state, record)
     flush = take_dirty_rows(state)
     assert flush is not None
-    store.write(joined(Table.CELLS, flush.cells), token="")
-    store.write(joined(Table.SOURCES, [flush.source]), token="")
+    store.write(joined(StoreTable.CELLS, flush.cells), token="")
+    store.write(joined(StoreTable.SOURCES, [flush.source]), token="")
 
 
 def test_a_block_is_not_settled_while_an_event_of_the_slacks_disorder_may_come() -> None:
@@ -57,7 +57,7 @@ def test_a_block_is_not_settled_while_an_event_of_the_slacks_disorder_may_come()
         make_record(1, [received("e-2", OVER_MS + TIMING.slack_ms, OVER_MS + TIMING.slack_ms)]),
         make_record(2, [received("e-3", LAST_MINUTE_MS, OVER_MS)]),
     ]
-    store.write(noted([position_row(EMPTY, EPOCH, 0, read_to_end_ms=NOON_MS + HOUR_MS)]), token="")
+    store.write(position_rows([position_row(EMPTY, EPOCH, 0, read_to_end_ms=NOON_MS + HOUR_MS)]), token="")
     store_cells(store, records)  # the sink has read all of the metrics, and not yet all of the events
     store_events(store, records[:2])
     before = store.shown_events()

@@ -12,8 +12,8 @@ from registry.key_retention import KeyRetention, KeyRetentionActions
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ClockWatch, ManualClock, SystemClock
 from runtime.settings import ClickHouseSettings, GatewaySettings, Settings, SinkSettings
-from sinks.settlement.settle import Settled
-from sinks.settlement_thread import SettlingThread
+from sinks.settlement.settle import SettlementResult
+from sinks.settlement_thread import SettlementThread
 
 YEAR_MS = 365 * 86_400_000
 
@@ -72,9 +72,9 @@ def test_rows_are_retired_only_by_a_clock_that_is_believed(
     looks: list[Directory] = []
     asked: list[Directory] = []
 
-    def settle(directory: Directory) -> Settled:
+    def settle(directory: Directory) -> SettlementResult:
         looks.append(directory)
-        return Settled()
+        return SettlementResult()
 
     def retire(directory: Directory, _waiting: object) -> SimpleNamespace:
         asked.append(directory)
@@ -86,7 +86,7 @@ def test_rows_are_retired_only_by_a_clock_that_is_believed(
     monkeypatch.setattr("sinks.settlement_thread.wrongly_settled", lambda _clickhouse: ())
     monkeypatch.setattr("sinks.settlement_thread.measure", lambda *_: 0.0)
     monkeypatch.setattr("sinks.settlement_thread.LOOK_AGAIN_S", 0.01)
-    thread = SettlingThread(
+    thread = SettlementThread(
         Settings(sink=SinkSettings(settle_every_s=0.01, retire_every_s=steady_s)),
         ClickHouse(ClickHouseSettings(), path=tmp_path),
         SystemClock(),

@@ -12,7 +12,7 @@ from runtime.errors import ConfigurationError
 from runtime.kafka import group_lags
 from runtime.progress import LoopHeartbeat, ProgressAge
 from runtime.settings import Settings
-from sinks.consumer.lag import LagWatch, Progress, Seen
+from sinks.consumer.lag import GroupProgress, LagReading, LagWatch
 
 
 def test_progress_ages_only_while_work_waits_and_none_is_done() -> None:
@@ -54,20 +54,20 @@ def test_a_loop_that_never_turned_or_has_ended_is_not_stuck() -> None:
 
 
 def test_what_waits_stands_still_only_where_nothing_is_read_or_committed() -> None:
-    progress, waiting, none = Progress(), {TopicPartition("t", 0): 7}, {TopicPartition("t", 0): 0}
+    progress, waiting, none = GroupProgress(), {TopicPartition("t", 0): 7}, {TopicPartition("t", 0): 0}
 
-    progress.look(Seen(waiting, 0), taken=0, now=0.0)
-    progress.look(Seen(waiting, 0), taken=0, now=30.0)
+    progress.look(LagReading(waiting, 0), taken=0, now=0.0)
+    progress.look(LagReading(waiting, 0), taken=0, now=30.0)
     assert (progress.standing_s, progress.went_on_at) == (30.0, float("-inf"))
 
     # A slow store: records are read and not committed yet, so the reader is well, and its last failure stands.
-    progress.look(Seen(waiting, 0), taken=5, now=40.0)
+    progress.look(LagReading(waiting, 0), taken=5, now=40.0)
     assert (progress.standing_s, progress.went_on_at) == (0.0, float("-inf"))
 
-    progress.look(Seen(waiting, 5), taken=5, now=50.0)
+    progress.look(LagReading(waiting, 5), taken=5, now=50.0)
     assert (progress.standing_s, progress.went_on_at) == (0.0, 50.0)
 
-    progress.look(Seen(none, 5), taken=5, now=90.0)
+    progress.look(LagReading(none, 5), taken=5, now=90.0)
     assert (progress.standing_s, progress.went_on_at) == (0.0, 90.0)
 
 

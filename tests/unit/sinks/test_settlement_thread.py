@@ -13,8 +13,8 @@ from runtime.clock import SystemClock
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
 from runtime.settings import ClickHouseSettings, Settings, SinkSettings
 from sinks.reconciliation.incremental import RunningSums
-from sinks.settlement.settle import Settled
-from sinks.settlement_thread import SettlingThread
+from sinks.settlement.settle import SettlementResult
+from sinks.settlement_thread import SettlementThread
 
 
 def eventually(check: Callable[[], bool]) -> bool:
@@ -30,11 +30,11 @@ def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPat
         RECONCILE_DIFFERENCE.set(2)
         return 0.0
 
-    settled = SimpleNamespace(settle=lambda _directory: Settled(), settle_again=len, waiting=dict)
+    settled = SimpleNamespace(settle=lambda _directory: SettlementResult(), settle_again=len, waiting=dict)
     monkeypatch.setattr("sinks.settlement_thread.Settler", lambda *_: settled)
     monkeypatch.setattr("sinks.settlement_thread.measure", measured)
     leads = [True]
-    thread = SettlingThread(
+    thread = SettlementThread(
         Settings(sink=SinkSettings(settle_every_s=0.01)),
         ClickHouse(ClickHouseSettings(), path=tmp_path),
         SystemClock(),

@@ -10,7 +10,7 @@ from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA
 from schemas.timing import MINUTE_MS, minute_of
 from schemas.topics import Topic
 from sinks.consumer.rows import rows_of as rows_of_record
-from sinks.consumer.tables import Table
+from sinks.consumer.tables import StoreTable
 from streams.rebuild import lookback_ms, read_gap, rebuild
 from streams.state import SourceState, forget_closed, take_dirty_rows
 from streams.steps import take_record
@@ -139,7 +139,7 @@ def test_a_repeat_in_a_foreign_record_has_the_line_that_the_sink_gives_it() -> N
 
     take_record(state, record)
 
-    stored = next(rows for rows in rows_of_record(Topic.EVENTS, record, EPOCH) if rows.table is Table.EVENTS)
+    stored = next(rows for rows in rows_of_record(Topic.EVENTS, record, EPOCH) if rows.table is StoreTable.EVENTS)
     lines = [json.loads(row)["line"] for row in stored.body.split(b"\n")]
     assert [row.line for row in state.repeats] == lines[1:] == [3]
 

@@ -1,24 +1,29 @@
 """What waits, and the tokens it is inserted under."""
 
 from schemas.topics import Topic
-from sinks.consumer.batch import DEFERRED, PROMPT, Batch, Span
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
+from sinks.consumer.batch import DEFERRED, IMMEDIATE, RowBatch
+from sinks.consumer.positions import RecordPosition
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 
 
-def span(offset: int, *, epoch: int = 1, stamped_ms: int = 5) -> Span:
-    return Span(Topic.EVENTS, epoch, 0, offset, stamped_ms)
+def span(offset: int, *, epoch: int = 1, stamped_ms: int = 5) -> RecordPosition:
+    return RecordPosition(Topic.EVENTS, epoch, 0, offset, stamped_ms)
 
 
-def filled(*offsets: int, epoch: int = 1) -> Batch:
-    batch = Batch()
+def filled(*offsets: int, epoch: int = 1) -> RowBatch:
+    batch = RowBatch()
     for offset in offsets:
-        batch.add(span(offset, epoch=epoch), [Rows(Table.EVENTS, b"{}", 1), Rows(Table.LOG, b"{}", 1)], now=1.0)
+        batch.add(
+            span(offset, epoch=epoch),
+            [TableRows(StoreTable.EVENTS, b"{}", 1), TableRows(StoreTable.LOG, b"{}", 1)],
+            now=1.0,
+        )
     return batch
 
 
-def token(batch: Batch) -> str:
-    ((_, found),) = batch.take(PROMPT)
+def token(batch: RowBatch) -> str:
+    ((_, found),) = batch.take(IMMEDIATE)
     return found
 
 
@@ -35,16 +40,16 @@ def test_other_records_have_other_tokens() -> None:
 def test_taking_what_readers_wait_for_leaves_the_rest() -> None:
     batch = filled(0, 1)
 
-    ((prompt, _),) = batch.take(PROMPT)
+    ((prompt, _),) = batch.take(IMMEDIATE)
     ((rest, _),) = batch.take(DEFERRED)
 
-    assert (prompt.table, prompt.body, prompt.count) == (Table.EVENTS, b"{}\n{}", 2)
-    assert (rest.table, rest.count) == (Table.LOG, 2)
+    assert (prompt.table, prompt.body, prompt.count) == (StoreTable.EVENTS, b"{}\n{}", 2)
+    assert (rest.table, rest.count) == (StoreTable.LOG, 2)
     assert (batch.rows, batch.size) == (0, 0)
 
 
 def test_progress_is_the_highest_offset_and_stamp() -> None:
-    batch = Batch()
+    batch = RowBatch()
     for offset, stamped_ms in ((7, 50), (8, 40)):
         batch.add(span(offset, stamped_ms=stamped_ms), [], now=1.0)
 
@@ -53,7 +58,7 @@ def test_progress_is_the_highest_offset_and_stamp() -> None:
 
 
 def test_worker_sources_are_inserted_after_the_cells_they_speak_of() -> None:
-    order = [*PROMPT, *DEFERRED]
+    order = [*IMMEDIATE, *DEFERRED]
 
-    assert order.index(Table.SOURCES) > max(order.index(Table.CELLS), order.index(Table.PROGRESS))
-    assert len(order) == len(Table) - 1
+    assert order.index(StoreTable.SOURCES) > max(order.index(StoreTable.CELLS), order.index(StoreTable.PROGRESS))
+    assert len(order) == len(StoreTable) - 1

@@ -12,11 +12,11 @@ from schemas.codec import encode
 from schemas.lines import encode_record
 from schemas.topics import Topic
 from sinks.consumer import consumer, retrying_writer
-from sinks.consumer.consumer import Consumption, Surroundings, worth_a_wait_s
-from sinks.consumer.retrying_writer import Report, StoppedError
-from sinks.consumer.rows import Rows
-from sinks.consumer.tables import Table
-from sinks.consumer.topic_consumer import Place
+from sinks.consumer.consumer import ConsumerDeps, SinkConsumer, worth_a_wait_s
+from sinks.consumer.positions import PartitionKey
+from sinks.consumer.retrying_writer import SinkStatus, StoppedError
+from sinks.consumer.rows import TableRows
+from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import MemoryRowWriter, RefusedRowsError
 from tests.support.settlement_harness import NOON_MS, event
 
@@ -28,7 +28,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Topic, LogRecord]] = []
-        self.next: dict[Place, int] = {EVENTS_0: 0}
+        self.next: dict[PartitionKey, int] = {EVENTS_0: 0}
         self.ids = ["topic-1"]
         self.calls: list[object] = []
         self.paused = False
@@ -51,16 +51,16 @@ class FakeReader:
             self.next[topic, record.partition] = record.offset + 1
         return polled
 
-    def assignment(self) -> frozenset[Place]:
+    def assignment(self) -> frozenset[PartitionKey]:
         return frozenset(self.next)
 
-    def positions(self) -> dict[Place, int]:
+    def positions(self) -> dict[PartitionKey, int]:
         return dict(self.next)
 
-    def ends(self) -> dict[Place, int]:
+    def ends(self) -> dict[PartitionKey, int]:
         return {EVENTS_0: self.next[EVENTS_0] + len(self.waiting)}
 
-    def commit(self, offsets: Mapping[Place, int], *, topic_id: str) -> None:
+    def commit(self, offsets: Mapping[PartitionKey, int], *, topic_id: str) -> None:
         if self.commit_fails:
             raise KafkaError("rebalanced")
         self.calls.append(("commit", dict(offsets)))
@@ -87,33 +87,33 @@ class FakeReader:
 
 
 class Stand:
-    """A consumption with everything around it."""
+    """A sink consumer with everything around it."""
 
     def __init__(self, **settings: float) -> None:
         self.reader = FakeReader()
         self.writer = MemoryRowWriter()
-        self.report = Report()
+        self.status = SinkStatus()
         self.stopping = False
         self.epochs: dict[str, int] = {"topic-1": 1}
         values = {"commit_s": 0.001, "settle_every_s": 1000.0, **settings}
-        around = Surroundings(
+        deps = ConsumerDeps(
             settings=SinkSettings.model_validate(values),
             clock=ManualClock(NOON_MS + 1000),
-            report=self.report,
+            status=self.status,
             epoch_of=self.epochs.get,
             stopping=lambda: self.stopping,
         )
-        self.consumption = Consumption(self.reader, self.writer, around)  # type: ignore[arg-type]  # the twin
+        self.consumer = SinkConsumer(self.reader, self.writer, deps)  # type: ignore[arg-type]  # the twin
 
-    def turns(self, until: Callable[[], bool], most: int = 1000) -> None:
+    def polls_until(self, until: Callable[[], bool], most: int = 1000) -> None:
         for _ in range(most):
             if until():
                 return
-            self.consumption.turn()
+            self.consumer.poll_once()
         pytest.fail("it did not come to that")
 
     def ids(self) -> list[str]:
-        return [row["event_id"] for row in self.writer.rows(Table.EVENTS)]
+        return [row["event_id"] for row in self.writer.rows(StoreTable.EVENTS)]
 
     @property
     def commits(self) -> list[object]:
@@ -131,14 +131,19 @@ def test_offsets_are_committed_after_every_table_has_its_rows(stand: Stand) -> N
     stand.reader.give("e-1", "e-2")
     stand.writer.failing = _noted(stand)
 
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
 
-    assert stand.reader.calls[:4] == [Table.EVENTS, Table.LOG, Table.POSITIONS, ("commit", {EVENTS_0: 1})]
+    assert stand.reader.calls[:4] == [
+        StoreTable.EVENTS,
+        StoreTable.LOG,
+        StoreTable.POSITIONS,
+        ("commit", {EVENTS_0: 1}),
+    ]
     assert stand.ids() == ["e-1", "e-2"]
 
 
-def _noted(stand: Stand) -> Callable[[Rows], None]:
-    def note(rows: Rows) -> None:
+def _noted(stand: Stand) -> Callable[[TableRows], None]:
+    def note(rows: TableRows) -> None:
         stand.reader.calls.append(rows.table)
 
     return note
@@ -147,18 +152,20 @@ def _noted(stand: Stand) -> Callable[[Rows], None]:
 def test_positions_of_lines_are_those_of_the_log(stand: Stand) -> None:
     stand.reader.give("e-1", "e-2")
 
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
 
-    places = [(row["epoch"], row["partition"], row["offset"], row["line"]) for row in stand.writer.rows(Table.EVENTS)]
+    places = [
+        (row["epoch"], row["partition"], row["offset"], row["line"]) for row in stand.writer.rows(StoreTable.EVENTS)
+    ]
     assert places == [(1, 0, 0, 0), (1, 0, 0, 1)]
 
 
 def test_nothing_is_read_before_the_epoch_is_known(stand: Stand) -> None:
     stand.epochs.clear()
     stand.reader.give("e-1")
-    stand.consumption.turn()
+    stand.consumer.poll_once()
 
-    assert stand.report.epoch_known is False
+    assert stand.status.epoch_known is False
     assert stand.ids() == []
 
 
@@ -166,8 +173,8 @@ def test_an_outage_pauses_and_goes_on_with_the_same_rows(stand: Stand) -> None:
     failures = [RetryableError("away"), RetryableError("away"), None]
     tries: list[bytes] = []
 
-    def failing(rows: Rows) -> Exception | None:
-        if rows.table is not Table.EVENTS:
+    def failing(rows: TableRows) -> Exception | None:
+        if rows.table is not StoreTable.EVENTS:
             return None
         tries.append(rows.body)
         return failures.pop(0) if failures else None
@@ -175,16 +182,16 @@ def test_an_outage_pauses_and_goes_on_with_the_same_rows(stand: Stand) -> None:
     stand.writer.failing = failing
     stand.reader.give("e-1")
 
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
 
     assert len(tries) == 3
     assert len(set(tries)) == 1
-    assert stand.report.outage is None
+    assert stand.status.outage is None
     assert stand.ids() == ["e-1"]
 
 
 def test_told_to_stop_in_an_outage_it_commits_nothing(stand: Stand) -> None:
-    def failing(_rows: Rows) -> Exception:
+    def failing(_rows: TableRows) -> Exception:
         stand.stopping = True
         return RetryableError("away")
 
@@ -192,29 +199,29 @@ def test_told_to_stop_in_an_outage_it_commits_nothing(stand: Stand) -> None:
     stand.reader.give("e-1")
 
     with pytest.raises(StoppedError):
-        stand.turns(lambda: False)
+        stand.polls_until(lambda: False)
     assert stand.commits == []
 
 
 def test_a_refused_line_becomes_a_reject_at_its_position_and_the_others_are_stored(stand: Stand) -> None:
-    def failing(rows: Rows) -> Exception | None:
-        refused = rows.table is Table.EVENTS and b"e-bad" in rows.body
+    def failing(rows: TableRows) -> Exception | None:
+        refused = rows.table is StoreTable.EVENTS and b"e-bad" in rows.body
         return RefusedRowsError("no", code=117) if refused else None
 
     stand.writer.failing = failing
     stand.reader.give("e-1", "e-bad", "e-2")
 
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
 
     assert stand.ids() == ["e-1", "e-2"]
-    assert [row["reject_id"] for row in stand.writer.rows(Table.REJECTS)] == ["pos-1-0-0-1"]
+    assert [row["reject_id"] for row in stand.writer.rows(StoreTable.REJECTS)] == ["pos-1-0-0-1"]
 
 
 def test_a_commit_that_fails_loses_no_row(stand: Stand) -> None:
     stand.reader.commit_fails = True
     stand.reader.give("e-1")
 
-    stand.turns(lambda: stand.ids() == ["e-1"])
+    stand.polls_until(lambda: stand.ids() == ["e-1"])
 
     assert stand.commits == []
 
@@ -223,10 +230,10 @@ def test_commits_that_are_refused_for_long_end_the_consumer_so_that_a_new_one_jo
     stand = Stand(session_timeout_s=0.001)
     stand.reader.commit_fails = True
     stand.reader.give("e-1")
-    stand.turns(lambda: bool(stand.ids()))
+    stand.polls_until(lambda: bool(stand.ids()))
 
     with pytest.raises(KafkaError):
-        stand.turns(lambda: stand.reader.give("e-2") is None)
+        stand.polls_until(lambda: stand.reader.give("e-2") is None)
 
 
 def test_an_idle_consumer_commits_so_that_a_lost_membership_is_noticed(
@@ -234,7 +241,7 @@ def test_an_idle_consumer_commits_so_that_a_lost_membership_is_noticed(
 ) -> None:
     monkeypatch.setattr(consumer, "IDLE_COMMIT_S", 0.0)
 
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
 
     assert stand.commits == [("commit", {EVENTS_0: 0})]
 
@@ -243,51 +250,51 @@ def test_offsets_that_another_sink_committed_for_the_topic_before_are_not_gone_b
     stand.reader.committed_for = "topic-0"
     stand.reader.give("e-9")
 
-    stand.turns(lambda: ("rewind", Topic.EVENTS) in stand.reader.calls)
+    stand.polls_until(lambda: ("rewind", Topic.EVENTS) in stand.reader.calls)
     assert stand.ids() == []
 
     stand.reader.give("e-1")
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
     assert stand.commits == [("commit", {EVENTS_0: 1})]
     assert stand.ids() == ["e-1"]
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning_under_its_own_epoch(stand: Stand) -> None:
     stand.reader.give("e-1")
-    stand.turns(lambda: bool(stand.commits))
+    stand.polls_until(lambda: bool(stand.commits))
     stand.epochs["topic-2"] = 2
     stand.reader.ids = ["topic-2"]
-    stand.turns(lambda: ("rewind", Topic.EVENTS) in stand.reader.calls)
+    stand.polls_until(lambda: ("rewind", Topic.EVENTS) in stand.reader.calls)
     stand.reader.give("e-2")
 
-    stand.turns(lambda: len(stand.commits) == 2)
+    stand.polls_until(lambda: len(stand.commits) == 2)
 
-    assert [(row["event_id"], row["epoch"], row["offset"]) for row in stand.writer.rows(Table.EVENTS)] == [
+    assert [(row["event_id"], row["epoch"], row["offset"]) for row in stand.writer.rows(StoreTable.EVENTS)] == [
         ("e-1", 1, 0),
         ("e-2", 2, 0),
     ]
 
 
 def test_a_drain_reads_to_the_end_and_commits(stand: Stand) -> None:
-    stand.turns(lambda: stand.report.epoch_known)
+    stand.polls_until(lambda: stand.status.epoch_known)
     stand.reader.give("e-1")
 
-    assert stand.consumption.drain(deadline=float("inf"))
+    assert stand.consumer.drain(deadline=float("inf"))
     assert stand.commits == [("commit", {EVENTS_0: 1})]
 
 
 def test_a_drain_past_its_deadline_says_so(stand: Stand) -> None:
     stand.reader.give("e-1")
 
-    assert stand.consumption.drain(deadline=float("-inf")) is False
+    assert stand.consumer.drain(deadline=float("-inf")) is False
 
 
 def test_rows_beyond_the_bound_are_flushed_at_once() -> None:
     stand = Stand(batch_rows=2, commit_s=1000.0, batch_wait_s=1000.0)
-    stand.turns(lambda: stand.report.epoch_known)
+    stand.polls_until(lambda: stand.status.epoch_known)
     stand.reader.give("e-1", "e-2")
 
-    stand.consumption.turn()
+    stand.consumer.poll_once()
 
     assert stand.commits == [("commit", {EVENTS_0: 1})]
 
@@ -306,7 +313,7 @@ def test_a_batch_waits_longer_where_rows_pour_in() -> None:
 
 def test_an_idle_source_is_noted() -> None:
     stand = Stand(settle_every_s=0.001)
-    stand.turns(lambda: bool(stand.writer.rows(Table.POSITIONS)))
+    stand.polls_until(lambda: bool(stand.writer.rows(StoreTable.POSITIONS)))
 
-    (row,) = stand.writer.rows(Table.POSITIONS)
+    (row,) = stand.writer.rows(StoreTable.POSITIONS)
     assert (row["next_offset"], row["read_to_end_ms"]) == (0, NOON_MS + 1000)

@@ -6,14 +6,14 @@ import pytest
 
 from runtime.clickhouse import OperationalError
 from schemas.timing import Timing
-from sinks.consumer.error_codes import Decision, decide, waits
+from sinks.consumer.error_codes import RetryDecision, decide, waits
 from sinks.settlement.blocks import Block
-from sinks.settlement.compare import CellKey, Difference, SourceShare, explain
+from sinks.settlement.compare import CellKey, LiveCellDifference, SourceShare, explain
 from sinks.settlement.sources import SourceMark, complete_until
 
 TIMING = Timing()
 SLACK = TIMING.slack_ms
-DIFFERENCE = Difference(CellKey("b", "t", "s", "p", "a", "k", 0), Block("b", 0), 1, 2)
+DIFFERENCE = LiveCellDifference(CellKey("b", "t", "s", "p", "a", "k", 0), Block("b", 0), 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_an_explained_difference_is_the_same_one_and_says_what_each_source_has()
 
 
 def test_content_is_split_and_everything_else_is_tried_again() -> None:
-    assert decide(OperationalError("x", code=117)) is Decision.SPLIT
-    assert decide(OperationalError("x", code=243)) is Decision.AGAIN
-    assert decide(OperationalError("x")) is Decision.AGAIN
+    assert decide(OperationalError("x", code=117)) is RetryDecision.SPLIT
+    assert decide(OperationalError("x", code=243)) is RetryDecision.AGAIN
+    assert decide(OperationalError("x")) is RetryDecision.AGAIN
 
 
 def test_waits_grow_and_are_bounded() -> None:
