@@ -32,15 +32,15 @@ from producers.orders.ledger import OrderLedger
 from producers.parsing.body import Element, split
 from producers.publisher import Lines, OpenRecord
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.fast_path import ShortWay
+from producers.validation.fast_path import FastPath
 from producers.validation.placement import TimeWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.results import Pile
-from producers.validation.validator import Intake, IntakeParts, Memory
+from producers.validation.validator import EventValidator, RequestCaches, ValidatorDeps
 from registry.directory import Directory
 from registry.file import load_registry
 from registry.pseudonyms import Pseudonyms
-from schemas.event_struct import decode_fast
+from schemas.event_struct import decode_event_struct
 from schemas.lines import encode_record
 from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import Topic
@@ -152,14 +152,14 @@ def _stages() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
         write_registry(Path(folder) / "registry.toml")
         directory = Directory(version=1, registry=load_registry(Path(folder) / "registry.toml"))
-    parts = IntakeParts(
+    parts = ValidatorDeps(
         directory,
         PARTITIONS,
         DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000),
         ConsentLedger(max_subjects=1000),
         OrderLedger(max_orders=1000, max_waiting=100),
         Pseudonyms(_Keys()),
-        Memory(RecentPseudonyms(keep_ms=5 * MINUTE_MS, max_texts=100_000)),
+        RequestCaches(PseudonymCache(keep_ms=5 * MINUTE_MS, max_texts=100_000)),
     )
     clock = _Stopwatch()
     _pass_through(parts, clock, f"w{time.time_ns():x}")
@@ -182,20 +182,20 @@ class _Stopwatch:
         return result
 
 
-def _pass_through(parts: IntakeParts, clock: _Stopwatch, run: str) -> None:
+def _pass_through(parts: ValidatorDeps, clock: _Stopwatch, run: str) -> None:
     loop = asyncio.new_event_loop()
     for body in bodies(events(run, STAGE_EVENTS), 500):
         _one_body(parts, clock, body, loop)
     loop.close()
 
 
-def _one_body(parts: IntakeParts, clock: _Stopwatch, body: bytes, loop: asyncio.AbstractEventLoop) -> None:
+def _one_body(parts: ValidatorDeps, clock: _Stopwatch, body: bytes, loop: asyncio.AbstractEventLoop) -> None:
     elements = clock.time("split", lambda: _elements(body))
-    clock.time("decode alone", lambda: [decode_fast(element) for element in elements])
+    clock.time("decode alone", lambda: [decode_event_struct(element) for element in elements])
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     window = TimeWindow(now_ms - 30 * DAY_MS, now_ms + 5 * MINUTE_MS, now_ms)
-    intake = Intake(parts, parts.directory.accounts[ACCOUNT], "events", delivery_id="d-bench", window=window)
-    judged = clock.time("judge, decoding in it", lambda: ShortWay(intake).judge(elements, range(len(elements))))
+    intake = EventValidator(parts, parts.directory.accounts[ACCOUNT], "events", delivery_id="d-bench", window=window)
+    judged = clock.time("judge, decoding in it", lambda: FastPath(intake).validate(elements, range(len(elements))))
     if judged.others:
         raise RuntimeError(judged.others[0])
     records = [OpenRecord(Topic.EVENTS, pile.partition, loop) for pile in judged.accepted]

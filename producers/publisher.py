@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from registry.log import ONLY_PARTITION
 from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, make_producer
@@ -178,7 +178,7 @@ class Publisher:
             self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
         return record
 
-    def cause(self, effect: Effect, received_ms: int) -> asyncio.Future[bool]:
+    def cause(self, effect: EventEffect, received_ms: int) -> asyncio.Future[bool]:
         """Publish *effect* of an event that was received then (Unix ms), and return what its record will come to."""
         record = OpenRecord(effect.topic, ONLY_PARTITION, self._running_loop(), key=effect.key.encode())
         record.newest_ms = received_ms

@@ -14,12 +14,12 @@ import msgspec
 from producers.adapters.base import Context, Mapped, Message
 from producers.adapters.catalogue import adapter_for
 from producers.adapters.wire.masking import is_leaf
-from producers.consent.ledger import ConsentChange, ConsentLedger, Merged
+from producers.consent.ledger import ConsentChange, ConsentLedger, ConsentMerge
 from producers.orders.ledger import waiting_as
 from producers.validation.placement import TimeWindow
 from producers.validation.pseudonym_cache import Pseudonymiser
 from producers.validation.redaction import HASHED, is_masked, is_masked_name
-from producers.validation.validator import BATCH_FLOW, Intake, Judgement, Rejected
+from producers.validation.validator import BATCH_FLOW, EventValidator, RejectedEvent, ValidationResult
 from registry.pseudonyms import TwoSteps
 from schemas.foreign import FOREIGN_FLOW
 from schemas.lines import RejectLine
@@ -81,7 +81,7 @@ class TriedConsent(ConsentLedger):
         allows = super().allows if key in self.subjects else self._ledger.allows
         return allows(key, occurred_ms, but=but)
 
-    def merge(self, key: str, changes: Iterable[ConsentChange]) -> Merged:
+    def merge(self, key: str, changes: Iterable[ConsentChange]) -> ConsentMerge:
         """Add *changes* to what is tried."""
         if key not in self.subjects:
             super().merge(key, self._ledger.changes(key))
@@ -99,19 +99,19 @@ def reread(line: RejectLine, account: Account | None) -> Reread | NotReplayable:
     return _reread_element(line, payload) if line.flow == BATCH_FLOW else _reread_native(line, payload, account)
 
 
-def judge_again(intake: Intake, item: Reread, window: TimeWindow, index: int) -> Judgement:
+def judge_again(intake: EventValidator, item: Reread, window: TimeWindow, index: int) -> ValidationResult:
     """Return the outcome of *item*, the one with *index*, by *window*, the clock of its first receipt.
 
     One rejected again keeps its line as it was, with its id and first reason, so that it is kept once.
     """
-    judged = intake.by_clock(window)
+    judged = intake.with_window(window)
     if isinstance(item.said, bytes):
-        outcome = judged.judge_bytes(item.said, index)
+        outcome = judged.validate_bytes(item.said, index)
     elif isinstance(item.said, Mapped):
-        outcome = judged.judge_mapped(item.said, index, b"")
+        outcome = judged.validate_mapped(item.said, index, b"")
     else:
-        outcome = judged.judge_unmapped(item.said, index, b"")
-    if not isinstance(outcome, Rejected):
+        outcome = judged.validate_unmapped(item.said, index, b"")
+    if not isinstance(outcome, RejectedEvent):
         return outcome
     return replace(outcome, line=item.line, effects=waiting_as(item.line, outcome.effects))
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from registry.toml_lines import Path
-from schemas.registry import Account, Avenue, Entry, Placement, Product, Registry, Startup, Trial
+from schemas.registry import Account, Avenue, Placement, Product, Registry, RegistryEntry, Startup, Trial
 
 ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements")
 _TOP = ("demo", "avenue", *ENTRY_TYPES)
@@ -41,7 +41,7 @@ _MESSAGES = {
 }
 _QUOTED = re.compile(r"'([^']*)'")
 
-EntryT = TypeVar("EntryT", bound=Entry)
+EntryT = TypeVar("EntryT", bound=RegistryEntry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,9 @@ def _item(model: type[EntryT], raw: object, path: Path, faults: list[FileFault])
     return DraftEntry(path, model.model_validate(repaired, strict=True), wrong)
 
 
-def _repaired(model: type[Entry], raw: dict[str, Any], locs: list[Path]) -> tuple[dict[str, Any], frozenset[str]]:
+def _repaired(
+    model: type[RegistryEntry], raw: dict[str, Any], locs: list[Path]
+) -> tuple[dict[str, Any], frozenset[str]]:
     """Return *raw* with stand-ins for what is wrong at *locs*, and the names of the fields that this leaves unknown."""
     whole = copy.deepcopy(raw)
     wrong: set[str] = set()
@@ -188,7 +190,7 @@ def _repaired(model: type[Entry], raw: dict[str, Any], locs: list[Path]) -> tupl
     return {name: value for name, value in whole.items() if name in known}, frozenset(wrong)
 
 
-def _fault(path: Path, item: Any, model: type[Entry]) -> FileFault:
+def _fault(path: Path, item: Any, model: type[RegistryEntry]) -> FileFault:
     loc = tuple(part for part in item["loc"] if part != "[key]")
     name = str(loc[-1]) if loc else ""
     match item["type"]:
@@ -231,13 +233,13 @@ def _form_of(loc: Path) -> str:
     return "must be 1 to 64 of a–z, 0–9 and -, and neither begin nor end with -"
 
 
-def _fields_at(model: type[Entry], loc: Path) -> list[str]:
+def _fields_at(model: type[RegistryEntry], loc: Path) -> list[str]:
     """Return the names that a file may use at *loc* of *model*."""
     inner: Any = model
     for part in loc:
-        if isinstance(inner, type) and issubclass(inner, Entry) and part in inner.model_fields:
+        if isinstance(inner, type) and issubclass(inner, RegistryEntry) and part in inner.model_fields:
             annotation = inner.model_fields[str(part)].annotation
             inner = next((a for a in getattr(annotation, "__args__", (annotation,)) if isinstance(a, type)), None)
-    if not (isinstance(inner, type) and issubclass(inner, Entry)):
+    if not (isinstance(inner, type) and issubclass(inner, RegistryEntry)):
         return []
     return [info.alias or name for name, info in inner.model_fields.items()]

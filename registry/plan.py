@@ -9,7 +9,7 @@ from typing import Any, Literal
 from registry.directory import Directory
 from registry.draft import ENTRY_TYPES
 from registry.keys import state_of
-from schemas.registry import Account, Entry, Placement, Registry, Trial
+from schemas.registry import Account, Placement, Registry, RegistryEntry, Trial
 
 Action = Literal["added", "changed", "removed"]
 
@@ -89,11 +89,13 @@ def _changes(old: Registry | None, new: Registry) -> Iterator[EntryChange]:
         yield from _entry_changes(entry_type, _by_id(old, entry_type), _by_id(new, entry_type))
 
 
-def _by_id(registry: Registry | None, entry_type: str) -> dict[str, Entry]:
+def _by_id(registry: Registry | None, entry_type: str) -> dict[str, RegistryEntry]:
     return {} if registry is None else {entry.id: entry for entry in getattr(registry, entry_type)}
 
 
-def _entry_changes(entry_type: str, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[EntryChange]:
+def _entry_changes(
+    entry_type: str, old: Mapping[str, RegistryEntry], new: Mapping[str, RegistryEntry]
+) -> Iterator[EntryChange]:
     for name in sorted(old.keys() - new.keys()):
         yield EntryChange(entry_type, name, "removed")
     for name, entry in new.items():
@@ -104,12 +106,12 @@ def _entry_changes(entry_type: str, old: Mapping[str, Entry], new: Mapping[str, 
             yield EntryChange(entry_type, name, "changed", tuple(_differences(before, entry)))
 
 
-def _said(entry: Entry) -> Iterator[tuple[str, Any]]:
+def _said(entry: RegistryEntry) -> Iterator[tuple[str, Any]]:
     """Yield what *entry* says beyond the defaults."""
     yield from _shown(entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)).items()
 
 
-def _differences(old: Entry, new: Entry) -> Iterator[FieldChange]:
+def _differences(old: RegistryEntry, new: RegistryEntry) -> Iterator[FieldChange]:
     before, after = (_shown(entry.model_dump(mode="json", by_alias=True)) for entry in (old, new))
     for name, info in type(new).model_fields.items():
         # The values themselves: one moment written with two offsets is no change.

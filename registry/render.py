@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from registry.draft import ENTRY_TYPES
-from schemas.registry import Entry, Registry
+from schemas.registry import Registry, RegistryEntry
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -23,7 +23,7 @@ def render(registry: Registry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _pairs(entry: Entry) -> Iterator[str]:
+def _pairs(entry: RegistryEntry) -> Iterator[str]:
     for name, info in type(entry).model_fields.items():
         value = getattr(entry, name)
         if value != info.get_default(call_default_factory=True):

@@ -8,7 +8,7 @@ from registry.log import CompactedLog
 from registry.state import EPOCH_PREFIX, KEY_PREFIX, REGISTRY_KEY, RegistryState
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from schemas.registry import AccessKey, Entry, Epoch, Registry
+from schemas.registry import AccessKey, Epoch, Registry, RegistryEntry
 from schemas.topics import Topic
 
 log = get_logger(__name__)
@@ -62,9 +62,9 @@ class RegistryWriter:
                 log.warning("registry record skipped", offset=record.offset, cause=str(error))
         return state.directory()
 
-    def _publish(self, key: str, entry: Entry) -> int:
+    def _publish(self, key: str, entry: RegistryEntry) -> int:
         return self._log.write({key: _encode(entry)})[key]
 
 
-def _encode(entry: Entry) -> bytes:
+def _encode(entry: RegistryEntry) -> bytes:
     return entry.model_dump_json(by_alias=True).encode()

@@ -77,7 +77,7 @@ def _parse_exactly(text: str) -> int:
     return _ZONES[zone][minute] + int(seconds) * 1000 + (int(fraction[:3].ljust(3, "0")) if fraction else 0)
 
 
-class _Minutes(dict[str, int]):
+class _MinuteCache(dict[str, int]):
     """The minutes of one zone, remembered as Unix milliseconds. Asking for one raises `ValueError` where it is none."""
 
     def __init__(self, zone: str) -> None:
@@ -95,18 +95,18 @@ class _Minutes(dict[str, int]):
         return found
 
 
-class _Zones(dict[str, _Minutes]):
-    def __missing__(self, zone: str) -> _Minutes:
+class _ZoneCache(dict[str, _MinuteCache]):
+    def __missing__(self, zone: str) -> _MinuteCache:
         if len(self) >= _MAX_ZONES:
             self.clear()
-        found = self[zone] = _Minutes(zone)
+        found = self[zone] = _MinuteCache(zone)
         return found
 
 
 # Events come from few minutes and zones; the bounds keep a hostile sender from filling memory.
 _MAX_ZONES = 16
 _MAX_MINUTES = 1024
-_ZONES = _Zones()
+_ZONES = _ZoneCache()
 
 
 def _check_time(text: str) -> str:

@@ -70,12 +70,12 @@ def _fields() -> list[tuple[str, Any] | tuple[str, Any, Any]]:
     return fields
 
 
-FastEvent: Any = msgspec.defstruct(
-    "FastEvent", _fields(), frozen=True, forbid_unknown_fields=True, gc=False, module=__name__
+EventStruct: Any = msgspec.defstruct(
+    "EventStruct", _fields(), frozen=True, forbid_unknown_fields=True, gc=False, module=__name__
 )
 """Attributes as `PilotEvent`; its time is checked by `parse_time_ms`, its required fields by `missing_field`."""
 
-decode_fast: Any = msgspec.json.Decoder(FastEvent).decode
+decode_event_struct: Any = msgspec.json.Decoder(EventStruct).decode
 
 # An expression costs a quarter of the whole decoding. Of many ids the characters can be looked at together.
 _PLAIN_ID = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARS)]
@@ -89,7 +89,7 @@ _PlainIdEvent: Any = msgspec.defstruct(
 )
 
 decode_but_for_id: Any = msgspec.json.Decoder(_PlainIdEvent).decode
-"""As `decode_fast`, but any text of 1 to 64 characters passes for an id: ask `are_event_ids` of all of them."""
+"""As `decode_event_struct`, but any text of 1 to 64 characters passes for an id: ask `are_event_ids` of all of them."""
 
 _ID_CHARACTERS = bytes(code for code in range(128) if re.match(EVENT_ID_PATTERN, chr(code)))
 

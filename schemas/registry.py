@@ -49,52 +49,52 @@ MATCH_KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Entry(BaseModel):
+class RegistryEntry(BaseModel):
     """Anything in the registry: frozen, nothing unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Name(Entry):
+class BilingualText(RegistryEntry):
     """A text in both languages."""
 
     zh: str
     en: str
 
 
-class OpeningHours(Entry):
+class OpeningHours(RegistryEntry):
     """Daily hours as local `HH:MM`; `until` may be `24:00`. Default: always open."""
 
     opens: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
     closes: Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")] = "24:00"
 
 
-class Avenue(Entry):
+class Avenue(RegistryEntry):
     """The street."""
 
     id: Id
-    name: Name
+    name: BilingualText
     length_m: Annotated[int, Field(gt=0)] = 200
     timezone: Literal["Asia/Shanghai"] = "Asia/Shanghai"
     hours: OpeningHours = OpeningHours()
 
 
-class Startup(Entry):
+class Startup(RegistryEntry):
     """A company that pilots products."""
 
     id: Id
-    name: Name
+    name: BilingualText
 
 
-class Product(Entry):
+class Product(RegistryEntry):
     """A product of one startup."""
 
     id: Id
     startup: Id
-    name: Name
+    name: BilingualText
 
 
-class Trial(Entry):
+class Trial(RegistryEntry):
     """One product's trial: from *starts* until before *ends*."""
 
     id: Id
@@ -103,7 +103,7 @@ class Trial(Entry):
     ends: AwareDatetime
     arms: Annotated[list[Id], Field(min_length=1)]
     unit: Literal["placement-day"] = "placement-day"
-    hypothesis: Name
+    hypothesis: BilingualText
     primary_metric: MetricId
     guardrails: list[MetricId] = []
     planned_units: Annotated[int, Field(gt=0)] | None = None
@@ -111,7 +111,7 @@ class Trial(Entry):
     baseline_from: AwareDatetime | None = None
 
 
-class Account(Entry):
+class Account(RegistryEntry):
     """A partner's account: who may send, and how it signs."""
 
     id: Id
@@ -134,7 +134,7 @@ class Account(Entry):
         return value
 
 
-class Placement(Entry):
+class Placement(RegistryEntry):
     """Where one product stands on the avenue for a time, and by what the platform names it."""
 
     id: Id
@@ -157,7 +157,7 @@ class Placement(Entry):
         return self.place or self.id
 
 
-class Registry(Entry):
+class Registry(RegistryEntry):
     """The whole file; applied as a whole."""
 
     demo: bool = False
@@ -169,7 +169,7 @@ class Registry(Entry):
     placements: list[Placement] = []
 
 
-class AccessKey(Entry):
+class AccessKey(RegistryEntry):
     """An access key as kept: its hash, never itself. `scope` is account:ID, startup:ID, operator or programme."""
 
     id: str
@@ -181,7 +181,7 @@ class AccessKey(Entry):
     revoked_at: AwareDatetime | None = None
 
 
-class Epoch(Entry):
+class Epoch(RegistryEntry):
     """One life of `pilot-events.v1`: its topic id, its partitions and the tolerances it is counted by."""
 
     number: Annotated[int, Field(ge=1, le=4095)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from producers.validation.pii import find_personal
+from producers.validation.pii import find_pii
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
 
@@ -163,7 +163,7 @@ def bounded_event_id(prefix: str, rest: str) -> str:
     """
     whole = prefix + rest
     plain = len(whole) <= MAX_EVENT_ID and all(c.isascii() and (c.isalnum() or c in "._:-") for c in whole)
-    if plain and find_personal(whole, cards=False) is None:
+    if plain and find_pii(whole, cards=False) is None:
         return whole
     return prefix + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

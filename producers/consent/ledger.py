@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from runtime.errors import ProtocolError
 from schemas.topics import Topic
 
@@ -24,7 +24,7 @@ class ConsentChange(msgspec.Struct, frozen=True, order=True, array_like=True):
     granted: bool
 
 
-class Merged(NamedTuple):
+class ConsentMerge(NamedTuple):
     """What a merge came to, each oldest first."""
 
     known: tuple[ConsentChange, ...]
@@ -70,7 +70,7 @@ class ConsentLedger:
         """Return the changes known of *key*, oldest first."""
         return self._changes.get(key, ())
 
-    def merge(self, key: str, changes: Iterable[ConsentChange]) -> Merged:
+    def merge(self, key: str, changes: Iterable[ConsentChange]) -> ConsentMerge:
         """Add *changes* to those of *key*, and keep the last 8."""
         with self._lock:
             before = self._changes.get(key)
@@ -84,21 +84,21 @@ class ConsentLedger:
             merged = sorted({*(before or ()), *changes}, key=lambda change: (change.at_ms, not change.granted))
             known = self._changes[key] = tuple(merged[-MAX_CHANGES:])
             added = tuple(change for change in known if change not in (before or ()))
-            return Merged(known, added, tuple(merged[:-MAX_CHANGES]))
+            return ConsentMerge(known, added, tuple(merged[:-MAX_CHANGES]))
 
     def __len__(self) -> int:
         return len(self._changes)
 
 
-def consent_effects(key: str, change: ConsentChange, merged: Merged) -> tuple[Effect, ...]:
+def consent_effects(key: str, change: ConsentChange, merged: ConsentMerge) -> tuple[EventEffect, ...]:
     """Return what *change* of *key* has to leave on the topic once it is *merged*: also where it was known before.
 
     It may have been noted by a request whose publish failed. A change that newer ones have pushed out leaves nothing.
     """
-    gone = tuple(Effect(Topic.CONSENT, change_key(key, old), None) for old in merged.dropped)
+    gone = tuple(EventEffect(Topic.CONSENT, change_key(key, old), None) for old in merged.dropped)
     if change not in merged.known:
         return gone
-    return (Effect(Topic.CONSENT, change_key(key, change), encode_changes([change])), *gone)
+    return (EventEffect(Topic.CONSENT, change_key(key, change), encode_changes([change])), *gone)
 
 
 def consent_key(account_id: str, first_step: str) -> str:

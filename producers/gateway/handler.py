@@ -15,9 +15,9 @@ from producers.gateway.ingest_request import Job, TakeIn, UnknownStoredError
 from producers.gateway.limits import IdempotencyKeys, RateLimit
 from producers.gateway.responses import HttpAnswer, problem, retry_after
 from producers.parsing.body import BodyProblem, Element, split, unpack
-from producers.validation.fast_path import ShortWay
+from producers.validation.fast_path import FastPath
 from producers.validation.results import Judge, Judged
-from producers.validation.validator import BATCH_FLOW, Intake
+from producers.validation.validator import BATCH_FLOW, EventValidator
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError
@@ -227,20 +227,20 @@ def _over_limit(negative: Answer, wait_s: float) -> HttpAnswer:
     return HttpAnswer(status, negative.body, negative.content_type, headers, counts_as=429)
 
 
-def _batch_judge(elements: Sequence[Element], intake: Intake) -> Judge:
-    way = ShortWay(intake)
-    return lambda indexes: way.judge([elements[index] for index in indexes], indexes)
+def _batch_judge(elements: Sequence[Element], intake: EventValidator) -> Judge:
+    way = FastPath(intake)
+    return lambda indexes: way.validate([elements[index] for index in indexes], indexes)
 
 
-def _native_judge(messages: Sequence[Message], body: bytes, intake: Intake) -> Judge:
+def _native_judge(messages: Sequence[Message], body: bytes, intake: EventValidator) -> Judge:
     def judge(indexes: Sequence[int]) -> Judged:
         judged = Judged()
         for index in indexes:
             message = messages[index]
             if isinstance(message, Mapped):
-                judged.add(index, intake.judge_mapped(message, index, body))
+                judged.add(index, intake.validate_mapped(message, index, body))
             else:
-                judged.add(index, intake.judge_unmapped(message, index, body))
+                judged.add(index, intake.validate_unmapped(message, index, body))
         return judged
 
     return judge

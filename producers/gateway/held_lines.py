@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from producers.publisher import Lines, Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from runtime.clock import Clock
 from schemas.topics import Topic
 
@@ -27,7 +27,7 @@ class HeldLines:
         self._lines: list[tuple[int, Lines, Record]] = []
         self._partitions: set[int] = set()
 
-    def cause(self, effects: Iterable[Effect], received_ms: int) -> None:
+    def cause(self, effects: Iterable[EventEffect], received_ms: int) -> None:
         """Publish *effects*; `release` waits for them."""
         self._caused += [self._publisher.cause(effect, received_ms) for effect in effects]
 

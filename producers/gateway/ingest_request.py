@@ -17,7 +17,14 @@ from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.placement import TimeWindow
 from producers.validation.pseudonym_cache import Pseudonymiser
 from producers.validation.results import Judge, Judged, Pile
-from producers.validation.validator import Duplicate, Intake, IntakeParts, Memory, Rejected, Waiting
+from producers.validation.validator import (
+    DuplicateEvent,
+    EventValidator,
+    InFlightDuplicate,
+    RejectedEvent,
+    RequestCaches,
+    ValidatorDeps,
+)
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError
@@ -47,7 +54,7 @@ class Job:
     flow: str
     received: int
     """How many events it has."""
-    judge_with: Callable[[Intake], Judge]
+    judge_with: Callable[[EventValidator], Judge]
     """What judges them."""
     size: int
     """Bytes of the body."""
@@ -78,7 +85,7 @@ class TakeInParts:
     pseudonyms: Pseudonymiser
     publisher: Publisher
     clock: Clock
-    memory: Memory
+    memory: RequestCaches
 
 
 class TakeIn:
@@ -119,12 +126,14 @@ class TakeIn:
         told = [_verdict(index, other) for index, other in judged.others]
         return Receipt("", {i: event_id for pile in judged.accepted for i, event_id in pile.events()}, told)
 
-    def _intake(self, job: Job, consent: ConsentLedger | None = None, orders: OrderLedger | None = None) -> Intake:
+    def _intake(
+        self, job: Job, consent: ConsentLedger | None = None, orders: OrderLedger | None = None
+    ) -> EventValidator:
         parts, directory = self._parts, self._parts.directory()
         if directory.epoch is None:
             raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
         pseudonyms = HashedAlready(parts.pseudonyms) if job.replay else parts.pseudonyms
-        given = IntakeParts(
+        given = ValidatorDeps(
             directory,
             directory.epoch.partitions,
             parts.duplicates,
@@ -135,7 +144,7 @@ class TakeIn:
         )
         delivery_id = f"d-{job.received_ms:011x}{os.urandom(6).hex()}"
         window = window_of(job.account, parts.limits, job.received_ms)
-        return Intake(given, job.account, job.flow, delivery_id=delivery_id, window=window)
+        return EventValidator(given, job.account, job.flow, delivery_id=delivery_id, window=window)
 
 
 def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWindow:
@@ -146,9 +155,9 @@ def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWin
     )
 
 
-def _verdict(index: int, other: Duplicate | Waiting | Rejected) -> Verdict:
+def _verdict(index: int, other: DuplicateEvent | InFlightDuplicate | RejectedEvent) -> Verdict:
     """Return what the sender is told of an event that was not accepted; one that waits, as if its twin made it."""
-    if isinstance(other, Rejected):
+    if isinstance(other, RejectedEvent):
         fault = other.fault
         return rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
     return Verdict(index, other.event_id, "duplicate")
@@ -180,7 +189,7 @@ def _unknown(cause: str = "the broker did not acknowledge in time") -> UnknownSt
 class _Request:
     """The state of one job under way."""
 
-    def __init__(self, parts: TakeInParts, job: Job, intake: Intake) -> None:
+    def __init__(self, parts: TakeInParts, job: Job, intake: EventValidator) -> None:
         self._parts = parts
         self._job = job
         self._judge = job.judge_with(intake)
@@ -212,7 +221,7 @@ class _Request:
             await self._acknowledged()
             if not waiting:
                 return
-            open_indexes = [index for index, twin in waiting if not await asyncio.shield(twin.twin)]
+            open_indexes = [index for index, twin in waiting if not await asyncio.shield(twin.original)]
             self._others |= {
                 index: Verdict(index, twin.event_id, "duplicate")
                 for index, twin in waiting
@@ -222,8 +231,8 @@ class _Request:
                 return
         raise _unknown()
 
-    async def _judge_round(self, indexes: Sequence[int]) -> list[tuple[int, Waiting]]:
-        waiting: list[tuple[int, Waiting]] = []
+    async def _judge_round(self, indexes: Sequence[int]) -> list[tuple[int, InFlightDuplicate]]:
+        waiting: list[tuple[int, InFlightDuplicate]] = []
         for start in range(0, len(indexes), _RUN_EVENTS):
             if start:
                 await asyncio.sleep(0)
@@ -232,12 +241,12 @@ class _Request:
             self._publish(judged)
             for index, other in judged.others:
                 match other:
-                    case Waiting():
+                    case InFlightDuplicate():
                         waiting.append((index, other))
-                    case Rejected(line=line):
+                    case RejectedEvent(line=line):
                         self._rejects.append(line)
                         self._others[index] = _verdict(index, other)
-                    case Duplicate():
+                    case DuplicateEvent():
                         self._others[index] = _verdict(index, other)
         return waiting
 

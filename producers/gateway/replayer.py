@@ -11,7 +11,7 @@ from producers.gateway.responses import Receipt
 from producers.replay import NotReplayable, Reread, judge_again, reread
 from producers.validation.placement import TimeWindow
 from producers.validation.results import Judge, Judged
-from producers.validation.validator import Intake
+from producers.validation.validator import EventValidator
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.logging import get_logger
@@ -108,7 +108,7 @@ def _jobs(items: Iterable[Reread]) -> Iterable[Sequence[Reread]]:
             yield group[start : start + MAX_IN_DELIVERY]
 
 
-def _judge(items: Sequence[Reread], windows: Sequence[TimeWindow], intake: Intake) -> Judge:
+def _judge(items: Sequence[Reread], windows: Sequence[TimeWindow], intake: EventValidator) -> Judge:
     def judge(indexes: Sequence[int]) -> Judged:
         judged = Judged()
         for index in indexes:

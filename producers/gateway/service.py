@@ -13,8 +13,8 @@ from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderLog
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
-from producers.validation.validator import Memory
+from producers.validation.pseudonym_cache import PseudonymCache
+from producers.validation.validator import RequestCaches
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
@@ -64,8 +64,8 @@ class Gateway:
                 pseudonyms=Pseudonyms(self._hash_keys),
                 publisher=self._publisher,
                 clock=clock,
-                memory=Memory(
-                    RecentPseudonyms(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
+                memory=RequestCaches(
+                    PseudonymCache(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
                 ),
             )
         )

@@ -15,21 +15,21 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from schemas.codec import encode
 from schemas.event import MAX_AMOUNT_FEN
 from schemas.lines import RejectLine
 from schemas.topics import Topic
 
-Sort = Literal["paid", "refunded", "waiting"]
-_SORTS: Mapping[Any, Sort] = MappingProxyType({"order.paid": "paid", "order.refunded": "refunded"})
+FactType = Literal["paid", "refunded", "waiting"]
+_FACT_TYPES: Mapping[Any, FactType] = MappingProxyType({"order.paid": "paid", "order.refunded": "refunded"})
 KEY_DIGITS = 48
 _PACKED = struct.Struct(">8sq")
 MAX_FACTS = 256
 """Facts kept of one order, so that no sender makes one grow: an order is paid once and given back in a few parts."""
 
 
-class Amount(msgspec.Struct, frozen=True):
+class OrderAmount(msgspec.Struct, frozen=True):
     """The value of a fact `paid` or `refunded`: integer fen."""
 
     amount_fen: Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT_FEN)]
@@ -39,7 +39,7 @@ class FactKey(NamedTuple):
     """What a fact is about, in hex digits that name no person: the order, and the event it comes from."""
 
     order: str
-    sort: Sort
+    fact_type: FactType
     event: str
 
     def text(self) -> str:
@@ -49,14 +49,14 @@ class FactKey(NamedTuple):
 
 def read_key(text: str) -> FactKey:
     """Return what the topic's key *text* says. Raises `ValueError` where it is no fact's."""
-    order, sort, event = text.split(":")
+    order, fact_type, event = text.split(":")
     if (
-        sort not in {"paid", "refunded", "waiting"}
+        fact_type not in {"paid", "refunded", "waiting"}
         or len(order + event) != KEY_DIGITS
         or not bytes.fromhex(order + event)
     ):
         raise ValueError("not the key of a fact about an order")
-    return FactKey(order, sort, event)  # type: ignore[arg-type]  # looked at above
+    return FactKey(order, fact_type, event)  # type: ignore[arg-type]  # looked at above
 
 
 def order_digest(account_id: str, order_id: str) -> str:
@@ -70,7 +70,7 @@ def event_digest(event_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPart:
+class OrderFact:
     """What one message is to its order: the key of its fact, and the amount where that is known."""
 
     key: FactKey
@@ -79,7 +79,7 @@ class OrderPart:
     @property
     def waits(self) -> bool:
         """Whether it is a refund that cannot be counted yet: it names no amount, and its order has not come."""
-        return self.amount_fen is None and self.key.sort == "refunded"
+        return self.amount_fen is None and self.key.fact_type == "refunded"
 
 
 class OrderLedger:
@@ -125,21 +125,21 @@ class OrderLedger:
                 refunded += -1 - amount
         return max(0, paid - refunded) if known else None
 
-    def part_of(self, account_id: str, order_id: str, fields: Mapping[str, Any]) -> OrderPart | None:
+    def fact_of(self, account_id: str, order_id: str, fields: Mapping[str, Any]) -> OrderFact | None:
         """Return what an account's message with an event's *fields* is to the order *order_id*, None where nothing."""
-        sort = _SORTS.get(fields.get("kind", ""))
-        if sort is None or not order_id or not isinstance(event_id := fields.get("event_id"), str):
+        fact_type = _FACT_TYPES.get(fields.get("kind", ""))
+        if fact_type is None or not order_id or not isinstance(event_id := fields.get("event_id"), str):
             return None
-        key = FactKey(order_digest(account_id, order_id), sort, event_digest(event_id))
+        key = FactKey(order_digest(account_id, order_id), fact_type, event_digest(event_id))
         amount_fen = fields.get("amount_fen")
-        if amount_fen is None and sort == "refunded":
+        if amount_fen is None and fact_type == "refunded":
             amount_fen = self.left_fen(key.order, key.event)
-        return OrderPart(key, amount_fen)
+        return OrderFact(key, amount_fen)
 
     def note(self, key: FactKey, amount_fen: int, *, here: bool = False) -> None:
         """Take in that an event paid or refunded so much; *here*: this gateway took it in, it was not read."""
         order, event = bytes.fromhex(key.order), bytes.fromhex(key.event)
-        amount = amount_fen if key.sort == "paid" else -1 - amount_fen
+        amount = amount_fen if key.fact_type == "paid" else -1 - amount_fen
         with self._lock:
             facts = self._orders.get(order, b"")
             if len(facts) >= MAX_FACTS * _PACKED.size:
@@ -218,24 +218,24 @@ def _is_paid(facts: bytes) -> bool:
     return any(amount >= 0 for _, amount in _PACKED.iter_unpack(facts))
 
 
-def amount_effect(key: FactKey, amount_fen: int) -> Effect:
+def amount_effect(key: FactKey, amount_fen: int) -> EventEffect:
     """Return the record of a payment's or refund's amount."""
-    return Effect(Topic.ORDERS, key.text(), encode(Amount(amount_fen)))
+    return EventEffect(Topic.ORDERS, key.text(), encode(OrderAmount(amount_fen)))
 
 
-def waiting_effect(key: FactKey, line: RejectLine) -> Effect:
+def waiting_effect(key: FactKey, line: RejectLine) -> EventEffect:
     """Return the record of a refund that is kept as *line* until its order comes."""
-    return Effect(Topic.ORDERS, key.text(), encode(line))
+    return EventEffect(Topic.ORDERS, key.text(), encode(line))
 
 
-def waiting_as(line: RejectLine, effects: Iterable[Effect]) -> tuple[Effect, ...]:
+def waiting_as(line: RejectLine, effects: Iterable[EventEffect]) -> tuple[EventEffect, ...]:
     """Return *effects* of a rejected refund, to wait as *line*, under which it is kept already."""
     return tuple(replace(effect, value=encode(line)) if effect.topic is Topic.ORDERS else effect for effect in effects)
 
 
-def dealt_with_effect(key: FactKey) -> Effect:
+def dealt_with_effect(key: FactKey) -> EventEffect:
     """Return the record that ends the wait of a refund."""
-    return Effect(Topic.ORDERS, key.text(), None)
+    return EventEffect(Topic.ORDERS, key.text(), None)
 
 
-decode_amount = msgspec.json.Decoder(Amount).decode
+decode_amount = msgspec.json.Decoder(OrderAmount).decode

@@ -25,7 +25,7 @@ class OrderFold:
             return
         key = read_key(record.key.decode())
         try:
-            if key.sort != "waiting":
+            if key.fact_type != "waiting":
                 if record.value:
                     self._ledger.note(key, decode_amount(record.value).amount_fen)
             elif record.value:

@@ -31,7 +31,7 @@ class TooManyBracketsError(NotJsonError):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ParsedJson:
     """What a JSON text holds."""
 
     value: Any
@@ -40,7 +40,7 @@ class Text:
     """A name that one of its objects has twice; of such names only the last value is in `value`."""
 
 
-def read_any(raw: bytes) -> Text:
+def read_any(raw: bytes) -> ParsedJson:
     """Return what *raw* holds. Raises `NotJsonError` where it is not one JSON text in UTF-8."""
     repeated: list[str] = []
 
@@ -60,7 +60,7 @@ def read_any(raw: bytes) -> Text:
         raise NotJsonError("it is nested too deep") from error
     except ValueError as error:
         raise NotJsonError("it is not one JSON value") from error
-    return Text(value, repeated[0] if repeated else None)
+    return ParsedJson(value, repeated[0] if repeated else None)
 
 
 def refuse_constant(_name: str) -> NoReturn:

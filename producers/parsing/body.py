@@ -28,13 +28,13 @@ class BodyProblem:
     detail: str
 
 
-class _Envelope(msgspec.Struct):
+class _BatchEnvelope(msgspec.Struct):
     events: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 _ENVELOPE = re.compile(rb'\{[ \t\n\r]*"events"[ \t\n\r]*:[ \t\n\r]*(?=\[)')
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_envelope = msgspec.json.Decoder(_BatchEnvelope).decode
 
 
 def unpack(body: bytes, encoding: str, *, max_bytes: int) -> bytes | BodyProblem:

@@ -24,7 +24,7 @@ def split_any(text: bytes, *, max_elements: int) -> list[bytes]:
     `TooManyElementsError` where there are more than *max_elements*.
     """
     # Bytes that are no UTF-8 pass through as they are, and come out the same.
-    splitter = _Splitter(text.decode("utf-8", "surrogateescape"), max_elements)
+    splitter = _JsonSplitter(text.decode("utf-8", "surrogateescape"), max_elements)
     found, end = splitter.array(0) if text.startswith(b"[") else splitter.envelope()
     splitter.expect_end(end)
     return [text] if found is None else found
@@ -40,7 +40,7 @@ _scan = json.JSONDecoder(
 ).raw_decode
 
 
-class _Splitter:
+class _JsonSplitter:
     def __init__(self, text: str, max_elements: int) -> None:
         self._text = text
         self._max_elements = max_elements

@@ -18,7 +18,7 @@ ESCAPED_MARK = b'\\"'
 
 
 def are_written_once(raw: bytes, event: Any) -> bool:
-    """Tell whether *raw*, of which *event* (a `FastEvent`) was decoded, plainly gives each name once.
+    """Tell whether *raw*, of which *event* (a `EventStruct`) was decoded, plainly gives each name once.
 
     False where it cannot be told at a glance: a text with a quotation mark in it.
     """

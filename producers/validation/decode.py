@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from producers.parsing.any_json import NotJsonError, TooManyBracketsError, has_half_pair, read_any, whole_characters
 from producers.parsing.written_once import are_written_once
-from producers.validation.pii import find_personal
+from producers.validation.pii import find_pii
 from schemas.event import (
     KINDS,
     MAX_ATTRIBUTE_KEY_CHARS,
@@ -24,7 +24,7 @@ from schemas.event import (
     missing_field,
     parse_time_ms,
 )
-from schemas.event_struct import FastEvent, decode_fast
+from schemas.event_struct import EventStruct, decode_event_struct
 from schemas.outcomes import REASON_ORDER, RejectReason
 
 FIELDS: tuple[str, ...] = tuple(PilotEvent.model_fields)
@@ -36,7 +36,7 @@ _NOT_WHOLE = "holds half a surrogate pair (a text cut in the middle of a charact
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class EventFault:
     """Why bytes are no event: the first reason in order, its field, and a sentence that says the way out."""
 
     reason: RejectReason
@@ -46,27 +46,27 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedEvent:
     """A well-formed event; `occurred_ms` is its time in Unix milliseconds."""
 
     event: Any
-    """A `schemas.event_struct.FastEvent`."""
+    """A `schemas.event_struct.EventStruct`."""
     occurred_ms: int
 
 
-def decode_event(raw: bytes) -> Decoded | Fault:
+def decode_event(raw: bytes) -> DecodedEvent | EventFault:
     """Return the event that *raw* holds, or what is wrong with it; never raise on any bytes.
 
     No fault names a value, nor a name that could be a person's number or address.
     """
     try:
-        event = decode_fast(raw)
+        event = decode_event_struct(raw)
         occurred_ms = parse_time_ms(event.occurred_at)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _explain(raw)
     if missing_field(event) is not None or not are_written_once(raw, event):
         return _explain(raw)
-    return Decoded(event, occurred_ms)
+    return DecodedEvent(event, occurred_ms)
 
 
 def _missing_message(name: str, kind: str) -> str:
@@ -75,48 +75,52 @@ def _missing_message(name: str, kind: str) -> str:
     return f"{name} is required for {kind}"
 
 
-def _explain(raw: bytes) -> Decoded | Fault:
+def _explain(raw: bytes) -> DecodedEvent | EventFault:
     """Return what is wrong with *raw*; the event after all where only the fast decoder could not read it."""
     try:
         text = read_any(raw)
     except TooManyBracketsError:
-        return Fault(
+        return EventFault(
             RejectReason.TOO_LARGE, "", f"an event has at most {MAX_EVENT_BYTES} bytes; this one has {len(raw)}"
         )
     except NotJsonError:
-        return Fault(RejectReason.MALFORMED, "", "not readable as JSON; send one UTF-8 JSON object per event")
+        return EventFault(RejectReason.MALFORMED, "", "not readable as JSON; send one UTF-8 JSON object per event")
     if not isinstance(text.value, dict):
-        return Fault(RejectReason.NOT_AN_OBJECT, "", 'an event is a JSON object, like {"event_id": …}')
+        return EventFault(RejectReason.NOT_AN_OBJECT, "", 'an event is a JSON object, like {"event_id": …}')
     event_id = _event_id(text.value)
     if text.repeated is not None:
         named = "one name" if is_untellable(text.repeated) else text.repeated[:MAX_ECHO_CHARS]
-        return Fault(RejectReason.MALFORMED, "", f"{named} is given twice in one object; which was meant?", event_id)
+        return EventFault(
+            RejectReason.MALFORMED, "", f"{named} is given twice in one object; which was meant?", event_id
+        )
     faults = [*_faults(text.value)]
     if not faults:
         return _after_all(text.value)
     # Where a required field is misspelt, 'missing' comes first in the fixed order of reasons, so it carries the hint.
     first = min(faults, key=lambda fault: REASON_ORDER[fault.reason])
-    return Fault(first.reason, first.field, first.message + _meant_hint(first, text.value), event_id)
+    return EventFault(first.reason, first.field, first.message + _meant_hint(first, text.value), event_id)
 
 
-def _after_all(fields: Mapping[str, Any]) -> Decoded | Fault:
+def _after_all(fields: Mapping[str, Any]) -> DecodedEvent | EventFault:
     try:
-        event = msgspec.convert(fields, FastEvent)
-        return Decoded(event, parse_time_ms(event.occurred_at))
+        event = msgspec.convert(fields, EventStruct)
+        return DecodedEvent(event, parse_time_ms(event.occurred_at))
     except (msgspec.MsgspecError, ValueError):
         # Model and Struct differ: a defect of ours, so keep the event for replay.
-        return Fault(RejectReason.INTERNAL_ERROR, "", "the event could not be read; it is kept and will be replayed")
+        return EventFault(
+            RejectReason.INTERNAL_ERROR, "", "the event could not be read; it is kept and will be replayed"
+        )
 
 
-def _faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+def _faults(fields: Mapping[str, Any]) -> Iterator[EventFault]:
     """Yield everything that is wrong with an event's *fields*."""
     unknown = _unknown(fields)
     if unknown:
-        yield Fault(RejectReason.UNKNOWN_FIELD, *_unknown_field(unknown[0], [*fields].index(unknown[0])))
+        yield EventFault(RejectReason.UNKNOWN_FIELD, *_unknown_field(unknown[0], [*fields].index(unknown[0])))
     known = {name: fields[name] for name in FIELDS if name in fields}
     for name, value in known.items():
         if isinstance(value, str) and has_half_pair(value):
-            yield Fault(RejectReason.INVALID_VALUE, name, f"{name} {_NOT_WHOLE}")
+            yield EventFault(RejectReason.INVALID_VALUE, name, f"{name} {_NOT_WHOLE}")
             known[name] = whole_characters(value)
     if isinstance(attributes := known.get("attributes"), dict):
         if (fault := _attributes_fault(attributes)) is not None:
@@ -124,7 +128,7 @@ def _faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         # Those are explained already; the model would name each of thousands.
         del known["attributes"]
     if isinstance(kind := known.get("kind"), str) and (lacking := missing_field(SimpleNamespace(**known))) is not None:
-        yield Fault(
+        yield EventFault(
             RejectReason.MISSING_FIELD, lacking, _missing_message(lacking, kind if kind in KINDS else "this kind")
         )
     try:
@@ -143,7 +147,7 @@ def _unknown(fields: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _meant_hint(first: Fault, fields: Mapping[str, Any]) -> str:
+def _meant_hint(first: EventFault, fields: Mapping[str, Any]) -> str:
     """Return what the missing field may have been misspelt as, '' where nothing comes near."""
     if first.reason is not RejectReason.MISSING_FIELD:
         return ""
@@ -158,49 +162,49 @@ def _event_id(fields: Mapping[str, Any]) -> str:
     return found[:MAX_ECHO_CHARS] if isinstance(found, str) else ""
 
 
-def _fault(item: Any) -> Fault | None:
+def _fault(item: Any) -> EventFault | None:
     kind, path = item["type"], [str(part) for part in item["loc"]]
     field = path[0] if path else ""
     if kind == "missing":
-        return Fault(RejectReason.MISSING_FIELD, field, f"{field} is required")
+        return EventFault(RejectReason.MISSING_FIELD, field, f"{field} is required")
     if kind == "missing_for_kind":
         # Asked before, whatever else is wrong.
         return None
-    return Fault(RejectReason.INVALID_VALUE, field, _invalid_message(field, item))
+    return EventFault(RejectReason.INVALID_VALUE, field, _invalid_message(field, item))
 
 
 def is_untellable(name: str) -> bool:
     """Tell whether *name*, given by a sender, may not be repeated: a person's number may be in it, or no whole text."""
     if len(name) > MAX_ATTRIBUTE_TEXT_CHARS:
         return True
-    return has_half_pair(name) or find_personal(name) is not None or _LONG_RUN.search(name) is not None
+    return has_half_pair(name) or find_pii(name) is not None or _LONG_RUN.search(name) is not None
 
 
 def _unknown_field(name: str, place: int) -> tuple[str, str]:
     if is_untellable(name):
         return f"[{place}]", f"the name in place {place} is no field of an event; put what is your own into attributes"
-    told = name[:MAX_ECHO_CHARS]
-    near = difflib.get_close_matches(told, FIELDS, n=1, cutoff=0.5)
+    shown = name[:MAX_ECHO_CHARS]
+    near = difflib.get_close_matches(shown, FIELDS, n=1, cutoff=0.5)
     if near:
-        return told, f"{told} is no field of an event; did you mean {near[0]}?"
-    return told, f"{told} is no field of an event; put what is your own into attributes"
+        return shown, f"{shown} is no field of an event; did you mean {near[0]}?"
+    return shown, f"{shown} is no field of an event; put what is your own into attributes"
 
 
-def _attributes_fault(attributes: Mapping[str, Any]) -> Fault | None:
+def _attributes_fault(attributes: Mapping[str, Any]) -> EventFault | None:
     """Return the first attribute that the model does not take, named by its place where its name may not be told."""
     if len(attributes) > MAX_ATTRIBUTES:
         message = f"attributes: at most {MAX_ATTRIBUTES}; these are {len(attributes)}"
-        return Fault(RejectReason.INVALID_VALUE, "attributes", message)
+        return EventFault(RejectReason.INVALID_VALUE, "attributes", message)
     for place, (key, value) in enumerate(attributes.items()):
         named = len(key) <= MAX_ATTRIBUTE_KEY_CHARS and not is_untellable(key)
         field = f"attributes.{key}" if named else f"attributes[{place}]"
         if len(key) > MAX_ATTRIBUTE_KEY_CHARS:
-            return Fault(
+            return EventFault(
                 RejectReason.INVALID_VALUE, field, f"{field}: a name has at most {MAX_ATTRIBUTE_KEY_CHARS} characters"
             )
         why = f"its name {_NOT_WHOLE}" if has_half_pair(key) else _attribute_problem(value)
         if why:
-            return Fault(RejectReason.INVALID_VALUE, field, f"{field}: {why}")
+            return EventFault(RejectReason.INVALID_VALUE, field, f"{field}: {why}")
     return None
 
 

@@ -9,7 +9,7 @@ from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class EventEffect:
     """One fact, under a key of its own on a compacted topic: written twice it is there once, and it undoes no other's.
 
     A state is what all its facts come to, whichever gateway wrote them in which order.

@@ -79,7 +79,7 @@ _HINT = re.compile(r"[0-9]{11}|@")
 _RAW_HINT = re.compile(rb"[0-9]{11}|[@\\\x80-\xff]|:\s*-?[0-9.]+[eE]")
 
 
-def may_be_personal(raw: bytes | memoryview) -> bool:
+def may_hold_pii(raw: bytes | memoryview) -> bool:
     """Tell whether an event's *raw* JSON could hold personal data at all: False for most, at a tenth of the cost."""
     return _RAW_HINT.search(raw) is not None
 
@@ -90,12 +90,12 @@ _DIGITS_AS_ZERO = bytes(ord("0") if byte in b"0123456789" else byte for byte in 
 _ELEVEN_DIGITS = b"0" * 11
 
 
-def may_be_personal_in(encoded: bytes) -> bool:
+def attributes_may_hold_pii(encoded: bytes) -> bool:
     """Tell whether attributes, *encoded* by msgspec (those of many events in one text), could hold personal data.
 
     The encoder writes characters as they are and numbers in full below 10^16, so that only NFKC is left to apply. It
     takes nothing away and composes no digit or '@', so it matters only where a character beyond ASCII becomes one.
-    A hundredth of the cost of `find_personal_attribute` on each; where this says no, that finds nothing.
+    A hundredth of the cost of `find_pii_attribute` on each; where this says no, that finds nothing.
     """
     beyond = encoded.translate(None, _ASCII)
     if beyond and _HINT_PART.search(unicodedata.normalize("NFKC", beyond.decode())):
@@ -103,13 +103,13 @@ def may_be_personal_in(encoded: bytes) -> bool:
     return b"@" in encoded or _ELEVEN_DIGITS in encoded.translate(_DIGITS_AS_ZERO)
 
 
-def may_begin_personal(event_ids: Iterable[str]) -> bool:
-    """Tell whether one of *event_ids* begins with eleven digits: where none does, `is_personal_id` names none."""
+def ids_may_be_pii(event_ids: Iterable[str]) -> bool:
+    """Tell whether one of *event_ids* begins with eleven digits: where none does, `find_pii_in_id` names none."""
     return b" " + _ELEVEN_DIGITS in f" {' '.join(event_ids)}".encode().translate(_DIGITS_AS_ZERO)
 
 
-def find_personal(text: str, *, cards: bool = True) -> str | None:
-    """Return what sort of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None.
+def find_pii(text: str, *, cards: bool = True) -> str | None:
+    """Return which type of personal data *text* holds (`mobile`, `identity`, `email`, `card`), or None.
 
     Without *cards* no number is taken for a card's: *text* is an id.
     """
@@ -123,18 +123,18 @@ def find_personal(text: str, *, cards: bool = True) -> str | None:
     if _PREFIXED_MOBILE.search(text):
         return "mobile"
     for run in _RUN.finditer(text):
-        if (sort := _sort_of(run.group())) is not None and (cards or sort != "card"):
-            return sort
+        if (kind := _type_of_run(run.group())) is not None and (cards or kind != "card"):
+            return kind
     return None
 
 
-def is_personal_id(event_id: str) -> str | None:
-    """Return the sort of personal number that *event_id* as a whole is, or None."""
+def find_pii_in_id(event_id: str) -> str | None:
+    """Return the type of personal number that *event_id* as a whole is, or None."""
     if len(event_id) < 11 or not event_id[:11].isdigit():
         return None
     if _PREFIXED_MOBILE.fullmatch(event_id):
         return "mobile"
-    return _sort_of(event_id) if _RUN.fullmatch(event_id) else None
+    return _type_of_run(event_id) if _RUN.fullmatch(event_id) else None
 
 
 def no_ids(_name: str) -> bool:
@@ -147,27 +147,27 @@ def names_an_id(name: str) -> bool:
     return name.endswith("_id") or name in {"id", "seq"}
 
 
-def find_personal_attribute(attributes: Mapping[str, object], is_id: IsId = no_ids) -> str | None:
+def find_pii_attribute(attributes: Mapping[str, object], is_id: IsId = no_ids) -> str | None:
     """Return the name of the first attribute whose key or value holds personal data, or None.
 
     A key that is itself personal is named by its place, since it must not be repeated. What *is_id* names may look
     like a card number.
     """
     for index, (key, value) in enumerate(attributes.items()):
-        if find_personal(key) is not None:
+        if find_pii(key) is not None:
             return f"attributes[{index}]"
-        if find_personal_value(value, cards=not is_id(key)) is not None:
+        if find_pii_value(value, cards=not is_id(key)) is not None:
             return f"attributes.{key}"
     return None
 
 
-def find_personal_value(value: object, *, cards: bool = True) -> str | None:
-    """Return what sort of personal data *value*, a text, number, boolean or nothing, holds, or None."""
+def find_pii_value(value: object, *, cards: bool = True) -> str | None:
+    """Return which type of personal data *value*, a text, number, boolean or nothing, holds, or None."""
     if isinstance(value, str):
-        return find_personal(value, cards=cards)
+        return find_pii(value, cards=cards)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    return find_personal(_spelt(value), cards=cards)
+    return find_pii(_spelt(value), cards=cards)
 
 
 def _spelt(number: float | Decimal) -> str:
@@ -179,7 +179,7 @@ def _spelt(number: float | Decimal) -> str:
     return str(abs(int(number))) if number == int(number) else str(abs(number))
 
 
-def _sort_of(run: str) -> str | None:
+def _type_of_run(run: str) -> str | None:
     if len(run) == 11 and _MOBILE.fullmatch(run):
         return "mobile"
     if len(run) == 18 and _is_identity(run.upper()):

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from producers.validation.decode import Fault
+from producers.validation.decode import EventFault
 from registry.directory import Directory, PlacementSpan, TrialSpan
 from schemas.outcomes import RejectReason
 
 
-class Place(NamedTuple):
+class ResolvedPlacement(NamedTuple):
     """Where an accepted event is stored."""
 
     placement_id: str
@@ -26,50 +26,50 @@ class TimeWindow:
     now_ms: int
 
 
-def place(
+def resolve_placement(
     event: Any,
     occurred_ms: int,
     directory: Directory,
     window: TimeWindow,
     candidates: tuple[PlacementSpan, ...] | None = None,
-) -> Place | Fault:
-    """Return where *event* (a `FastEvent`) at *occurred_ms* belongs, or the first fault in the order of reasons.
+) -> ResolvedPlacement | EventFault:
+    """Return where *event* (a `EventStruct`) at *occurred_ms* belongs, or the first fault in the order of reasons.
 
     *candidates*: the placements that a native push's keys match, whatever their times; None for a batch push, which
     names its place itself. Whether the account may name the product is not asked here.
     """
     if candidates is None:
-        spot = directory.placed.get(event.placement_id) if event.placement_id is not None else None
+        placed = directory.placed.get(event.placement_id) if event.placement_id is not None else None
     else:
-        spot = next((p for p in candidates if p.covers(occurred_ms)), candidates[0] if candidates else None)
+        placed = next((p for p in candidates if p.covers(occurred_ms)), candidates[0] if candidates else None)
     if event.trial_id is not None or event.arm is not None or event.product_id is not None:
-        fault = _contradiction(event, occurred_ms, directory, spot)
+        fault = _contradiction(event, occurred_ms, directory, placed)
         if fault is not None:
             return fault
     if not window.oldest_ms <= occurred_ms <= window.newest_ms:
         return _outside_window(occurred_ms, window)
     if event.product_id is not None and event.product_id not in directory.products:
-        return Fault(RejectReason.UNKNOWN_PRODUCT, "product_id", "no product of this id is registered")
-    if spot is None:
+        return EventFault(RejectReason.UNKNOWN_PRODUCT, "product_id", "no product of this id is registered")
+    if placed is None:
         return _place_by_trial(event, occurred_ms, directory, native=candidates is not None)
-    span = directory.trial_spans[spot.trial_id]
-    if not (spot.covers(occurred_ms) and span.covers(occurred_ms)):
-        return Fault(
-            RejectReason.OUTSIDE_TRIAL, "occurred_at", f"{spot.placement_id} takes part in no trial at that time"
+    span = directory.trial_spans[placed.trial_id]
+    if not (placed.covers(occurred_ms) and span.covers(occurred_ms)):
+        return EventFault(
+            RejectReason.OUTSIDE_TRIAL, "occurred_at", f"{placed.placement_id} takes part in no trial at that time"
         )
-    arm = "" if span.in_baseline(occurred_ms) else spot.arm
-    return Place(spot.placement_id, spot.product_id, spot.trial_id, arm)
+    arm = "" if span.in_baseline(occurred_ms) else placed.arm
+    return ResolvedPlacement(placed.placement_id, placed.product_id, placed.trial_id, arm)
 
 
-def _outside_window(occurred_ms: int, window: TimeWindow) -> Fault:
+def _outside_window(occurred_ms: int, window: TimeWindow) -> EventFault:
     if occurred_ms > window.newest_ms:
-        return Fault(
+        return EventFault(
             RejectReason.OCCURRED_AT_IN_FUTURE,
             "occurred_at",
             f"{_span_text(occurred_ms - window.now_ms)} ahead of the server; check the device's clock",
         )
     age, limit = _span_text(window.now_ms - occurred_ms), _span_text(window.now_ms - window.oldest_ms)
-    return Fault(RejectReason.OCCURRED_AT_TOO_OLD, "occurred_at", f"{age} old; at most {limit} is taken")
+    return EventFault(RejectReason.OCCURRED_AT_TOO_OLD, "occurred_at", f"{age} old; at most {limit} is taken")
 
 
 def _span_text(ms: int) -> str:
@@ -79,9 +79,11 @@ def _span_text(ms: int) -> str:
     return f"{ms // 1000} s"
 
 
-def _place_by_trial(event: Any, occurred_ms: int, directory: Directory, *, native: bool) -> Place | Fault:
+def _place_by_trial(
+    event: Any, occurred_ms: int, directory: Directory, *, native: bool
+) -> ResolvedPlacement | EventFault:
     if native or event.placement_id is not None:
-        return Fault(
+        return EventFault(
             RejectReason.UNKNOWN_PLACEMENT,
             "placement_id",
             "no placement of this account matches; register it, then replay the reject"
@@ -90,9 +92,9 @@ def _place_by_trial(event: Any, occurred_ms: int, directory: Directory, *, nativ
         )
     span = _running(event, occurred_ms, directory)
     if span is None:
-        return Fault(RejectReason.OUTSIDE_TRIAL, "occurred_at", f"{event.product_id} is in no trial at that time")
+        return EventFault(RejectReason.OUTSIDE_TRIAL, "occurred_at", f"{event.product_id} is in no trial at that time")
     arm = event.arm or (span.arms[0] if len(span.arms) == 1 else "")
-    return Place("", span.product_id, span.trial_id, "" if span.in_baseline(occurred_ms) else arm)
+    return ResolvedPlacement("", span.product_id, span.trial_id, "" if span.in_baseline(occurred_ms) else arm)
 
 
 def _running(event: Any, occurred_ms: int, directory: Directory) -> TrialSpan | None:
@@ -104,28 +106,36 @@ def _running(event: Any, occurred_ms: int, directory: Directory) -> TrialSpan | 
     return next((span for span in spans if span.covers(occurred_ms)), None)
 
 
-def _contradiction(event: Any, occurred_ms: int, directory: Directory, spot: PlacementSpan | None) -> Fault | None:
+def _contradiction(
+    event: Any, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
+) -> EventFault | None:
     product_id, trial_id = event.product_id, event.trial_id
-    if spot is not None and product_id is not None and product_id != spot.product_id:
-        return Fault(RejectReason.INVALID_VALUE, "product_id", f"{spot.placement_id} holds another product")
+    if placed is not None and product_id is not None and product_id != placed.product_id:
+        return EventFault(RejectReason.INVALID_VALUE, "product_id", f"{placed.placement_id} holds another product")
     if trial_id is not None:
         span = directory.trial_spans.get(trial_id)
         if span is None:
-            return Fault(RejectReason.INVALID_VALUE, "trial_id", "no trial of this id is registered")
-        expected = spot.product_id if spot is not None else product_id
-        if (spot is not None and spot.trial_id != trial_id) or (expected is not None and span.product_id != expected):
-            return Fault(RejectReason.INVALID_VALUE, "trial_id", "this trial is not the one of the place or product")
+            return EventFault(RejectReason.INVALID_VALUE, "trial_id", "no trial of this id is registered")
+        expected = product_id if placed is None else placed.product_id
+        if (placed is not None and placed.trial_id != trial_id) or (
+            expected is not None and span.product_id != expected
+        ):
+            return EventFault(
+                RejectReason.INVALID_VALUE, "trial_id", "this trial is not the one of the place or product"
+            )
     if event.arm is not None:
-        return _arm_contradiction(event, occurred_ms, directory, spot)
+        return _arm_contradiction(event, occurred_ms, directory, placed)
     return None
 
 
-def _arm_contradiction(event: Any, occurred_ms: int, directory: Directory, spot: PlacementSpan | None) -> Fault | None:
-    if spot is not None:
-        if event.arm != spot.arm:
-            return Fault(RejectReason.INVALID_VALUE, "arm", f"{spot.placement_id} is in another arm")
+def _arm_contradiction(
+    event: Any, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
+) -> EventFault | None:
+    if placed is not None:
+        if event.arm != placed.arm:
+            return EventFault(RejectReason.INVALID_VALUE, "arm", f"{placed.placement_id} is in another arm")
         return None
     span = _running(event, occurred_ms, directory)
     if span is not None and event.arm not in span.arms:
-        return Fault(RejectReason.INVALID_VALUE, "arm", f"must be one of the trial's arms: {', '.join(span.arms)}")
+        return EventFault(RejectReason.INVALID_VALUE, "arm", f"must be one of the trial's arms: {', '.join(span.arms)}")
     return None

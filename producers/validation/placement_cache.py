@@ -1,19 +1,19 @@
-"""Where an account's events belong, remembered: `place` is asked once for what an event names and a stretch of time."""
+"""Where an account's events belong, remembered: asked once for what an event names and a stretch of time."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
 from producers.parsing.written_once import marks_of
-from producers.validation.decode import Fault
-from producers.validation.placement import TimeWindow, place
+from producers.validation.decode import EventFault
+from producers.validation.placement import TimeWindow, resolve_placement
 from registry.directory import Directory
 from schemas.codec import encode
 from schemas.registry import Account
 from schemas.topics import partition_of
 
 # Places that an account names: one for each placement or product, and spelling of it. Beyond, a sender is playing.
-MAX_SPOTS = 4096
+MAX_SLICES = 4096
 _FAR_MS = 1 << 62
 
 Named = tuple[str | None, str | None, str | None, str | None]
@@ -21,7 +21,7 @@ Named = tuple[str | None, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PlacementSlice:
     """A place within a stretch of time (Unix ms, *until_ms* excluded), with the parts of the line that it decides."""
 
     from_ms: int
@@ -36,29 +36,29 @@ class Spot:
     """Quotation marks of what an event has in any case and of what names this place: `marks_of`."""
 
 
-class Spots:
-    """The spots of one account in one directory."""
+class PlacementCache:
+    """The placements of one account in one directory."""
 
     def __init__(self, directory: Directory, account: Account, partitions: int) -> None:
         self._directory = directory
         self._partitions = partitions
         self._account = account
         self._products = directory.products_of(account.id)
-        self._found: dict[Named, Spot] = {}
+        self._found: dict[Named, PlacementSlice] = {}
 
-    def find(self, event: Any, occurred_ms: int, window: TimeWindow) -> Spot | None:
-        """Return where *event* (a `FastEvent`) belongs, or None where it belongs nowhere, or not to this account."""
+    def find(self, event: Any, occurred_ms: int, window: TimeWindow) -> PlacementSlice | None:
+        """Return where *event* (a `EventStruct`) belongs, or None where it belongs nowhere, or not to this account."""
         named = (event.placement_id, event.product_id, event.trial_id, event.arm)
-        spot = self._found.get(named)
-        if spot is not None and spot.from_ms <= occurred_ms < spot.until_ms:
-            return spot
+        found = self._found.get(named)
+        if found is not None and found.from_ms <= occurred_ms < found.until_ms:
+            return found
         if named[0] is None and named[1] is None:
             # A missing field, which comes before any question of place.
             return None
-        located = place(event, occurred_ms, self._directory, window)
-        if isinstance(located, Fault) or located.product_id not in self._products:
+        located = resolve_placement(event, occurred_ms, self._directory, window)
+        if isinstance(located, EventFault) or located.product_id not in self._products:
             return None
-        if len(self._found) >= MAX_SPOTS:
+        if len(self._found) >= MAX_SLICES:
             self._found.clear()
         moments = self._directory.moments
         after = bisect_right(moments, occurred_ms)
@@ -71,7 +71,7 @@ class Spots:
             for name, value in (("placement_id", located.placement_id), ("arm", located.arm))
             if value
         )
-        spot = self._found[named] = Spot(
+        found = self._found[named] = PlacementSlice(
             from_ms=moments[after - 1] if after else -_FAR_MS,
             until_ms=moments[after] if after < len(moments) else _FAR_MS,
             partition=partition_of(located.product_id, self._partitions),
@@ -80,7 +80,7 @@ class Spots:
             tail=tail.encode(),
             marks=marks_of(named),
         )
-        return spot
+        return found
 
 
 def _text(value: str) -> str:

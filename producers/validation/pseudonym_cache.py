@@ -28,40 +28,40 @@ class Pseudonymiser(Protocol):
         ...
 
 
-Visit = tuple[str | None, str, bytes, bytes]
+SessionPseudonyms = tuple[str | None, str, bytes, bytes]
 """Whom a session's last event was of, that subject's consent key and part of the stored line, and the session's."""
 
 
-class Known:
+class TrialPseudonyms:
     """The texts of one account within one trial. Asking for one that is not known hashes it."""
 
     def __init__(self, account_id: str, steps: TwoSteps) -> None:
         self.keys = steps.keys
-        self.subjects = _Subjects(account_id, steps)
+        self.subjects = _SubjectCache(account_id, steps)
         """By subject: its consent key, and its part of the stored line."""
-        self.sessions = _Sessions(steps)
+        self.sessions = _SessionCache(steps)
         """By session: its part of the stored line, with the subject's that it was last seen with."""
 
-    def visit(self, subject: str | None, session_id: str | None) -> Visit:
+    def of_session(self, subject: str | None, session_id: str | None) -> SessionPseudonyms:
         """Return what stands for both. A session is one person's as a rule, so that its entry answers for both."""
-        visit = self.sessions[session_id] if session_id else _NOBODY
+        session = self.sessions[session_id] if session_id else _NOBODY
         # Nobody's subject is None; an empty one is stored as none is.
-        if visit[0] == subject or not (subject or visit[0]):
-            return visit
-        visit = (subject, *(self.subjects[subject] if subject else _NO_SUBJECT), visit[3])
+        if session[0] == subject or not (subject or session[0]):
+            return session
+        session = (subject, *(self.subjects[subject] if subject else _NO_SUBJECT), session[3])
         if session_id:
-            self.sessions[session_id] = visit
-        return visit
+            self.sessions[session_id] = session
+        return session
 
     def __len__(self) -> int:
         return len(self.subjects) + len(self.sessions)
 
 
 _NO_SUBJECT = ("", b"")
-_NOBODY: Visit = (None, *_NO_SUBJECT, b"")
+_NOBODY: SessionPseudonyms = (None, *_NO_SUBJECT, b"")
 
 
-class _Subjects(dict[str, tuple[str, bytes]]):
+class _SubjectCache(dict[str, tuple[str, bytes]]):
     def __init__(self, account_id: str, steps: TwoSteps) -> None:
         super().__init__()
         self._account_id = account_id
@@ -73,17 +73,17 @@ class _Subjects(dict[str, tuple[str, bytes]]):
         return found
 
 
-class _Sessions(dict[str, Visit]):
+class _SessionCache(dict[str, SessionPseudonyms]):
     def __init__(self, steps: TwoSteps) -> None:
         super().__init__()
         self._both = steps.both
 
-    def __missing__(self, text: str) -> Visit:
+    def __missing__(self, text: str) -> SessionPseudonyms:
         found = self[text] = None, *_NO_SUBJECT, b',"session_id":"%b"' % self._both(text)[1].encode()
         return found
 
 
-class RecentPseudonyms:
+class PseudonymCache:
     """The known texts of all accounts and trials, for *keep_ms* at most, *max_texts* and some requests' more at most.
 
     Used from one event loop only. A key that was destroyed or replaced is no longer used from the next request on.
@@ -92,7 +92,7 @@ class RecentPseudonyms:
     def __init__(self, *, keep_ms: int, max_texts: int) -> None:
         self._keep_ms = keep_ms
         self._max_texts = max_texts
-        self._known: dict[tuple[str, str], Known] = {}
+        self._by_trial: dict[tuple[str, str], TrialPseudonyms] = {}
         self._began_ms = 0
         self._asked = 0
 
@@ -100,14 +100,14 @@ class RecentPseudonyms:
         """Forget everything where it is old or much; to be called once a request."""
         self._asked += 1
         # Counting takes some microseconds, too many for each request of one event.
-        much = self._asked % COUNT_EVERY == 0 and sum(map(len, self._known.values())) >= self._max_texts
+        much = self._asked % COUNT_EVERY == 0 and sum(map(len, self._by_trial.values())) >= self._max_texts
         if much or not 0 <= now_ms - self._began_ms < self._keep_ms:
-            self._known, self._began_ms = {}, now_ms
+            self._by_trial, self._began_ms = {}, now_ms
 
-    def within(self, account_id: str, trial_id: str, pseudonyms: Pseudonymiser) -> Known:
+    def within(self, account_id: str, trial_id: str, pseudonyms: Pseudonymiser) -> TrialPseudonyms:
         """Return what is known with the keys in force. Raises `UnavailableError` where one is not here."""
         steps = pseudonyms.two_steps(account_id, trial_id)
-        known = self._known.get((account_id, trial_id))
-        if known is None or known.keys != steps.keys:
-            known = self._known[account_id, trial_id] = Known(account_id, steps)
-        return known
+        texts = self._by_trial.get((account_id, trial_id))
+        if texts is None or texts.keys != steps.keys:
+            texts = self._by_trial[account_id, trial_id] = TrialPseudonyms(account_id, steps)
+        return texts

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from producers.parsing.any_json import NotJsonError, has_half_pair, read_any
-from producers.validation.pii import IsId, find_personal, find_personal_value, is_personal_id, no_ids
+from producers.validation.pii import IsId, find_pii, find_pii_in_id, find_pii_value, no_ids
 from schemas.event import (
     EVENT_ID_PATTERN,
     MAX_AMOUNT_FEN,
@@ -28,7 +28,7 @@ HashSubject = Callable[[str], str]
 
 # Hashed with the account's key, so that a replay can take the second step.
 HASHED = {"subject": "subject_hash", "session_id": "session_hash"}
-MAX_KEPT_TEXT_CHARS = 64
+MAX_CLEAR_TEXT_CHARS = 64
 MAX_PAYLOAD_BYTES = 16_384
 MAX_TIME_MS = 10**13
 # A native message's time is Unix milliseconds.
@@ -40,28 +40,28 @@ _MASKED_NAME = re.compile(r"\([0-9]+ characters\)\Z")
 _encode = msgspec.json.Encoder().encode
 
 
-def keep_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
-    """Return the event *fields* as they may be kept: subjects hashed, personal values and other types masked.
+def redact_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
+    """Return the event *fields* as they may be redacted: subjects hashed, personal values and other types masked.
 
     What *is_id* names among its attributes may look like a card number.
     """
-    kept: dict[str, Any] = {}
+    redacted: dict[str, Any] = {}
     for name, value in islice(fields.items(), 2 * MAX_ATTRIBUTES):
         if value is None and name in PilotEvent.model_fields:
             continue
         if name in HASHED and isinstance(value, str):
-            kept[HASHED[name]] = hash_subject(value)
+            redacted[HASHED[name]] = hash_subject(value)
         elif name in HASHED or name not in PilotEvent.model_fields:
-            kept[_keep_name(name)] = mask(value)
+            redacted[_redact_name(name)] = mask(value)
         elif name == "attributes" and isinstance(value, dict):
-            kept[name] = _keep_attributes(value, is_id)
+            redacted[name] = _redact_attributes(value, is_id)
         elif name == "event_id":
-            kept[name] = harmless_id(value) if isinstance(value, str) and harmless_id(value) else mask(value)
+            redacted[name] = harmless_id(value) if isinstance(value, str) and harmless_id(value) else mask(value)
         elif _is_beyond(name, value):
-            kept[name] = mask(value)
+            redacted[name] = mask(value)
         else:
-            kept[name] = _keep_leaf(value, MAX_KEPT_TEXT_CHARS)
-    return kept
+            redacted[name] = _redact_leaf(value, MAX_CLEAR_TEXT_CHARS)
+    return redacted
 
 
 def _is_beyond(name: str, value: Any) -> bool:
@@ -71,33 +71,32 @@ def _is_beyond(name: str, value: Any) -> bool:
     return not 0 <= value <= _LARGEST.get(name, -1)
 
 
-def keep_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
+def redact_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
     """Return what may be kept of *raw*, which is no event: known fields in harmless forms, else type and length."""
     try:
         text = read_any(raw)
     except NotJsonError:
-        return keep_bytes(raw)
+        return redact_bytes(raw)
     if text.repeated is not None:
-        return keep_bytes(raw)
+        return redact_bytes(raw)
     if not isinstance(text.value, dict):
         return {"value": mask(text.value)}
-    return keep_event(text.value, hash_subject, is_id)
+    return redact_event(text.value, hash_subject, is_id)
 
 
-def keep_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, Any]]:
-    """Return the placement keys of a native message as they may be kept."""
+def redact_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, Any]]:
+    """Return the placement keys of a native message as they may be redacted."""
     return [
-        {name: mask(value) if find_personal(value, cards=False) else value for name, value in keys.items()}
-        for keys in match
+        {name: mask(value) if find_pii(value, cards=False) else value for name, value in keys.items()} for keys in match
     ]
 
 
 def harmless_id(text: str) -> str:
     """Return *text* where it is an event id that names nobody, else ''."""
-    return text if _EVENT_ID.match(text) and is_personal_id(text) is None else ""
+    return text if _EVENT_ID.match(text) and find_pii_in_id(text) is None else ""
 
 
-def keep_bytes(raw: bytes) -> dict[str, Any]:
+def redact_bytes(raw: bytes) -> dict[str, Any]:
     """Return length and SHA-256 of bytes that nobody could read."""
     return {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
 
@@ -111,13 +110,13 @@ def mask(value: Any) -> dict[str, Any]:
 
 
 def is_masked(value: Mapping[str, Any]) -> bool:
-    """Tell whether *value* stands in a kept payload for one that was not kept."""
+    """Tell whether *value* stands in a kept payload for one that was not redacted."""
     kind = value.get("type")
     return value.keys() <= {"type", "length"} and isinstance(kind, str) and kind in {*_KINDS.values(), "null"}
 
 
 def is_masked_name(name: str) -> bool:
-    """Tell whether *name* stands in a kept payload for one that was not kept."""
+    """Tell whether *name* stands in a kept payload for one that was not redacted."""
     return _MASKED_NAME.match(name) is not None
 
 
@@ -129,26 +128,26 @@ def payload_text(payload: Mapping[str, Any]) -> str:
     return encoded.decode()
 
 
-def _keep_attributes(attributes: Mapping[str, Any], is_id: IsId) -> dict[str, Any]:
+def _redact_attributes(attributes: Mapping[str, Any], is_id: IsId) -> dict[str, Any]:
     return {
-        _keep_name(key): _keep_leaf(value, MAX_ATTRIBUTE_TEXT_CHARS, cards=not is_id(key))
+        _redact_name(key): _redact_leaf(value, MAX_ATTRIBUTE_TEXT_CHARS, cards=not is_id(key))
         for key, value in islice(attributes.items(), 2 * MAX_ATTRIBUTES)
     }
 
 
-def _keep_name(name: str) -> str:
+def _redact_name(name: str) -> str:
     """Return *name*, or its length where it is long, personal or no whole text."""
-    if len(name) > MAX_KEPT_TEXT_CHARS or has_half_pair(name) or find_personal(name):
+    if len(name) > MAX_CLEAR_TEXT_CHARS or has_half_pair(name) or find_pii(name):
         return f"({len(name)} characters)"
     return name
 
 
-def _keep_leaf(value: Any, max_chars: int, *, cards: bool = True) -> Any:
+def _redact_leaf(value: Any, max_chars: int, *, cards: bool = True) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
         whole = -MAX_ATTRIBUTE_NUMBER <= value <= MAX_ATTRIBUTE_NUMBER
-        return value if whole and find_personal_value(value, cards=cards) is None else mask(value)
+        return value if whole and find_pii_value(value, cards=cards) is None else mask(value)
     if not isinstance(value, str) or len(value) > max_chars or has_half_pair(value):
         return mask(value)
-    return value if find_personal(value, cards=cards) is None else mask(value)
+    return value if find_pii(value, cards=cards) is None else mask(value)

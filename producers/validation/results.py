@@ -3,10 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from producers.validation.validator import Accepted, Duplicate, Judgement, Rejected, Waiting
+from producers.validation.validator import (
+    AcceptedEvent,
+    DuplicateEvent,
+    InFlightDuplicate,
+    RejectedEvent,
+    ValidationResult,
+)
 
 if TYPE_CHECKING:
-    from producers.validation.effects import Effect
+    from producers.validation.effects import EventEffect
 
 
 class Pile:
@@ -40,9 +46,9 @@ class Judged:
     def __init__(self) -> None:
         self.piles = _Piles()
         """By partition."""
-        self.others: list[tuple[int, Duplicate | Waiting | Rejected]] = []
+        self.others: list[tuple[int, DuplicateEvent | InFlightDuplicate | RejectedEvent]] = []
         """With their indexes in the request."""
-        self.effects: list[Effect] = []
+        self.effects: list[EventEffect] = []
         """What the accepted and the rejected ones cause."""
         self._with_alias: list[Pile] = []
 
@@ -51,11 +57,11 @@ class Judged:
         """Every pile."""
         return [*self.piles.values(), *self._with_alias]
 
-    def add(self, index: int, judgement: Judgement) -> None:
+    def add(self, index: int, judgement: ValidationResult) -> None:
         """Add the judgement of the event with *index*."""
-        if isinstance(judgement, Accepted | Rejected):
+        if isinstance(judgement, AcceptedEvent | RejectedEvent):
             self.effects += judgement.effects
-        if not isinstance(judgement, Accepted):
+        if not isinstance(judgement, AcceptedEvent):
             self.others.append((index, judgement))
             return
         if judgement.alias:

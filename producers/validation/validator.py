@@ -1,4 +1,4 @@
-"""One event in, exactly one outcome out: accepted, duplicate, waiting for its twin, or rejected with a reason.
+"""One event in, exactly one outcome out: accepted, duplicate, on its way already, or rejected with a reason.
 
 Pure but for what it is given: the registry in force, the duplicate window, the consent ledger. No I/O.
 """
@@ -14,26 +14,26 @@ import msgspec
 
 from producers.adapters.base import Mapped, Unmapped
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_effects, consent_key
-from producers.orders.ledger import OrderLedger, OrderPart, amount_effect, waiting_effect
-from producers.validation.decode import Decoded, Fault, decode_event
+from producers.orders.ledger import OrderFact, OrderLedger, amount_effect, waiting_effect
+from producers.validation.decode import DecodedEvent, EventFault, decode_event
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from producers.validation.pii import (
     IsId,
-    find_personal,
-    find_personal_attribute,
-    is_personal_id,
-    may_be_personal,
+    find_pii,
+    find_pii_attribute,
+    find_pii_in_id,
+    may_hold_pii,
     names_an_id,
 )
-from producers.validation.placement import Place, TimeWindow, place
-from producers.validation.placement_cache import Spots
-from producers.validation.pseudonym_cache import Pseudonymiser, RecentPseudonyms
-from producers.validation.redaction import harmless_id, keep_event, keep_match, keep_unreadable, payload_text
+from producers.validation.placement import ResolvedPlacement, TimeWindow, resolve_placement
+from producers.validation.placement_cache import PlacementCache
+from producers.validation.pseudonym_cache import PseudonymCache, Pseudonymiser
+from producers.validation.redaction import harmless_id, payload_text, redact_event, redact_match, redact_unreadable
 from registry.directory import Directory
 from runtime.errors import ProtocolError, UnavailableError
 from schemas.event import CONSENT_KINDS, MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
-from schemas.event_struct import FastEvent
+from schemas.event_struct import EventStruct
 from schemas.lines import RejectLine, StoredEvent
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
@@ -47,7 +47,7 @@ _CONSENT_HOLDS_DESPITE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedEvent:
     """To be published: its encoded line and where it goes. Accepted only once the broker has acknowledged it."""
 
     event_id: str
@@ -55,58 +55,58 @@ class Accepted:
     line: bytes
     alias: str = ""
     """An id by which redeliveries with other bytes are known; remembered with the event."""
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[EventEffect, ...] = ()
     """To be acknowledged before the line is published."""
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicate:
+class DuplicateEvent:
     """Its id has been accepted before."""
 
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class InFlightDuplicate:
     """An event of its id is on its way: duplicate if that one is acknowledged, else to be judged again."""
 
     event_id: str
-    twin: asyncio.Future[bool]
+    original: asyncio.Future[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedEvent:
     """Not accepted, and kept."""
 
-    fault: Fault
+    fault: EventFault
     line: RejectLine
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[EventEffect, ...] = ()
     """To be acknowledged before the answer."""
 
 
-Judgement = Accepted | Duplicate | Waiting | Rejected
+ValidationResult = AcceptedEvent | DuplicateEvent | InFlightDuplicate | RejectedEvent
 
 
-class Memory:
-    """What one request's judgement leaves to the next, so that it need not be found again; never an outcome."""
+class RequestCaches:
+    """What one request leaves to the next, so that it need not be found again; never an outcome."""
 
-    def __init__(self, recent: RecentPseudonyms) -> None:
-        self.recent = recent
-        self._spots: dict[str, Spots] = {}
+    def __init__(self, pseudonyms: PseudonymCache) -> None:
+        self.pseudonyms = pseudonyms
+        self._placements: dict[str, PlacementCache] = {}
         self._directory: Directory | None = None
 
-    def spots(self, directory: Directory, account: Account, partitions: int) -> Spots:
+    def placements(self, directory: Directory, account: Account, partitions: int) -> PlacementCache:
         """Return where the account's events belong by *directory*; what was remembered of another one is forgotten."""
         if self._directory is not directory:
-            self._directory, self._spots = directory, {}
-        if account.id not in self._spots:
-            self._spots[account.id] = Spots(directory, account, partitions)
-        return self._spots[account.id]
+            self._directory, self._placements = directory, {}
+        if account.id not in self._placements:
+            self._placements[account.id] = PlacementCache(directory, account, partitions)
+        return self._placements[account.id]
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeParts:
-    """What the intake stands on."""
+class ValidatorDeps:
+    """What a validator stands on."""
 
     directory: Directory
     partitions: int
@@ -114,10 +114,10 @@ class IntakeParts:
     consent: ConsentLedger
     orders: OrderLedger
     pseudonyms: Pseudonymiser
-    memory: Memory
+    caches: RequestCaches
 
 
-class Intake:
+class EventValidator:
     """Judges the events of one request: one account, one flow, one time of receipt.
 
     Raises `UnavailableError` from any method where a hash key is not here yet, since nothing may be stored unhashed,
@@ -125,9 +125,9 @@ class Intake:
     """
 
     def __init__(
-        self, parts: IntakeParts, account: Account, flow: str, *, delivery_id: str, window: TimeWindow
+        self, deps: ValidatorDeps, account: Account, flow: str, *, delivery_id: str, window: TimeWindow
     ) -> None:
-        self.parts = parts
+        self.deps = deps
         self.account = account
         self.window = window
         self.received_ms = window.now_ms
@@ -135,16 +135,16 @@ class Intake:
         self.delivery_id = delivery_id
         self.taken: set[str] = set()
         """The ids and aliases of what this request has brought already, where it was accepted."""
-        self._directory = parts.directory
-        self._partitions = parts.partitions
-        self._duplicates = parts.duplicates
-        self._consent = parts.consent
-        self._pseudonyms = parts.pseudonyms
+        self._directory = deps.directory
+        self._partitions = deps.partitions
+        self._duplicates = deps.duplicates
+        self._consent = deps.consent
+        self._pseudonyms = deps.pseudonyms
         self._account_id = account.id
         self._platform = account.platform
         self._flow = flow
         self._is_id: IsId = frozenset(account.id_attributes).__contains__ if flow == BATCH_FLOW else names_an_id
-        self._products = parts.directory.products_of(account.id)
+        self._products = deps.directory.products_of(account.id)
         self._own_changes: dict[str, list[tuple[int, ConsentChange]]] = {}
 
     def allows(self, key: str, occurred_ms: int, index: int) -> bool:
@@ -155,130 +155,134 @@ class Intake:
         later = [change for line, change in self._own_changes.get(key, ()) if line > index]
         return self._consent.allows(key, occurred_ms, but=later)
 
-    def by_clock(self, window: TimeWindow) -> "Intake":
-        """Return an intake of the same request, with the same stamp, that judges times by *window*."""
+    def with_window(self, window: TimeWindow) -> "EventValidator":
+        """Return a validator of the same request, with the same stamp, that takes times by *window*."""
         other = copy(self)
         other.window = window
         return other
 
-    def judge_bytes(self, raw: bytes, index: int) -> Judgement:
+    def validate_bytes(self, raw: bytes, index: int) -> ValidationResult:
         """Return the outcome of one element of a batch push."""
         decoded = decode_event(raw)
-        if isinstance(decoded, Fault):
-            return self._reject(decoded, index, raw, keep_unreadable(raw, self._hash, self._is_id))
-        known = self._known(decoded.event.event_id)
-        if known is not None:
-            return known
-        facts = _Facts(index, len(raw), suspect=may_be_personal(raw))
-        outcome = self._judge(decoded, facts, self._locate(decoded))
-        if isinstance(outcome, Fault):
+        if isinstance(decoded, EventFault):
+            return self._reject(decoded, index, raw, redact_unreadable(raw, self._hash, self._is_id))
+        duplicate = self._find_duplicate(decoded.event.event_id)
+        if duplicate is not None:
+            return duplicate
+        facts = _RawFacts(index, len(raw), suspect=may_hold_pii(raw))
+        outcome = self._validate(decoded, facts, self._locate(decoded))
+        if isinstance(outcome, EventFault):
             fault = replace(outcome, event_id=decoded.event.event_id)
             rejected = self._reject(fault, index, raw, {"event": self._keep(decoded)})
             return replace(rejected, effects=self._effects_despite(fault, decoded, index))
         return outcome
 
-    def judge_mapped(self, message: Mapped, index: int, body: bytes) -> Judgement:
+    def validate_mapped(self, message: Mapped, index: int, body: bytes) -> ValidationResult:
         """Return the outcome of one message that a native push was taken apart into."""
-        kept = {
-            "event": keep_event(message.fields, self._hash, self._is_id),
-            "match": keep_match(message.match),
+        redacted = {
+            "event": redact_event(message.fields, self._hash, self._is_id),
+            "match": redact_match(message.match),
             "message": self._hash_payload(message.payload),
             **({"alias": message.alias} if message.alias else {}),
         }
-        part = self.parts.orders.part_of(self._account_id, message.order_id, message.fields)
-        amount = {} if part is None or part.amount_fen is None else {"amount_fen": part.amount_fen}
+        fact = self.deps.orders.fact_of(self._account_id, message.order_id, message.fields)
+        amount = {} if fact is None or fact.amount_fen is None else {"amount_fen": fact.amount_fen}
         decoded = _from_fields({**message.fields, **amount})
-        if isinstance(decoded, Fault):
-            return self._reject(decoded, index, body, kept)
-        known = self._known(decoded.event.event_id)
-        if known is None and message.alias:
-            known = self._known(alias_id(message.alias))
-        if known is not None:
-            return replace(known, event_id=decoded.event.event_id)
+        if isinstance(decoded, EventFault):
+            return self._reject(decoded, index, body, redacted)
+        duplicate = self._find_duplicate(decoded.event.event_id)
+        if duplicate is None and message.alias:
+            duplicate = self._find_duplicate(alias_id(message.alias))
+        if duplicate is not None:
+            return replace(duplicate, event_id=decoded.event.event_id)
         candidates = next(
             (found for keys in message.match if (found := self._directory.match(self._account_id, keys))), ()
         )
-        located = place(decoded.event, decoded.occurred_ms, self._directory, self.window, candidates)
-        outcome = self._judge(decoded, _Facts(index, 0, suspect=True, part=part), located)
-        if isinstance(outcome, Fault):
-            rejected = self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, kept)
+        located = resolve_placement(decoded.event, decoded.occurred_ms, self._directory, self.window, candidates)
+        outcome = self._validate(decoded, _RawFacts(index, 0, suspect=True, fact=fact), located)
+        if isinstance(outcome, EventFault):
+            rejected = self._reject(replace(outcome, event_id=decoded.event.event_id), index, body, redacted)
             despite = self._effects_despite(outcome, decoded, index)
-            return replace(rejected, effects=(*despite, *self._wait_for_order(part, rejected)))
+            return replace(rejected, effects=(*despite, *self._wait_for_order(fact, rejected)))
         return self._with_alias(outcome, message.alias) if message.alias else outcome
 
-    def _with_alias(self, accepted: Accepted, alias: str) -> Accepted:
+    def _with_alias(self, accepted: AcceptedEvent, alias: str) -> AcceptedEvent:
         """Return *accepted* under its *alias* too: another message of this request that bears it is a duplicate."""
         self.taken.add(alias_id(alias))
         return replace(accepted, alias=alias_id(alias))
 
-    def judge_unmapped(self, message: Unmapped, index: int, body: bytes) -> Rejected:
+    def validate_unmapped(self, message: Unmapped, index: int, body: bytes) -> RejectedEvent:
         """Return the reject of a signed message that becomes no event."""
-        fault = Fault(message.reason, message.field, message.message, message.event_id)
+        fault = EventFault(message.reason, message.field, message.message, message.event_id)
         return self._reject(fault, index, body, {"message": self._hash_payload(message.payload)})
 
-    def _known(self, event_id: str) -> Duplicate | Waiting | None:
+    def _find_duplicate(self, event_id: str) -> DuplicateEvent | InFlightDuplicate | None:
         if event_id in self.taken or self._duplicates.holds(self._account_id, event_id):
-            return Duplicate(event_id)
-        twin = self._duplicates.pending(self._account_id, event_id)
-        return Waiting(event_id, twin) if twin is not None else None
+            return DuplicateEvent(event_id)
+        original = self._duplicates.pending(self._account_id, event_id)
+        return InFlightDuplicate(event_id, original) if original is not None else None
 
-    def _locate(self, decoded: Decoded) -> Place | Fault:
-        located = place(decoded.event, decoded.occurred_ms, self._directory, self.window)
+    def _locate(self, decoded: DecodedEvent) -> ResolvedPlacement | EventFault:
+        located = resolve_placement(decoded.event, decoded.occurred_ms, self._directory, self.window)
         if (
-            isinstance(located, Fault)
+            isinstance(located, EventFault)
             and located.reason is RejectReason.INVALID_VALUE
             and located.field == "product_id"
             and not self._may_name_either(decoded.event)
         ):
-            return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
+            return EventFault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
         return located
 
     def _may_name_either(self, event: Any) -> bool:
-        spot = self._directory.placed.get(event.placement_id)
-        return event.product_id in self._products or (spot is not None and spot.product_id in self._products)
+        placed = self._directory.placed.get(event.placement_id)
+        return event.product_id in self._products or (placed is not None and placed.product_id in self._products)
 
-    def _judge(self, decoded: Decoded, facts: "_Facts", located: Place | Fault) -> Accepted | Fault:
+    def _validate(
+        self, decoded: DecodedEvent, facts: "_RawFacts", located: ResolvedPlacement | EventFault
+    ) -> AcceptedEvent | EventFault:
         event = decoded.event
         first = self._hash(event.subject) if event.subject is not None else ""
-        if isinstance(located, Fault):
+        if isinstance(located, EventFault):
             return located
         fault = self._content_fault(decoded, facts, located, first)
         if fault is not None:
             return fault
-        effects = (*self._note_consent(decoded, first, facts.line), *self._note_order(facts.part))
+        effects = (*self._note_consent(decoded, first, facts.line), *self._note_order(facts.fact))
         self.taken.add(event.event_id)
         partition = partition_of(located.product_id, self._partitions)
-        return Accepted(event.event_id, partition, self._line(decoded, located, first), effects=effects)
+        return AcceptedEvent(event.event_id, partition, self._line(decoded, located, first), effects=effects)
 
-    def _content_fault(self, decoded: Decoded, facts: "_Facts", located: Place, first: str) -> Fault | None:
+    def _content_fault(
+        self, decoded: DecodedEvent, facts: "_RawFacts", located: ResolvedPlacement, first: str
+    ) -> EventFault | None:
         event = decoded.event
         if located.product_id not in self._products:
-            return Fault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
+            return EventFault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
         if facts.size > MAX_ATTRIBUTES_BYTES and (fault := _too_large(event, facts.size)) is not None:
             return fault
         if facts.suspect and (field := _personal_field(event, self._is_id)) is not None:
-            return Fault(RejectReason.PERSONAL_DATA, field, _PERSONAL)
+            return EventFault(RejectReason.PERSONAL_DATA, field, _PERSONAL)
         if (
             first
             and event.kind not in CONSENT_KINDS
             and not self.allows(consent_key(self._account_id, first), decoded.occurred_ms, facts.line)
         ):
-            return Fault(
+            return EventFault(
                 RejectReason.CONSENT_WITHDRAWN, "subject", "this subject has withdrawn consent; send nothing of it"
             )
         if event.amount_fen is None and event.kind in _ORDER_KINDS:
-            waits = facts.part is not None and facts.part.waits
-            return Fault(RejectReason.UNSUPPORTED_EVENT, "amount_fen", _ORDER_AWAITED if waits else _NO_AMOUNT)
+            waits = facts.fact is not None and facts.fact.waits
+            return EventFault(RejectReason.UNSUPPORTED_EVENT, "amount_fen", _ORDER_AWAITED if waits else _NO_AMOUNT)
         return None
 
-    def _effects_despite(self, fault: Fault, decoded: Decoded, index: int) -> tuple[Effect, ...]:
+    def _effects_despite(self, fault: EventFault, decoded: DecodedEvent, index: int) -> tuple[EventEffect, ...]:
         """Return what an event causes though it is rejected."""
         subject = decoded.event.subject
         if not subject or fault.reason not in _CONSENT_HOLDS_DESPITE:
             return ()
         return self._note_consent(decoded, self._hash(subject), index)
 
-    def _note_consent(self, decoded: Decoded, first: str, index: int) -> tuple[Effect, ...]:
+    def _note_consent(self, decoded: DecodedEvent, first: str, index: int) -> tuple[EventEffect, ...]:
         kind = decoded.event.kind
         if not first or kind not in CONSENT_KINDS:
             return ()
@@ -292,20 +296,20 @@ class Intake:
             self._own_changes.setdefault(key, []).append((index, change))
         return consent_effects(key, change, merged)
 
-    def _note_order(self, part: OrderPart | None) -> tuple[Effect, ...]:
-        if part is None or part.amount_fen is None:
+    def _note_order(self, fact: OrderFact | None) -> tuple[EventEffect, ...]:
+        if fact is None or fact.amount_fen is None:
             return ()
-        self.parts.orders.note(part.key, part.amount_fen, here=True)
-        return (amount_effect(part.key, part.amount_fen),)
+        self.deps.orders.note(fact.key, fact.amount_fen, here=True)
+        return (amount_effect(fact.key, fact.amount_fen),)
 
     @staticmethod
-    def _wait_for_order(part: OrderPart | None, rejected: Rejected) -> tuple[Effect, ...]:
+    def _wait_for_order(fact: OrderFact | None, rejected: RejectedEvent) -> tuple[EventEffect, ...]:
         """Return what a refund leaves that is rejected for no other reason than that its order is not known."""
-        if part is None or rejected.fault.message != _ORDER_AWAITED:
+        if fact is None or rejected.fault.message != _ORDER_AWAITED:
             return ()
-        return (waiting_effect(part.key._replace(sort="waiting"), rejected.line),)
+        return (waiting_effect(fact.key._replace(fact_type="waiting"), rejected.line),)
 
-    def _line(self, decoded: Decoded, located: Place, first: str) -> bytes:
+    def _line(self, decoded: DecodedEvent, located: ResolvedPlacement, first: str) -> bytes:
         event = decoded.event
         second_step = self._pseudonyms.second_step
         return _encode(
@@ -335,18 +339,18 @@ class Intake:
         return self._pseudonyms.first_step(self._account_id, subject) if subject else ""
 
     def _hash_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        kept = dict(payload)
+        redacted = dict(payload)
         # A subject that is no text stays, as type and length: a replay must not take the message for one without.
         if isinstance(subject := payload.get("subject"), str):
-            del kept["subject"]
-            kept["subject_hash"] = self._hash(subject)
-        return kept
+            del redacted["subject"]
+            redacted["subject_hash"] = self._hash(subject)
+        return redacted
 
-    def _keep(self, decoded: Decoded) -> dict[str, Any]:
+    def _keep(self, decoded: DecodedEvent) -> dict[str, Any]:
         fields = {name: getattr(decoded.event, name) for name in decoded.event.__struct_fields__}
-        return keep_event(fields, self._hash, self._is_id)
+        return redact_event(fields, self._hash, self._is_id)
 
-    def _reject(self, fault: Fault, index: int, raw: bytes, kept: Mapping[str, Any]) -> Rejected:
+    def _reject(self, fault: EventFault, index: int, raw: bytes, redacted: Mapping[str, Any]) -> RejectedEvent:
         fault = _tellable(replace(fault, event_id=harmless_id(fault.event_id)))
         identity = hashlib.sha256(
             b"\0".join((self._account_id.encode(), self._flow.encode(), fault.reason.encode(), raw))
@@ -362,12 +366,12 @@ class Intake:
             field=fault.field,
             message=fault.message,
             event_id=fault.event_id,
-            payload=payload_text(kept),
+            payload=payload_text(redacted),
             received_ms=self.window.now_ms,
             delivery_id=self.delivery_id,
             index=index,
         )
-        return Rejected(fault, line)
+        return RejectedEvent(fault, line)
 
 
 BATCH_FLOW = "events"
@@ -387,49 +391,51 @@ _PERSONAL = (
 )
 
 
-class _Facts(NamedTuple):
+class _RawFacts(NamedTuple):
     """An event's line in the request; what its raw bytes tell: their number, and whether they may be personal."""
 
     line: int
     size: int
     suspect: bool
-    part: OrderPart | None = None
+    fact: OrderFact | None = None
     """What a native message is to its order."""
 
 
 def _personal_field(event: Any, is_id: IsId) -> str | None:
-    if is_personal_id(event.event_id) is not None:
+    if find_pii_in_id(event.event_id) is not None:
         return "event_id"
-    return find_personal_attribute(event.attributes, is_id) if event.attributes else None
+    return find_pii_attribute(event.attributes, is_id) if event.attributes else None
 
 
-def _tellable(fault: Fault) -> Fault:
+def _tellable(fault: EventFault) -> EventFault:
     """Return *fault* with nothing personal in what it tells: whoever made it may have overlooked something."""
-    if find_personal(fault.field) is None and find_personal(fault.message) is None:
+    if find_pii(fault.field) is None and find_pii(fault.message) is None:
         return fault
     return replace(fault, field="", message="what is wrong with it cannot be told without repeating personal data")
 
 
-def _too_large(event: Any, size: int) -> Fault | None:
+def _too_large(event: Any, size: int) -> EventFault | None:
     if size > MAX_EVENT_BYTES:
-        return Fault(RejectReason.TOO_LARGE, "", f"an event has at most {MAX_EVENT_BYTES} bytes; this one has {size}")
+        return EventFault(
+            RejectReason.TOO_LARGE, "", f"an event has at most {MAX_EVENT_BYTES} bytes; this one has {size}"
+        )
     if event.attributes and len(_encode(event.attributes)) > MAX_ATTRIBUTES_BYTES:
-        return Fault(
+        return EventFault(
             RejectReason.TOO_LARGE, "attributes", f"attributes have at most {MAX_ATTRIBUTES_BYTES} bytes in all"
         )
     return None
 
 
-def _from_fields(fields: Mapping[str, Any]) -> Decoded | Fault:
+def _from_fields(fields: Mapping[str, Any]) -> DecodedEvent | EventFault:
     """Return an adapter's *fields* as an event; the time is already Unix milliseconds."""
     event_id = fields.get("event_id", "")
     occurred_ms = fields["occurred_at"]
     try:
-        event = msgspec.convert({**fields, "occurred_at": ""}, FastEvent)
+        event = msgspec.convert({**fields, "occurred_at": ""}, EventStruct)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`").split(".")[0].split("[")[0]
-        return Fault(
+        return EventFault(
             RejectReason.INVALID_VALUE, field, message.replace("`", ""), event_id if isinstance(event_id, str) else ""
         )
-    return Decoded(event, occurred_ms)
+    return DecodedEvent(event, occurred_ms)

@@ -43,7 +43,7 @@ from reports.queries.readout import ArmReadout, Readout
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
 from reports.stats.intervals import Why
-from schemas.registry import Name, Placement, Product, Trial
+from schemas.registry import BilingualText, Placement, Product, Trial
 
 REASONS: Mapping[Why, Text] = {
     "no_data": Text("还没有可计算的数据", "nothing to compute from yet"),
@@ -59,7 +59,7 @@ REASONS: Mapping[Why, Text] = {
 }
 
 
-def names(text: Text | Name) -> Names:
+def names(text: Text | BilingualText) -> Names:
     """Return *text* for an answer."""
     return Names(text.zh, text.en)
 

@@ -8,7 +8,7 @@ import pytest
 
 from avenue.simulator.signers.meituan import waimai_sig
 from avenue.simulator.signers.sunmi import receipt_sign
-from producers.validation.validator import Accepted
+from producers.validation.validator import AcceptedEvent
 from registry.directory import Directory
 from runtime.clock import ManualClock
 from tests.support.adapter_signing import NOW_MS
@@ -51,7 +51,7 @@ def receipt(road: JudgingRoad, **changes: Any) -> Any:
 def test_a_hundred_orders_on_end_are_all_taken(road: JudgingRoad, first: int) -> None:
     judged = [order(road, str(first + n)) for n in range(100)]
 
-    assert [type(judgement) for judgement in judged] == [Accepted] * 100
+    assert [type(judgement) for judgement in judged] == [AcceptedEvent] * 100
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_a_hundred_orders_on_end_are_all_taken(road: JudgingRoad, first: int) ->
 def test_a_receipt_is_taken_whatever_its_numbers_look_like(road: JudgingRoad, changes: dict[str, Any]) -> None:
     judged = receipt(road, **changes)
 
-    assert isinstance(judged, Accepted), judged
+    assert isinstance(judged, AcceptedEvent), judged
     assert b"13800138000" not in judged.line

@@ -15,7 +15,7 @@ from avenue.simulator.messages.flaws import FLAWS
 from avenue.simulator.options import Shares, SimulateOptions
 from avenue.simulator.plan import Plan, Unit
 from avenue.simulator.sources import find_sources
-from producers.validation.validator import Judgement, Rejected
+from producers.validation.validator import RejectedEvent, ValidationResult
 from registry.file import load_registry
 from runtime.clock import ManualClock
 from schemas.outcomes import RejectReason
@@ -50,7 +50,7 @@ def road(options: SimulateOptions) -> JudgingRoad:
     return JudgingRoad(load_registry(options.registry), options.clock, dict(options.keys))
 
 
-def judge(options: SimulateOptions, road: JudgingRoad) -> Iterator[tuple[Unit, int, list[Judgement]]]:
+def judge(options: SimulateOptions, road: JudgingRoad) -> Iterator[tuple[Unit, int, list[ValidationResult]]]:
     for unit in Plan(options, find_sources(options), options.seed or 0):
         request = unit.message.request
         headers = {**request.headers, **(request.sign(options.clock.now_ms()) if request.sign else {})}
@@ -116,7 +116,7 @@ def test_every_sort_of_message_and_every_flaw_takes_part(options: SimulateOption
         judgement.fault.reason
         for _, _, judgements in judge(options, road)
         for judgement in judgements
-        if isinstance(judgement, Rejected)
+        if isinstance(judgement, RejectedEvent)
     }
     flows = {(source.sort.platform, source.sort.build) for source in find_sources(options).native}
 

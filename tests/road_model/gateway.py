@@ -22,8 +22,8 @@ from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderFold
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
-from producers.validation.validator import Memory
+from producers.validation.pseudonym_cache import PseudonymCache
+from producers.validation.validator import RequestCaches
 from registry.pseudonyms import Pseudonyms, first_step
 from runtime.clock import ManualClock
 from runtime.errors import RetryableError
@@ -147,7 +147,7 @@ class GatewayProcess:
                 consent=self.consent,
                 orders=self.orders,
                 pseudonyms=Pseudonyms(Keys()),
-                memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
+                memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,
                 clock=ahead,
             )

@@ -12,12 +12,12 @@ import sinks.settlement.settle
 import streams.metrics_worker
 import streams.rebuild
 import streams.state
-from producers.consent.ledger import ConsentChange, Merged, encode_changes
+from producers.consent.ledger import ConsentChange, ConsentMerge, encode_changes
 from producers.gateway import ingest_request
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import DueRefund, dealt_with_effect
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.effects import Effect
+from producers.validation.effects import EventEffect
 from producers.validation.results import Pile
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
@@ -81,8 +81,8 @@ def _no_line_held(_request: object, pile: Pile) -> int:
     return len(pile.lines)
 
 
-def _state_under_one_key(key: str, _change: ConsentChange, merged: Merged) -> tuple[Effect, ...]:
-    return (Effect(Topic.CONSENT, key, encode_changes(list(merged.known))),)
+def _state_under_one_key(key: str, _change: ConsentChange, merged: ConsentMerge) -> tuple[EventEffect, ...]:
+    return (EventEffect(Topic.CONSENT, key, encode_changes(list(merged.known))),)
 
 
 def _only_of_own_orders(waiting: WaitingRefunds, _now_s: float) -> list[DueRefund]:

@@ -14,7 +14,7 @@ from producers.gateway.ingest_request import Job, TakeIn
 from producers.gateway.responses import HttpAnswer, problem
 from producers.orders.ledger import OrderLedger, event_digest, order_digest
 from producers.validation.results import Judge
-from producers.validation.validator import Intake
+from producers.validation.validator import EventValidator
 from runtime.errors import RetryableError
 from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
@@ -71,7 +71,7 @@ async def push_slip(take_in: TakeIn, slip: Slip, received_ms: int) -> HttpAnswer
     message = adapter.interpret(slip.document(), Context(account, FLOW, received_ms))
     body = repr(slip).encode()
 
-    def judge_with(intake: Intake) -> Judge:
+    def judge_with(intake: EventValidator) -> Judge:
         return _native_judge((message,), body, intake)
 
     job = Job(account, FLOW, 1, judge_with, len(body), received_ms, timeout_s=3600)

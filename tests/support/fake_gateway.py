@@ -13,8 +13,16 @@ from producers.orders.ledger import OrderLedger
 from producers.parsing.body import BodyProblem, split
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.placement import TimeWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
-from producers.validation.validator import Accepted, Duplicate, Intake, IntakeParts, Judgement, Memory, Rejected
+from producers.validation.pseudonym_cache import PseudonymCache
+from producers.validation.validator import (
+    AcceptedEvent,
+    DuplicateEvent,
+    EventValidator,
+    RejectedEvent,
+    RequestCaches,
+    ValidationResult,
+    ValidatorDeps,
+)
 from registry.directory import Directory
 from registry.pseudonyms import TwoSteps
 from registry.secrets import SecretResolver
@@ -34,7 +42,7 @@ class PlainPseudonyms:
         return f"{trial_id}/{first_step}"
 
     def two_steps(self, account_id: str, trial_id: str) -> TwoSteps:
-        raise NotImplementedError("of the short way, which this road does not take")
+        raise NotImplementedError("of the fast path, which this road does not take")
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class JudgingRoad:
     registry: Registry
     clock: Clock
     batch_keys: dict[str, str] = field(default_factory=dict)
-    judged: list[list[Judgement]] = field(default_factory=list)
+    judged: list[list[ValidationResult]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._directory = Directory(registry=self.registry)
@@ -63,7 +71,7 @@ class JudgingRoad:
         self._duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
         self._consent = ConsentLedger(max_subjects=100_000)
         self._orders = OrderLedger(max_orders=100_000, max_waiting=1000)
-        self._memory = Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000))
+        self._memory = RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000))
 
     def answer(self, request: JudgedRequest) -> tuple[int, bytes]:
         """Return status and body; `judged` gets the judgements of a request that was let in."""
@@ -72,7 +80,7 @@ class JudgingRoad:
     def accepted(self) -> list[StoredEvent]:
         """Return what would be stored."""
         decode = msgspec.json.Decoder(StoredEvent).decode
-        return [decode(j.line) for request in self.judged for j in request if isinstance(j, Accepted)]
+        return [decode(j.line) for request in self.judged for j in request if isinstance(j, AcceptedEvent)]
 
     def _native(self, request: JudgedRequest) -> tuple[int, bytes]:
         _, _, account_id, flow = request.path.split("/")
@@ -88,9 +96,9 @@ class JudgingRoad:
             return reading.answer.status, reading.answer.body
         intake = self._intake(account, flow)
         judgements = [
-            intake.judge_mapped(message, index, request.body)
+            intake.validate_mapped(message, index, request.body)
             if isinstance(message, Mapped)
-            else intake.judge_unmapped(message, index, request.body)
+            else intake.validate_unmapped(message, index, request.body)
             for index, message in enumerate(reading.messages)
         ]
         self._settle(account, judgements)
@@ -119,7 +127,7 @@ class JudgingRoad:
         if isinstance(elements, BodyProblem):
             return elements.status, elements.detail.encode()
         intake = self._intake(account, "events")
-        judgements = [intake.judge_bytes(element, index) for index, element in enumerate(elements)]
+        judgements = [intake.validate_bytes(element, index) for index, element in enumerate(elements)]
         self._settle(account, judgements)
         return 200, _receipt(judgements)
 
@@ -140,29 +148,29 @@ class JudgingRoad:
         ]
         return account if request.headers["webhook-signature"] in signed else None
 
-    def _intake(self, account: Account, flow: str) -> Intake:
+    def _intake(self, account: Account, flow: str) -> EventValidator:
         now_ms = self.clock.now_ms()
         days = account.max_event_age_days or 30
-        parts = IntakeParts(
+        parts = ValidatorDeps(
             self._directory, 4, self._duplicates, self._consent, self._orders, PlainPseudonyms(), self._memory
         )
         window = TimeWindow(now_ms - days * DAY_MS, now_ms + 5 * MINUTE_MS, now_ms)
-        return Intake(parts, account, flow, delivery_id="d-test", window=window)
+        return EventValidator(parts, account, flow, delivery_id="d-test", window=window)
 
-    def _settle(self, account: Account, judgements: list[Judgement]) -> None:
-        ids = [judged.event_id for judged in judgements if isinstance(judged, Accepted)]
+    def _settle(self, account: Account, judgements: list[ValidationResult]) -> None:
+        ids = [judged.event_id for judged in judgements if isinstance(judged, AcceptedEvent)]
         self._duplicates.settle(account.id, ids, acknowledged=True, now_ms=self.clock.now_ms())
         self.judged.append(judgements)
 
 
-def verdict_of(judgement: Judgement) -> tuple[str, str]:
+def verdict_of(judgement: ValidationResult) -> tuple[str, str]:
     """Return verdict and reason."""
-    if isinstance(judgement, Rejected):
+    if isinstance(judgement, RejectedEvent):
         return "rejected", judgement.fault.reason.value
-    return ("duplicate" if isinstance(judgement, Duplicate) else "accepted"), ""
+    return ("duplicate" if isinstance(judgement, DuplicateEvent) else "accepted"), ""
 
 
-def _receipt(judgements: list[Judgement]) -> bytes:
+def _receipt(judgements: list[ValidationResult]) -> bytes:
     verdicts = [verdict_of(judgement) for judgement in judgements]
     counts = {name: sum(v == name for v, _ in verdicts) for name in ("accepted", "duplicate", "rejected")}
     results = [

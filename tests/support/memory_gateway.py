@@ -17,8 +17,8 @@ from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
 from producers.orders.ledger import OrderLedger
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
-from producers.validation.validator import Memory
+from producers.validation.pseudonym_cache import PseudonymCache
+from producers.validation.validator import RequestCaches
 from registry.directory import Directory
 from registry.keys import issue_key
 from registry.pseudonyms import Pseudonyms
@@ -100,7 +100,7 @@ async def memory_gateway(
         TakeInParts(
             settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000),
             OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(_Keys()), publisher, clock,
-            Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=100_000)),
+            RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
     door = Door(DoorParts(settings, lambda: directory, secrets_for, take_in, clock))

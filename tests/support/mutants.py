@@ -46,10 +46,10 @@ GROUPS = {
     "metrics": Group(("reports/metrics.py",), ("tests/unit/reports",)),
     "intake": Group(
         tuple(f"producers/{name}.py" for name in WAY),
-        # Without those of the short way: they ask the long one for each example, and notice little of it.
+        # Without those of the fast path: they ask the exact one for each example, and notice little of it.
         tests_in("tests/unit/producers/test_[!s]*.py"),
     ),
-    "short_way": Group(
+    "fast_path": Group(
         ("producers/validation/fast_path.py", "producers/validation/placement_cache.py", "producers/validation/pseudonym_cache.py"),
         ("tests/unit/producers/validation/test_fast_path.py",),
     ),

@@ -17,10 +17,10 @@ from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderFold
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.fast_path import ShortWay
-from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.fast_path import FastPath
+from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.results import Judge, Judged
-from producers.validation.validator import Intake, Memory
+from producers.validation.validator import EventValidator, RequestCaches
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
@@ -124,7 +124,7 @@ class HandGateway:
                 pseudonyms=Pseudonyms(Keys()),
                 publisher=self.publisher,
                 clock=self.clock,
-                memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
+                memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
             )
         )
         self.replayer = Replayer(ReplayerParts(self.limits, lambda: self.directory, self.take_in, self.clock))
@@ -141,9 +141,9 @@ class HandGateway:
         """Let a batch in."""
         elements = [json.dumps(event).encode() for event in events]
 
-        def judge_with(intake: Intake) -> Judge:
-            way = ShortWay(intake)
-            return lambda indexes: way.judge([elements[index] for index in indexes], indexes)
+        def judge_with(intake: EventValidator) -> Judge:
+            way = FastPath(intake)
+            return lambda indexes: way.validate([elements[index] for index in indexes], indexes)
 
         return self._take(judge_with, len(events), account, "events")
 
@@ -152,11 +152,11 @@ class HandGateway:
     ) -> "asyncio.Task[Receipt]":
         """Let a platform's push in."""
 
-        def judge_with(intake: Intake) -> Judge:
+        def judge_with(intake: EventValidator) -> Judge:
             def judge(indexes: Any) -> Judged:
                 judged = Judged()
                 for index in indexes:
-                    judged.add(index, intake.judge_mapped(messages[index], index, b"the bytes"))
+                    judged.add(index, intake.validate_mapped(messages[index], index, b"the bytes"))
                 return judged
 
             return judge
@@ -164,7 +164,7 @@ class HandGateway:
         return self._take(judge_with, len(messages), account, flow)
 
     def _take(
-        self, judge_with: Callable[[Intake], Judge], received: int, account: str, flow: str
+        self, judge_with: Callable[[EventValidator], Judge], received: int, account: str, flow: str
     ) -> "asyncio.Task[Receipt]":
         job = Job(
             account=self.directory.accounts[account],

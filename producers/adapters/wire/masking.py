@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from producers.parsing.any_json import has_half_pair
-from producers.validation.pii import find_personal_value
+from producers.validation.pii import find_pii_value
 
 
 class Shape(Enum):
@@ -73,7 +73,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     else:
         plain = -MAX_NUMBER < value < MAX_NUMBER and Shape.NUMBER.value.match(str(value)) is not None
     # An id may look like a card number, and like nothing else that is a person's.
-    return plain and find_personal_value(value, cards=shape not in {Shape.ID, Shape.MARKED_ID}) is None
+    return plain and find_pii_value(value, cards=shape not in {Shape.ID, Shape.MARKED_ID}) is None
 
 
 def _plain(value: Any) -> Any:

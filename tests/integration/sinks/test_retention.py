@@ -12,7 +12,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.metrics import SINK_RETENTION_OVERDUE
 from runtime.settings import ClickHouseSettings, Settings
 from schemas.lines import RejectLine
-from schemas.registry import Account, Avenue, Name, Product, Registry, Startup, Trial
+from schemas.registry import Account, Avenue, BilingualText, Product, Registry, Startup, Trial
 from schemas.timing import DAY_MS, MINUTE_MS
 from sinks.reconciliation.conservation import BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
@@ -37,7 +37,7 @@ def world(clickhouse: ClickHouse) -> Iterator[World]:
 
 
 def registry_of(*trials: tuple[str, int], max_event_age: int = 30) -> Registry:
-    name = Name(zh="一", en="one")
+    name = BilingualText(zh="一", en="one")
     return Registry(
         avenue=Avenue(id="avenue", name=name),
         startups=[Startup(id="calmwave", name=name)],

@@ -17,7 +17,7 @@ from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
 from producers.gateway.ingest_request import window_of
 from producers.orders.ledger import FactKey, OrderLedger, event_digest, order_digest
 from producers.replay import HashedAlready, NotReplayable, Reread, TriedConsent, judge_again, reread
-from producers.validation.validator import Accepted, Intake, IntakeParts, Judgement, Rejected
+from producers.validation.validator import AcceptedEvent, EventValidator, RejectedEvent, ValidationResult, ValidatorDeps
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from runtime.settings import GatewaySettings
@@ -56,14 +56,14 @@ def directory_with(account: Account, *placements: dict[str, Any]) -> Directory:
     )
 
 
-def intake(given_parts: IntakeParts, account: Account, flow: str, *, received_ms: int = NOW_MS) -> Intake:
+def intake(given_parts: ValidatorDeps, account: Account, flow: str, *, received_ms: int = NOW_MS) -> EventValidator:
     window = window_of(account, GatewaySettings(), received_ms)
-    return Intake(given_parts, account, flow, delivery_id="d-1", window=window)
+    return EventValidator(given_parts, account, flow, delivery_id="d-1", window=window)
 
 
 def again(
     line: RejectLine, account: Account, directory: Directory, *, now_ms: int = NOW_MS, orders: OrderLedger | None = None
-) -> Judgement:
+) -> ValidationResult:
     """Return the outcome of *line*'s replay at *now_ms*."""
     item = reread(line, account)
     assert isinstance(item, Reread), item
@@ -82,13 +82,13 @@ def orders_with(message: Mapped, account: Account) -> OrderLedger:
     return ledger
 
 
-def kept(judgement: Judgement) -> RejectLine:
-    assert isinstance(judgement, Rejected), judgement
+def kept(judgement: ValidationResult) -> RejectLine:
+    assert isinstance(judgement, RejectedEvent), judgement
     return judgement.line
 
 
-def line_of(judgement: Judgement) -> StoredEvent:
-    assert isinstance(judgement, Accepted), judgement
+def line_of(judgement: ValidationResult) -> StoredEvent:
+    assert isinstance(judgement, AcceptedEvent), judgement
     return msgspec.json.decode(judgement.line, type=StoredEvent)
 
 
@@ -123,12 +123,12 @@ def test_a_native_message_kept_for_its_place_becomes_the_event_that_it_was(
     at_ms, flow = example["received_ms"], example.get("flow", file["flow"])
     before = directory_with(account)
     after = directory_with(account, *({"id": f"p-{n}", "match": dict(keys)} for n, keys in enumerate(message.match)))
-    first = intake(parts(directory=before), account, flow, received_ms=at_ms).judge_mapped(message, index, b"bytes")
+    first = intake(parts(directory=before), account, flow, received_ms=at_ms).validate_mapped(message, index, b"bytes")
 
     replayed = again(kept(first), account, after, now_ms=at_ms, orders=orders_with(message, account))
 
     there = replace(parts(directory=after), orders=orders_with(message, account))
-    direct = intake(there, account, flow, received_ms=at_ms).judge_mapped(message, index, b"bytes")
+    direct = intake(there, account, flow, received_ms=at_ms).validate_mapped(message, index, b"bytes")
     if message.match:
         assert line_of(replayed) == line_of(direct)
     else:
@@ -178,16 +178,16 @@ def sound_events(draw: st.DrawFn) -> bytes:
 @settings(max_examples=200)
 def test_every_field_of_a_kept_batch_event_comes_back(raw: bytes) -> None:
     after = directory_with(_ACCOUNT, {"id": "p-late", "match": {"sn": "late"}})
-    first = intake(parts(), _ACCOUNT, "events").judge_bytes(raw, 0)
+    first = intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)
 
     replayed = again(kept(first), _ACCOUNT, after)
 
-    direct = intake(parts(directory=after), _ACCOUNT, "events").judge_bytes(raw, 0)
+    direct = intake(parts(directory=after), _ACCOUNT, "events").validate_bytes(raw, 0)
     assert line_of(replayed) == line_of(direct)
 
 
 def rejected(**change: Any) -> RejectLine:
-    return kept(intake(parts(), _ACCOUNT, "events").judge_bytes(event(**change), 0))
+    return kept(intake(parts(), _ACCOUNT, "events").validate_bytes(event(**change), 0))
 
 
 def test_it_is_judged_by_the_clock_of_its_first_receipt_and_stamped_now() -> None:
@@ -205,7 +205,7 @@ def test_what_was_too_old_is_taken_once_the_account_may_send_older_events() -> N
     directory = Directory(version=2, registry=REGISTRY)
 
     assert kept(again(line, _ACCOUNT, directory, now_ms=LATER_MS)) == line
-    assert isinstance(again(line, patient, directory, now_ms=LATER_MS), Accepted)
+    assert isinstance(again(line, patient, directory, now_ms=LATER_MS), AcceptedEvent)
 
 
 def test_what_came_from_the_future_stays_rejected_however_late_it_is_replayed() -> None:
@@ -221,7 +221,7 @@ def test_one_rejected_again_keeps_its_line_and_names_the_reason_of_today() -> No
     outcome = again(line, _ACCOUNT, directory_with(_ACCOUNT, outside))
 
     assert kept(outcome) == line
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RejectedEvent)
     assert outcome.fault.reason is RejectReason.OUTSIDE_TRIAL
 
 
@@ -243,7 +243,7 @@ def test_one_rejected_again_keeps_its_line_and_names_the_reason_of_today() -> No
     ],
 )
 def test_what_was_not_kept_is_never_made_up(raw: bytes, why: str) -> None:
-    item = reread(kept(intake(parts(), _ACCOUNT, "events").judge_bytes(raw, 0)), _ACCOUNT)
+    item = reread(kept(intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)), _ACCOUNT)
 
     assert isinstance(item, NotReplayable)
     assert why in item.why

@@ -9,12 +9,12 @@ from registry.key_retention import KeyRetentionActions, retention_actions
 from registry.retention import kept_until_ms, retention_ms
 from runtime.kafka import LogRecord
 from runtime.settings import ClickHouseSettings, Settings
-from schemas.registry import Account, Avenue, Name, Product, Registry, Startup, Trial
+from schemas.registry import Account, Avenue, BilingualText, Product, Registry, Startup, Trial
 from schemas.timing import DAY_MS
 
 ENDS_MS = 1_793_000_000_000
 YEAR_MS = 365 * DAY_MS
-NAME = Name(zh="一", en="one")
+NAME = BilingualText(zh="一", en="one")
 SETTINGS = Settings()
 KEY = b'{"wrapped": "00", "master": "00000000"}'
 

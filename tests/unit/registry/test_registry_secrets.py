@@ -9,7 +9,7 @@ from registry.file import check_registry
 from registry.secrets import SecretResolver, has_flow
 from runtime.clock import ManualClock
 from schemas.event import Platform
-from schemas.registry import Account, Avenue, Name, Registry
+from schemas.registry import Account, Avenue, BilingualText, Registry
 
 
 def account(**secrets: list[str]) -> Account:
@@ -106,7 +106,7 @@ def test_a_file_that_holds_no_secret_is_a_problem(tmp_path: Path, content: bytes
 
 def test_a_check_names_every_missing_secret_and_forgets_accounts_that_went() -> None:
     subject = resolver()
-    avenue = Avenue(id="a", name=Name(zh="", en=""))
+    avenue = Avenue(id="a", name=BilingualText(zh="", en=""))
     partner = account(push=["env:A"], service=["env:B", "plain:x"])
 
     found = subject.check(Registry(avenue=avenue, accounts=[partner]))

@@ -10,15 +10,15 @@ from registry.keys import issue_key
 from registry.log import standing
 from registry.state import RegistryState
 from runtime.kafka import LogRecord
-from schemas.registry import Entry, Epoch, epoch_ms
+from schemas.registry import Epoch, RegistryEntry, epoch_ms
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def record(offset: int, key: str, value: Entry | bytes | None) -> LogRecord:
+def record(offset: int, key: str, value: RegistryEntry | bytes | None) -> LogRecord:
     """Return a record as it is read from the topic."""
-    content = value.model_dump_json(by_alias=True).encode() if isinstance(value, Entry) else value or b""
+    content = value.model_dump_json(by_alias=True).encode() if isinstance(value, RegistryEntry) else value or b""
     return LogRecord("registry.v1", 0, offset, 0, key.encode(), content, {})
 
 

@@ -7,9 +7,9 @@ import pytest
 from avenue.doctor.retention_checks import _kept, _next, _warn_of_overdue
 from avenue.doctor.runner import WarnedError
 from runtime.settings import Settings
-from schemas.registry import Avenue, Name, Product, Registry, Startup, Trial, epoch_ms
+from schemas.registry import Avenue, BilingualText, Product, Registry, Startup, Trial, epoch_ms
 
-NAME = Name(zh="一", en="one")
+NAME = BilingualText(zh="一", en="one")
 
 
 def trial(trial_id: str, year: int) -> Trial:

@@ -14,7 +14,7 @@ from registry.secrets import SECRETS
 from runtime.clock import ManualClock
 from runtime.health import Health
 from runtime.settings import Settings
-from schemas.registry import Account, Avenue, Name, Registry
+from schemas.registry import Account, Avenue, BilingualText, Registry
 
 PUSH = "plain:whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
 
@@ -38,7 +38,7 @@ class Applied(RegistryFollower):
 
     def apply(self, reference: str) -> None:
         account = Account(id="acct", platform="meituan", secrets={"service": [reference], "push": [self._push]})
-        registry = Registry(demo=True, avenue=Avenue(id="a", name=Name(zh="", en="")), accounts=[account])
+        registry = Registry(demo=True, avenue=Avenue(id="a", name=BilingualText(zh="", en="")), accounts=[account])
         self._directory = Directory(1, registry)
         for callback in self._told:
             callback(self._directory)

@@ -117,7 +117,7 @@ async def test_a_refund_of_an_order_that_is_not_known_is_kept_and_says_what_beco
     (kept,) = [json.loads(record.value) for record in broker.on(Topic.REJECTS)]
     (waits,) = broker.on(Topic.ORDERS)
     assert waits.key is not None
-    assert read_key(waits.key.decode()).sort == "waiting"
+    assert read_key(waits.key.decode()).fact_type == "waiting"
     assert json.loads(waits.value) == kept
     gateway.follow()
     assert gateway.orders.due() == []

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from producers.validation.decode import Decoded, Fault, decode_event
+from producers.validation.decode import DecodedEvent, EventFault, decode_event
 from schemas.event import KINDS, PilotEvent, missing_field, parse_time_ms
-from schemas.event_struct import FastEvent, decode_fast
+from schemas.event_struct import EventStruct, decode_event_struct
 from schemas.outcomes import RejectReason
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,7 +64,7 @@ def model_accepts(raw: bytes) -> bool:
 
 def struct_accepts(raw: bytes) -> bool:
     try:
-        event = decode_fast(raw)
+        event = decode_event_struct(raw)
         parse_time_ms(event.occurred_at)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return False
@@ -97,20 +97,20 @@ def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
 @settings(max_examples=300)
 def test_any_bytes_get_one_verdict_and_never_an_exception(raw: bytes) -> None:
     assert model_accepts(raw) == struct_accepts(raw)
-    assert isinstance(decode_event(raw), Decoded | Fault)
+    assert isinstance(decode_event(raw), DecodedEvent | EventFault)
 
 
 @given(events.map(dumped))
 @settings(max_examples=300)
 def test_decoding_refuses_exactly_what_the_model_refuses(raw: bytes) -> None:
     decoded = decode_event(raw)
-    assert isinstance(decoded, Decoded) == model_accepts(raw)
-    if isinstance(decoded, Fault):
+    assert isinstance(decoded, DecodedEvent) == model_accepts(raw)
+    if isinstance(decoded, EventFault):
         assert decoded.reason is not RejectReason.INTERNAL_ERROR
 
 
 def test_the_struct_has_the_model_s_fields_and_defaults() -> None:
-    assert FastEvent.__struct_fields__ == tuple(PilotEvent.model_fields)
+    assert EventStruct.__struct_fields__ == tuple(PilotEvent.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_misspelt_required_field_is_missing_with_the_name_that_was_given(missp
 
     fault = decode_event(dumped(given))
 
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert (fault.reason, fault.field) == (RejectReason.MISSING_FIELD, field)
     assert misspelt in fault.message
 
@@ -131,7 +131,7 @@ def test_a_missing_field_that_nothing_given_resembles_has_no_hint() -> None:
 
     fault = decode_event(dumped(given))
 
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert fault.message == "event_id is required"
 
 
@@ -172,7 +172,7 @@ def test_a_fault_names_the_field_and_the_way_out(
     change: dict[str, Any], reason: RejectReason, field: str, hint: str
 ) -> None:
     fault = decode_event(dumped({**SOUND, **change}))
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert (fault.reason, fault.field) == (reason, field)
     assert hint in fault.message
 
@@ -192,7 +192,7 @@ def test_a_value_beyond_every_bound_is_its_event_s_fault_and_the_id_is_told(name
     fault = decode_event(raw)
 
     expected = RejectReason.UNKNOWN_FIELD if name == "unknown" else RejectReason.INVALID_VALUE
-    if isinstance(fault, Decoded):
+    if isinstance(fault, DecodedEvent):
         # 1e-400 is zero to every reader, and 0.1000… a tenth.
         assert (name, fault.event.attributes) in [("attributes.a", {"a": 0.0}), ("attributes.a", {"a": 0.1})]
     else:
@@ -202,7 +202,7 @@ def test_a_value_beyond_every_bound_is_its_event_s_fault_and_the_id_is_told(name
 
 def test_more_brackets_than_an_event_has_bytes_are_too_large() -> None:
     fault = decode_event(b'{"event_id":"e-1","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert fault.reason is RejectReason.TOO_LARGE
 
 
@@ -218,7 +218,7 @@ def test_more_brackets_than_an_event_has_bytes_are_too_large() -> None:
 )
 def test_a_name_given_twice_is_malformed(raw: bytes) -> None:
     fault = decode_event(raw)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert (fault.reason, fault.event_id) == (RejectReason.MALFORMED, "e-1")
     assert "given twice" in fault.message
 
@@ -227,7 +227,7 @@ def test_thousands_of_unknown_fields_cost_as_much_as_one() -> None:
     given = SOUND | {f"field_{number}": {"a": number} for number in range(5000)}
     began = time.process_time()
     fault = decode_event(dumped(given))
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert fault.reason is RejectReason.UNKNOWN_FIELD
     # The nearest known name of each would take seconds.
     assert time.process_time() - began < 0.5
@@ -235,15 +235,15 @@ def test_thousands_of_unknown_fields_cost_as_much_as_one() -> None:
 
 def test_the_first_reason_in_order_is_named_where_several_hold() -> None:
     fault = decode_event(dumped({"kind": "nonsense", "occured_at": "x", "event_id": "e-1", "product_id": "p"}))
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, EventFault)
     assert (fault.reason, fault.field, fault.event_id) == (RejectReason.MISSING_FIELD, "occurred_at", "e-1")
 
 
 def test_null_in_an_optional_field_is_its_absence() -> None:
     with_nulls = decode_event(dumped({**SOUND, "subject": None, "rating": None, "attributes": None}))
     without = decode_event(dumped(SOUND))
-    assert isinstance(with_nulls, Decoded)
-    assert isinstance(without, Decoded)
+    assert isinstance(with_nulls, DecodedEvent)
+    assert isinstance(without, DecodedEvent)
     assert with_nulls.event == without.event
 
 

@@ -1,4 +1,4 @@
-"""The short way of a batch gives the exact way's outcomes, byte for byte, and is taken where an event is sound."""
+"""The fast path of a batch gives the exact path's outcomes, byte for byte, and is taken where an event is sound."""
 
 import asyncio
 import json
@@ -13,19 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producers.parsing.body import Element, split
-from producers.validation.effects import Effect
-from producers.validation.fast_path import AT_ONCE, ShortWay
-from producers.validation.pii import find_personal_attribute, may_be_personal_in
-from producers.validation.placement import TimeWindow, place
-from producers.validation.placement_cache import Spots
-from producers.validation.pseudonym_cache import COUNT_EVERY, RecentPseudonyms
+from producers.validation.effects import EventEffect
+from producers.validation.fast_path import CHUNK_EVENTS, FastPath
+from producers.validation.pii import attributes_may_hold_pii, find_pii_attribute
+from producers.validation.placement import TimeWindow, resolve_placement
+from producers.validation.placement_cache import PlacementCache
+from producers.validation.pseudonym_cache import COUNT_EVERY, PseudonymCache
 from producers.validation.results import Judged
-from producers.validation.validator import Accepted, Intake, IntakeParts, Judgement, Rejected
+from producers.validation.validator import AcceptedEvent, EventValidator, RejectedEvent, ValidationResult, ValidatorDeps
 from registry.directory import Directory
 from schemas.codec import encode
 from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
 from schemas.event_struct import are_event_ids
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, intake, parts
+from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, make_validator, parts
 
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 2, 7)]
 personal = st.sampled_from(
@@ -113,24 +113,26 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def world(loop: asyncio.AbstractEventLoop) -> IntakeParts:
+def world(loop: asyncio.AbstractEventLoop) -> ValidatorDeps:
     made = parts()
     made.duplicates.settle("sunmi-main", ["held"], acknowledged=True, now_ms=NOW_MS)
     made.duplicates.claim("sunmi-main", ["sent"], loop.create_future())
     return made
 
 
-def exactly(desk: Intake, elements: list[bytes]) -> list[Any]:
-    return [comparable(index, desk.judge_bytes(element, index)) for index, element in enumerate(elements)]
+def exactly(validator: EventValidator, elements: list[bytes]) -> list[Any]:
+    return [comparable(index, validator.validate_bytes(element, index)) for index, element in enumerate(elements)]
 
 
-def caused(desk: Intake, elements: list[bytes]) -> list[Effect]:
-    judgements = (desk.judge_bytes(element, index) for index, element in enumerate(elements))
-    return [effect for found in judgements if isinstance(found, Accepted | Rejected) for effect in found.effects]
+def caused(validator: EventValidator, elements: list[bytes]) -> list[EventEffect]:
+    judgements = (validator.validate_bytes(element, index) for index, element in enumerate(elements))
+    return [
+        effect for found in judgements if isinstance(found, AcceptedEvent | RejectedEvent) for effect in found.effects
+    ]
 
 
-def comparable(index: int, judgement: Judgement) -> Any:
-    if isinstance(judgement, Accepted):
+def comparable(index: int, judgement: ValidationResult) -> Any:
+    if isinstance(judgement, AcceptedEvent):
         return (index, judgement.partition, judgement.event_id, judgement.line)
     # Two worlds have two futures.
     return (index, type(judgement).__name__, getattr(judgement, "event_id", None) or getattr(judgement, "line", None))
@@ -147,19 +149,19 @@ def gathered(judged: Judged) -> list[Any]:
 
 @given(batches)
 @settings(max_examples=600)
-def test_the_short_way_gives_the_exact_way_s_outcomes(loop: asyncio.AbstractEventLoop, batch: list[bytes]) -> None:
-    exact = intake(world(loop))
-    short = intake(world(loop))
-    way = ShortWay(short)
+def test_the_fast_path_gives_the_exact_path_s_outcomes(loop: asyncio.AbstractEventLoop, batch: list[bytes]) -> None:
+    exact = make_validator(world(loop))
+    short = make_validator(world(loop))
+    way = FastPath(short)
     half = len(batch) // 2
-    halves = way.judge(batch[:half], range(half)), way.judge(batch[half:], range(half, len(batch)))
+    halves = way.validate(batch[:half], range(half)), way.validate(batch[half:], range(half, len(batch)))
     assert gathered(halves[0]) + gathered(halves[1]) == exactly(exact, batch)
-    assert [*halves[0].effects, *halves[1].effects] == caused(intake(world(loop)), batch)
+    assert [*halves[0].effects, *halves[1].effects] == caused(make_validator(world(loop)), batch)
     assert short.taken == exact.taken
 
 
-class NoOtherWay(Intake):
-    def judge_bytes(self, raw: Any, index: int) -> Judgement:
+class NoOtherWay(EventValidator):
+    def validate_bytes(self, raw: Any, index: int) -> ValidationResult:
         raise AssertionError((raw, index))
 
 
@@ -183,9 +185,9 @@ def test_sound_events_need_no_other_way(content_type: str) -> None:
     body = "\n".join(events) if "ndjson" in content_type else f"[{','.join(events)}]"
     elements = split(body.encode(), content_type, max_events=100)
     assert isinstance(elements, list)
-    desk = intake()
-    only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
-    assert gathered(ShortWay(only).judge(elements, range(40))) == exactly(desk, [bytes(e) for e in elements])
+    validator = make_validator()
+    only = NoOtherWay(parts(), validator.account, "events", delivery_id="d-1", window=validator.window)
+    assert gathered(FastPath(only).validate(elements, range(40))) == exactly(validator, [bytes(e) for e in elements])
 
 
 def test_a_session_passed_on_is_stored_with_whom_each_event_names() -> None:
@@ -196,23 +198,23 @@ def test_a_session_passed_on_is_stored_with_whom_each_event_names() -> None:
         for number, (subject, session) in enumerate(zip(subjects, sessions, strict=True))
     ]
     elements: list[Element] = [json.dumps(event).encode() for event in events]
-    desk = intake()
-    only = NoOtherWay(parts(), desk.account, "events", delivery_id="d-1", window=desk.window)
-    assert gathered(ShortWay(only).judge(elements, range(8))) == exactly(desk, [bytes(e) for e in elements])
+    validator = make_validator()
+    only = NoOtherWay(parts(), validator.account, "events", delivery_id="d-1", window=validator.window)
+    assert gathered(FastPath(only).validate(elements, range(8))) == exactly(validator, [bytes(e) for e in elements])
 
 
 def test_a_long_run_is_judged_as_one() -> None:
     # An id comes again, and a subject withdraws, further on than what is decoded at once.
-    events = [sound(number) for number in range(3 * AT_ONCE)]
-    events[2 * AT_ONCE + 7]["event_id"] = "e-3"
+    events = [sound(number) for number in range(3 * CHUNK_EVENTS)]
+    events[2 * CHUNK_EVENTS + 7]["event_id"] = "e-3"
     withdrawn = {"kind": "consent.withdrawn", "outcome": None, "occurred_at": MINUTES_AGO[2]}
-    events[AT_ONCE + 5] |= withdrawn | {"subject": events[0]["subject"]}
+    events[CHUNK_EVENTS + 5] |= withdrawn | {"subject": events[0]["subject"]}
     elements: list[Element] = [json.dumps(event).encode() for event in events]
-    exact, short = intake(), intake()
-    found = gathered(ShortWay(short).judge(elements, range(len(elements))))
+    exact, short = make_validator(), make_validator()
+    found = gathered(FastPath(short).validate(elements, range(len(elements))))
     assert found == exactly(exact, [bytes(e) for e in elements])
     assert short.taken == exact.taken
-    assert {name for _, name, *_ in found if isinstance(name, str)} == {"Duplicate", "Rejected"}
+    assert {name for _, name, *_ in found if isinstance(name, str)} == {"DuplicateEvent", "RejectedEvent"}
 
 
 def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
@@ -226,17 +228,17 @@ def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
 
     keys = Replaced()
     made = parts()
-    made = IntakeParts(made.directory, 4, made.duplicates, made.consent, made.orders, Pseudonyms(keys), made.memory)
+    made = ValidatorDeps(made.directory, 4, made.duplicates, made.consent, made.orders, Pseudonyms(keys), made.caches)
     elements: list[Element] = [json.dumps({**sound(n), "subject": "one", "session_id": "s"}).encode() for n in (1, 3)]
-    before = gathered(ShortWay(intake(made)).judge(elements[:1], [0]))
+    before = gathered(FastPath(make_validator(made)).validate(elements[:1], [0]))
     keys.salt = b"2"
-    after = gathered(ShortWay(intake(made)).judge(elements[1:], [0]))
+    after = gathered(FastPath(make_validator(made)).validate(elements[1:], [0]))
     hashed = [json.loads(line)[name] for ((_, _, _, line),) in (before, after) for name in ("subject", "session_id")]
     assert len(set(hashed)) == 4
 
 
 def test_known_texts_are_forgotten_when_old_or_many() -> None:
-    recent, pseudonyms = RecentPseudonyms(keep_ms=1000, max_texts=3), parts().pseudonyms
+    recent, pseudonyms = PseudonymCache(keep_ms=1000, max_texts=3), parts().pseudonyms
     recent.forget_old(5000)
     for text in ("a", "b"):
         assert recent.within("sunmi-main", "t", pseudonyms).subjects[text]
@@ -273,8 +275,8 @@ def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
                   for n, p in enumerate(REGISTRY.placements)]  # fmt: skip
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": trials, "placements": placements}))
     account = directory.accounts["sunmi-main"]
-    spots = Spots(directory, account, 4)
-    window = intake().window
+    spots = PlacementCache(directory, account, 4)
+    window = make_validator().window
     anywhere = TimeWindow(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
     within = Named("p-017", None, None, None)
     assert spots.find(within, NOW_MS + 3 * 3_600_000, anywhere) is not None
@@ -284,12 +286,12 @@ def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
             continue
         at_ms = NOW_MS + hours * 3_600_000 + ms
         window = type(window)(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
-        spot, located = spots.find(event, at_ms, window), place(event, at_ms, directory, window)
+        spot, located = spots.find(event, at_ms, window), resolve_placement(event, at_ms, directory, window)
         allowed = directory.products_of(account.id)
         if spot is None:
             assert not hasattr(located, "product_id") or located.product_id not in allowed
         else:
-            expected = Spots(directory, account, 4).find(event, at_ms, window)
+            expected = PlacementCache(directory, account, 4).find(event, at_ms, window)
             assert expected is not None
             assert (spot.head, spot.tail, spot.partition) == (expected.head, expected.tail, expected.partition)
 
@@ -313,7 +315,7 @@ def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
 @settings(max_examples=500)
 def test_the_glance_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
     sound = {key: value for key, value in found.items() if not isinstance(value, float) or abs(value) < 2**53}
-    assert may_be_personal_in(encode([{}, sound])) or find_personal_attribute(sound) is None
+    assert attributes_may_hold_pii(encode([{}, sound])) or find_pii_attribute(sound) is None
 
 
 def test_normalisation_does_not_reach_across_json_s_own_characters() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.validation.pii import find_personal, find_personal_attribute, is_personal_id, may_be_personal
+from producers.validation.pii import find_pii, find_pii_attribute, find_pii_in_id, may_hold_pii
 
 # A made-up identity number of a date in 1949 with a right check digit, and the standard's card test numbers.
 IDENTITY = "11010519491231002X"
@@ -29,7 +29,7 @@ VISA = "4111111111111111"
     ],
 )
 def test_personal_data_is_found(text: str, sort: str) -> None:
-    assert find_personal(text) == sort
+    assert find_pii(text) == sort
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_personal_data_is_found(text: str, sort: str) -> None:
     ],
 )
 def test_other_text_is_let_through(text: str) -> None:
-    assert find_personal(text) is None
+    assert find_pii(text) is None
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_other_text_is_let_through(text: str) -> None:
     ],
 )
 def test_attributes_are_searched_in_keys_values_and_numbers(attributes: dict[str, object], field: str | None) -> None:
-    assert find_personal_attribute(attributes) == field
+    assert find_pii_attribute(attributes) == field
 
 
 def test_an_event_id_counts_only_where_it_is_nothing_but_the_number() -> None:
-    assert is_personal_id("13800138000") == "mobile"
-    assert is_personal_id("008613800138000") == "mobile"
-    assert is_personal_id(IDENTITY) == "identity"
-    assert is_personal_id("1008613800138000") is None
-    assert is_personal_id("order-13800138000") is None
-    assert is_personal_id("13800138000-1") is None
+    assert find_pii_in_id("13800138000") == "mobile"
+    assert find_pii_in_id("008613800138000") == "mobile"
+    assert find_pii_in_id(IDENTITY) == "identity"
+    assert find_pii_in_id("1008613800138000") is None
+    assert find_pii_in_id("order-13800138000") is None
+    assert find_pii_in_id("13800138000-1") is None
 
 
 @given(
@@ -92,11 +92,11 @@ def test_an_event_id_counts_only_where_it_is_nothing_but_the_number() -> None:
 )
 def test_the_glance_at_the_raw_bytes_misses_nothing(attributes: dict[str, Any], ascii_only: bool) -> None:
     raw = json.dumps({"attributes": attributes}, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert may_be_personal(raw) or find_personal_attribute(attributes) is None
+    assert may_hold_pii(raw) or find_pii_attribute(attributes) is None
 
 
 def test_the_glance_sees_numbers_in_other_spellings() -> None:
-    assert may_be_personal(b'{"attributes":{"n":1.3800138e10}}')
-    assert may_be_personal(b'{"attributes":{"n": 13800138E+3}}')
-    assert may_be_personal(rb'{"attributes":{"n":"\u0031\u0033800138000"}}')
-    assert not may_be_personal(b'{"event_id":"3e5a-1","occurred_at":"2026-11-22T10:15:30.123+08:00","rating":5}')
+    assert may_hold_pii(b'{"attributes":{"n":1.3800138e10}}')
+    assert may_hold_pii(b'{"attributes":{"n": 13800138E+3}}')
+    assert may_hold_pii(rb'{"attributes":{"n":"\u0031\u0033800138000"}}')
+    assert not may_hold_pii(b'{"event_id":"3e5a-1","occurred_at":"2026-11-22T10:15:30.123+08:00","rating":5}')

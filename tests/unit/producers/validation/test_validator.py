@@ -19,16 +19,16 @@ from producers.consent.ledger import ConsentLedger
 from producers.orders.ledger import OrderLedger
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.placement import TimeWindow
-from producers.validation.pseudonym_cache import RecentPseudonyms
+from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.validator import (
-    Accepted,
-    Duplicate,
-    Intake,
-    IntakeParts,
-    Judgement,
-    Memory,
-    Rejected,
-    Waiting,
+    AcceptedEvent,
+    DuplicateEvent,
+    EventValidator,
+    InFlightDuplicate,
+    RejectedEvent,
+    RequestCaches,
+    ValidationResult,
+    ValidatorDeps,
 )
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
@@ -61,22 +61,24 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def parts(*, directory: Directory = DIRECTORY) -> IntakeParts:
-    return IntakeParts(
+def parts(*, directory: Directory = DIRECTORY) -> ValidatorDeps:
+    return ValidatorDeps(
         directory=directory,
         partitions=4,
         duplicates=DuplicateWindow(keep_ms=DAY_MS, max_ids=1000),
         consent=ConsentLedger(max_subjects=100),
         orders=OrderLedger(max_orders=100, max_waiting=10),
         pseudonyms=Pseudonyms(Keys()),
-        memory=Memory(RecentPseudonyms(keep_ms=DAY_MS, max_texts=1000)),
+        caches=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
     )
 
 
-def intake(given_parts: IntakeParts | None = None, account: str = "sunmi-main", *, flow: str = "events") -> Intake:
+def make_validator(
+    given_parts: ValidatorDeps | None = None, account: str = "sunmi-main", *, flow: str = "events"
+) -> EventValidator:
     given_parts = given_parts or parts()
     window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + 5 * MINUTE_MS, NOW_MS)
-    return Intake(given_parts, given_parts.directory.accounts[account], flow, delivery_id="d-1", window=window)
+    return EventValidator(given_parts, given_parts.directory.accounts[account], flow, delivery_id="d-1", window=window)
 
 
 def event(**change: Any) -> bytes:
@@ -92,22 +94,22 @@ def event(**change: Any) -> bytes:
     return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
 
 
-def judge(raw: bytes, **where: Any) -> Judgement:
-    return intake(**where).judge_bytes(raw, 0)
+def validate(raw: bytes, **where: Any) -> ValidationResult:
+    return make_validator(**where).validate_bytes(raw, 0)
 
 
-def reason_of(judgement: Judgement) -> tuple[RejectReason, str]:
-    assert isinstance(judgement, Rejected), judgement
+def reason_of(judgement: ValidationResult) -> tuple[RejectReason, str]:
+    assert isinstance(judgement, RejectedEvent), judgement
     return judgement.fault.reason, judgement.fault.field
 
 
-def stored(judgement: Judgement) -> StoredEvent:
-    assert isinstance(judgement, Accepted), judgement
+def stored(judgement: ValidationResult) -> StoredEvent:
+    assert isinstance(judgement, AcceptedEvent), judgement
     return msgspec.json.decode(judgement.line, type=StoredEvent)
 
 
 def test_an_accepted_event_is_placed_and_stamped() -> None:
-    outcome = judge(event())
+    outcome = validate(event())
     line = stored(outcome)
     assert (line.product_id, line.trial_id, line.placement_id, line.arm) == (
         "neuro-band", "neuro-band-2026q4", "p-017", "pilot",
@@ -118,12 +120,14 @@ def test_an_accepted_event_is_placed_and_stamped() -> None:
         NOW_MS,
         "d-1",
     )
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, AcceptedEvent)
     assert outcome.partition == partition_of("neuro-band", 4)
 
 
 def test_subjects_are_one_value_within_a_trial_and_unlinkable_between_trials() -> None:
-    of = [stored(judge(event(placement_id=..., product_id=p))).subject for p in ("neuro-band", "neuro-band", "emg-arm")]
+    of = [
+        stored(validate(event(placement_id=..., product_id=p))).subject for p in ("neuro-band", "neuro-band", "emg-arm")
+    ]
     assert of[0] == of[1]
     assert of[0] != of[2]
     assert all(len(value) == 32 and SENTINEL not in value for value in of)
@@ -151,18 +155,21 @@ def test_subjects_are_one_value_within_a_trial_and_unlinkable_between_trials() -
     ],
 )
 def test_each_fault_has_its_reason_and_field(change: dict[str, Any], reason: RejectReason, field: str) -> None:
-    assert reason_of(judge(event(**change))) == (reason, field)
+    assert reason_of(validate(event(**change))) == (reason, field)
 
 
 def test_a_time_outside_the_placement_is_outside_trial() -> None:
     early = [p.model_copy(update={"from_": NOW - timedelta(hours=1)}) for p in REGISTRY.placements]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"placements": early}))
     raw = event(occurred_at=(NOW - timedelta(hours=2)).isoformat())
-    assert reason_of(judge(raw, given_parts=parts(directory=directory))) == (RejectReason.OUTSIDE_TRIAL, "occurred_at")
+    assert reason_of(validate(raw, given_parts=parts(directory=directory))) == (
+        RejectReason.OUTSIDE_TRIAL,
+        "occurred_at",
+    )
 
 
 def test_another_account_s_product_is_not_your_product() -> None:
-    assert reason_of(judge(event(placement_id=..., product_id="neuro-band"), account="meituan-main")) == (
+    assert reason_of(validate(event(placement_id=..., product_id="neuro-band"), account="meituan-main")) == (
         RejectReason.NOT_YOUR_PRODUCT, "product_id",
     )  # fmt: skip
 
@@ -171,7 +178,7 @@ def test_a_contradiction_between_two_foreign_names_is_not_your_product() -> None
     accounts = [a.model_copy(update={"products": []}) if a.id == "bilibili-main" else a for a in REGISTRY.accounts]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"accounts": accounts}))
     raw = event(product_id="emg-arm")
-    assert reason_of(judge(raw, given_parts=parts(directory=directory), account="bilibili-main")) == (
+    assert reason_of(validate(raw, given_parts=parts(directory=directory), account="bilibili-main")) == (
         RejectReason.NOT_YOUR_PRODUCT, "product_id",
     )  # fmt: skip
 
@@ -182,83 +189,83 @@ def test_the_baseline_before_the_start_is_stored_without_an_arm() -> None:
         for t in REGISTRY.trials
     ]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": later}))
-    assert stored(judge(event(), given_parts=parts(directory=directory))).arm == ""
+    assert stored(validate(event(), given_parts=parts(directory=directory))).arm == ""
 
 
 def test_the_same_id_twice_in_one_request_is_a_duplicate() -> None:
-    desk = intake()
-    assert isinstance(desk.judge_bytes(event(), 0), Accepted)
-    assert desk.judge_bytes(event(rating=3), 1) == Duplicate("e-1")
+    validator = make_validator()
+    assert isinstance(validator.validate_bytes(event(), 0), AcceptedEvent)
+    assert validator.validate_bytes(event(rating=3), 1) == DuplicateEvent("e-1")
 
 
 def test_an_acknowledged_id_is_a_duplicate_before_anything_else_is_asked() -> None:
     given_parts = parts()
     given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=True, now_ms=NOW_MS)
     raw = event(attributes={"phone": "13800138000"}, occurred_at=(NOW - timedelta(days=99)).isoformat())
-    assert judge(raw, given_parts=given_parts) == Duplicate("e-1")
-    assert isinstance(judge(event(), given_parts=given_parts, account="meituan-main"), Rejected)
+    assert validate(raw, given_parts=given_parts) == DuplicateEvent("e-1")
+    assert isinstance(validate(event(), given_parts=given_parts, account="meituan-main"), RejectedEvent)
 
 
 def test_an_id_on_its_way_waits_for_its_twin(loop: asyncio.AbstractEventLoop) -> None:
     given_parts, twin = parts(), loop.create_future()
     given_parts.duplicates.claim("sunmi-main", ["e-1"], twin)
-    assert judge(event(), given_parts=given_parts) == Waiting("e-1", twin)
+    assert validate(event(), given_parts=given_parts) == InFlightDuplicate("e-1", twin)
     given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=False, now_ms=NOW_MS)
-    assert isinstance(judge(event(), given_parts=given_parts), Accepted)
+    assert isinstance(validate(event(), given_parts=given_parts), AcceptedEvent)
 
 
 def test_consent_is_judged_by_the_latest_change_at_or_before_the_event() -> None:
-    desk = intake()
+    validator = make_validator()
     at = {name: (NOW - timedelta(minutes=m)).isoformat() for name, m in (("before", 9), ("out", 6), ("in", 3))}
     consent = {"placement_id": "p-017", "outcome": ...}
-    out = desk.judge_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0)
-    assert isinstance(out, Accepted)
-    assert reason_of(desk.judge_bytes(event(event_id="a"), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
-    assert isinstance(desk.judge_bytes(event(event_id="b", occurred_at=at["before"]), 2), Accepted)
-    assert isinstance(desk.judge_bytes(event(event_id="c", subject="another"), 3), Accepted)
-    back = desk.judge_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
-    assert isinstance(back, Accepted)
-    assert isinstance(desk.judge_bytes(event(event_id="d"), 5), Accepted)
+    out = validator.validate_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0)
+    assert isinstance(out, AcceptedEvent)
+    assert reason_of(validator.validate_bytes(event(event_id="a"), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
+    assert isinstance(validator.validate_bytes(event(event_id="b", occurred_at=at["before"]), 2), AcceptedEvent)
+    assert isinstance(validator.validate_bytes(event(event_id="c", subject="another"), 3), AcceptedEvent)
+    back = validator.validate_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
+    assert isinstance(back, AcceptedEvent)
+    assert isinstance(validator.validate_bytes(event(event_id="d"), 5), AcceptedEvent)
     assert [fact.key.rsplit(":", 1)[1] for fact in (*out.effects, *back.effects)] == ["withdrawn", "granted"]
     assert SENTINEL not in str((out.effects, back.effects))
 
 
 def test_a_change_of_consent_holds_from_its_line_on_however_late_an_event_before_it_is_judged() -> None:
-    desk = intake()
+    validator = make_validator()
     withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
     granted = event(event_id="g", kind="consent.granted", outcome=..., occurred_at=MINUTES_AGO[4])
-    assert isinstance(desk.judge_bytes(withdrawn, 2), Accepted)
-    assert isinstance(desk.judge_bytes(event(event_id="before"), 1), Accepted)
-    assert reason_of(desk.judge_bytes(event(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
-    assert isinstance(desk.judge_bytes(granted, 5), Accepted)
-    assert reason_of(desk.judge_bytes(event(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
-    assert isinstance(desk.judge_bytes(event(event_id="last"), 6), Accepted)
+    assert isinstance(validator.validate_bytes(withdrawn, 2), AcceptedEvent)
+    assert isinstance(validator.validate_bytes(event(event_id="before"), 1), AcceptedEvent)
+    assert reason_of(validator.validate_bytes(event(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(validator.validate_bytes(granted, 5), AcceptedEvent)
+    assert reason_of(validator.validate_bytes(event(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(validator.validate_bytes(event(event_id="last"), 6), AcceptedEvent)
 
 
 def test_a_change_known_before_the_request_holds_for_all_of_it() -> None:
     shared = parts()
     withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
-    intake(shared).judge_bytes(withdrawn, 0)
-    desk = intake(shared)
-    again = desk.judge_bytes(withdrawn, 1)
-    assert isinstance(again, Accepted)
+    make_validator(shared).validate_bytes(withdrawn, 0)
+    validator = make_validator(shared)
+    again = validator.validate_bytes(withdrawn, 1)
+    assert isinstance(again, AcceptedEvent)
     assert len(again.effects) == 1, "a publish may have failed, so it is caused again"
-    assert reason_of(desk.judge_bytes(event(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert reason_of(validator.validate_bytes(event(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
 
 
 def test_a_change_of_consent_holds_though_its_placement_is_unknown() -> None:
-    desk = intake()
+    validator = make_validator()
     withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., placement_id="p-999",
                       occurred_at=(NOW - timedelta(minutes=5)).isoformat())  # fmt: skip
-    assert reason_of(desk.judge_bytes(withdrawn, 0)) == (RejectReason.UNKNOWN_PLACEMENT, "placement_id")
-    assert reason_of(desk.judge_bytes(event(), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
+    assert reason_of(validator.validate_bytes(withdrawn, 0)) == (RejectReason.UNKNOWN_PLACEMENT, "placement_id")
+    assert reason_of(validator.validate_bytes(event(), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
 
 
 def test_a_redelivered_reject_has_the_same_id_and_other_bytes_another() -> None:
-    first, again, other = (judge(event(placement_id=p)) for p in ("p-999", "p-999", "p-998"))
-    assert isinstance(first, Rejected)
-    assert isinstance(again, Rejected)
-    assert isinstance(other, Rejected)
+    first, again, other = (validate(event(placement_id=p)) for p in ("p-999", "p-999", "p-998"))
+    assert isinstance(first, RejectedEvent)
+    assert isinstance(again, RejectedEvent)
+    assert isinstance(other, RejectedEvent)
     assert first.line.reject_id == again.line.reject_id != other.line.reject_id
 
 
@@ -272,14 +279,14 @@ def mapped(**change: Any) -> Mapped:
 
 
 def test_a_native_message_is_placed_by_the_first_keys_that_match() -> None:
-    line = stored(intake(flow="receipt").judge_mapped(mapped(), 0, b"body"))
+    line = stored(make_validator(flow="receipt").validate_mapped(mapped(), 0, b"body"))
     assert (line.placement_id, line.arm, line.kind, line.amount_fen) == ("p-018", "baseline", "order.paid", 100)
 
 
 def test_an_unplaced_native_message_is_kept_for_replay_without_the_subject() -> None:
-    outcome = intake(flow="receipt").judge_mapped(mapped(match=({"sn": "unknown"},)), 0, b"body")
+    outcome = make_validator(flow="receipt").validate_mapped(mapped(match=({"sn": "unknown"},)), 0, b"body")
     assert reason_of(outcome)[0] is RejectReason.UNKNOWN_PLACEMENT
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RejectedEvent)
     kept = json.loads(outcome.line.payload)
     assert kept["match"] == [{"sn": "unknown"}]
     assert kept["event"]["subject_hash"] == kept["message"]["subject_hash"]
@@ -287,27 +294,29 @@ def test_an_unplaced_native_message_is_kept_for_replay_without_the_subject() -> 
 
 
 def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
-    desk = intake(flow="receipt")
-    first = desk.judge_mapped(mapped(alias="msg-1"), 0, b"body")
-    assert isinstance(first, Accepted)
+    validator = make_validator(flow="receipt")
+    first = validator.validate_mapped(mapped(alias="msg-1"), 0, b"body")
+    assert isinstance(first, AcceptedEvent)
     given_parts = parts()
     given_parts.duplicates.settle("sunmi-main", [first.alias], acknowledged=True, now_ms=NOW_MS)
     again = mapped(alias="msg-1", fields={**mapped().fields, "event_id": "sm-r:2"})
-    assert intake(given_parts, flow="receipt").judge_mapped(again, 0, b"other") == Duplicate("sm-r:2")
+    assert make_validator(given_parts, flow="receipt").validate_mapped(again, 0, b"other") == DuplicateEvent("sm-r:2")
 
 
 def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has_it() -> None:
     """As in a replay of two rejects of one refund, which the shop and the platform told in other words."""
-    desk = intake(flow="receipt")
-    unplaced = desk.judge_mapped(mapped(alias="msg-1", match=({"sn": "unknown"},)), 0, b"")
+    validator = make_validator(flow="receipt")
+    unplaced = validator.validate_mapped(mapped(alias="msg-1", match=({"sn": "unknown"},)), 0, b"")
     first, second, other = (
-        desk.judge_mapped(mapped(alias=alias, fields={**mapped().fields, "event_id": f"sm-r:{index}"}), index, b"")
+        validator.validate_mapped(
+            mapped(alias=alias, fields={**mapped().fields, "event_id": f"sm-r:{index}"}), index, b""
+        )
         for index, alias in ((1, "msg-1"), (2, "msg-1"), (3, "msg-2"))
     )
-    assert isinstance(unplaced, Rejected)
-    assert isinstance(first, Accepted)
-    assert second == Duplicate("sm-r:2")
-    assert isinstance(other, Accepted)
+    assert isinstance(unplaced, RejectedEvent)
+    assert isinstance(first, AcceptedEvent)
+    assert second == DuplicateEvent("sm-r:2")
+    assert isinstance(other, AcceptedEvent)
 
 
 @given(
@@ -318,8 +327,8 @@ def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has
 )
 @settings(max_examples=300)
 def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
-    outcome = judge(raw)
-    assert isinstance(outcome, Accepted | Rejected)
+    outcome = validate(raw)
+    assert isinstance(outcome, AcceptedEvent | RejectedEvent)
 
 
 @given(
@@ -333,8 +342,8 @@ def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
 def test_nothing_personal_is_kept_of_a_reject(fields: dict[str, Any], attributes: dict[str, Any]) -> None:
     # What a sender calls a subject may be anything; elsewhere a subject's text cannot be known to be one.
     sound = {name: value for name, value in fields.items() if value != SENTINEL or name in {"subject", "session_id"}}
-    outcome = judge(json.dumps({**sound, "attributes": attributes}).encode())
-    assert isinstance(outcome, Rejected | Accepted)
-    if isinstance(outcome, Rejected):
+    outcome = validate(json.dumps({**sound, "attributes": attributes}).encode())
+    assert isinstance(outcome, RejectedEvent | AcceptedEvent)
+    if isinstance(outcome, RejectedEvent):
         text = outcome.line.payload + outcome.line.event_id + outcome.line.message + outcome.line.field
         assert not any(secret in text for secret in (SENTINEL, "13800138000", "someone@example.com"))

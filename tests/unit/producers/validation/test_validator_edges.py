@@ -1,16 +1,16 @@
-"""The edges of what intake lets in, to the millisecond and the byte, and the words that a partner reads beyond them."""
+"""The edges of what is let in, to the millisecond and the byte, and the words that a partner reads beyond them."""
 
 from datetime import timedelta
 
 import pytest
 
-from producers.validation.pii import find_personal
+from producers.validation.pii import find_pii
 from producers.validation.placement import TimeWindow
-from producers.validation.validator import Accepted, Intake, Rejected
+from producers.validation.validator import AcceptedEvent, EventValidator, RejectedEvent
 from schemas.event import MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.outcomes import RejectReason
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, event, judge, parts
+from tests.unit.producers.validation.test_validator import NOW, NOW_MS, event, parts, validate
 
 AHEAD_MS = 10_000
 
@@ -35,12 +35,12 @@ def at(ms_from_now: int) -> str:
 def test_an_event_from_the_future_is_told_how_far_ahead_it_is(ahead_ms: int, told: str) -> None:
     given = parts()
     window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + AHEAD_MS, NOW_MS)
-    way = Intake(given, given.directory.accounts["sunmi-main"], "events", delivery_id="d-1", window=window)
+    way = EventValidator(given, given.directory.accounts["sunmi-main"], "events", delivery_id="d-1", window=window)
 
-    assert isinstance(way.judge_bytes(event(event_id="e-2", occurred_at=at(AHEAD_MS)), 0), Accepted)
-    outcome = way.judge_bytes(event(occurred_at=at(ahead_ms)), 1)
+    assert isinstance(way.validate_bytes(event(event_id="e-2", occurred_at=at(AHEAD_MS)), 0), AcceptedEvent)
+    outcome = way.validate_bytes(event(occurred_at=at(ahead_ms)), 1)
 
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RejectedEvent)
     assert (outcome.fault.reason, outcome.fault.field, outcome.fault.message) == (
         RejectReason.OCCURRED_AT_IN_FUTURE,
         "occurred_at",
@@ -50,12 +50,12 @@ def test_an_event_from_the_future_is_told_how_far_ahead_it_is(ahead_ms: int, tol
 
 @pytest.mark.parametrize(("age_ms", "told"), [(30 * DAY_MS + 1, "30 d"), (45 * DAY_MS, "45 d")])
 def test_an_event_too_old_is_told_its_age_and_the_limit(age_ms: int, told: str) -> None:
-    outcome, just_taken = judge(event(occurred_at=at(-age_ms))), judge(event(occurred_at=at(-30 * DAY_MS)))
+    outcome, just_taken = validate(event(occurred_at=at(-age_ms))), validate(event(occurred_at=at(-30 * DAY_MS)))
 
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RejectedEvent)
     assert outcome.fault.reason is RejectReason.OCCURRED_AT_TOO_OLD
     assert outcome.fault.message == f"{told} old; at most 30 d is taken"
-    assert isinstance(just_taken, Accepted)
+    assert isinstance(just_taken, AcceptedEvent)
 
 
 def test_attributes_have_as_many_bytes_as_is_said_and_not_one_more() -> None:
@@ -63,10 +63,10 @@ def test_attributes_have_as_many_bytes_as_is_said_and_not_one_more() -> None:
     fill = MAX_ATTRIBUTES_BYTES - len('{"last":""}') - sum(len(f'"{key}":"{text}",') for key, text in texts.items())
     assert 0 < fill < 250
 
-    outcomes = [judge(event(attributes={**texts, "last": "x" * (fill + more)})) for more in (0, 1)]
+    outcomes = [validate(event(attributes={**texts, "last": "x" * (fill + more)})) for more in (0, 1)]
 
-    assert isinstance(outcomes[0], Accepted)
-    assert isinstance(outcomes[1], Rejected)
+    assert isinstance(outcomes[0], AcceptedEvent)
+    assert isinstance(outcomes[1], RejectedEvent)
     assert (outcomes[1].fault.reason, outcomes[1].fault.field, outcomes[1].fault.message) == (
         RejectReason.TOO_LARGE,
         "attributes",
@@ -75,10 +75,10 @@ def test_attributes_have_as_many_bytes_as_is_said_and_not_one_more() -> None:
 
 
 def test_an_event_has_as_many_bytes_as_is_said_and_not_one_more() -> None:
-    outcomes = [judge(event().ljust(size)) for size in (MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1)]
+    outcomes = [validate(event().ljust(size)) for size in (MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1)]
 
-    assert isinstance(outcomes[0], Accepted)
-    assert isinstance(outcomes[1], Rejected)
+    assert isinstance(outcomes[0], AcceptedEvent)
+    assert isinstance(outcomes[1], RejectedEvent)
     assert (outcomes[1].fault.reason, outcomes[1].fault.field, outcomes[1].fault.message) == (
         RejectReason.TOO_LARGE,
         "",
@@ -106,10 +106,10 @@ def identity(region: str, born: str) -> str:
     ],
 )
 def test_an_identity_number_is_one_by_region_day_and_check_digit(number: str, sort: str | None) -> None:
-    assert (find_personal(f"no {number}") == "identity") == (sort == "identity")
+    assert (find_pii(f"no {number}") == "identity") == (sort == "identity")
 
 
 @pytest.mark.parametrize("number", ["5555555555554444", "5105105105105100", "4012888888881881", "371449635398431"])
 def test_the_card_schemes_own_test_numbers_are_cards(number: str) -> None:
-    assert find_personal(number) == "card"
-    assert find_personal(number[:-1] + str((int(number[-1]) + 1) % 10)) is None
+    assert find_pii(number) == "card"
+    assert find_pii(number[:-1] + str((int(number[-1]) + 1) % 10)) is None
