@@ -14,8 +14,8 @@ import pytest
 import typer.main
 
 from avenue.__main__ import build
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SOUND = ROOT / "tests" / "data" / "registry.toml"
 AVENUE = [sys.executable, "-P", "-m", "avenue"]
 COMMAND_S = 60.0

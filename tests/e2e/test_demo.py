@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from schemas.event import PLATFORMS
-from tests.support.stack import HEAP_MB, ROOT
+from tests.support.paths import ROOT
+from tests.support.stack import HEAP_MB
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 

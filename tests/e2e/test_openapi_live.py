@@ -15,11 +15,12 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
+from tests.support.paths import DATA
 from tests.support.stack import BATCH_ACCOUNT, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(3600)]
 
-CHECKS = Path(__file__).parents[1] / "data" / "openapi-checks.toml"
+CHECKS = DATA / "openapi-checks.toml"
 SEED = "20261122"
 EXAMPLES = os.environ.get("AVENUE_TEST_OPENAPI_EXAMPLES", "")
 RUN_S = 3000.0 if EXAMPLES else 300.0

@@ -22,10 +22,11 @@ from sinks.clickhouse.migrate import migrate
 from tests.conftest import missing_service
 from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.dashboard_harness import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
+from tests.support.paths import DOCS
 
 pytestmark = [pytest.mark.browser, pytest.mark.clickhouse]
 
-PICTURES = Path(__file__).parents[2] / "docs" / "images"
+PICTURES = DOCS / "images"
 INSTALL = "no Chromium: apt-get install -y chromium fonts-noto-cjk"
 # Nothing of Chromium's own may call home either.
 FLAGS = [

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,9 +25,9 @@ from schemas.lines import StoredEvent
 from schemas.registry import AccessKey, Epoch, OpeningHours, Registry
 from schemas.timing import block_of
 from schemas.topics import Topic, partition_of
+from tests.support.paths import EXAMPLE_REGISTRY
 from tests.support.reports_harness import DAY, HOUR, PARTITIONS, World, at, cells_of
 
-REGISTRY_FILE = Path(__file__).parents[1] / "data" / "registry.toml"
 FIRST = at("2026-11-02T00:00")
 NOW = at("2026-11-22T18:04")
 KEYS = {
@@ -55,7 +54,7 @@ BY_HOUR = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 7, 10, 8, 6, 6, 7, 9, 11, 10, 7, 4, 
 
 def street() -> Directory:
     """Return the demo's registry with a key of every scope and one epoch."""
-    registry = _from_the_first(load_registry(REGISTRY_FILE))
+    registry = _from_the_first(load_registry(EXAMPLE_REGISTRY))
     began = datetime.fromtimestamp(FIRST / 1000, UTC)
     keys = [
         AccessKey(

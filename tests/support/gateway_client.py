@@ -25,8 +25,9 @@ from runtime.kafka import LogRecord, TopicPartition, log_record, make_consumer
 from runtime.settings import GatewaySettings, Settings
 from schemas.registry import Registry
 from schemas.topics import Topic
+from tests.support.paths import EXAMPLE_REGISTRY
 
-REGISTRY = Registry.model_validate(tomllib.loads((Path(__file__).parents[1] / "data" / "registry.toml").read_text()))
+REGISTRY = Registry.model_validate(tomllib.loads(EXAMPLE_REGISTRY.read_text()))
 
 
 class Door:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 
 from runtime.reference import described_metrics
-from tests.support.prometheus_files import OPS, alerts, names_in, panels, rules, tool
+from tests.support.paths import OPS
+from tests.support.prometheus_files import alerts, names_in, panels, rules, tool
 from tests.support.prometheus_server import Prometheus, running_prometheus
 
 ENOUGH = "count_over_time(avenue_role_ready[1m]) > 2"

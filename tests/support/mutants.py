@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 WORK = ROOT / ".mutants"
 SOURCES = ("schemas", "runtime", "registry", "producers", "streams", "sinks", "reports", "avenue")
 WAY = ("intake", "decode", "placing", "duplicates", "consent", "judged", "body", "kept", "personal")

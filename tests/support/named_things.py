@@ -25,8 +25,8 @@ from reports.service import Reading
 from runtime.clock import SystemClock
 from runtime.settings import OUTSIDE_PREFIXES, OUTSIDE_SETTINGS, Settings, known_names
 from schemas.topics import Topic
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "runtime", "registry", "producers", "streams", "sinks", "reports", "avenue")
 PROSE = ("*.md", "*.html", "*.po", "ops/*.yml", "docker-compose.yml", "Dockerfile", "Makefile", ".github/*")
 # Of the ops port, which answers without the framework.

@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from avenue.embedded.ports import free_port
 from runtime.clickhouse import ClickHouse
 from runtime.settings import ClickHouseSettings
+from tests.support.paths import EXAMPLE_REGISTRY
 
-REGISTRY = Path(__file__).parents[1] / "data" / "registry.toml"
 UP_S = 120.0
 END_S = 45.0
 Found = TypeVar("Found")
@@ -80,7 +80,7 @@ class Production:
 
     def __post_init__(self) -> None:
         self.registry = self.folder / "registry.toml"
-        text, self._secrets = without_plain_secrets(REGISTRY.read_text())
+        text, self._secrets = without_plain_secrets(EXAMPLE_REGISTRY.read_text())
         self.registry.write_text(text)
         key = self.folder / "master.key"
         key.write_bytes(base64.b64encode(bytes(range(32))))

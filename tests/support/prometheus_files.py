@@ -11,8 +11,8 @@ import msgspec
 
 from runtime.reference import described_metrics
 from tests.conftest import missing_service
+from tests.support.paths import OPS
 
-OPS = Path(__file__).parents[2] / "ops"
 RULES = sorted((OPS / "prometheus" / "rules").glob("*.yml"))
 RULE_TESTS = sorted((OPS / "prometheus" / "tests").glob("*.test.yml"))
 DASHBOARDS = sorted((OPS / "grafana" / "dashboards").glob("*.json"))

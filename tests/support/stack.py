@@ -25,8 +25,8 @@ from avenue.demo.registry import write_demo_registry
 from avenue.embedded.ports import free_port
 from avenue.embedded.process import alive, tail, wait_until_gone
 from avenue.run_file import RunFile, read_run_file
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 AVENUE = [sys.executable, "-P", "-m", "avenue"]
 # The same, with places to be held at.
 HELD_AVENUE = [sys.executable, "-P", str(ROOT / "tests" / "support" / "pause_points.py")]

@@ -26,10 +26,10 @@ from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, Reject
 from schemas.topics import ConsumerGroup, Topic
 from streams.steps import read_record
 from tests.support.counting_harness import CellName, Truth, cell_name
+from tests.support.paths import ROOT
 
 PATIENCE_S = 60.0
 PARTITIONS = 2
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from runtime.logging import configure_logging

@@ -14,11 +14,11 @@ import pytest
 
 from avenue.embedded.process import alive, wait_until_gone
 from avenue.run_file import read_run_file
+from tests.support.paths import ROOT, SUPPORT
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 
-DRIVER = Path(__file__).parents[2] / "support" / "stack_driver.py"
-ROOT = Path(__file__).parents[3]
+DRIVER = SUPPORT / "stack_driver.py"
 MakeUp = Callable[..., "Up"]
 UP_S = 60.0
 SOON_S = 15.0

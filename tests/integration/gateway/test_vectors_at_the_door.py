@@ -20,10 +20,11 @@ from schemas.registry import Account
 from schemas.topics import Topic
 from tests.conftest import started_broker
 from tests.support.gateway_client import REGISTRY, Door, open_door
+from tests.support.paths import SIGNATURE_VECTORS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("vectors")]
 
-VECTORS: Mapping[str, Any] = json.loads((Path(__file__).parents[2] / "data" / "signature-vectors.json").read_text())
+VECTORS: Mapping[str, Any] = json.loads(SIGNATURE_VECTORS.read_text())
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 PRIVATE_PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -10,7 +10,8 @@ from avenue.embedded.ports import free_port
 from registry.epochs import create_missing_topics
 from runtime.kafka import make_admin
 from runtime.settings import Settings
-from tests.support.prometheus_files import OPS, read_yaml
+from tests.support.paths import OPS
+from tests.support.prometheus_files import read_yaml
 
 pytestmark = pytest.mark.kafka
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.grafana import build
-from tests.support.prometheus_files import DASHBOARDS, OPS, panels, tool
+from tests.support.paths import OPS
+from tests.support.prometheus_files import DASHBOARDS, panels, tool
 from tests.support.prometheus_server import Prometheus, running_prometheus
 
 pytestmark = pytest.mark.prometheus

@@ -13,8 +13,8 @@ from runtime.settings import WorkerSettings
 from runtime.settings import known_names as settings_names
 from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.tables import StoreTable
+from tests.support.paths import OPS
 from tests.support.prometheus_files import (
-    OPS,
     RULE_TESTS,
     RULES,
     alerts,

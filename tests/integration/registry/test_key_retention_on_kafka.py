@@ -19,14 +19,14 @@ from runtime.kafka import TopicPartition, make_admin, make_consumer
 from runtime.metrics import GATEWAY_KEYS_OVERDUE
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import SPECS, Topic
+from tests.support.paths import EXAMPLE_REGISTRY
 
 pytestmark = pytest.mark.kafka
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 START_S = 20.0
 # The broker's cleaner looks every 15 s.
 COMPACTED_S = 120.0
 LAG_MS = "1000"
-REGISTRY = load_registry(EXAMPLE)
+REGISTRY = load_registry(EXAMPLE_REGISTRY)
 TRIAL = REGISTRY.trials[0]
 
 

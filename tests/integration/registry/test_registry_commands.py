@@ -18,9 +18,9 @@ from registry.file import check_registry
 from registry.follower import RegistryFollower
 from runtime.settings import KafkaSettings, Settings
 from schemas.registry import epoch_ms
+from tests.support.paths import EXAMPLE_REGISTRY
 
 pytestmark = pytest.mark.kafka
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 BROKER_READY_S = 60
 
 
@@ -79,8 +79,8 @@ def answer(*words: str | Path) -> dict[str, object]:
 
 def test_a_plan_an_apply_and_the_registry_in_force(home: Path, tmp_path: Path) -> None:
     edited = tmp_path / "edited.toml"
-    edited.write_text(EXAMPLE.read_text().replace("metre = 17", "metre = 16"))
-    avenue("registry", "apply", EXAMPLE, "--home", home)
+    edited.write_text(EXAMPLE_REGISTRY.read_text().replace("metre = 17", "metre = 16"))
+    avenue("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
 
     plan = avenue("registry", "plan", edited, "--home", home)
     applied = avenue("registry", "apply", edited, "--home", home)
@@ -95,17 +95,19 @@ def test_a_plan_an_apply_and_the_registry_in_force(home: Path, tmp_path: Path) -
 
 
 def test_programs_read_json(home: Path) -> None:
-    applied = answer("registry", "apply", EXAMPLE, "--home", home)
+    applied = answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
     shown = answer("registry", "show", "--home", home)
 
     assert shown["version"] == applied["version"]
-    assert answer("registry", "plan", EXAMPLE, "--home", home)["changes"] == []
+    assert answer("registry", "plan", EXAMPLE_REGISTRY, "--home", home)["changes"] == []
 
 
 def test_a_file_with_faults_is_not_applied_and_ends_with_1(home: Path, tmp_path: Path) -> None:
-    before = answer("registry", "apply", EXAMPLE, "--home", home)["version"]
+    before = answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)["version"]
     faulty = tmp_path / "faulty.toml"
-    faulty.write_text(EXAMPLE.read_text().replace("metre = 17", "metre = 1700").replace("side = ", "sid = ", 1))
+    faulty.write_text(
+        EXAMPLE_REGISTRY.read_text().replace("metre = 17", "metre = 1700").replace("side = ", "sid = ", 1)
+    )
 
     results = [avenue("registry", command, faulty, "--home", home) for command in ("check", "plan", "apply")]
 
@@ -118,7 +120,9 @@ def test_a_file_with_faults_is_not_applied_and_ends_with_1(home: Path, tmp_path:
 
 def test_a_doubt_about_a_sound_file_is_told_and_no_fault(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "doubtful.toml"
-    file.write_text(EXAMPLE.read_text().replace('products = ["neuro-band", "emg-arm"]', 'products = ["emg-arm"]'))
+    file.write_text(
+        EXAMPLE_REGISTRY.read_text().replace('products = ["neuro-band", "emg-arm"]', 'products = ["emg-arm"]')
+    )
 
     told = avenue("registry", "check", file, "--home", home)
     found = answer("registry", "check", file, "--home", home)
@@ -133,7 +137,7 @@ def test_a_doubt_about_a_sound_file_is_told_and_no_fault(home: Path, tmp_path: P
 
 
 def test_a_key_is_shown_once_as_the_last_line_and_listed_without_itself(home: Path) -> None:
-    answer("registry", "apply", EXAMPLE, "--home", home)
+    answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
     issued = avenue("key", "issue", "--scope", "account:sunmi-main", "--expires", "90d", "--home", home)
     secret = issued.stdout.splitlines()[-1]
 
@@ -146,7 +150,7 @@ def test_a_key_is_shown_once_as_the_last_line_and_listed_without_itself(home: Pa
 
 
 def test_a_key_is_valid_for_a_follower_until_it_is_revoked(home: Path, broker: Broker) -> None:
-    answer("registry", "apply", EXAMPLE, "--home", home)
+    answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
     now = datetime.now(UTC)
     issued = answer("key", "issue", "--scope", "startup:limbus", "--expires", "1d", "--home", home)
     key_id, secret = str(issued["id"]), str(issued["key"])
@@ -176,7 +180,7 @@ def test_a_key_is_valid_for_a_follower_until_it_is_revoked(home: Path, broker: B
     ],
 )
 def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(home: Path, words: tuple[str, ...], message: str) -> None:
-    answer("registry", "apply", EXAMPLE, "--home", home)
+    answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
     before = avenue("key", "list", "--home", home).stdout
 
     result = avenue(*words, "--home", home)

@@ -29,12 +29,12 @@ from runtime.settings import GatewaySettings, KafkaSettings, Settings, WorkerSet
 from schemas.registry import epoch_ms
 from schemas.timing import Timing
 from schemas.topics import Topic
+from tests.support.paths import EXAMPLE_REGISTRY
 
 if TYPE_CHECKING:
     from registry.directory import Directory
 
 pytestmark = pytest.mark.kafka
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 TAKES_HOLD_S = 5.0
 START_S = 20.0
 
@@ -81,7 +81,7 @@ def test_an_apply_takes_hold_as_a_whole_and_is_told_to_subscribers(
 ) -> None:
     seen: list[Directory] = []
     follower.subscribe(seen.append)
-    example = load_registry(EXAMPLE)
+    example = load_registry(EXAMPLE_REGISTRY)
     smaller = example.model_copy(update={"placements": []})
 
     versions = [apply_registry(cluster.settings, each, prefix=cluster.prefix) for each in (example, smaller, example)]
@@ -114,7 +114,7 @@ def test_a_record_that_cannot_be_read_is_skipped(cluster: Cluster, follower: Reg
     with CompactedLog(cluster.settings.kafka, cluster.prefix + Topic.REGISTRY) as log:
         log.write({"registry:file": b"\xff{", "key:x": b"[]", "what:ever": b"{}"})
 
-    version = apply_registry(cluster.settings, load_registry(EXAMPLE), prefix=cluster.prefix)
+    version = apply_registry(cluster.settings, load_registry(EXAMPLE_REGISTRY), prefix=cluster.prefix)
 
     until(lambda: follower.directory.version == version)
 
@@ -124,13 +124,13 @@ def test_a_subscriber_that_fails_stops_nobody(cluster: Cluster, follower: Regist
     follower.subscribe(lambda directory: [][directory.version])
     follower.subscribe(lambda directory: seen.append(directory.version))
 
-    version = apply_registry(cluster.settings, load_registry(EXAMPLE), prefix=cluster.prefix)
+    version = apply_registry(cluster.settings, load_registry(EXAMPLE_REGISTRY), prefix=cluster.prefix)
 
     until(lambda: seen == [version])
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning(cluster: Cluster, follower: RegistryFollower) -> None:
-    example = load_registry(EXAMPLE)
+    example = load_registry(EXAMPLE_REGISTRY)
     for _ in range(3):
         apply_registry(cluster.settings, example, prefix=cluster.prefix)
     until(lambda: follower.directory.version == 2)
@@ -227,7 +227,7 @@ def test_topics_are_made_as_their_specs_say(cluster: Cluster) -> None:
 
 
 def test_hash_keys_survive_a_restart_and_are_gone_after_a_tombstone(cluster: Cluster) -> None:
-    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE)
+    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE_REGISTRY)
     create_missing_topics(settings, {Topic.HASH_KEYS}, prefix=prefix)
     assert ensure_hash_keys(settings, example, prefix=prefix) == len(example.accounts) + len(example.trials)
     assert ensure_hash_keys(settings, example, prefix=prefix) == 0
@@ -247,7 +247,7 @@ def test_hash_keys_survive_a_restart_and_are_gone_after_a_tombstone(cluster: Clu
 
 
 def test_another_master_key_is_refused_and_reported(cluster: Cluster, tmp_path: Path) -> None:
-    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE)
+    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE_REGISTRY)
     create_missing_topics(settings, {Topic.HASH_KEYS}, prefix=prefix)
     ensure_hash_keys(settings, example, prefix=prefix)
     other = settings.model_copy(update={"home": tmp_path / "other"})
@@ -264,7 +264,7 @@ def test_another_master_key_is_refused_and_reported(cluster: Cluster, tmp_path: 
 
 
 def test_a_lost_master_key_is_told_by_its_file_and_no_other_takes_its_place(cluster: Cluster) -> None:
-    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE)
+    settings, prefix, example = cluster.settings, cluster.prefix, load_registry(EXAMPLE_REGISTRY)
     create_missing_topics(settings, {Topic.HASH_KEYS}, prefix=prefix)
     ensure_master_key(settings, prefix=prefix)
     ensure_hash_keys(settings, example, prefix=prefix)

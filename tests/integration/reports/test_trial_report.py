@@ -42,6 +42,7 @@ from schemas.lines import StoredEvent
 from schemas.registry import Registry
 from sinks.clickhouse.migrate import migrate
 from tests.support.clickhouse_fixtures import clickhouse_settings
+from tests.support.paths import DOCS
 from tests.support.reports_harness import DAY, HOUR, KEYS, NOW, START, World, event, expected
 from tests.support.trial_report_harness import (
     AS_OF,
@@ -350,7 +351,7 @@ def test_the_page_escapes_what_people_wrote(report: Report) -> None:
 # --- JSON
 
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "trial-report.schema.json"
+SCHEMA = DOCS / "trial-report.schema.json"
 
 
 def test_the_json_keeps_to_its_published_schema(report: Report) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,11 +20,12 @@ from schemas.lines import StoredEvent
 from schemas.timing import MINUTE_MS, Timing, minute_of
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
+from tests.support.paths import ROOT
 
 START_MS = 1_790_000_000_000
 COUNT = 4000
 SMALL = 20  # of so few events, 500 span minutes, which is more disorder than a gateway makes
-REQUIREMENTS = Path(__file__).parents[3] / "requirements"
+REQUIREMENTS = ROOT / "requirements"
 
 
 @pytest.fixture(scope="module")

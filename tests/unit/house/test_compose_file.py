@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,9 +12,9 @@ from compose_spec import PyCompose
 from runtime.clickhouse import ClickHouse
 from runtime.settings import Settings, load_settings
 from streams.app import HANG_S
+from tests.support.paths import ROOT
 from tests.support.prometheus_files import read_yaml
 
-ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 ROLES = ("gateway", "worker", "sink", "reports")
 # Of these, two end by themselves.

@@ -19,6 +19,7 @@ from schemas.lines import StoredEvent, encode_record, fill_positions
 from schemas.outcomes import REASON_ORDER, RejectReason
 from schemas.timing import Timing, block_of, minute_of
 from schemas.topics import SPECS, Topic, murmur2, partition_of
+from tests.support.paths import ROOT
 
 EVENT = {
     "event_id": "a7f3",
@@ -132,7 +133,7 @@ def test_stored_events_omit_what_is_absent() -> None:
 
 
 def test_no_schema_names_a_folder_of_this_machine() -> None:
-    paths = list((Path(__file__).parents[3] / "schemas/json").iterdir())
+    paths = list((ROOT / "schemas/json").iterdir())
 
     assert {path.name for path in paths} == set(documents())
     assert not any(str(Path.home()) in path.read_text() for path in paths)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hollow_tests import hollow_tests
-
-TESTS = Path(__file__).parents[2]
+from tests.support.paths import TESTS
 
 
 def test_every_test_checks_something_whatever_the_code_answers() -> None:

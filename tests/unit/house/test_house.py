@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
+
 PACKAGES = ("schemas", "runtime", "registry", "producers", "streams", "sinks", "reports", "avenue")
 MAX_FUNCTION_LINES = 50
 MAX_MODULE_LINES = 500

@@ -18,7 +18,6 @@ from reports.metrics import METRICS
 from schemas.outcomes import REASON_ORDER
 from tests.support.named_things import (
     METRIC,
-    ROOT,
     RULE,
     SETTING,
     TARGET,
@@ -35,6 +34,7 @@ from tests.support.named_things import (
     texts,
     tracked,
 )
+from tests.support.paths import ROOT
 
 CONTRACT: Mapping[str, Any] = tomllib.loads((ROOT / "tests/data/contract-names.toml").read_text())
 PROGRAM = Program()

@@ -1,7 +1,6 @@
 """What the operators' page names is there: settings, services, ports, commands, files."""
 
 import re
-from pathlib import Path
 
 import msgspec
 
@@ -9,8 +8,8 @@ from avenue.__main__ import COMMANDS
 from runtime.settings import OUTSIDE_SETTINGS, known_names
 from schemas.topics import DAY_S, SPECS
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS, STAYING
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "docs" / "operations.md", *sorted((ROOT / "docs" / "runbooks").glob("*.md"))]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 COMPOSE = msgspec.yaml.decode((ROOT / "docker-compose.yml").read_bytes())

@@ -1,7 +1,6 @@
 """The partners' pages say what the code does: every address, message, answer and attribute stands on them."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from producers.adapters.catalogue import ADAPTERS
 from producers.adapters.standard_webhooks import Signed, verify
 from schemas.registry import MATCH_KEYS
 from tests.support.adapter_signing import NOW_MS, WHSEC_1
+from tests.support.paths import PARTNER_PAGES
 
-PAGES = Path(__file__).parents[3] / "docs" / "partners"
 WORDS = {
     "douyin": [*douyin_webhook.LINES, douyin_webhook.ORDERS, *douyin_live.ACTIONS],
     "bilibili": list(bilibili_webhook.LINES),
@@ -24,7 +23,7 @@ WORDS = {
 
 
 def page(name: str) -> str:
-    return (PAGES / f"{name}.md").read_text()
+    return (PARTNER_PAGES / f"{name}.md").read_text()
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.platform} {a.flow}")
@@ -49,7 +48,7 @@ def test_the_pages_links_to_each_other_lead_somewhere() -> None:
     links = {link for name in (*WORDS, "README") for link in re.findall(r"\]\(([a-z]+\.md|README\.md)", page(name))}
 
     assert links == {f"{name}.md" for name in (*WORDS, "README")}
-    assert [link for link in links if not (PAGES / link).is_file()] == []
+    assert [link for link in links if not (PARTNER_PAGES / link).is_file()] == []
 
 
 def test_the_signing_example_signs_what_the_gateway_accepts() -> None:

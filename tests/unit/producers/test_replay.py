@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,11 +26,10 @@ from schemas.outcomes import RejectReason
 from schemas.registry import Account, Placement
 from schemas.timing import DAY_MS, MINUTE_MS
 from tests.support.adapter_signing import Sent, make_account, make_push
+from tests.support.paths import ADAPTER_GOLDENS
 from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, SENTINEL, Keys, event, parts
 
-FILES = [
-    json.loads(path.read_text()) for path in sorted((Path(__file__).parents[2] / "data" / "adapters").glob("*.json"))
-]
+FILES = [json.loads(path.read_text()) for path in sorted(ADAPTER_GOLDENS.glob("*.json"))]
 LATER_MS = NOW_MS + 40 * DAY_MS
 """When the replay is asked for: by then every event is too old for a push."""
 

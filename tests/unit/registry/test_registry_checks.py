@@ -1,12 +1,11 @@
 """What a file must hold to beyond its form: each rule broken once in the example file."""
 
-from pathlib import Path
-
 import pytest
 
 from registry.file import FileProblem, check_registry
+from tests.support.paths import EXAMPLE_REGISTRY
 
-EXAMPLE = (Path(__file__).parents[2] / "data" / "registry.toml").read_text()
+EXAMPLE = EXAMPLE_REGISTRY.read_text()
 
 SECOND_TRIAL = """
 [[trials]]

@@ -1,18 +1,18 @@
 """`docs/registry.md` tells of every field, flow and key, and its example is a sound file."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from registry.file import check_registry
 from schemas.registry import FLOWS, MATCH_KEYS, Account, Avenue, Placement, Product, Startup, Trial
+from tests.support.paths import DOCS
 
-DOCS = (Path(__file__).parents[3] / "docs" / "registry.md").read_text()
+PAGE = (DOCS / "registry.md").read_text()
 
 
 def test_the_example_is_sound_also_in_production() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
     assert check_registry(example.encode(), production=True).problems == ()
 
@@ -21,11 +21,11 @@ def test_the_example_is_sound_also_in_production() -> None:
 def test_every_field_is_told_of(model: type[Avenue | Startup | Product | Trial | Account | Placement]) -> None:
     names = {info.alias or name for name, info in model.model_fields.items()}
 
-    assert {name for name in names if f"`{name}`" not in DOCS} == set()
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()
 
 
 @pytest.mark.parametrize("platform", FLOWS)
 def test_every_flow_and_match_key_is_told_of(platform: str) -> None:
-    (row,) = re.findall(rf"^\| `{platform}` \|.*$", DOCS, re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{platform}` \|.*$", PAGE, re.MULTILINE)
 
     assert {name for name in FLOWS[platform] + MATCH_KEYS[platform] if f"`{name}`" not in row} == set()

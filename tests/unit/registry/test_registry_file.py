@@ -14,8 +14,7 @@ from registry.file import RegistryFileError, check_registry, load_registry, read
 from registry.render import render
 from runtime.errors import ConfigurationError
 from schemas.registry import FLOWS, MATCH_KEYS, Registry
-
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
+from tests.support.paths import EXAMPLE_REGISTRY
 
 FAULTY = """\
 [avenue]
@@ -88,7 +87,7 @@ def test_no_problem_repeats_a_secret() -> None:
 
 
 def test_the_example_file_is_sound_and_read_whole() -> None:
-    registry = load_registry(EXAMPLE)
+    registry = load_registry(EXAMPLE_REGISTRY)
 
     assert [len(registry.accounts), len(registry.placements)] == [5, 8]
     assert registry.placements[0].from_ == datetime(2026, 10, 1, tzinfo=timezone(timedelta(hours=8)))
@@ -97,7 +96,7 @@ def test_the_example_file_is_sound_and_read_whole() -> None:
 
 def test_the_example_file_is_refused_with_a_production_profile() -> None:
     with pytest.raises(RegistryFileError, match="takes no demo file") as caught:
-        load_registry(EXAMPLE, production=True)
+        load_registry(EXAMPLE_REGISTRY, production=True)
 
     assert [problem.line for problem in caught.value.problems] == [2]
 
@@ -147,7 +146,7 @@ _values = st.recursive(
 @settings(max_examples=150)
 @given(data=st.data())
 def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) -> None:
-    registry = load_registry(EXAMPLE)
+    registry = load_registry(EXAMPLE_REGISTRY)
     sort = data.draw(st.sampled_from(["startups", "products", "trials", "accounts", "placements"]))
     tree = tomllib.loads(render(registry))
     entry = data.draw(st.sampled_from(tree[sort]))

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,8 @@ from registry.directory import Directory
 from registry.file import load_registry
 from registry.keys import check_scope, is_well_formed, issue_key, parse_expiry, state_of
 from runtime.errors import ConfigurationError
+from tests.support.paths import EXAMPLE_REGISTRY
 
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -53,7 +52,7 @@ def test_other_text_is_no_key(text: str) -> None:
 
 @pytest.mark.parametrize("scope", ["account:sunmi-main", "startup:limbus", "operator", "programme"])
 def test_a_scope_of_somebody_in_the_registry_is_fine(scope: str) -> None:
-    directory = Directory(registry=load_registry(EXAMPLE))
+    directory = Directory(registry=load_registry(EXAMPLE_REGISTRY))
 
     check_scope(scope, directory)
 
@@ -74,7 +73,7 @@ def test_a_scope_of_somebody_in_the_registry_is_fine(scope: str) -> None:
 )
 def test_a_scope_of_nobody_is_refused(scope: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)):
-        check_scope(scope, Directory(registry=load_registry(EXAMPLE)))
+        check_scope(scope, Directory(registry=load_registry(EXAMPLE_REGISTRY)))
 
 
 def test_before_a_registry_is_applied_only_keys_of_nobody_are_issued() -> None:

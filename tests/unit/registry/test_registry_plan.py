@@ -1,7 +1,6 @@
 """The plan: what would change, field by field, and what of it may hurt."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -9,15 +8,15 @@ from registry.directory import Directory
 from registry.file import check_registry, load_registry
 from registry.plan import EntryChange, FieldChange, RegistryPlan, plan_of, render_plan
 from schemas.registry import AccessKey, Registry
+from tests.support.paths import EXAMPLE_REGISTRY
 
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 DURING = datetime(2026, 11, 1, tzinfo=UTC)
 BEFORE = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 def edited(*replacements: tuple[str, str]) -> Registry:
     """Return the example with each pair's first text replaced, once."""
-    text = EXAMPLE.read_text()
+    text = EXAMPLE_REGISTRY.read_text()
     for old, new in replacements:
         assert old in text
         text = text.replace(old, new, 1)
@@ -28,18 +27,18 @@ def edited(*replacements: tuple[str, str]) -> Registry:
 
 def planned(new: Registry, *, now: datetime = DURING, keys: tuple[AccessKey, ...] = ()) -> RegistryPlan:
     """Return the plan over the example, in force as version 7."""
-    directory = Directory(version=7, registry=load_registry(EXAMPLE), keys={key.sha256: key for key in keys})
+    directory = Directory(version=7, registry=load_registry(EXAMPLE_REGISTRY), keys={key.sha256: key for key in keys})
     return plan_of(directory, new, now=now)
 
 
 def without_placement(name: str) -> Registry:
     """Return the example without one placement."""
-    example = load_registry(EXAMPLE)
+    example = load_registry(EXAMPLE_REGISTRY)
     return example.model_copy(update={"placements": [p for p in example.placements if p.id != name]})
 
 
 def test_the_same_registry_changes_nothing() -> None:
-    plan = planned(load_registry(EXAMPLE))
+    plan = planned(load_registry(EXAMPLE_REGISTRY))
 
     assert (plan.changes, plan.warnings) == ((), ())
     assert list(render_plan(plan)) == ["nothing would change (version 7 is in force)"]
@@ -50,7 +49,7 @@ def test_the_same_moment_with_another_offset_is_no_change() -> None:
 
 
 def test_the_first_registry_is_all_added_and_warns_of_nothing() -> None:
-    plan = plan_of(Directory(), load_registry(EXAMPLE), now=DURING)
+    plan = plan_of(Directory(), load_registry(EXAMPLE_REGISTRY), now=DURING)
 
     assert {change.action for change in plan.changes} == {"added"}
     assert len(plan.changes) == 1 + 2 + 2 + 2 + 5 + 8
@@ -104,7 +103,7 @@ def test_removing_a_standing_placement_is_warned_of() -> None:
 def test_keys_of_a_startup_that_goes_are_named() -> None:
     key = AccessKey(id="k-1", scope="startup:gone", sha256="0" * 64, prefix="avk_sAAAA", created_at=BEFORE)
 
-    plan = planned(load_registry(EXAMPLE), keys=(key,))
+    plan = planned(load_registry(EXAMPLE_REGISTRY), keys=(key,))
 
     assert "avenue key revoke k-1" in plan.warnings[0]
 

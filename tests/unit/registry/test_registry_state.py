@@ -1,7 +1,6 @@
 """The fold of `registry.v1`: what stands after which records."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from registry.log import standing
 from registry.state import RegistryState
 from runtime.kafka import LogRecord
 from schemas.registry import Epoch, RegistryEntry, epoch_ms
+from tests.support.paths import EXAMPLE_REGISTRY
 
-EXAMPLE = Path(__file__).parents[2] / "data" / "registry.toml"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -29,7 +28,7 @@ def epoch(number: int, topic_id: str) -> Epoch:
 
 def test_the_last_registry_stands_with_its_offset_as_version() -> None:
     state = RegistryState()
-    example = load_registry(EXAMPLE)
+    example = load_registry(EXAMPLE_REGISTRY)
     state.apply(record(3, "registry:file", example))
     state.apply(record(9, "registry:file", example.model_copy(update={"placements": []})))
 
@@ -76,7 +75,7 @@ def test_of_an_epochs_number_the_first_claim_stands_until_a_tombstone() -> None:
 )
 def test_an_unreadable_record_is_a_value_error_and_changes_nothing(key: str, value: bytes) -> None:
     state = RegistryState()
-    state.apply(record(0, "registry:file", load_registry(EXAMPLE)))
+    state.apply(record(0, "registry:file", load_registry(EXAMPLE_REGISTRY)))
     before = state.directory()
 
     with pytest.raises(ValueError, match=r"."):
@@ -87,7 +86,7 @@ def test_an_unreadable_record_is_a_value_error_and_changes_nothing(key: str, val
 
 def test_a_registry_that_names_what_it_does_not_hold_is_refused_as_a_whole() -> None:
     state = RegistryState()
-    broken = load_registry(EXAMPLE).model_copy(update={"trials": []})
+    broken = load_registry(EXAMPLE_REGISTRY).model_copy(update={"trials": []})
 
     with pytest.raises(ValueError, match="does not hold"):
         state.apply(record(0, "registry:file", broken))

@@ -1,14 +1,13 @@
 """The definitions are complete, in both languages, and their page is theirs."""
 
 import re
-from pathlib import Path
 from typing import get_args
 
 from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported, page, percent_rank
 from reports.queries.metric_columns import columns_of
 from schemas.registry import MetricId
+from tests.support.paths import DOCS
 
-DOCS = Path(__file__).parents[3] / "docs"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
@@ -18,13 +17,12 @@ from avenue.simulator.messages.meituan import TWICE_ENCODED
 from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from avenue.simulator.signers.rsa import rsa_signature
 from runtime.errors import ConfigurationError
+from tests.support.paths import SIGNATURE_VECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VECTORS: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[3] / "data" / "signature-vectors.json").read_text()
-)
+VECTORS: dict[str, dict[str, Any]] = json.loads(SIGNATURE_VECTORS.read_text())
 
 
 def form(body: str, *, drop: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from runtime.errors import ConfigurationError
 from schemas.event import EVENT_ID_PATTERN
 from schemas.registry import Account, Registry
 from schemas.timing import DAY_MS, HOUR_MS
+from tests.support.paths import ROOT
 
 NOW_MS = 1_795_381_200_000
 PLAIN = Shares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
@@ -232,7 +233,7 @@ def test_a_wrong_request_says_what_is_wrong(changes: dict[str, Any], told: str) 
 
 
 def test_the_simulator_shares_no_code_with_the_gateway() -> None:
-    root = Path(__file__).parents[4] / "avenue"
+    root = ROOT / "avenue"
     files = [*(root / "simulator").rglob("*.py"), *(root / "sending").rglob("*.py")]
     imports = re.compile(r"^\s*(?:from|import) producers", re.MULTILINE)
 

@@ -1,7 +1,6 @@
 """The golden examples: literal requests of each flow (valid, invalid, duplicate, late) and what becomes of each."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ import pytest
 from producers.adapters.base import Handshake, Mapped, Message, Reading, Refused
 from producers.adapters.catalogue import ADAPTERS, adapter_for
 from tests.support.adapter_signing import Sent, make_account, make_push
+from tests.support.paths import ADAPTER_GOLDENS
 
-FOLDER = Path(__file__).parents[3] / "data" / "adapters"
-FILES = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+FILES = {path.stem: json.loads(path.read_text()) for path in sorted(ADAPTER_GOLDENS.glob("*.json"))}
 EXAMPLES = [
     pytest.param(file, example, id=f"{name}: {example['name']}")
     for name, file in FILES.items()

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Read
 from producers.adapters.catalogue import adapter_for
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import Sent, make_account, make_push
+from tests.support.paths import SIGNATURE_VECTORS
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "data" / "signature-vectors.json").read_text())
+VECTORS: dict[str, Any] = json.loads(SIGNATURE_VECTORS.read_text())
 AT_MS = 1_751_328_001_000
 ORDERS = {"580001": "order.paid"}
 FLOWS = {

@@ -2,7 +2,6 @@
 
 import random
 import re
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -28,8 +27,8 @@ from tests.support.adapter_signing import (
 from tests.support.adapter_signing import (
     douyin_webhook as sign_douyin,
 )
+from tests.support.paths import PARTNER_PAGES
 
-PAGES = Path(__file__).parents[4] / "docs" / "partners"
 COLUMNS = ["flow", "message", "becomes", "why nothing more", "source", "noted"]
 FLOWS = {(adapter.platform, adapter.flow) for adapter in ADAPTERS}
 SECRETS = {("aihuishou", "webhook"): WHSEC_1}
@@ -62,7 +61,7 @@ class Line(NamedTuple):
 
 def lines_of(platform: str) -> list[Line]:
     """Return the list of *platform*'s page; fail on a line that is not whole."""
-    text = (PAGES / f"{platform}.md").read_text()
+    text = (PARTNER_PAGES / f"{platform}.md").read_text()
     (section,) = re.findall(r"^## Every published message\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row[:1] == "|"]
     assert rows[0] == COLUMNS
@@ -72,7 +71,7 @@ def lines_of(platform: str) -> list[Line]:
     return found
 
 
-LINES = [line for page in sorted(PAGES.glob("*.md")) if page.stem != "README" for line in lines_of(page.stem)]
+LINES = [line for page in sorted(PARTNER_PAGES.glob("*.md")) if page.stem != "README" for line in lines_of(page.stem)]
 SENT = [line for line in LINES if line.becomes not in {"handshake", "not pushed"}]
 
 

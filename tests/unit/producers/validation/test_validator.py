@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,10 +36,11 @@ from schemas.outcomes import RejectReason
 from schemas.registry import Registry, epoch_ms
 from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import partition_of
+from tests.support.paths import EXAMPLE_REGISTRY
 
 NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 NOW_MS = epoch_ms(NOW)
-REGISTRY = Registry.model_validate(tomllib.loads((Path(__file__).parents[3] / "data" / "registry.toml").read_text()))
+REGISTRY = Registry.model_validate(tomllib.loads(EXAMPLE_REGISTRY.read_text()))
 DIRECTORY = Directory(version=1, registry=REGISTRY)
 SENTINEL = "wechat-openid-of-a-person"
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in range(10)]
