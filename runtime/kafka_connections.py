@@ -1,7 +1,7 @@
 """Connections of kafka-python that tell why they fail, and do not try again where the broker has said no.
 
-By itself (3.0.12) the client tries until its time is over, and then tells nothing but that. A refused sign-in it may not
-hear of: the broker hangs up after its answer, and what is received together with the end is thrown away.
+By itself (3.0.12) the client tries until its time is over, and then tells nothing but that. A refused sign-in it may
+not hear of: the broker hangs up after its answer, and what is received together with the end is thrown away.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from avenue.client.store_access import Server, told
+from avenue.client.store_access import RunningServer, error_detail
 from avenue.client.stored_registry import stored_directory
 from runtime.clickhouse import ClickHouse
 from runtime.errors import PipelineError
@@ -19,16 +19,16 @@ class UnknownTrialError(PipelineError):
         )
 
 
-def refuse_unknown(store: Server | ClickHouse, trial_id: str) -> None:
+def refuse_unknown(store: RunningServer | ClickHouse, trial_id: str) -> None:
     """Raise `UnknownTrialError` where no trial has this id, `PipelineError` where that cannot be asked."""
-    known = _of_server(store) if isinstance(store, Server) else set(stored_directory(store).trials)
+    known = _of_server(store) if isinstance(store, RunningServer) else set(stored_directory(store).trials)
     if trial_id not in known:
         raise UnknownTrialError(trial_id, known)
 
 
-def _of_server(server: Server) -> set[str]:
+def _of_server(server: RunningServer) -> set[str]:
     answer = server.get("/v1/trials")
     if answer.status_code != 200:
-        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
+        raise PipelineError(f"the server answered {answer.status_code}: {error_detail(answer)}")
     found: Any = answer.json()
     return {trial["id"] for trial in found["trials"]}

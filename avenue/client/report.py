@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from avenue.client.known_trials import UnknownTrialError, refuse_unknown
-from avenue.client.store_access import Server, told
+from avenue.client.store_access import RunningServer, error_detail
 from avenue.client.stored_registry import stored_directory
 from reports.api.routes import ReportRequest
 from reports.queries.model import QueryContext
@@ -16,12 +16,12 @@ from runtime.files import write_private
 from runtime.settings import Settings
 
 
-def report_of(store: Server | ClickHouse, settings: Settings, request: ReportRequest) -> bytes:
+def report_of(store: RunningServer | ClickHouse, settings: Settings, request: ReportRequest) -> bytes:
     """Return the report that *request* asks for.
 
     Raises `UnknownTrialError`, and `PipelineError` where the server or the store does not answer as it should.
     """
-    if isinstance(store, Server):
+    if isinstance(store, RunningServer):
         return _from_server(store, request)
     return _from_store(store, settings, request)
 
@@ -38,13 +38,13 @@ def write_report(path: Path, content: bytes) -> None:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _from_server(server: Server, request: ReportRequest) -> bytes:
+def _from_server(server: RunningServer, request: ReportRequest) -> bytes:
     path = f"/v1/trials/{quote(request.trial_id, safe='')}/report"
     answer = server.get(path, lang=request.lang, format=request.form)
     if answer.status_code == 404:
         refuse_unknown(server, request.trial_id)
     if answer.status_code != 200:
-        raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
+        raise PipelineError(f"the server answered {answer.status_code}: {error_detail(answer)}")
     return answer.content
 
 

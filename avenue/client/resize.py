@@ -73,11 +73,11 @@ def _refuse_readers(settings: Settings, before: TopicState, say: Say) -> None:
 def _once_empty(settings: Settings, group: str, session_s: float, say: Say) -> GroupState:
     """Return the state of *group* once it is empty, or after the session that a killed member still has."""
     deadline = time.monotonic() + session_s + SESSION_MARGIN_S
-    told = False
+    is_announced = False
     while (state := read_group(settings, group, Topic.EVENTS)).members and time.monotonic() < deadline:
-        if not told:
+        if not is_announced:
             say(f"waiting up to {session_s + SESSION_MARGIN_S:.0f} s for {state.members} members of {group} to be gone")
-            told = True
+            is_announced = True
         time.sleep(POLL_S)
     return state
 

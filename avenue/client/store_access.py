@@ -17,7 +17,7 @@ TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RunningServer:
     """The server that runs on this home folder."""
 
     run: RunFile
@@ -41,7 +41,7 @@ class Server:
             ) from error
 
 
-def told(answer: httpx.Response) -> str:
+def error_detail(answer: httpx.Response) -> str:
     """Return what the server says is wrong, from the problem that it answers every error with."""
     try:
         return str(answer.json()["detail"])
@@ -50,14 +50,14 @@ def told(answer: httpx.Response) -> str:
 
 
 @contextmanager
-def store_of(settings: Settings) -> Iterator[Server | ClickHouse]:
+def store_of(settings: Settings) -> Iterator[RunningServer | ClickHouse]:
     """Give the running server of this home, or the store opened here where none runs.
 
     Raises `UnavailableError` where there is neither a server nor a store, or one is about to open it.
     """
     run = None if settings.clickhouse.dsn else read_run_file(settings.home)
     if run is not None:
-        yield Server(run)
+        yield RunningServer(run)
         return
     if settings.clickhouse.dsn is None and not (settings.home / "clickhouse").exists():
         raise UnavailableError(

@@ -83,7 +83,7 @@ def _ask(trial: str) -> dict[str, Any]:
     import msgspec
 
     from avenue.client.known_trials import refuse_unknown
-    from avenue.client.store_access import Server, store_of, told
+    from avenue.client.store_access import RunningServer, error_detail, store_of
     from avenue.exit_codes import exit_codes
     from runtime.clickhouse import ClickHouseError
     from runtime.errors import PipelineError, first_line
@@ -94,10 +94,10 @@ def _ask(trial: str) -> dict[str, Any]:
         if trial:
             refuse_unknown(store, trial)
         try:
-            if isinstance(store, Server):
+            if isinstance(store, RunningServer):
                 answer = store.get("/internal/reconcile", trial=trial, wait_s=str(WAIT_S))
                 if answer.status_code != 200:
-                    raise PipelineError(f"the server answered {answer.status_code}: {told(answer)}")
+                    raise PipelineError(f"the server answered {answer.status_code}: {error_detail(answer)}")
                 found: dict[str, Any] = answer.json()
             else:
                 # On a server the sinks go on meanwhile; a folder that only we have open does not change.

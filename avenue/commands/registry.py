@@ -37,13 +37,13 @@ def check(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
     with exit_codes():
         secrets = SecretResolver(os.environ)
         checked = _checked(file, command_settings(home), as_json=as_json, secrets=secrets)
-    counts = {sort: len(getattr(checked.registry, sort)) for sort in _SORTS}
+    counts = {entry_type: len(getattr(checked.registry, entry_type)) for entry_type in _ENTRY_TYPES}
     if as_json:
         _print_json({"problems": [], "warnings": _as_json(checked.warnings), "counts": counts})
     else:
         for warning in checked.warnings:
             print(f"{file}:{warning.line}: warning: {warning.where}: {warning.message}")
-        print(f"{file} is sound: {', '.join(f'{count} {sort}' for sort, count in counts.items())}")
+        print(f"{file} is sound: {', '.join(f'{count} {entry_type}' for entry_type, count in counts.items())}")
 
 
 @group.command(epilog="\nExample:\n\n    avenue registry plan registry.toml")
@@ -97,7 +97,7 @@ def show(*, home: Home = None, as_json: AsJson = False) -> None:
         print(render(directory.registry), end="")
 
 
-_SORTS = ("startups", "products", "trials", "accounts", "placements")
+_ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements")
 
 
 def _read(file: Path, settings: "Settings", *, as_json: bool) -> "Registry":

@@ -13,8 +13,8 @@ from avenue.exit_codes import exit_codes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from avenue.client.store_access import Server
-    from avenue.serve.replay import Replaying
+    from avenue.client.replay import ReplayRun
+    from avenue.client.store_access import RunningServer
     from runtime.clickhouse import ClickHouse
 
 LIST_EXAMPLE = """
@@ -98,8 +98,8 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
 ) -> None:
     """Judge kept rejects once more, by today's registry and the clock of their first receipt, oldest first."""
     from avenue.client.rejects import check_account, check_reason
+    from avenue.client.replay import ReplayRun, check_url, gateway_of
     from avenue.serve.operations import OpenRejects
-    from avenue.serve.replay import Replaying, check_url, gateway_of
 
     with exit_codes():
         check_reason(reason)
@@ -108,11 +108,11 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
         gateway = gateway_of(store, url, key)
         check_account(store, account)
         asked = OpenRejects(account=account, reason=reason, limit=limit)
-        replaying = Replaying(store, gateway, asked, dry_run=dry_run)
+        replaying = ReplayRun(store, gateway, asked, dry_run=dry_run)
         counts, rows = _run(replaying, quiet=as_json, dry_run=dry_run)
     if as_json:
-        told = {"dry_run": dry_run, "counts": dict(counts), "more": replaying.more, "results": rows}
-        print(json.dumps(told, ensure_ascii=False))
+        answer = {"dry_run": dry_run, "counts": dict(counts), "more": replaying.more, "results": rows}
+        print(json.dumps(answer, ensure_ascii=False))
     else:
         print(summary(counts, dry_run=dry_run))
         if replaying.more:
@@ -120,7 +120,7 @@ def replay(  # noqa: PLR0913 - the options of a command are its parameters
     raise typer.Exit(1 if counts["rejected"] or counts["not_replayable"] else 0)
 
 
-def _run(replaying: "Replaying", *, quiet: bool, dry_run: bool) -> tuple[Counter[str], list[dict[str, Any]]]:
+def _run(replaying: "ReplayRun", *, quiet: bool, dry_run: bool) -> tuple[Counter[str], list[dict[str, Any]]]:
     """Return the counts by outcome and, where it is *quiet*, what became of each (at most `MAX_LISTED`).
 
     Else it is said as it becomes known, and on a terminal how many so far.
@@ -169,12 +169,12 @@ def summary(counts: Counter[str], *, dry_run: bool) -> str:
     """Return what became of all of them."""
     if not counts:
         return "no kept reject waits for a replay"
-    told = ", ".join(f"{counts[name]} {words[dry_run].partition(':')[0]}" for name, words in _WORDS.items())
-    return f"{told}{'; nothing was changed' if dry_run else ''}"
+    counted = ", ".join(f"{counts[name]} {words[dry_run].partition(':')[0]}" for name, words in _WORDS.items())
+    return f"{counted}{'; nothing was changed' if dry_run else ''}"
 
 
 @contextmanager
-def _store() -> "Iterator[Server | ClickHouse]":
+def _store() -> "Iterator[RunningServer | ClickHouse]":
     from avenue.client.store_access import store_of
     from runtime.settings import load_settings
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from avenue.sending.client import Failed, Item, Sending, SendOptions
-    from avenue.sending.lines import Batch
+    from avenue.sending.client import EventResult, FailedBatch, SendOptions, SendResult
+    from avenue.sending.lines import LineBatch
 
 EXAMPLE = """
 Example:
@@ -52,11 +52,11 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
         _check(url, key, secret, account)
         signing = secret_bytes(secret) if secret else b""
         options = SendOptions(url, key, account, signing, compress=compress, give_up_s=give_up)
-        printer = _Printer(as_json=as_json)
+        printer = _ResultPrinter(as_json=as_json)
         with _opened(file) as stream:
-            sending = _run(stream, options, printer, batch)
-    printer.close(sending)
-    raise typer.Exit(sending.exit_code)
+            result = _run(stream, options, printer, batch)
+    printer.close(result)
+    raise typer.Exit(result.exit_code)
 
 
 def _check(url: str, key: str, secret: str, account: str) -> None:
@@ -83,18 +83,18 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _run(stream: IO[bytes], options: "SendOptions", printer: "_Printer", max_events: int) -> "Sending":
-    from avenue.sending.client import Report, send
+def _run(stream: IO[bytes], options: "SendOptions", printer: "_ResultPrinter", max_events: int) -> "SendResult":
+    from avenue.sending.client import SendCallbacks, send
     from avenue.sending.lines import batches, numbered
 
     with _bar(printer.console, show=sys.stderr.isatty()) as bar:
         task = bar.add_task("sent", total=_size(stream))
 
-        def progress(batch: "Batch") -> None:
+        def progress(batch: "LineBatch") -> None:
             bar.advance(task, len(batch.body))
 
-        report = Report(printer.not_accepted, printer.failed, progress)
-        return asyncio.run(send(batches(numbered(stream), max_events=max_events), options, report))
+        callbacks = SendCallbacks(printer.not_accepted, printer.failed, progress)
+        return asyncio.run(send(batches(numbered(stream), max_events=max_events), options, callbacks))
 
 
 def _bar(console: "Console", *, show: bool) -> "Progress":
@@ -113,7 +113,7 @@ def _size(stream: IO[bytes]) -> int | None:
         return None
 
 
-class _Printer:
+class _ResultPrinter:
     """Prints each event that was not accepted as it becomes known, or keeps them for --json."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -124,7 +124,7 @@ class _Printer:
         self._listed: list[dict[str, Any]] = []
         self._failed: list[dict[str, Any]] = []
 
-    def not_accepted(self, line: int, item: "Item") -> None:
+    def not_accepted(self, line: int, item: "EventResult") -> None:
         """Take a duplicate or a reject of *line*."""
         if not self._as_json:
             self._say(line, item)
@@ -141,12 +141,12 @@ class _Printer:
                 }
             )
 
-    def _say(self, line: int, item: "Item") -> None:
+    def _say(self, line: int, item: "EventResult") -> None:
         why = " ".join(part for part in (item.reason, f"({item.field})" if item.field else "") if part)
-        told = f": {item.message}" if item.message else ""
-        print(f"line {line} {item.event_id or '(no id)'} {item.verdict} {why}".rstrip() + told)
+        detail = f": {item.message}" if item.message else ""
+        print(f"line {line} {item.event_id or '(no id)'} {item.verdict} {why}".rstrip() + detail)
 
-    def failed(self, failed: "Failed") -> None:
+    def failed(self, failed: "FailedBatch") -> None:
         """Take a batch without verdicts."""
         if self._as_json:
             self._failed.append(asdict(failed))
@@ -154,16 +154,16 @@ class _Printer:
             span = f"line {failed.first}" if failed.first == failed.last else f"lines {failed.first} to {failed.last}"
             print(f"{span} not taken ({failed.events} events): {failed.message}", file=sys.stderr)
 
-    def close(self, sending: "Sending") -> None:
+    def close(self, result: "SendResult") -> None:
         """Print the sums."""
-        sums = sending.as_json()
+        sums = result.as_json()
         if self._as_json:
             print(json.dumps({**sums, "not_accepted": self._listed, "failed": self._failed}, ensure_ascii=False))
             return
         counts = ", ".join(f"{sums[name]} {name}" for name in ("accepted", "duplicate", "rejected", "unsent"))
         print(f"{counts}; {sums['requests']} requests, {sums['retries']} retries")
-        if sending.stopped_after is not None:
-            print(f"stopped after line {sending.stopped_after}; sending the file again is harmless", file=sys.stderr)
+        if result.stopped_after is not None:
+            print(f"stopped after line {result.stopped_after}; sending the file again is harmless", file=sys.stderr)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ import typer
 from avenue.exit_codes import exit_codes
 
 if TYPE_CHECKING:
-    from avenue.simulator.ledger import Summary
+    from avenue.simulator.ledger import SimulationSummary
     from avenue.simulator.options import SimulateOptions
 
 EXAMPLE = """
@@ -76,7 +76,7 @@ def simulate(  # noqa: PLR0913 - the options of a command are its parameters
     as_json: AsJson = False,
 ) -> None:
     """Push the native and generic traffic of all accounts, as the platforms do."""
-    from avenue.simulator.options import Shares, SimulateOptions
+    from avenue.simulator.options import SimulateOptions, TrafficShares
 
     with exit_codes():
         options = SimulateOptions(
@@ -90,7 +90,7 @@ def simulate(  # noqa: PLR0913 - the options of a command are its parameters
             batch=batch,
             days=days,
             native_share=native_share,
-            shares=Shares(duplicates, late, rejects, unknown_placement, wrong_signature),
+            shares=TrafficShares(duplicates, late, rejects, unknown_placement, wrong_signature),
             keys=_pairs(key, "--key", "ACCOUNT=KEY"),
             private_keys=_paths(private_key),
             concurrency=concurrency,
@@ -119,7 +119,7 @@ def _paths(values: list[str] | None) -> dict[str, Path]:
     return {name: Path(path) for name, path in pairs.items()}
 
 
-async def _run(options: "SimulateOptions", *, show: bool) -> "Summary":
+async def _run(options: "SimulateOptions", *, show: bool) -> "SimulationSummary":
     """Run, with a bar where someone looks; TERM and the first Ctrl-C end it after the requests under way."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -141,7 +141,7 @@ async def _run(options: "SimulateOptions", *, show: bool) -> "Summary":
         return await simulate_async(options, progress=lambda events: bar.advance(task, events), stop=stop)
 
 
-def _print(summary: "Summary", *, as_json: bool) -> None:
+def _print(summary: "SimulationSummary", *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.as_json(), ensure_ascii=False))
         return

@@ -24,15 +24,15 @@ def up(
 ) -> None:
     """Start the whole road on this machine, and stay until Ctrl-C."""
     from avenue.embedded.prepare import prepare_cluster
-    from avenue.embedded.progress import Progress
-    from avenue.embedded.stack import EmbeddedStack, Ports, Wiring
+    from avenue.embedded.progress import ProgressPrinter
+    from avenue.embedded.stack import EmbeddedStack, PortFlags, StackDeps
     from registry.file import load_registry
     from runtime.errors import ConfigurationError, PipelineError
     from runtime.logging import configure_logging
     from runtime.settings import LogSettings, load_settings
 
     asked = {name: value for name, value in (("port", port), ("ops_port", ops_port)) if value is not None}
-    progress = Progress()
+    progress = ProgressPrinter()
     try:
         settings = load_settings(home=home, http=asked or None)
         # What a person wants to know is said; standard output holds the one line that programs wait for.
@@ -41,11 +41,11 @@ def up(
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         # Read first: a fault in it should not cost the start of a broker.
         wanted = load_registry(registry, production=settings.profile == "production") if registry else None
-        wiring = Wiring(
+        deps = StackDeps(
             prepare=lambda ready: prepare_cluster(ready, registry=wanted), say=progress.say, announce=_announce
         )
-        ports = Ports("--port" if port else None, "--ops-port" if ops_port else None)
-        code = EmbeddedStack(settings, wiring, ports).run()
+        ports = PortFlags("--port" if port else None, "--ops-port" if ops_port else None)
+        code = EmbeddedStack(settings, deps, ports).run()
     except ConfigurationError as error:
         progress.fail(str(error))
         raise typer.Exit(2) from error

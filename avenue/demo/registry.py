@@ -106,7 +106,7 @@ products = ["neuro-band", "emg-arm"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
+class _DemoPlacement:
     """A placement: which product in which arm, how far along, by which account and keys it is known."""
 
     metre: int
@@ -187,17 +187,17 @@ def demo_registry(
     )
 
 
-def _stands() -> Iterator[_Stand]:
+def _stands() -> Iterator[_DemoPlacement]:
     keys: dict[int, list[tuple[str, str, str]]] = {}
     for metre, account, name, value in _KEYS:
         keys.setdefault(metre, []).append((account, name, value))
     for metre, zone, product, arm in _PLACES:
         for account, name, value in keys.get(metre, []):
-            yield _Stand(metre, zone, product, arm, account, ((name, value),))
-        yield _Stand(metre, zone, product, arm, "push-demo")
+            yield _DemoPlacement(metre, zone, product, arm, account, ((name, value),))
+        yield _DemoPlacement(metre, zone, product, arm, "push-demo")
 
 
-def _placement(stand: _Stand, span: dict[str, str]) -> str:
+def _placement(stand: _DemoPlacement, span: dict[str, str]) -> str:
     match = ", ".join(f'{name} = "{value}"' for name, value in stand.match)
     lines = [
         "[[placements]]",

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from avenue.client.store_access import Server, told
+from avenue.client.store_access import RunningServer, error_detail
 from avenue.demo.registry import write_demo_registry
 from avenue.run_file import RunFile, read_run_file
-from avenue.simulator.ledger import Summary
+from avenue.simulator.ledger import SimulationSummary
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.run import simulate
 from runtime.errors import PipelineError, UnavailableError
@@ -36,7 +36,7 @@ class DemoFailedError(PipelineError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _StepLog:
     """Where the demo's lines go: one a step."""
 
     began: float
@@ -50,22 +50,22 @@ def run_demo(settings: Settings, *, events: int) -> int:
 
     Raises `PipelineError` where a hop is broken.
     """
-    told = _Told(time.monotonic())
+    steps = _StepLog(time.monotonic())
     registry = settings.home / "demo" / "registry.toml"
     today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
     # The trials are as old as their data: what was due before would all count as not reported.
     private_key = write_demo_registry(registry, today=today, began_days_ago=int(DAYS))
-    told.say("starting Kafka, the Faust worker and the server; the first time downloads Kafka")
+    steps.say("starting Kafka, the Faust worker and the server; the first time downloads Kafka")
     stack = _start_stack(settings, registry)
     try:
         run = _wait_ready(stack, settings.home)
-        told.say(f"ready {run.url}")
-        _drive(run, settings.home, (registry, private_key), events, told)
+        steps.say(f"ready {run.url}")
+        _drive(run, settings.home, (registry, private_key), events, steps)
         if sys.stdin.isatty() and sys.stdout.isatty():
-            _stay(stack, run, told)
+            _stay(stack, run, steps)
     finally:
         code = _drain(stack)
-    told.say("drained" if code == 0 else f"the stack ended with exit code {code}")
+    steps.say("drained" if code == 0 else f"the stack ended with exit code {code}")
     return code
 
 
@@ -86,21 +86,21 @@ def _wait_ready(stack: "subprocess.Popen[str]", home: Path) -> RunFile:
     return run
 
 
-def _drive(run: RunFile, home: Path, files: tuple[Path, Path], events: int, told: _Told) -> None:
+def _drive(run: RunFile, home: Path, files: tuple[Path, Path], events: int, steps: _StepLog) -> None:
     registry, private_key = files
-    server = Server(run)
-    _push(run, registry, private_key, events, told)
+    server = RunningServer(run)
+    _push(run, registry, private_key, events, steps)
     conservation = _reconciled(server)
-    _print_platforms(server, told)
-    _print_sums(conservation, told)
+    _print_platforms(server, steps)
+    _print_sums(conservation, steps)
     settled = _until(lambda: _number(server, "SELECT count() AS n FROM settled_blocks"), SETTLE_S)
     if not settled:
         raise DemoFailedError("settlement: no block was settled within a minute; look at the server's log")
-    told.say(f"blocks settled: {settled}")
-    told.say(f"trial report: {_report(server, home)}")
+    steps.say(f"blocks settled: {settled}")
+    steps.say(f"trial report: {_report(server, home)}")
 
 
-def _push(run: RunFile, registry: Path, private_key: Path, events: int, told: _Told) -> None:
+def _push(run: RunFile, registry: Path, private_key: Path, events: int, steps: _StepLog) -> None:
     """Push the last days' traffic, then a little of the present; both are honest, the first is late by nature.
 
     Each run sends events of its own: the seed is new, as the same one would give the same ids other times.
@@ -117,22 +117,22 @@ def _push(run: RunFile, registry: Path, private_key: Path, events: int, told: _T
                 ledger=registry.with_name(f"ledger-{'past' if days else 'now'}.ndjson"),
             )
         )
-        told.say(_pushed(summary, "the last three days" if days else "now"))
+        steps.say(_pushed(summary, "the last three days" if days else "now"))
 
 
-def _pushed(summary: Summary, when: str) -> str:
+def _pushed(summary: SimulationSummary, when: str) -> str:
     return f"pushed {summary.events} events of {when} in {summary.seconds:.1f} s (seed {summary.seed})"
 
 
-def _reconciled(server: Server) -> dict[str, Any]:
+def _reconciled(server: RunningServer) -> dict[str, Any]:
     answer = server.get("/internal/reconcile", wait_s="60")
     if answer.status_code != 200:
-        raise DemoFailedError(f"reconcile: the server answered {answer.status_code}: {told(answer)}")
+        raise DemoFailedError(f"reconcile: the server answered {answer.status_code}: {error_detail(answer)}")
     found: dict[str, Any] = answer.json()
     return found
 
 
-def _print_platforms(server: Server, told: _Told) -> None:
+def _print_platforms(server: RunningServer, steps: _StepLog) -> None:
     rows = _rows(
         server,
         "SELECT platform, sumIf(d.accepted, flow != 'events') AS native, sum(d.accepted) AS accepted, "
@@ -141,7 +141,7 @@ def _print_platforms(server: Server, told: _Told) -> None:
     by_platform: Mapping[str, Any] = {row["platform"]: row for row in rows}
     for platform in PLATFORMS:
         row = by_platform.get(platform, {"native": 0, "accepted": 0, "duplicate": 0, "rejected": 0})
-        told.say(
+        steps.say(
             f"{platform:<10} accepted {int(row['accepted']):>6}  (native push {int(row['native']):>5})  "
             f"duplicate {int(row['duplicate']):>4}  rejected {int(row['rejected']):>4}"
         )
@@ -149,41 +149,41 @@ def _print_platforms(server: Server, told: _Told) -> None:
             raise DemoFailedError(f"gateway: nothing of {platform}'s native pushes was accepted")
 
 
-def _print_sums(conservation: Mapping[str, Any], told: _Told) -> None:
+def _print_sums(conservation: Mapping[str, Any], steps: _StepLog) -> None:
     broken = [item for item in conservation["sums"] if not item["closed"]]
     names = sorted({item["name"] for item in conservation["sums"]})
     for name in names:
         items = [item for item in conservation["sums"] if item["name"] == name]
         left, right = sum(item["left"] for item in items), sum(item["right"] for item in items)
         state = "closed" if all(item["closed"] for item in items) else "OPEN"
-        told.say(f"{name}: {left} = {right}  {state}")
+        steps.say(f"{name}: {left} = {right}  {state}")
     differences = conservation["differences"]
-    told.say(f"reconcile: {len(differences)} differences")
+    steps.say(f"reconcile: {len(differences)} differences")
     if broken:
         raise DemoFailedError(f"conservation: {broken[0]['name']} does not close: {json.dumps(broken[0])}")
     if differences:
         raise DemoFailedError(f"reconcile: {json.dumps(differences[0], ensure_ascii=False)}")
 
 
-def _report(server: Server, home: Path) -> Path:
+def _report(server: RunningServer, home: Path) -> Path:
     folder = home / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     for language in ("zh", "en"):
         path = folder / f"{SHOWN_TRIAL}-{language}.pdf"
         answer = server.get(f"/v1/trials/{SHOWN_TRIAL}/report", lang=language, format="pdf")
         if answer.status_code != 200:
-            raise DemoFailedError(f"report: the server answered {answer.status_code}: {told(answer)}")
+            raise DemoFailedError(f"report: the server answered {answer.status_code}: {error_detail(answer)}")
         path.write_bytes(answer.content)
     return path
 
 
-def _stay(stack: "subprocess.Popen[str]", run: RunFile, told: _Told) -> None:
-    told.say(f"sign in at {run.url}/sign-in#key={run.operator_key}")
-    told.say("Ctrl-C drains and ends")
+def _stay(stack: "subprocess.Popen[str]", run: RunFile, steps: _StepLog) -> None:
+    steps.say(f"sign in at {run.url}/sign-in#key={run.operator_key}")
+    steps.say("Ctrl-C drains and ends")
     try:
         stack.wait()
     except KeyboardInterrupt:
-        told.say("draining")
+        steps.say("draining")
 
 
 def _drain(stack: "subprocess.Popen[str]") -> int:
@@ -197,14 +197,14 @@ def _drain(stack: "subprocess.Popen[str]") -> int:
         return 1
 
 
-def _number(server: Server, sql: str) -> int:
+def _number(server: RunningServer, sql: str) -> int:
     return int(_rows(server, sql)[0]["n"])
 
 
-def _rows(server: Server, sql: str) -> list[dict[str, Any]]:
+def _rows(server: RunningServer, sql: str) -> list[dict[str, Any]]:
     answer = server.post("/internal/sql", sql.encode())
     if answer.status_code != 200:
-        raise DemoFailedError(f"ClickHouse: {told(answer)}")
+        raise DemoFailedError(f"ClickHouse: {error_detail(answer)}")
     return [json.loads(line) for line in answer.text.splitlines()]
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from avenue.client.topic_state import read_topics
-from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
+from avenue.doctor.runner import BrokenError, CheckContext, SkippedError, WarnedError
 from avenue.embedded.broker import java, listens
-from avenue.embedded.home import Home, owner_of
+from avenue.embedded.home import HomeFolder, owner_of
 from avenue.run_file import StartFile, read_run_file, read_start_file
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from registry.hash_keys import HashKeyFollower, wanted_keys
@@ -32,18 +32,18 @@ CONFIRM_S = 5.0
 FOLLOW_TIMEOUT_S = 5
 
 
-def check_settings(patient: Patient) -> str:
+def check_settings(context: CheckContext) -> str:
     """Every setting is known and none contradicts another."""
-    patient.settings = settings = load_settings(home=patient.home)
+    context.settings = settings = load_settings(home=context.home)
     timing_from(settings)
     impatient = {"request_timeout_s": REQUEST_S, "delivery_timeout_s": CONFIRM_S}
-    patient.settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update=impatient)})
+    context.settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update=impatient)})
     return f"profile {settings.profile}"
 
 
-def check_home(patient: Patient) -> str:
+def check_home(context: CheckContext) -> str:
     """The home folder is there, and whose it is; from here on the cluster's address is known."""
-    settings = patient.settings
+    settings = context.settings
     home = settings.home.absolute()
     if not home.is_dir():
         if settings.kafka.bootstrap:
@@ -51,17 +51,17 @@ def check_home(patient: Patient) -> str:
         raise BrokenError(f"the home folder {home} is not there", "start the stack: avenue up")
     if not os.access(home, os.W_OK):
         raise BrokenError(f"the home folder {home} cannot be written", f"chown or chmod {home}, or set AVENUE_HOME")
-    patient.run = read_run_file(home)
-    if patient.run is None:
-        patient.start = _starting(home)
-    found = patient.run or patient.start
+    context.run = read_run_file(home)
+    if context.run is None:
+        context.start = _starting(home)
+    found = context.run or context.start
     bootstrap = found.kafka_bootstrap if found else None
     if settings.kafka.bootstrap is None and bootstrap:
         kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap})
-        patient.settings = settings.model_copy(update={"kafka": kafka})
-    if patient.start is not None:
-        return f"{home}, pid {patient.start.pid} is starting on it"
-    return f"{home}, in use by pid {patient.run.pid}" if patient.run else f"{home}, no stack runs on it"
+        context.settings = settings.model_copy(update={"kafka": kafka})
+    if context.start is not None:
+        return f"{home}, pid {context.start.pid} is starting on it"
+    return f"{home}, in use by pid {context.run.pid}" if context.run else f"{home}, no stack runs on it"
 
 
 def _starting(home: Path) -> StartFile | None:
@@ -74,38 +74,38 @@ def _starting(home: Path) -> StartFile | None:
     return StartFile(pid=int(owner), said="starts or ends", began_at=datetime.now(UTC))
 
 
-def check_start(patient: Patient) -> str:
+def check_start(context: CheckContext) -> str:
     """The stack has come up."""
-    if patient.start is None:
-        if patient.run is None:
+    if context.start is None:
+        if context.run is None:
             raise SkippedError("no stack starts here")
-        return f"since {patient.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    seconds = (datetime.now(UTC) - patient.start.began_at).total_seconds()
+        return f"since {context.run.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    seconds = (datetime.now(UTC) - context.start.began_at).total_seconds()
     raise WarnedError(
-        f"`avenue up` (pid {patient.start.pid}) has been starting for {seconds:.0f} s: {patient.start.said}",
+        f"`avenue up` (pid {context.start.pid}) has been starting for {seconds:.0f} s: {context.start.said}",
         "wait; what keeps it from being ready is said above, and by `avenue up` itself",
     )
 
 
-def check_disk(patient: Patient) -> str:
+def check_disk(context: CheckContext) -> str:
     """There is room for what comes."""
-    folder = next(path for path in (patient.settings.home.absolute(), *_parents(patient)) if path.exists())
+    folder = next(path for path in (context.settings.home.absolute(), *_parents(context)) if path.exists())
     free_mb = shutil.disk_usage(folder).free // 1_048_576
     step = f"make room: {MIN_FREE_MB} MB at least"
-    if full := full_disk(Home(patient.settings.home).disks(), least_mb=patient.settings.stack.least_free_mb):
+    if full := full_disk(HomeFolder(context.settings.home).disks(), least_mb=context.settings.stack.least_free_mb):
         raise BrokenError(full, step)
     if free_mb < MIN_FREE_MB:
         raise WarnedError(f"{free_mb} MB free at {folder}", step)
     return f"{free_mb // 1024} GB free"
 
 
-def _parents(patient: Patient) -> tuple[Path, ...]:
-    return tuple(patient.settings.home.absolute().parents)
+def _parents(context: CheckContext) -> tuple[Path, ...]:
+    return tuple(context.settings.home.absolute().parents)
 
 
-def check_java(patient: Patient) -> str:
+def check_java(context: CheckContext) -> str:
     """The broker's Java runs."""
-    if not patient.here and patient.settings.kafka.bootstrap:
+    if not context.here and context.settings.kafka.bootstrap:
         raise SkippedError("not needed with a cluster of your own")
     program = java()
     try:
@@ -119,14 +119,14 @@ def check_java(patient: Patient) -> str:
     return first_line(done.stderr.strip() or program)
 
 
-def check_broker(patient: Patient) -> str:
+def check_broker(context: CheckContext) -> str:
     """A broker answers, and groups can be coordinated."""
-    kafka = patient.settings.kafka
-    if kafka.bootstrap is None and patient.start is not None:
-        raise BrokenError(f"there is none yet; `avenue up` says: {patient.start.said}", "wait, or mend what it says")
+    kafka = context.settings.kafka
+    if kafka.bootstrap is None and context.start is not None:
+        raise BrokenError(f"there is none yet; `avenue up` says: {context.start.said}", "wait, or mend what it says")
     if kafka.bootstrap is None:
-        raise BrokenError(f"no stack runs on {patient.settings.home}", "start it: avenue up")
-    ours = patient.here and kafka.sasl_mechanism is None
+        raise BrokenError(f"no stack runs on {context.settings.home}", "start it: avenue up")
+    ours = context.here and kafka.sasl_mechanism is None
     step = "look at logs/kafka.log in the home folder" if ours else "check AVENUE_KAFKA__BOOTSTRAP"
     # Knocked at first: who refuses a connection is known at once, and not after the client's own tries.
     if not any(listens(address, within_s=KNOCK_S) for address in kafka.bootstrap.split(",")):
@@ -145,9 +145,9 @@ def check_broker(patient: Patient) -> str:
     return kafka.bootstrap
 
 
-def check_topics(patient: Patient) -> str:
+def check_topics(context: CheckContext) -> str:
     """All topics are there, and the epoch is the one that the settings count by."""
-    states = read_topics(patient.settings)
+    states = read_topics(context.settings)
     missing = sorted(set(Topic) - {state.topic for state in states})
     if missing:
         raise BrokenError(
@@ -156,32 +156,32 @@ def check_topics(patient: Patient) -> str:
     if next(state for state in states if state.topic is Topic.EVENTS).epoch is None:
         raise BrokenError(f"no epoch for the {Topic.EVENTS} that is there", "start `avenue worker`, which begins one")
     # All is there, so this changes nothing; it raises where the tolerances differ.
-    epoch = ensure_topics_and_epoch(patient.settings)
+    epoch = ensure_topics_and_epoch(context.settings)
     return f"epoch {epoch.number}, {epoch.partitions} partitions"
 
 
-def check_registry(patient: Patient) -> str:
+def check_registry(context: CheckContext) -> str:
     """A registry is in force."""
-    with RegistryWriter(patient.settings) as writer:
-        patient.directory = writer.read_all()
-    registry = patient.directory.registry
+    with RegistryWriter(context.settings) as writer:
+        context.directory = writer.read_all()
+    registry = context.directory.registry
     if registry is None:
         raise BrokenError("no registry is in force", "avenue registry apply FILE")
-    return f"version {patient.directory.version}, {len(registry.accounts)} accounts, {len(registry.trials)} trials"
+    return f"version {context.directory.version}, {len(registry.accounts)} accounts, {len(registry.trials)} trials"
 
 
-def check_hash_keys(patient: Patient) -> str:
+def check_hash_keys(context: CheckContext) -> str:
     """Every account and trial has a hash key that the master key opens."""
-    registry = patient.directory.registry
+    registry = context.directory.registry
     if registry is None:
         raise SkippedError("no registry")
-    if patient.run is None and patient.settings.master_key_file is None and patient.settings.profile == "production":
+    if context.run is None and context.settings.master_key_file is None and context.settings.profile == "production":
         raise SkippedError("the master key is not on this machine")
-    follower = HashKeyFollower(patient.settings)
+    follower = HashKeyFollower(context.settings)
     follower.start(FOLLOW_TIMEOUT_S)
     try:
         problem = follower.problem()
-        wanted = wanted_keys(patient.settings, registry, SystemClock().now_ms())
+        wanted = wanted_keys(context.settings, registry, SystemClock().now_ms())
         without = [name for name in wanted if not follower.holds(name)]
     finally:
         follower.stop()

@@ -7,7 +7,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from avenue.client.topic_state import read_group
-from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
+from avenue.doctor.runner import BrokenError, CheckContext, SkippedError, WarnedError
 from registry.secrets import SECRETS
 from runtime.clickhouse_errors import explain
 from schemas.topics import ConsumerGroup, Topic, worker_group
@@ -24,51 +24,51 @@ NEWEST = "SELECT count() AS events, toString(max(received_at)) AS newest FROM ev
 LOGS = "look at logs/{name}.log in the home folder"
 
 
-def check_worker(patient: Patient) -> str:
+def check_worker(context: CheckContext) -> str:
     """The worker's own dependencies are well."""
-    if patient.worker_ops_url is None:
-        raise SkippedError("not started yet" if patient.here else "seen by its group, and by its own /health/ready")
-    _refuse_unready("worker", patient.worker_ops_url)
-    return patient.worker_ops_url
+    if context.worker_ops_url is None:
+        raise SkippedError("not started yet" if context.here else "seen by its group, and by its own /health/ready")
+    _refuse_unready("worker", context.worker_ops_url)
+    return context.worker_ops_url
 
 
-def check_worker_group(patient: Patient) -> str:
+def check_worker_group(context: CheckContext) -> str:
     """The worker takes in what is published."""
-    epoch = patient.directory.epoch
-    return _keeps_up(patient, worker_group(epoch.number if epoch else 1), "worker")
+    epoch = context.directory.epoch
+    return _keeps_up(context, worker_group(epoch.number if epoch else 1), "worker")
 
 
-def check_server(patient: Patient) -> str:
+def check_server(context: CheckContext) -> str:
     """The server's own dependencies are well."""
-    if patient.ops_url is None:
-        raise SkippedError("not started yet" if patient.here else "roles elsewhere are seen by their /health/ready")
-    _refuse_unready("server", patient.ops_url)
-    return patient.ops_url
+    if context.ops_url is None:
+        raise SkippedError("not started yet" if context.here else "roles elsewhere are seen by their /health/ready")
+    _refuse_unready("server", context.ops_url)
+    return context.ops_url
 
 
-def check_gateway(patient: Patient) -> str:
+def check_gateway(context: CheckContext) -> str:
     """The gateway's door is there. Sends nothing in."""
-    url = _url(patient)
+    url = _url(context)
     answer = _get(f"{url}/v1/events", "gateway")
     if answer.status_code not in {401, 405}:
         raise BrokenError(f"{url}/v1/events answers {answer.status_code}", LOGS.format(name="server"))
     return f"{url}/v1/events"
 
 
-def check_sink(patient: Patient) -> str:
+def check_sink(context: CheckContext) -> str:
     """The sink stores what is published."""
-    return _keeps_up(patient, ConsumerGroup.SINK, "server")
+    return _keeps_up(context, ConsumerGroup.SINK, "server")
 
 
-def check_clickhouse(patient: Patient) -> str:
+def check_clickhouse(context: CheckContext) -> str:
     """The store answers a question."""
-    if patient.settings.clickhouse.dsn is not None:
-        return _ask_server(patient)
-    if patient.run is None:
-        raise SkippedError("not started yet" if patient.here else "no stack runs here")
+    if context.settings.clickhouse.dsn is not None:
+        return _ask_server(context)
+    if context.run is None:
+        raise SkippedError("not started yet" if context.here else "no stack runs here")
     try:
-        address = f"{patient.run.url}/internal/sql"
-        headers = {"Authorization": f"Bearer {patient.run.operator_key}"}
+        address = f"{context.run.url}/internal/sql"
+        headers = {"Authorization": f"Bearer {context.run.operator_key}"}
         answer = httpx.post(address, content=NEWEST, headers=headers, timeout=QUESTION_S, trust_env=False)
     except httpx.HTTPError as error:
         raise BrokenError(f"no answer from {address} ({type(error).__name__})", LOGS.format(name="server")) from error
@@ -81,11 +81,11 @@ def check_clickhouse(patient: Patient) -> str:
     )
 
 
-def check_settlement(patient: Patient) -> str:
+def check_settlement(context: CheckContext) -> str:
     """Settlement keeps up, and what was counted live is what is stored."""
-    if patient.ops_url is None:
-        raise SkippedError("not started yet" if patient.here else "see the metrics of the sink")
-    values = _metrics(patient.ops_url)
+    if context.ops_url is None:
+        raise SkippedError("not started yet" if context.here else "see the metrics of the sink")
+    values = _metrics(context.ops_url)
     pending = sum(values("avenue_settle_pending_blocks"))
     if difference := sum(values("avenue_reconcile_difference")):
         raise BrokenError(f"{difference:.0f} cells differ from the stored events", "avenue reconcile")
@@ -96,20 +96,20 @@ def check_settlement(patient: Patient) -> str:
     return f"{pending:.0f} blocks wait"
 
 
-def check_pages(patient: Patient) -> str:
+def check_pages(context: CheckContext) -> str:
     """The dashboard answers."""
-    url = _url(patient)
+    url = _url(context)
     answer = _get(f"{url}/", "server", follow_redirects=True)
     if answer.status_code >= httpx.codes.BAD_REQUEST:
         raise BrokenError(f"{url}/ answers {answer.status_code}", LOGS.format(name="server"))
     return f"{url}/"
 
 
-def check_secrets(patient: Patient) -> str:
+def check_secrets(context: CheckContext) -> str:
     """Every secret that the registry refers to is there. Last, since only the flows without one are refused."""
-    if patient.ops_url is None:
-        raise SkippedError("not started yet" if patient.here else f"see {SECRETS} in /health/ready of the gateways")
-    state = _get(f"{patient.ops_url}/health/ready", "server").json()
+    if context.ops_url is None:
+        raise SkippedError("not started yet" if context.here else f"see {SECRETS} in /health/ready of the gateways")
+    state = _get(f"{context.ops_url}/health/ready", "server").json()
     found = state["dependencies"].get(SECRETS)
     if found is None:
         raise SkippedError("the gateway has not started yet")
@@ -119,33 +119,33 @@ def check_secrets(patient: Patient) -> str:
     return "all can be resolved"
 
 
-def _keeps_up(patient: Patient, group: str, log: str) -> str:
-    state = read_group(patient.settings, group, Topic.EVENTS)
+def _keeps_up(context: CheckContext, group: str, log: str) -> str:
+    state = read_group(context.settings, group, Topic.EVENTS)
     if not state.members:
-        step = LOGS.format(name=log) if patient.here else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"
+        step = LOGS.format(name=log) if context.here else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"
         raise BrokenError(f"nobody is in the group {group}", step)
     if state.lag is not None and state.lag > MAX_LAG:
         raise WarnedError(f"{group} is {state.lag} records behind", f"wait, or add one more; {LOGS.format(name=log)}")
     return "has not committed yet" if state.lag is None else f"{state.lag} records behind"
 
 
-def _ask_server(patient: Patient) -> str:
+def _ask_server(context: CheckContext) -> str:
     # Half a second of imports, which who has no server of that kind need not wait for.
     from runtime.clickhouse import ClickHouse, ClickHouseError
 
-    store = ClickHouse.of(patient.settings)
+    store = ClickHouse.of(context.settings)
     try:
         return f"version {store.reader().command('SELECT version()')}"
     except ClickHouseError as error:
-        raise BrokenError(explain(patient.settings.clickhouse, error), "mend what it says") from error
+        raise BrokenError(explain(context.settings.clickhouse, error), "mend what it says") from error
     finally:
         store.close()
 
 
-def _url(patient: Patient) -> str:
-    url = patient.run.url if patient.run else patient.settings.http.public_url
+def _url(context: CheckContext) -> str:
+    url = context.run.url if context.run else context.settings.http.public_url
     if url is None:
-        raise SkippedError("not started yet" if patient.here else "set AVENUE_HTTP__PUBLIC_URL to check it from here")
+        raise SkippedError("not started yet" if context.here else "set AVENUE_HTTP__PUBLIC_URL to check it from here")
     return url.rstrip("/")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from avenue.doctor.runner import BrokenError, Patient, SkippedError, WarnedError
+from avenue.doctor.runner import BrokenError, CheckContext, SkippedError, WarnedError
 from registry.retention import kept_until_ms, retention_ms
 from runtime.clickhouse_errors import explain
 from runtime.clock import SystemClock
@@ -25,20 +25,20 @@ _RETIRED = (
 )
 
 
-def check_retention(patient: Patient) -> str:
+def check_retention(context: CheckContext) -> str:
     """What is past its time is gone."""
-    registry = patient.directory.registry
+    registry = context.directory.registry
     if registry is None:
         raise SkippedError("no registry")
-    if patient.run is None and patient.settings.clickhouse.dsn is None:
+    if context.run is None and context.settings.clickhouse.dsn is None:
         raise SkippedError("no stack runs here")
-    oldest = _rows(patient, _OLDEST)[0]
-    retired = {str(row["scope"]): int(row["until_ms"]) for row in _rows(patient, _RETIRED)}
-    kept = _kept(registry, patient.settings, retired)
+    oldest = _rows(context, _OLDEST)[0]
+    retired = {str(row["scope"]): int(row["until_ms"]) for row in _rows(context, _RETIRED)}
+    kept = _kept(registry, context.settings, retired)
     _warn_of_overdue(kept)
-    days = patient.settings.clickhouse
+    days = context.settings.clickhouse
     parts = [
-        f"events {retention_ms(registry, patient.settings) // DAY_MS} days after their trial{_since(oldest['events'])}",
+        f"events {retention_ms(registry, context.settings) // DAY_MS} days after their trial{_since(oldest['events'])}",
         f"rejects {days.reject_retention_days} days{_since(oldest['rejects'])}",
         f"records {days.record_retention_days} days",
         _next(kept),
@@ -79,13 +79,13 @@ def _day(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
 
 
-def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
+def _rows(context: CheckContext, sql: str) -> list[dict[str, Any]]:
     # Half a second of imports, which who cannot come so far need not wait for.
-    from avenue.client.store_access import Server, store_of
+    from avenue.client.store_access import RunningServer, store_of
     from runtime.clickhouse import ClickHouseError
 
-    with store_of(patient.settings) as store:
-        if isinstance(store, Server):
+    with store_of(context.settings) as store:
+        if isinstance(store, RunningServer):
             answer = store.post("/internal/sql", sql.encode())
             if answer.is_error:
                 raise BrokenError(f"the server answers {answer.status_code} to a question", "see logs/server.log")
@@ -93,5 +93,5 @@ def _rows(patient: Patient, sql: str) -> list[dict[str, Any]]:
         try:
             found = store.reader().query(sql)
         except ClickHouseError as error:
-            raise BrokenError(explain(patient.settings.clickhouse, error), "mend what it says") from error
+            raise BrokenError(explain(context.settings.clickhouse, error), "mend what it says") from error
         return [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]

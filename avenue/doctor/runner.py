@@ -16,7 +16,7 @@ from runtime.settings import Settings
 LONGEST_S = 20.0
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """What became of a check."""
 
     WELL = "well"
@@ -30,11 +30,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One hop, what was found, and the next step where it is broken or to be looked at."""
 
     hop: str
-    state: State
+    state: CheckState
     detail: str = ""
     next_step: str = ""
 
@@ -60,7 +60,7 @@ class SkippedError(PipelineError):
 
 
 @dataclass(slots=True)
-class Patient:
+class CheckContext:
     """What the checks look at; earlier checks fill in what later ones need."""
 
     home: Path | None
@@ -86,12 +86,12 @@ class Patient:
         return self.run is not None or self.start is not None
 
 
-Check = Callable[[Patient], str]
+Check = Callable[[CheckContext], str]
 """Returns what it saw in words; raises `BrokenError`, `WarnedError` or `SkippedError`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class HopCheck:
     """One check, and the hops without which it cannot be made."""
 
     name: str
@@ -99,82 +99,84 @@ class Hop:
     after: tuple[str, ...] = ()
 
 
-class _Visit:
+class _CheckRun:
     """All hops at once, each as soon as those are judged that it needs."""
 
-    def __init__(self, patient: Patient, hops: Sequence[Hop]) -> None:
-        self._patient = patient
+    def __init__(self, context: CheckContext, hops: Sequence[HopCheck]) -> None:
+        self._context = context
         self._hops = hops
         self._done = {hop.name: threading.Event() for hop in hops}
-        self.findings: dict[str, Finding] = {}
-        self.fault: Exception | None = None
+        self.results: dict[str, CheckResult] = {}
+        self.error: Exception | None = None
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self._judge, args=(hop,), daemon=True) for hop in self._hops]
+        threads = [threading.Thread(target=self._check, args=(hop,), daemon=True) for hop in self._hops]
         for thread in threads:
             thread.start()
         for done in self._done.values():
             done.wait(LONGEST_S)
 
-    def _judge(self, hop: Hop) -> None:
+    def _check(self, hop: HopCheck) -> None:
         try:
             for name in hop.after:
                 self._done[name].wait(LONGEST_S)
-            self.findings[hop.name] = self._finding(hop)
+            self.results[hop.name] = self._result(hop)
         except Exception as error:  # noqa: BLE001 - a fault of ours, which goes on to whoever asked
-            self.fault = error
+            self.error = error
         finally:
             self._done[hop.name].set()
 
-    def _finding(self, hop: Hop) -> Finding:
+    def _result(self, hop: HopCheck) -> CheckResult:
         for name in hop.after:
-            needed = self.findings.get(name)
-            if needed is None or needed.state in {State.BROKEN, State.UNCHECKED}:
-                return Finding(hop.name, State.UNCHECKED, f"needs the {name}")
-        return _one(self._patient, hop)
+            needed = self.results.get(name)
+            if needed is None or needed.state in {CheckState.BROKEN, CheckState.UNCHECKED}:
+                return CheckResult(hop.name, CheckState.UNCHECKED, f"needs the {name}")
+        return _checked(self._context, hop)
 
 
-def examine(patient: Patient, hops: Sequence[Hop]) -> list[Finding]:
+def run_checks(context: CheckContext, hops: Sequence[HopCheck]) -> list[CheckResult]:
     """Return a finding for each of *hops*, in order. A fault of a check itself is raised."""
-    visit = _Visit(patient, hops)
-    visit.run()
-    if visit.fault is not None:
-        raise visit.fault
+    run = _CheckRun(context, hops)
+    run.run()
+    if run.error is not None:
+        raise run.error
     late = "did not come to an end"
-    return [visit.findings.get(hop.name) or Finding(hop.name, State.BROKEN, late, "try again") for hop in hops]
+    return [run.results.get(hop.name) or CheckResult(hop.name, CheckState.BROKEN, late, "try again") for hop in hops]
 
 
-def _one(patient: Patient, hop: Hop) -> Finding:
+def _checked(context: CheckContext, hop: HopCheck) -> CheckResult:
     try:
-        return Finding(hop.name, State.WELL, hop.check(patient))
+        return CheckResult(hop.name, CheckState.WELL, hop.check(context))
     except SkippedError as skipped:
-        return Finding(hop.name, State.SKIPPED, str(skipped))
+        return CheckResult(hop.name, CheckState.SKIPPED, str(skipped))
     except BrokenError as broken:
-        return Finding(hop.name, State.BROKEN, str(broken), broken.next_step)
+        return CheckResult(hop.name, CheckState.BROKEN, str(broken), broken.next_step)
     except WarnedError as warned:
-        return Finding(hop.name, State.WARNING, str(warned), warned.next_step)
+        return CheckResult(hop.name, CheckState.WARNING, str(warned), warned.next_step)
     except PipelineError as error:
         # Our own errors say the way out themselves.
-        return Finding(hop.name, State.BROKEN, str(error), "do what the message says, then run `avenue doctor` again")
+        return CheckResult(
+            hop.name, CheckState.BROKEN, str(error), "do what the message says, then run `avenue doctor` again"
+        )
 
 
-def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return *findings* as a program reads them."""
-    first = first_broken(findings)
+def as_json(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """Return *results* as a program reads them."""
+    first = first_broken(results)
     return {
         "ok": first is None,
         "first_broken": first.hop if first else None,
         "next_step": first.next_step if first else None,
-        "warnings": [{"hop": f.hop, "detail": f.detail, "next_step": f.next_step} for f in warnings(findings)],
-        "checks": [{"hop": f.hop, "state": f.state.value, "detail": f.detail} for f in findings],
+        "warnings": [{"hop": f.hop, "detail": f.detail, "next_step": f.next_step} for f in warnings(results)],
+        "checks": [{"hop": f.hop, "state": f.state.value, "detail": f.detail} for f in results],
     }
 
 
-def first_broken(findings: Sequence[Finding]) -> Finding | None:
+def first_broken(results: Sequence[CheckResult]) -> CheckResult | None:
     """Return the first broken hop, or None."""
-    return next((finding for finding in findings if finding.state is State.BROKEN), None)
+    return next((result for result in results if result.state is CheckState.BROKEN), None)
 
 
-def warnings(findings: Sequence[Finding]) -> list[Finding]:
+def warnings(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Return the hops that somebody should look at."""
-    return [finding for finding in findings if finding.state is State.WARNING]
+    return [result for result in results if result.state is CheckState.WARNING]

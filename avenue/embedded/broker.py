@@ -98,7 +98,7 @@ class Broker:
         self.port = port
         self._heap_mb = heap_mb
         self._command: list[str | Path] = []
-        self.child = ChildProcess("kafka", [], log=self.logs / "kafka.out.log")
+        self.process = ChildProcess("kafka", [], log=self.logs / "kafka.out.log")
 
     @property
     def bootstrap(self) -> str:
@@ -113,12 +113,12 @@ class Broker:
     @property
     def pid(self) -> int | None:
         """The broker's process id, None before the first start."""
-        return self.child.pid
+        return self.process.pid
 
     @property
     def running(self) -> bool:
         """Whether the process lives."""
-        return self.child.running
+        return self.process.running
 
     def settings(self) -> KafkaSettings:
         """Return the settings by which clients reach this broker."""
@@ -151,10 +151,10 @@ class Broker:
         if not self._command:
             raise ConfigurationError("Broker.prepare() comes before start()")
         self._configure()
-        self.child = ChildProcess(
+        self.process = ChildProcess(
             "kafka", [*self._command, "kafka.Kafka", self._properties], log=self.logs / "kafka.out.log"
         )
-        self.child.start(_java_environ())
+        self.process.start(_java_environ())
 
     def wait_ready(self, timeout_s: float) -> None:
         """Return when the listener answers and the group coordinator is there.
@@ -165,18 +165,18 @@ class Broker:
         with contextlib.closing(BrokerProbe(self.settings())) as probe:
             while not probe.ready():
                 if not self.running:
-                    raise UnavailableError(self._explain(f"the broker ended with code {self.child.exit_code}"))
+                    raise UnavailableError(self._explain(f"the broker ended with code {self.process.exit_code}"))
                 if time.monotonic() > deadline:
                     raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
                 time.sleep(POLL_S)
 
     def stop(self, *, grace_s: float = 15.0) -> bool:
         """Let it close its files; kill it after *grace_s*. Return whether it ended by itself."""
-        return self.child.stop(grace_s=grace_s)
+        return self.process.stop(grace_s=grace_s)
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self.child.kill()
+        self.process.kill()
 
     @property
     def _properties(self) -> Path:
@@ -226,7 +226,7 @@ class Broker:
             raise ConfigurationError(f"the broker's folder {self.folder} cannot be formatted: {' '.join(said)}")
 
     def _explain(self, problem: str) -> str:
-        lines = tail(self.log, 8) or tail(self.child.log, 8)
+        lines = tail(self.log, 8) or tail(self.process.log, 8)
         return "\n".join([f"{problem}; its log {self.log} ends with:", *lines])
 
 

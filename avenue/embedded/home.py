@@ -22,7 +22,7 @@ PRIVATE = 0o700
 ORPHAN_WAIT_S = 10.0
 
 
-class Home:
+class HomeFolder:
     """The folder *path*, owned from `open` to `close` (or the end of the process, however it comes)."""
 
     def __init__(self, path: Path) -> None:

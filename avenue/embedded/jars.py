@@ -41,11 +41,11 @@ def locked_jars(*, progress: Progress, cache: Path | None = None, lock_file: Pat
     locked = LockFile.load(lock_file).dependencies
     with _alone(cache):
         context = _context(cache)
-        shelf = _Shelf(context, progress, sum(1 for _ in locked))
+        shelf = _JarFetcher(context, progress, sum(1 for _ in locked))
         return [shelf.take(item) for item in locked]
 
 
-class _Shelf:
+class _JarFetcher:
     """Takes jars from the caches or from Maven, and says how far it is."""
 
     def __init__(self, context: Any, progress: Progress, total: int) -> None:

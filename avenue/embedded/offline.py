@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from avenue.embedded.broker import Broker
-from avenue.embedded.home import Home
+from avenue.embedded.home import HomeFolder
 from avenue.embedded.supervisor import Say
 from runtime.settings import Settings
 
@@ -19,7 +19,7 @@ def offline_cluster(settings: Settings, *, say: Say) -> Iterator[Settings]:
     if kafka.bootstrap is not None:
         yield settings
         return
-    home = Home(settings.home)
+    home = HomeFolder(settings.home)
     home.open()
     try:
         home.end_orphans()

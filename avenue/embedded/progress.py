@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 
 
-class Progress:
+class ProgressPrinter:
     """Says what goes on; standard output stays free for what programs read."""
 
     def __init__(self, console: Console | None = None) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import avenue
 from avenue.embedded.broker import HOST, Broker
-from avenue.embedded.home import Home
+from avenue.embedded.children import BrokerChild, RoleChild
+from avenue.embedded.home import HomeFolder
 from avenue.embedded.jars import cache_folder
-from avenue.embedded.parts import BrokerPart, RolePart
 from avenue.embedded.ports import PortClaims, choose_port, free_port
 from avenue.embedded.process import ChildProcess
-from avenue.embedded.stop import StopAsked, StopSignal
+from avenue.embedded.stop import StopRequested, StopSignal
 from avenue.embedded.supervisor import TICK_S, Say, Supervisor
 from avenue.run_file import RunFile, StartFile, remove_run_file, remove_start_file
 from runtime.errors import UnavailableError
@@ -37,7 +37,7 @@ def role_commands() -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class StackDeps:
     """What a stack is made of besides its settings."""
 
     prepare: Prepare
@@ -48,7 +48,7 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class PortFlags:
     """Which flags asked for a port; a settings' variable may have as well."""
 
     port_flag: str | None = None
@@ -58,15 +58,15 @@ class Ports:
 class EmbeddedStack:
     """One stack on one home folder. `run` once, in the main thread."""
 
-    def __init__(self, settings: Settings, wiring: Wiring, ports: Ports) -> None:
+    def __init__(self, settings: Settings, deps: StackDeps, ports: PortFlags) -> None:
         self._asked = settings
-        self._wiring = wiring
+        self._deps = deps
         self._ports = ports
         self._stop = StopSignal()
-        self._home = Home(settings.home)
+        self._home = HomeFolder(settings.home)
         self._claims = PortClaims(cache_folder() / "ports")
         self._supervisor = Supervisor(settings.stack, self._say, obstacle=self._no_room)
-        self._parts: list[BrokerPart | RolePart] = []
+        self._children: list[BrokerChild | RoleChild] = []
         self._noted: dict[str, int] = {}
         self._start_file: StartFile | None = StartFile(pid=os.getpid(), said="starting", began_at=datetime.now(UTC))
         """Until it is ready: for `avenue doctor`."""
@@ -78,14 +78,14 @@ class EmbeddedStack:
         """Bring everything up, keep it up until TERM or INT, drain; return the exit code.
 
         Raises `ConfigurationError` for what a person must mend, `UnavailableError` and `ChildFailedError` where a
-        part does not come up or stays down. Whatever happens, no child is left.
+        child does not come up or stays down. Whatever happens, no child is left.
         """
         self._home.open()
         with self._stop.installed():
             try:
                 self._bring_up()
                 self._watch()
-            except StopAsked:
+            except StopRequested:
                 self._say("asked to stop")
             except BaseException:
                 # Whatever it was, no child may outlive us; it goes on to whoever called.
@@ -103,7 +103,7 @@ class EmbeddedStack:
         return 1 if killed else 0
 
     def _say(self, line: str) -> None:
-        self._wiring.say(line)
+        self._deps.say(line)
         self._starting(said=line)
 
     def _starting(self, **news: str) -> None:
@@ -119,7 +119,7 @@ class EmbeddedStack:
         settings = self._with_broker(self._with_ports())
         with self._stop.breaking_in():
             self._say("preparing topics and registry")
-            operator_key = self._wiring.prepare(settings)
+            operator_key = self._deps.prepare(settings)
         worker_ops_url = self._add_roles(settings)
         self._wait_ready()
         ops_url = _address(settings.http.ops_host, settings.http.ops_port)
@@ -136,7 +136,7 @@ class EmbeddedStack:
         self._run_file, self._start_file = run, None
         remove_start_file(self._home.path)
         self._write_down()
-        self._wiring.announce(f"ready {run.url} ops {run.ops_url}")
+        self._deps.announce(f"ready {run.url} ops {run.ops_url}")
 
     def _with_ports(self) -> Settings:
         http = self._asked.http
@@ -167,7 +167,7 @@ class EmbeddedStack:
             broker.prepare(self._say)
         self._starting(kafka_bootstrap=broker.bootstrap)
         self._say(f"starting Kafka on {broker.bootstrap}")
-        self._add(BrokerPart(broker))
+        self._add(BrokerChild(broker))
         self._wait_ready()
         return settings.model_copy(update={"kafka": kafka.model_copy(update={"bootstrap": broker.bootstrap})})
 
@@ -188,17 +188,17 @@ class EmbeddedStack:
         self._add(self._role(SERVER, environ, ops_url))
         return worker_url
 
-    def _role(self, name: str, environ: Mapping[str, str], ops_url: str) -> RolePart:
-        child = ChildProcess(name, self._wiring.commands[name], log=self._home.log(name))
-        return RolePart(child, environ=environ, ops_url=ops_url, log_mb=self._asked.stack.log_mb)
+    def _role(self, name: str, environ: Mapping[str, str], ops_url: str) -> RoleChild:
+        child = ChildProcess(name, self._deps.commands[name], log=self._home.log(name))
+        return RoleChild(child, environ=environ, ops_url=ops_url, log_mb=self._asked.stack.log_mb)
 
-    def _add(self, part: BrokerPart | RolePart) -> None:
-        self._parts.append(part)
-        self._supervisor.add(part)
+    def _add(self, child: BrokerChild | RoleChild) -> None:
+        self._children.append(child)
+        self._supervisor.add(child)
         self._write_down()
 
     def _wait_ready(self) -> None:
-        began = told = time.monotonic()
+        began = told_at = time.monotonic()
         noted = ""
         while not self._supervisor.all_ready:
             self._stop.check()
@@ -207,8 +207,8 @@ class EmbeddedStack:
             waiting = ", ".join(self._supervisor.waiting_for())
             if now - began > self._asked.stack.ready_s:
                 raise UnavailableError(f"not ready after {now - began:.0f} s: {self._no_room() or waiting}")
-            if now - told > TELL_EVERY_S:
-                told = now
+            if now - told_at > TELL_EVERY_S:
+                told_at = now
                 self._say(f"waiting for {waiting}")
             elif waiting != noted:
                 noted = waiting
@@ -240,7 +240,7 @@ class EmbeddedStack:
             self._told_of_disk = False
 
     def _note_children(self) -> None:
-        pids = {part.name: part.pid for part in self._parts if part.pid is not None}
+        pids = {child.name: child.pid for child in self._children if child.pid is not None}
         if pids != self._noted:
             self._home.note_children(pids)
             self._noted = pids

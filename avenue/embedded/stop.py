@@ -11,7 +11,7 @@ SAME_S = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class StopAsked(BaseException):
+class StopRequested(BaseException):
     """Somebody asked the stack to end while it was starting."""
 
 
@@ -31,9 +31,9 @@ class StopSignal:
         return self._asked_at is not None
 
     def check(self) -> None:
-        """Raise `StopAsked` if the end was asked for."""
+        """Raise `StopRequested` if the end was asked for."""
         if self.asked:
-            raise StopAsked
+            raise StopRequested
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -49,7 +49,7 @@ class StopSignal:
 
     @contextmanager
     def breaking_in(self) -> Iterator[None]:
-        """Let a signal end what blocks here, by `StopAsked`."""
+        """Let a signal end what blocks here, by `StopRequested`."""
         self.check()
         self._raise = True
         try:
@@ -65,4 +65,4 @@ class StopSignal:
             self.hurry = True
         if self._raise:
             self._raise = False
-            raise StopAsked
+            raise StopRequested

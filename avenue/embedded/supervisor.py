@@ -1,7 +1,7 @@
 """Keeps the children of `avenue up` alive: starts them, heals them with growing patience, drains them in order.
 
 One thread does it all, since Linux ties a child's life to the thread that started it (`child.py`). What may block,
-asking a child how it is, is the business of the parts.
+asking a child how it is, is the business of its wrapper in `children.py`.
 """
 
 import random
@@ -24,7 +24,7 @@ _DOUBLINGS = 64
 Say = Callable[[str], None]
 
 
-class Condition(Enum):
+class ChildCondition(Enum):
     """How a child is, by its own word."""
 
     READY = "ready"
@@ -36,14 +36,14 @@ class Condition(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChildReport:
     """A child's condition, with its reason in words."""
 
-    condition: Condition
+    condition: ChildCondition
     detail: str = ""
 
 
-class Part(Protocol):
+class SupervisedChild(Protocol):
     """A child as the supervisor sees it. No call but `stop` and `kill` may block."""
 
     @property
@@ -65,7 +65,7 @@ class Part(Protocol):
         """Start it, or start it anew after its end."""
         ...
 
-    def report(self) -> Report:
+    def report(self) -> ChildReport:
         """Return the newest report since its last start."""
         ...
 
@@ -89,16 +89,16 @@ class Part(Protocol):
 class ChildFailedError(PipelineError):
     """A child fails again and again; the message names it and ends with its log's last lines."""
 
-    def __init__(self, part: Part, problem: str) -> None:
-        lines = "\n".join(f"  {line}" for line in part.last_lines())
-        super().__init__(f"{part.name} {problem}" + (f"; its log ends with:\n{lines}" if lines else ""))
-        self.part = part.name
-        self.exit_code = part.exit_code
+    def __init__(self, child: SupervisedChild, problem: str) -> None:
+        lines = "\n".join(f"  {line}" for line in child.last_lines())
+        super().__init__(f"{child.name} {problem}" + (f"; its log ends with:\n{lines}" if lines else ""))
+        self.child = child.name
+        self.exit_code = child.exit_code
 
 
 @dataclass(slots=True)
-class _Watched:
-    part: Part
+class _WatchedChild:
+    child: SupervisedChild
     failures: int = 0
     started_at: float = 0.0
     restart_at: float | None = None
@@ -112,7 +112,7 @@ class _Watched:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Watches parts in the order in which they were added; drains them in the reverse order.
+    """Watches children in the order in which they were added; drains them in the reverse order.
 
     Not thread-safe: all calls from one thread that lives as long as the process.
     """
@@ -124,92 +124,92 @@ class Supervisor:
     sleep: Callable[[float], None] = time.sleep
     obstacle: Callable[[], str | None] = lambda: None
     """Returns in words why no child can live just now (a full disk), or None: who ends meanwhile is not to blame."""
-    _watched: list[_Watched] = field(default_factory=list)
+    _watched: list[_WatchedChild] = field(default_factory=list)
 
-    def add(self, part: Part) -> None:
-        """Start *part* and watch it from now on."""
-        watched = _Watched(part)
+    def add(self, child: SupervisedChild) -> None:
+        """Start *child* and watch it from now on."""
+        watched = _WatchedChild(child)
         self._watched.append(watched)
         self._start(watched)
 
     @property
     def all_ready(self) -> bool:
-        """Whether every part was ready when last looked at."""
+        """Whether every child was ready when last looked at."""
         return all(item.ready_since is not None for item in self._watched)
 
     def waiting_for(self) -> list[str]:
-        """Return the parts that are not ready, each with its reason."""
+        """Return the children that are not ready, each with its reason."""
         return [
-            f"{item.part.name} ({reason})" if (reason := item.part.report().detail) else item.part.name
+            f"{item.child.name} ({reason})" if (reason := item.child.report().detail) else item.child.name
             for item in self._watched
             if item.ready_since is None
         ]
 
     def tick(self) -> None:
-        """Look at every part once and heal what can be healed. Raises `ChildFailedError` where nothing helps."""
+        """Look at every child once and heal what can be healed. Raises `ChildFailedError` where nothing helps."""
         for item in self._watched:
             if item.restart_at is not None:
                 if self.now() >= item.restart_at and self.obstacle() is None:
                     self._start(item)
-            elif not item.part.running:
+            elif not item.child.running:
                 self._ended(item)
             else:
                 self._look(item)
 
     def drain(self, hurry: Callable[[], bool]) -> list[str]:
-        """End the parts, last added first, each given time to finish; return the names of those that were killed.
+        """End the children, last added first, each given time to finish; return the names of those that were killed.
 
         Once *hurry* holds, what remains gets a second each.
         """
         killed = []
         for item in reversed(self._watched):
             item.restart_at = None
-            if not item.part.running:
+            if not item.child.running:
                 continue
-            self.say(f"draining {item.part.name}")
-            item.part.ask_to_end()
-            if not self._ends(item.part, hurry):
-                item.part.kill()
-                killed.append(item.part.name)
+            self.say(f"draining {item.child.name}")
+            item.child.ask_to_end()
+            if not self._ends(item.child, hurry):
+                item.child.kill()
+                killed.append(item.child.name)
         self._close()
         return killed
 
     def kill_all(self) -> None:
-        """End every part at once."""
+        """End every child at once."""
         for item in self._watched:
-            item.part.kill()
+            item.child.kill()
         self._close()
 
     def _close(self) -> None:
         for item in self._watched:
-            item.part.close()
+            item.child.close()
 
-    def _ends(self, part: Part, hurry: Callable[[], bool]) -> bool:
+    def _ends(self, child: SupervisedChild, hurry: Callable[[], bool]) -> bool:
         began = self.now()
-        while part.running:
+        while child.running:
             if self.now() - began > (HURRY_GRACE_S if hurry() else self.limits.drain_s):
                 return False
             self.sleep(TICK_S / 2)
         return True
 
-    def _start(self, item: _Watched) -> None:
+    def _start(self, item: _WatchedChild) -> None:
         item.restart_at = item.ready_since = item.bad_since = None
         item.started_at = self.now()
         item.heard = False
         item.why = ""
         try:
-            item.part.start()
+            item.child.start()
         except OSError as error:
             self._failed(item, f"could not be started ({explain(error)})")
 
-    def _look(self, item: _Watched) -> None:
-        report = item.part.report()
+    def _look(self, item: _WatchedChild) -> None:
+        report = item.child.report()
         now = self.now()
-        if report.condition is Condition.READY:
+        if report.condition is ChildCondition.READY:
             self._is_ready(item, now)
             return
-        item.heard = item.heard or report.condition is not Condition.SILENT
-        if report.condition is Condition.UNREADY:
+        item.heard = item.heard or report.condition is not ChildCondition.SILENT
+        if report.condition is ChildCondition.UNREADY:
             item.ready_since = item.bad_since = None
             return
         item.bad_since = item.bad_since or now
@@ -217,38 +217,38 @@ class Supervisor:
         patience = self.limits.stuck_s if item.heard else self.limits.ready_s
         if now - item.bad_since > patience:
             item.why = f"was {report.condition.value} for {patience:.0f} s ({report.detail})"
-            self.say(f"{item.part.name} {item.why}; ending it")
-            item.part.kill()
+            self.say(f"{item.child.name} {item.why}; ending it")
+            item.child.kill()
 
-    def _is_ready(self, item: _Watched, now: float) -> None:
+    def _is_ready(self, item: _WatchedChild, now: float) -> None:
         item.bad_since = None
         item.heard = True
         if item.ready_since is None:
             item.ready_since = now
             if item.failures:
-                self.say(f"{item.part.name} is ready again after {now - item.started_at:.1f} s")
+                self.say(f"{item.child.name} is ready again after {now - item.started_at:.1f} s")
         item.was_ready = True
         if item.failures and now - item.ready_since > self.limits.healthy_s:
             item.failures = 0
 
-    def _ended(self, item: _Watched) -> None:
-        problem = item.why or f"ended {ending(item.part.exit_code)}"
-        if item.part.exit_code == USED_WRONGLY and not item.was_ready and self.obstacle() is None:
-            raise ChildFailedError(item.part, "refuses its settings")
+    def _ended(self, item: _WatchedChild) -> None:
+        problem = item.why or f"ended {ending(item.child.exit_code)}"
+        if item.child.exit_code == USED_WRONGLY and not item.was_ready and self.obstacle() is None:
+            raise ChildFailedError(item.child, "refuses its settings")
         self._failed(item, problem)
 
-    def _failed(self, item: _Watched, problem: str) -> None:
+    def _failed(self, item: _WatchedChild, problem: str) -> None:
         item.ready_since = None
         if (obstacle := self.obstacle()) is not None:
             item.restart_at = self.now() + self.limits.backoff_s
-            self.say(f"{item.part.name} {problem}, and {obstacle}; it is started again when there is room")
+            self.say(f"{item.child.name} {problem}, and {obstacle}; it is started again when there is room")
             return
         item.failures += 1
         if item.failures > self.limits.restarts:
-            raise ChildFailedError(item.part, f"{problem}, {item.failures} times in a row")
+            raise ChildFailedError(item.child, f"{problem}, {item.failures} times in a row")
         wait = backoff(item.failures, limits=self.limits, jitter=self.jitter())
         item.restart_at = self.now() + wait
-        self.say(f"{item.part.name} {problem}; starting it again in {wait:.1f} s")
+        self.say(f"{item.child.name} {problem}; starting it again in {wait:.1f} s")
 
 
 def backoff(failures: int, *, limits: StackSettings, jitter: float) -> float:

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from avenue.sending.lines import Batch
-from avenue.sending.retry import Patience, Reply, Wire, deliver
+from avenue.sending.lines import LineBatch
+from avenue.sending.retry import FinalReply, RetryPolicy, WireRequest, send_with_retries
 from avenue.sending.signing import standard_headers
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
@@ -24,7 +24,7 @@ _MISUSE = frozenset({401, 403, 404, 405, 415})
 _TOO_LARGE = 413
 
 
-class Item(msgspec.Struct, frozen=True):
+class EventResult(msgspec.Struct, frozen=True):
     """One result of an answer."""
 
     index: int
@@ -36,22 +36,22 @@ class Item(msgspec.Struct, frozen=True):
     help: str | None = None
 
 
-class _Answer(msgspec.Struct):
+class _BatchAnswer(msgspec.Struct):
     accepted: int
     duplicate: int
     rejected: int
-    results: list[Item] = []
+    results: list[EventResult] = []
 
 
-class _Problem(msgspec.Struct):
+class _ProblemBody(msgspec.Struct):
     """RFC 9457."""
 
     title: str = ""
     detail: str = ""
 
 
-_DECODE_ANSWER = msgspec.json.Decoder(_Answer).decode
-_DECODE_PROBLEM = msgspec.json.Decoder(_Problem).decode
+_DECODE_ANSWER = msgspec.json.Decoder(_BatchAnswer).decode
+_DECODE_PROBLEM = msgspec.json.Decoder(_ProblemBody).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class SendOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedBatch:
     """A batch that has no verdicts: lines *first* to *last* of the file."""
 
     first: int
@@ -79,7 +79,7 @@ class Failed:
 
 
 @dataclass(slots=True)
-class Sending:
+class SendResult:
     """What became of a file."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -111,66 +111,70 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SendCallbacks:
     """Where news goes while a file is sent."""
 
-    not_accepted: Callable[[int, Item], None]
+    not_accepted: Callable[[int, EventResult], None]
     """The line's number and its result."""
-    failed: Callable[[Failed], None]
-    progress: Callable[[Batch], None]
+    failed: Callable[[FailedBatch], None]
+    progress: Callable[[LineBatch], None]
 
 
-async def send(batches: Iterable[Batch], options: SendOptions, report: Report) -> Sending:
+async def send(batches: Iterable[LineBatch], options: SendOptions, callbacks: SendCallbacks) -> SendResult:
     """Send *batches* one after the other and return the sums.
 
     Ends at the first answer that any request would get (a wrong key, a wrong address), and at the first batch that
     got no answer in time: what was sent until then is in, and sending the file again is harmless.
     """
-    sending = Sending()
+    result = SendResult()
     try:
         client = httpx.AsyncClient(base_url=options.url, timeout=30.0, trust_env=False)
     except httpx.InvalidURL as error:
         raise ConfigurationError(f"--url {options.url}: {error}") from error
     async with client:
         for batch in batches:
-            if not await _send_one(client, batch, options, (sending, report)):
-                sending.stopped_after = batch.lines[-1].number
+            if not await _send_one(client, batch, options, (result, callbacks)):
+                result.stopped_after = batch.lines[-1].number
                 break
-    return sending
+    return result
 
 
-async def _send_one(client: httpx.AsyncClient, batch: Batch, options: SendOptions, out: tuple[Sending, Report]) -> bool:
+async def _send_one(
+    client: httpx.AsyncClient, batch: LineBatch, options: SendOptions, out: tuple[SendResult, SendCallbacks]
+) -> bool:
     """Send one batch, in halves where it is too large; tell whether to go on."""
-    sending, report = out
-    reply = await deliver(client, _maker(batch, options), Patience(options.give_up_s))
-    sending.requests += 1
-    sending.retries += reply.attempts - 1
+    result, callbacks = out
+    reply = await send_with_retries(client, _maker(batch, options), RetryPolicy(options.give_up_s))
+    result.requests += 1
+    result.retries += reply.attempts - 1
     if reply.status == _TOO_LARGE and len(batch.lines) > 1:
         for half in batch.halves():
             if not await _send_one(client, half, options, out):
                 return False
         return True
-    report.progress(batch)
+    callbacks.progress(batch)
     if reply.status == 200 and (answer := _answer(reply.body)) is not None:
-        _note(batch, answer, sending, report)
+        _note(batch, answer, result, callbacks)
         return True
     message = _problem(reply)
-    sending.counts["unsent"] += len(batch.lines)
-    report.failed(Failed(batch.lines[0].number, batch.lines[-1].number, len(batch.lines), reply.status, message))
+    result.counts["unsent"] += len(batch.lines)
+    callbacks.failed(
+        FailedBatch(batch.lines[0].number, batch.lines[-1].number, len(batch.lines), reply.status, message)
+    )
     if reply.status in _MISUSE:
-        sending.misuse = message
+        result.misuse = message
     # One request that the server cannot read or hold (400, 413) says nothing about the next.
     return reply.status in {400, _TOO_LARGE}
 
 
-def _note(batch: Batch, answer: _Answer, sending: Sending, report: Report) -> None:
-    sending.counts.update(accepted=answer.accepted, duplicate=answer.duplicate, rejected=answer.rejected)
+def _note(batch: LineBatch, answer: _BatchAnswer, result: SendResult, callbacks: SendCallbacks) -> None:
+    result.counts.update(accepted=answer.accepted, duplicate=answer.duplicate, rejected=answer.rejected)
     for item in answer.results:
         if item.verdict != "accepted" and 0 <= item.index < len(batch.lines):
-            report.not_accepted(batch.lines[item.index].number, item)
+            callbacks.not_accepted(batch.lines[item.index].number, item)
 
 
-def _maker(batch: Batch, options: SendOptions) -> Callable[[], Wire]:
+def _maker(batch: LineBatch, options: SendOptions) -> Callable[[], WireRequest]:
     plain = batch.body
     body = gzip.compress(plain, compresslevel=6, mtime=0) if options.compress else plain
     headers = {"content-type": NDJSON, "accept": "application/json"}
@@ -180,24 +184,24 @@ def _maker(batch: Batch, options: SendOptions) -> Callable[[], Wire]:
     if options.key:
         # A retry that crosses the answer gets that answer again; the same file sent anew is duplicates.
         headers |= {"authorization": f"Bearer {options.key}", "idempotency-key": message_id}
-        return lambda: Wire("POST", PATH, headers, body)
+        return lambda: WireRequest("POST", PATH, headers, body)
     url = str(httpx.URL(PATH, params={"account": options.account}))
 
-    def signed() -> Wire:
+    def signed() -> WireRequest:
         stamp = standard_headers(options.secret, message_id, options.clock.now_ms(), body)
-        return Wire("POST", url, {**headers, **stamp}, body)
+        return WireRequest("POST", url, {**headers, **stamp}, body)
 
     return signed
 
 
-def _answer(body: bytes) -> _Answer | None:
+def _answer(body: bytes) -> _BatchAnswer | None:
     try:
         return _DECODE_ANSWER(body)
     except msgspec.DecodeError:
         return None
 
 
-def _problem(reply: Reply) -> str:
+def _problem(reply: FinalReply) -> str:
     """Return in a sentence why a whole request was not taken."""
     if reply.status == 0:
         return f"no answer: {reply.error}"
@@ -206,6 +210,6 @@ def _problem(reply: Reply) -> str:
     try:
         problem = _DECODE_PROBLEM(reply.body)
     except msgspec.DecodeError:
-        problem = _Problem()
-    told = ": ".join(part for part in (problem.title, problem.detail) if part)
-    return f"{reply.status} {told}".strip()
+        problem = _ProblemBody()
+    detail = ": ".join(part for part in (problem.title, problem.detail) if part)
+    return f"{reply.status} {detail}".strip()

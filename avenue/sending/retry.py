@@ -24,7 +24,7 @@ _BACKOFF = wait_random_exponential(multiplier=0.2, max=10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class WireRequest:
     """A request as it leaves; made anew for each attempt, since some headers hold the time."""
 
     method: str
@@ -34,7 +34,7 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FinalReply:
     """The last answer to a request. `status` 0: none came, and `error` says why."""
 
     status: int
@@ -46,15 +46,17 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """When an answer is worth another try, and for how long in all."""
 
     give_up_s: float = 60.0
-    is_passing: Callable[[Reply], bool] = lambda reply: reply.status in PASSING
+    is_passing: Callable[[FinalReply], bool] = lambda reply: reply.status in PASSING
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-async def deliver(client: httpx.AsyncClient, make: Callable[[], Wire], patience: Patience) -> Reply:
+async def send_with_retries(
+    client: httpx.AsyncClient, make: Callable[[], WireRequest], policy: RetryPolicy
+) -> FinalReply:
     """Return the final answer, or the last one where the next try would come after `give_up_s`.
 
     429, 502, 503, 504 and connections that fail are tried again, with the same body: a retry of the same event ids is
@@ -62,32 +64,32 @@ async def deliver(client: httpx.AsyncClient, make: Callable[[], Wire], patience:
     """
     attempts = 0
 
-    async def once() -> Reply:
+    async def once() -> FinalReply:
         nonlocal attempts
         attempts += 1
         return await _post(client, make(), attempts)
 
     retrying = AsyncRetrying(
-        retry=retry_if_result(lambda reply: reply.status == 0 or patience.is_passing(reply)),
+        retry=retry_if_result(lambda reply: reply.status == 0 or policy.is_passing(reply)),
         wait=_pause_s,
-        stop=stop_before_delay(patience.give_up_s),
-        sleep=patience.sleep,
+        stop=stop_before_delay(policy.give_up_s),
+        sleep=policy.sleep,
     )
     try:
         return await retrying(once)
     except RetryError as error:
-        last: Reply = error.last_attempt.result()
+        last: FinalReply = error.last_attempt.result()
         return last
 
 
-async def _post(client: httpx.AsyncClient, wire: Wire, attempt: int) -> Reply:
+async def _post(client: httpx.AsyncClient, wire: WireRequest, attempt: int) -> FinalReply:
     sent_ms = time.time_ns() // 1_000_000
     try:
         answer = await client.request(wire.method, wire.url, content=wire.body, headers=wire.headers)
     except httpx.TransportError as error:
         # Names what failed (refused, reset, timed out); the text of some of them is empty.
-        return Reply(0, attempts=attempt, error=f"{type(error).__name__} {error}".strip(), sent_ms=sent_ms)
-    return Reply(
+        return FinalReply(0, attempts=attempt, error=f"{type(error).__name__} {error}".strip(), sent_ms=sent_ms)
+    return FinalReply(
         status=answer.status_code,
         body=answer.content,
         attempts=attempt,
@@ -107,7 +109,7 @@ def retry_after_s(text: str, *, now_s: float) -> float | None:
 
 
 def _pause_s(state: RetryCallState) -> float:
-    reply: Reply | None = state.outcome.result() if state.outcome else None
+    reply: FinalReply | None = state.outcome.result() if state.outcome else None
     if reply is None or reply.retry_after_s is None:
         return _BACKOFF(state)
     # A little over, so that many who were told the same second do not return as one.

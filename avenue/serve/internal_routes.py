@@ -31,11 +31,11 @@ Limit = Annotated[int, QueryParameter(ge=0, le=MAX_REJECTS)]
 
 def internal_routes(reading: Reading) -> list[Any]:
     """Return the handlers under `/internal`; each asks for a key of scope operator."""
-    desk = _Desk(reading)
+    desk = _InternalRoutes(reading)
     return [*desk.sql_routes(), *desk.reject_routes(), *desk.reconcile_routes()]
 
 
-class _Desk:
+class _InternalRoutes:
     """Where operators ask."""
 
     def __init__(self, reading: Reading) -> None:

@@ -49,8 +49,8 @@ def _fraction(*parts: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
-    """How use goes at one placement: of its product, its arm, and a little of the spot itself."""
+class UsageProfile:
+    """How use goes at one placement: of its product, its arm, and a little of the placement itself."""
 
     success: float
     abandon: float
@@ -62,15 +62,15 @@ class Habit:
     price_fen: int
 
 
-def habit_of(product_id: str, arm: str, placement_id: str) -> Habit:
-    """Return the habit of a placement: the same in every run, so that an arm's lift can be found again."""
+def usage_profile(product_id: str, arm: str, placement_id: str) -> UsageProfile:
+    """Return the profile of a placement: the same in every run, so that an arm's lift can be found again."""
     is_baseline = arm == "baseline"
     base = 0.62 + 0.14 * _fraction(product_id, "success")
     lift = 0.0 if is_baseline else 0.10
-    spot = 0.06 * (_fraction(placement_id, "spot") - 0.5)
+    local = 0.06 * (_fraction(placement_id, "spot") - 0.5)
     length = 20_000 + 60_000 * _fraction(product_id, "length")
-    return Habit(
-        success=min(0.97, base + lift + spot),
+    return UsageProfile(
+        success=min(0.97, base + lift + local),
         abandon=0.6,
         duration_ms=length * (1.0 if is_baseline else 0.85),
         order=0.20 if is_baseline else 0.24,
@@ -79,14 +79,14 @@ def habit_of(product_id: str, arm: str, placement_id: str) -> Habit:
     )
 
 
-def duration_ms(rng: random.Random, habit: Habit) -> int:
-    """Return how long one use takes: log-normal about the habit's median, at most an hour."""
-    return min(HOUR_MS, max(800, int(rng.lognormvariate(math.log(habit.duration_ms), 0.45))))
+def duration_ms(rng: random.Random, profile: UsageProfile) -> int:
+    """Return how long one use takes: log-normal about the profile's median, at most an hour."""
+    return min(HOUR_MS, max(800, int(rng.lognormvariate(math.log(profile.duration_ms), 0.45))))
 
 
-def stars(rng: random.Random, habit: Habit) -> int:
+def stars(rng: random.Random, profile: UsageProfile) -> int:
     """Return a rating of 1 to 5."""
-    return min(5, max(1, round(rng.gauss(habit.rating, 0.9))))
+    return min(5, max(1, round(rng.gauss(profile.rating, 0.9))))
 
 
 def visitor(rng: random.Random, name: str) -> str:
@@ -96,6 +96,6 @@ def visitor(rng: random.Random, name: str) -> str:
     return f"visitor-{name}"
 
 
-def price(rng: random.Random, habit: Habit) -> int:
+def price(rng: random.Random, profile: UsageProfile) -> int:
     """Return what one order costs, in fen."""
-    return max(100, habit.price_fen + rng.choice((-300, -100, 0, 0, 0, 200, 500, 990)))
+    return max(100, profile.price_fen + rng.choice((-300, -100, 0, 0, 0, 200, 500, 990)))

@@ -9,8 +9,8 @@ from typing import IO, Any, Literal, Self
 
 import msgspec
 
-from avenue.sending.retry import Reply
-from avenue.simulator.messages.base import Message, Sent
+from avenue.sending.retry import FinalReply
+from avenue.simulator.messages.base import ExpectedEvent, PushMessage
 from avenue.simulator.messages.sessions import rfc3339
 from runtime.errors import ConfigurationError
 from schemas.outcomes import Verdict
@@ -55,7 +55,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     event: msgspec.Raw | str | None = None
 
 
-class _Item(msgspec.Struct):
+class _EventResult(msgspec.Struct):
     """One result of a batch answer."""
 
     index: int
@@ -69,7 +69,7 @@ class _BatchAnswer(msgspec.Struct):
     accepted: int
     duplicate: int
     rejected: int
-    results: list[_Item] = []
+    results: list[_EventResult] = []
     delivery_id: str | None = None
 
 
@@ -77,7 +77,7 @@ _DECODE = msgspec.json.Decoder(_BatchAnswer).decode
 
 
 @dataclass(slots=True)
-class Summary:
+class SimulationSummary:
     """A run in numbers."""
 
     seed: int
@@ -128,10 +128,10 @@ class Summary:
         }
 
 
-class Ledger:
+class SimulationLedger:
     """Writes the lines (where there is a file) and keeps the sums; use as a context."""
 
-    def __init__(self, path: Path | None, summary: Summary) -> None:
+    def __init__(self, path: Path | None, summary: SimulationSummary) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
         self.summary = summary
@@ -151,7 +151,7 @@ class Ledger:
         if self._file is not None:
             self._file.close()
 
-    def enter(self, message: Message, reply: Reply) -> None:
+    def enter(self, message: PushMessage, reply: FinalReply) -> None:
         """Write down what became of each event of *message*."""
         request = message.request
         verdicts, delivery_id = verdicts_of(message, reply)
@@ -184,7 +184,7 @@ class Ledger:
             self._file.write(b"".join([_ENCODE(line) + b"\n" for line in lines]))
             self._file.flush()
 
-    def _count(self, name: str, lines: Sequence[LedgerLine], reply: Reply) -> None:
+    def _count(self, name: str, lines: Sequence[LedgerLine], reply: FinalReply) -> None:
         summary = self.summary
         summary.events += len(lines)
         summary.requests += 1
@@ -204,20 +204,20 @@ class Ledger:
                 summary.samples.append(told | {"error": reply.error or _detail(reply)})
 
 
-def _event(sent: Sent) -> msgspec.Raw | str | None:
+def _event(sent: ExpectedEvent) -> msgspec.Raw | str | None:
     if not sent.event:
         return None
     return sent.event.decode("utf-8", "replace") if sent.expected == "rejected" else msgspec.Raw(sent.event)
 
 
-def is_as_expected(sent: Sent, verdict: Answered, reason: str | None) -> bool:
+def is_as_expected(sent: ExpectedEvent, verdict: Answered, reason: str | None) -> bool:
     """Tell whether an event was answered as it must be; a reject also by its reason."""
     if verdict not in _FITTING[sent.expected]:
         return False
     return verdict != "rejected" or sent.reason is None or sent.reason == reason
 
 
-def verdicts_of(message: Message, reply: Reply) -> tuple[list[tuple[Answered, str | None]], str | None]:
+def verdicts_of(message: PushMessage, reply: FinalReply) -> tuple[list[tuple[Answered, str | None]], str | None]:
     """Return the verdict and reason of each event of *message*, and the delivery's id where the answer names it."""
     size, request = len(message.events), message.request
     if reply.status == 0:
@@ -229,12 +229,12 @@ def verdicts_of(message: Message, reply: Reply) -> tuple[list[tuple[Answered, st
     return [_whole(reply)] * size, None
 
 
-def _whole(reply: Reply) -> tuple[Answered, str | None]:
+def _whole(reply: FinalReply) -> tuple[Answered, str | None]:
     verdict: Answered = "refused" if reply.status in {401, 403} else "negative"
     return verdict, f"http {reply.status}"
 
 
-def _batch_verdicts(size: int, reply: Reply) -> tuple[list[tuple[Answered, str | None]], str | None]:
+def _batch_verdicts(size: int, reply: FinalReply) -> tuple[list[tuple[Answered, str | None]], str | None]:
     if reply.status != 200:
         return [_whole(reply)] * size, None
     try:
@@ -252,6 +252,6 @@ def _batch_verdicts(size: int, reply: Reply) -> tuple[list[tuple[Answered, str |
     return verdicts, answer.delivery_id
 
 
-def _detail(reply: Reply) -> str:
+def _detail(reply: FinalReply) -> str:
     """Return the start of an answer that was not what it should be."""
     return reply.body[:300].decode("utf-8", "replace") if reply.status != 200 else ""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from avenue.simulator.behaviour import late_age_ms, price, rhythmic_time, visitor
-from avenue.simulator.messages.base import Build, Message, Scene, Signer
-from avenue.simulator.messages.catalogue import FLAWED, REFUNDS, TWINS, Sort
-from avenue.simulator.messages.sessions import Spot
+from avenue.simulator.messages.base import BuildMessage, FlowSigner, MessageContext, PushMessage
+from avenue.simulator.messages.catalogue import FLAWED, REFUNDS, TWINS, MessageType
+from avenue.simulator.messages.sessions import SimulatedPlacement
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.sources import NativeSource
 from registry.webhook_secret import PREFIX
@@ -28,12 +28,12 @@ NO_DEPENDENCE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _SentPush:
     """A push that was sent, and how to make the same order come by the other road."""
 
     serial: int
-    message: Message
-    twin: Message | None
+    message: PushMessage
+    twin: PushMessage | None
 
 
 class NativeMaker:
@@ -42,13 +42,13 @@ class NativeMaker:
     def __init__(self, options: SimulateOptions, sources: Sequence[NativeSource], rng: random.Random, run: str) -> None:
         self._options = options
         self._sources = sources
-        self._weights = [source.sort.weight * max(1, len(source.spots)) for source in sources]
+        self._weights = [source.message_type.weight * max(1, len(source.placements)) for source in sources]
         self._rng = rng
         self._run = run
-        self._recent: list[_Made] = []
-        self._refundable: list[tuple[int, Message]] = []
+        self._recent: list[_SentPush] = []
+        self._refundable: list[tuple[int, PushMessage]] = []
 
-    def make(self, serial: int, left: int) -> tuple[Message, frozenset[int]]:
+    def make(self, serial: int, left: int) -> tuple[PushMessage, frozenset[int]]:
         """Return push number *serial*, of at most *left* events, and the pushes it must come after."""
         shares, chance = self._options.shares, self._rng.random()
         for share, make in (
@@ -68,19 +68,19 @@ class NativeMaker:
     def _draw(self) -> NativeSource:
         return self._rng.choices(self._sources, self._weights)[0]
 
-    def _plain(self, serial: int, left: int) -> Message:
+    def _plain(self, serial: int, left: int) -> PushMessage:
         source = self._draw()
-        scene = self._scene(source, serial, left)
-        message = source.sort.build(source.signer, scene)
-        self._remember(source, scene, message)
+        context = self._context(source, serial, left)
+        message = source.message_type.build(source.signer, context)
+        self._remember(source, context, message)
         return message
 
-    def _remember(self, source: NativeSource, scene: Scene, message: Message) -> None:
+    def _remember(self, source: NativeSource, context: MessageContext, message: PushMessage) -> None:
         if any(event.expected != "accepted" for event in message.events):
             return
-        self._put(self._recent, _Made(scene.serial, message, self._related(TWINS, source, scene)))
-        if (refund := self._related(REFUNDS, source, scene)) is not None:
-            self._put(self._refundable, (scene.serial, refund))
+        self._put(self._recent, _SentPush(context.serial, message, self._related(TWINS, source, context)))
+        if (refund := self._related(REFUNDS, source, context)) is not None:
+            self._put(self._refundable, (context.serial, refund))
 
     def _put(self, among: list[_T], made: _T) -> None:
         if len(among) < RECENT:
@@ -88,77 +88,79 @@ class NativeMaker:
         else:
             among[self._rng.randrange(RECENT)] = made
 
-    def _refunded(self, serial: int) -> tuple[Message, frozenset[int]]:
+    def _refunded(self, serial: int) -> tuple[PushMessage, frozenset[int]]:
         """Return the refund of an order that was sent; it comes once, and after the order is stored."""
         order, refund = self._refundable.pop(self._rng.randrange(len(self._refundable)))
-        self._put(self._recent, _Made(serial, refund, None))
+        self._put(self._recent, _SentPush(serial, refund, None))
         return refund, frozenset({order})
 
-    def _related(self, builds: Mapping[Build, tuple[str, Build]], source: NativeSource, scene: Scene) -> Message | None:
-        flow, build = builds.get(source.sort.build, ("", None))
+    def _related(
+        self, builds: Mapping[BuildMessage, tuple[str, BuildMessage]], source: NativeSource, context: MessageContext
+    ) -> PushMessage | None:
+        flow, build = builds.get(source.message_type.build, ("", None))
         for other in self._sources:
-            if build and other.signer.account.id == source.signer.account.id and other.sort.flow == flow:
-                return build(other.signer, scene)
+            if build and other.signer.account.id == source.signer.account.id and other.message_type.flow == flow:
+                return build(other.signer, context)
         return None
 
-    def _repeat(self, serial: int, left: int) -> Message | tuple[Message, frozenset[int]]:
+    def _repeat(self, serial: int, left: int) -> PushMessage | tuple[PushMessage, frozenset[int]]:
         fitting = [made for made in self._recent if len(made.message.events) <= left]
         if not fitting:
             return self._plain(serial, left)
         made = self._rng.choice(fitting)
         message = made.twin if made.twin is not None and self._rng.random() < 0.3 else made.message
         events = tuple(replace(event, expected="duplicate", fault="repeat") for event in message.events)
-        return Message(message.request, events), frozenset({made.serial})
+        return PushMessage(message.request, events), frozenset({made.serial})
 
-    def _flawed(self, serial: int, left: int) -> Message:
-        flawed = [s for s in self._sources if (s.sort.platform, s.sort.flow) in FLAWED]
+    def _flawed(self, serial: int, left: int) -> PushMessage:
+        flawed = [s for s in self._sources if (s.message_type.platform, s.message_type.flow) in FLAWED]
         if not flawed:
             return self._plain(serial, left)
         source = self._rng.choice(flawed)
-        build = self._rng.choice(FLAWED[source.sort.platform, source.sort.flow])
-        return build(source.signer, self._scene(source, serial, left))
+        build = self._rng.choice(FLAWED[source.message_type.platform, source.message_type.flow])
+        return build(source.signer, self._context(source, serial, left))
 
-    def _unplaced(self, serial: int, left: int) -> Message:
-        placeable = [s for s in self._sources if s.sort.on and not s.sort.consent]
+    def _unplaced(self, serial: int, left: int) -> PushMessage:
+        placeable = [s for s in self._sources if s.message_type.on and not s.message_type.consent]
         if not placeable:
             return self._plain(serial, left)
         source = self._rng.choice(placeable)
-        scene = self._scene(source, serial, left)
-        keys = dict.fromkeys(scene.keys, f"unplaced-{scene.token}")
-        message = source.sort.build(source.signer, replace(scene, keys=keys))
+        context = self._context(source, serial, left)
+        keys = dict.fromkeys(context.keys, f"unplaced-{context.token}")
+        message = source.message_type.build(source.signer, replace(context, keys=keys))
         return _rejected(message, RejectReason.UNKNOWN_PLACEMENT)
 
-    def _wrongly_signed(self, serial: int, left: int) -> Message:
+    def _wrongly_signed(self, serial: int, left: int) -> PushMessage:
         symmetric = [s for s in self._sources if not s.signer.rsa]
         if not symmetric:
             return self._plain(serial, left)
         source = self._rng.choice(symmetric)
-        message = source.sort.build(_other_secret(source.signer), self._scene(source, serial, left))
+        message = source.message_type.build(_other_secret(source.signer), self._context(source, serial, left))
         events = tuple(replace(e, expected="refused", fault="wrong_signature") for e in message.events)
-        return Message(message.request, events)
+        return PushMessage(message.request, events)
 
-    def _scene(self, source: NativeSource, serial: int, left: int) -> Scene:
+    def _context(self, source: NativeSource, serial: int, left: int) -> MessageContext:
         rng, now_ms = self._rng, self._options.clock.now_ms()
-        spot, keys = rng.choice(source.spots) if source.spots else (None, {})
+        placement, keys = rng.choice(source.placements) if source.placements else (None, {})
         subject = f"o-{visitor(rng, f'{rng.getrandbits(40):010x}')}"
-        if source.sort.consent:
+        if source.message_type.consent:
             subject = f"o-consent-{rng.getrandbits(40):010x}"
-        return Scene(
+        return MessageContext(
             rng=rng,
             run=self._run,
             serial=serial,
             now_ms=now_ms,
-            occurred_ms=self._occurred(source, spot, now_ms),
+            occurred_ms=self._occurred(source, placement, now_ms),
             keys=keys,
             subject=subject,
-            fen=price(rng, spot.habit) if spot else _PLAIN_FEN,
+            fen=price(rng, placement.profile) if placement else _PLAIN_FEN,
             count=min(left, LIVE_ELEMENTS),
         )
 
-    def _occurred(self, source: NativeSource, spot: Spot | None, now_ms: int) -> int:
-        """Return when it happened: now, in the days before, or late; within what the placement and the sort allow."""
-        reach_ms = reach(source.sort, source, self._options)
-        first_ms = max(now_ms - reach_ms, spot.from_ms) if spot else now_ms - reach_ms
+    def _occurred(self, source: NativeSource, placement: SimulatedPlacement | None, now_ms: int) -> int:
+        """Return when it happened: now, in the days before, or late; as the placement and the message type allow."""
+        reach_ms = reach(source.message_type, source, self._options)
+        first_ms = max(now_ms - reach_ms, placement.from_ms) if placement else now_ms - reach_ms
         if self._options.days > 0:
             return rhythmic_time(self._rng, max(first_ms, now_ms - int(self._options.days * DAY_MS)), now_ms)
         age_ms = self._rng.randint(200, 8000)
@@ -167,26 +169,26 @@ class NativeMaker:
         return max(first_ms, now_ms - age_ms)
 
 
-def reach(sort: Sort, source: NativeSource, options: SimulateOptions) -> int:
+def reach(message_type: MessageType, source: NativeSource, options: SimulateOptions) -> int:
     """Return how far back a message may tell, in milliseconds."""
-    if sort.time == "signed":
+    if message_type.time == "signed":
         return max(MINUTE_MS, source.signer.account.max_age_s * 1000 - 2 * HOUR_MS)
     days = source.signer.account.max_event_age_days or 30
     # An hour's room: the server measures the age when the push arrives.
     return min(days * DAY_MS - HOUR_MS, max(int(options.days), 3) * DAY_MS)
 
 
-def _rejected(message: Message, reason: RejectReason) -> Message:
+def _rejected(message: PushMessage, reason: RejectReason) -> PushMessage:
     events = tuple(
         event
         if event.expected == "rejected"
         else replace(event, expected="rejected", reason=reason, fault=reason.value)
         for event in message.events
     )
-    return Message(message.request, events)
+    return PushMessage(message.request, events)
 
 
-def _other_secret(signer: Signer) -> Signer:
+def _other_secret(signer: FlowSigner) -> FlowSigner:
     if signer.secret.startswith(PREFIX.encode()):
         return replace(signer, secret=PREFIX.encode() + base64.b64encode(b"not the secret of this account"))
     return replace(signer, secret=b"not-the-secret")

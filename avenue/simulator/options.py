@@ -10,7 +10,7 @@ from schemas.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class TrafficShares:
     """Which share of the events is not plain traffic; each 0…1."""
 
     duplicates: float = 0.02
@@ -50,7 +50,7 @@ class SimulateOptions:
     """Spread over so many past days in a daily rhythm; 0: as it happens."""
     native_share: float = 0.2
     """Events that come natively where there are batch pushes too; a native push costs a request of its own."""
-    shares: Shares = Shares()
+    shares: TrafficShares = TrafficShares()
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Access keys of accounts, for batch pushes."""
     private_keys: Mapping[str, Path] = field(default_factory=dict)

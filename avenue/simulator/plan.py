@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avenue.simulator.batches import BatchMaker
-from avenue.simulator.messages.base import Message
+from avenue.simulator.messages.base import PushMessage
 from avenue.simulator.natives import NativeMaker
 from avenue.simulator.options import SimulateOptions
-from avenue.simulator.sources import Sources
+from avenue.simulator.sources import TrafficSources
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """One request in its place. It may be sent when every unit in *after* was answered: what it repeats is in those."""
+class PlannedRequest:
+    """One request in its place. It may be sent when every one in *after* was answered: what it repeats is in those."""
 
     serial: int
-    message: Message
+    message: PushMessage
     after: frozenset[int]
 
 
@@ -28,18 +28,18 @@ def run_token(seed: int, options: SimulateOptions) -> str:
     return "s" + hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
 
-class Plan:
-    """The units of a run; iterate once."""
+class SendPlan:
+    """The requests of a run; iterate once."""
 
-    def __init__(self, options: SimulateOptions, sources: Sources, seed: int) -> None:
+    def __init__(self, options: SimulateOptions, sources: TrafficSources, seed: int) -> None:
         self._options = options
         self._rng = random.Random(seed)  # noqa: S311 - traffic must be repeatable, not secret
         run = run_token(seed, options)
         self._natives = NativeMaker(options, sources.native, self._rng, run) if sources.native else None
         self._batches = BatchMaker(options, sources.batch, self._rng, run) if sources.batch else None
 
-    def __iter__(self) -> Iterator[Unit]:
-        """Yield units that together hold exactly `options.events` events."""
+    def __iter__(self) -> Iterator[PlannedRequest]:
+        """Yield requests that together hold exactly `options.events` events."""
         left = self._options.events
         native_sent = sent = 0
         for serial in itertools.count():
@@ -51,7 +51,7 @@ class Plan:
             left -= size
             sent += size
             native_sent += size if is_native else 0
-            yield Unit(serial, message, after)
+            yield PlannedRequest(serial, message, after)
 
     def _is_native(self, native_sent: int, sent: int) -> bool:
         if self._natives is None or self._batches is None:
@@ -59,7 +59,7 @@ class Plan:
         # Steered by events, not by requests: a batch push holds many.
         return native_sent <= self._options.native_share * sent and self._options.native_share > 0
 
-    def _next(self, serial: int, left: int, *, is_native: bool) -> tuple[Message, frozenset[int]]:
+    def _next(self, serial: int, left: int, *, is_native: bool) -> tuple[PushMessage, frozenset[int]]:
         maker = self._natives if is_native else self._batches
         if maker is None:
             raise RuntimeError("a plan needs at least one source")

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import httpx
 
-from avenue.sending.retry import PASSING, Patience, Reply, Wire, deliver
-from avenue.simulator.ledger import Ledger, Summary
-from avenue.simulator.messages.base import Message, Request
+from avenue.sending.retry import PASSING, FinalReply, RetryPolicy, WireRequest, send_with_retries
+from avenue.simulator.ledger import SimulationLedger, SimulationSummary
+from avenue.simulator.messages.base import PushMessage, PushRequest
 from avenue.simulator.options import SimulateOptions
-from avenue.simulator.plan import Plan, Unit
+from avenue.simulator.plan import PlannedRequest, SendPlan
 from avenue.simulator.sources import BATCH_FLOW, find_sources
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
@@ -21,7 +21,7 @@ TIMEOUT_S = 20.0
 Progress = Callable[[int], None]
 
 
-def simulate(options: SimulateOptions, *, progress: Progress | None = None) -> Summary:
+def simulate(options: SimulateOptions, *, progress: Progress | None = None) -> SimulationSummary:
     """Send the traffic that *options* describes and return what became of it.
 
     Raises `ConfigurationError` where the registry, the selection or the address is wrong. *progress* is called with
@@ -32,18 +32,18 @@ def simulate(options: SimulateOptions, *, progress: Progress | None = None) -> S
 
 async def simulate_async(
     options: SimulateOptions, *, progress: Progress | None = None, stop: asyncio.Event | None = None
-) -> Summary:
+) -> SimulationSummary:
     """Do as `simulate`, in the running loop; end after the requests under way when *stop* is set."""
     base = _base_url(options.url)
     sources = find_sources(options)
     seed = secrets.randbits(32) if options.seed is None else options.seed
-    summary = Summary(seed=seed, skipped=sources.skipped)
+    summary = SimulationSummary(seed=seed, skipped=sources.skipped)
     began = time.monotonic()
     limits = httpx.Limits(max_connections=options.concurrency, max_keepalive_connections=options.concurrency)
-    with Ledger(options.ledger, summary) as ledger:
+    with SimulationLedger(options.ledger, summary) as ledger:
         async with httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, limits=limits, trust_env=False) as client:
-            driver = _Driver(options, client, ledger, progress or _ignore)
-            await driver.run(Plan(options, sources, seed), stop or asyncio.Event())
+            driver = _PlanRunner(options, client, ledger, progress or _ignore)
+            await driver.run(SendPlan(options, sources, seed), stop or asyncio.Event())
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -62,10 +62,12 @@ def _base_url(url: str) -> httpx.URL:
     return parsed
 
 
-class _Driver:
+class _PlanRunner:
     """The requests under way."""
 
-    def __init__(self, options: SimulateOptions, client: httpx.AsyncClient, ledger: Ledger, progress: Progress) -> None:
+    def __init__(
+        self, options: SimulateOptions, client: httpx.AsyncClient, ledger: SimulationLedger, progress: Progress
+    ) -> None:
         self._options = options
         self._client = client
         self._ledger = ledger
@@ -73,12 +75,12 @@ class _Driver:
         self._open: dict[int, asyncio.Event] = {}
         self._silent = 0
 
-    async def run(self, plan: Plan, stop: asyncio.Event) -> None:
-        """Send every unit of *plan*; a few wait ready, so that pacing does not starve the senders.
+    async def run(self, plan: SendPlan, stop: asyncio.Event) -> None:
+        """Send every request of *plan*; a few wait ready, so that pacing does not starve the senders.
 
         Ends early, as if stopped, when as many requests in a row as may be under way got no answer at all.
         """
-        queue: asyncio.Queue[Unit | None] = asyncio.Queue(maxsize=self._options.concurrency)
+        queue: asyncio.Queue[PlannedRequest | None] = asyncio.Queue(maxsize=self._options.concurrency)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._options.concurrency):
                 group.create_task(self._sender(queue, stop))
@@ -86,49 +88,49 @@ class _Driver:
             for _ in range(self._options.concurrency):
                 await queue.put(None)
 
-    async def _feed(self, plan: Plan, queue: "asyncio.Queue[Unit | None]", stop: asyncio.Event) -> None:
+    async def _feed(self, plan: SendPlan, queue: "asyncio.Queue[PlannedRequest | None]", stop: asyncio.Event) -> None:
         sent, began = 0, time.monotonic()
-        for unit in plan:
+        for planned in plan:
             if self._options.rate is not None:
                 due_s = began + sent / self._options.rate - time.monotonic()
                 await _wait(stop, due_s)
             if stop.is_set():
                 self._ledger.summary.stopped = True
                 return
-            sent += len(unit.message.events)
-            self._open[unit.serial] = asyncio.Event()
-            await queue.put(unit)
+            sent += len(planned.message.events)
+            self._open[planned.serial] = asyncio.Event()
+            await queue.put(planned)
 
-    async def _sender(self, queue: "asyncio.Queue[Unit | None]", stop: asyncio.Event) -> None:
-        while (unit := await queue.get()) is not None:
-            # Units are taken in order, so what this one waits for is already with another sender.
-            for serial in unit.after:
+    async def _sender(self, queue: "asyncio.Queue[PlannedRequest | None]", stop: asyncio.Event) -> None:
+        while (planned := await queue.get()) is not None:
+            # They are taken in order, so what this one waits for is already with another sender.
+            for serial in planned.after:
                 if earlier := self._open.get(serial):
                     await earlier.wait()
-            reply = Reply(0, attempts=0, error="interrupted")
+            reply = FinalReply(0, attempts=0, error="interrupted")
             try:
-                reply = await self._send(unit.message)
+                reply = await self._send(planned.message)
             finally:
                 # An interrupted request is written down as unanswered: the server may have it.
-                self._ledger.enter(unit.message, reply)
-                self._open.pop(unit.serial).set()
-            self._progress(len(unit.message.events))
+                self._ledger.enter(planned.message, reply)
+                self._open.pop(planned.serial).set()
+            self._progress(len(planned.message.events))
             self._silent = self._silent + 1 if reply.status == 0 else 0
             if self._silent >= self._options.concurrency:
                 stop.set()
 
-    async def _send(self, message: Message) -> Reply:
+    async def _send(self, message: PushMessage) -> FinalReply:
         request, clock = message.request, self._options.clock
 
-        def is_passing(reply: Reply) -> bool:
+        def is_passing(reply: FinalReply) -> bool:
             if request.flow == BATCH_FLOW or reply.status in PASSING:
                 return reply.status in PASSING
             # A platform comes again after a negative answer, whatever its status; a refusal is final.
             is_refusal = 400 <= reply.status < 500
             return not is_refusal and not request.positive(reply.status, reply.body)
 
-        patience = Patience(self._options.give_up_s, is_passing)
-        return await deliver(self._client, lambda: _wire(request, clock), patience)
+        policy = RetryPolicy(self._options.give_up_s, is_passing)
+        return await send_with_retries(self._client, lambda: _wire(request, clock), policy)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
@@ -140,9 +142,9 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _wire(request: Request, clock: Clock) -> Wire:
+def _wire(request: PushRequest, clock: Clock) -> WireRequest:
     headers = dict(request.headers)
     if request.sign is not None:
         headers |= request.sign(clock.now_ms())
     url = f"{request.path}?{request.query}" if request.query else request.path
-    return Wire(request.method, url, headers, request.body)
+    return WireRequest(request.method, url, headers, request.body)

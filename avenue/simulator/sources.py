@@ -7,11 +7,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from avenue.sending.signing import secret_bytes
-from avenue.simulator.behaviour import habit_of
-from avenue.simulator.messages.base import Signer
-from avenue.simulator.messages.catalogue import SORTS, Sort
+from avenue.simulator.behaviour import usage_profile
+from avenue.simulator.messages.base import FlowSigner
+from avenue.simulator.messages.catalogue import MESSAGE_TYPES, MessageType
 from avenue.simulator.messages.meituan import service_kinds
-from avenue.simulator.messages.sessions import Spot
+from avenue.simulator.messages.sessions import SimulatedPlacement
 from avenue.simulator.options import SimulateOptions
 from registry.directory import Directory, PlacementSpan
 from registry.file import load_registry
@@ -25,11 +25,11 @@ _PEM = b"-----BEGIN"
 
 @dataclass(frozen=True, slots=True)
 class NativeSource:
-    """One sort of message of one account's flow; `spots` with the keys that name each. No spot: it needs none."""
+    """One type of message of one account's flow; `placements` with the keys that name each, if it needs any."""
 
-    signer: Signer
-    sort: Sort
-    spots: tuple[tuple[Spot, Mapping[str, str]], ...]
+    signer: FlowSigner
+    message_type: MessageType
+    placements: tuple[tuple[SimulatedPlacement, Mapping[str, str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class BatchSource:
     """An account that pushes batches, by an access key or a signature."""
 
     account: Account
-    spots: tuple[Spot, ...]
+    placements: tuple[SimulatedPlacement, ...]
     key: str = ""
     secret: bytes = b""
     foreign_product: str = ""
@@ -45,7 +45,7 @@ class BatchSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class TrafficSources:
     """Everything to draw from; `skipped` says for each flow left out why."""
 
     native: tuple[NativeSource, ...]
@@ -53,19 +53,19 @@ class Sources:
     skipped: tuple[str, ...]
 
 
-def find_sources(options: SimulateOptions) -> Sources:
+def find_sources(options: SimulateOptions) -> TrafficSources:
     """Return what *options* selects; raise `ConfigurationError` where nothing is left."""
     registry = options.registry if isinstance(options.registry, Registry) else load_registry(options.registry)
     directory = Directory(registry=registry)
     _check_names(options, directory)
-    finder = _Finder(options, directory, SecretResolver(os.environ))
+    finder = _SourceFinder(options, directory, SecretResolver(os.environ))
     native = tuple(finder.native())
     batch = tuple(finder.batch())
     skipped = tuple(dict.fromkeys(finder.skipped))
     if not native and not batch:
         why = "; ".join(skipped) or "no account of the registry fits"
         raise ConfigurationError(f"there is nothing to simulate: {why}")
-    return Sources(native, batch, skipped)
+    return TrafficSources(native, batch, skipped)
 
 
 def _check_names(options: SimulateOptions, directory: Directory) -> None:
@@ -76,7 +76,7 @@ def _check_names(options: SimulateOptions, directory: Directory) -> None:
             raise ConfigurationError(f"the registry has no account {account}; it has {known}")
 
 
-class _Finder:
+class _SourceFinder:
     """Goes through the registry once; remembers what it had to leave out."""
 
     def __init__(self, options: SimulateOptions, directory: Directory, resolver: SecretResolver) -> None:
@@ -87,39 +87,39 @@ class _Finder:
         self.skipped: list[str] = []
 
     def native(self) -> Iterator[NativeSource]:
-        """Yield every sort of message that an account can sign and a placement can take."""
+        """Yield every type of message that an account can sign and a placement can take."""
         for account in self._directory.accounts.values():
-            for sort in SORTS:
-                if sort.platform != account.platform or sort.flow not in account.secrets:
+            for message_type in MESSAGE_TYPES:
+                if message_type.platform != account.platform or message_type.flow not in account.secrets:
                     continue
-                if not self._selected(account.platform, sort.flow):
+                if not self._selected(account.platform, message_type.flow):
                     continue
-                spots = tuple(self._spots_by_key(account, sort))
-                if sort.on and not spots:
+                placements = tuple(self._placements_by_key(account, message_type))
+                if message_type.on and not placements:
                     continue
-                for signer in self._signers(account, sort.flow):
-                    yield NativeSource(signer, sort, spots)
+                for signer in self._signers(account, message_type.flow):
+                    yield NativeSource(signer, message_type, placements)
 
     def _selected(self, platform: str, flow: str) -> bool:
         wanted = self._options.only
         name = f"{platform}/{flow}"
         return not wanted or any(fnmatch(name, w if "/" in w else f"{w}/*") for w in wanted)
 
-    def _signers(self, account: Account, flow: str) -> Iterator[Signer]:
+    def _signers(self, account: Account, flow: str) -> Iterator[FlowSigner]:
         """Yield a signer per valid secret: while one is rotated, pushes come under both."""
         name = f"{account.id}/{flow}"
         if (account.platform, flow) == ("meituan", "waimai") and not account.public_url:
             self.skipped.append(f"{name}: a waimai push is signed for the account's public_url, and it has none")
             return
-        if flow == "service" and not service_kinds(Signer(account, flow, b"")):
+        if flow == "service" and not service_kinds(FlowSigner(account, flow, b"")):
             self.skipped.append(f"{name}: the account's message_types name none that an amount alone makes")
             return
         for secret in self._secrets(account, flow):
             is_rsa = secret.lstrip().startswith(_PEM)
             if not is_rsa:
-                yield Signer(account, flow, secret)
+                yield FlowSigner(account, flow, secret)
             elif path := self._options.private_keys.get(name):
-                yield Signer(account, flow, _read(path), rsa=True)
+                yield FlowSigner(account, flow, _read(path), rsa=True)
             else:
                 self.skipped.append(
                     f"{name}: its secret is a public key; give the private one, --private-key {name}=FILE"
@@ -133,20 +133,22 @@ class _Finder:
             )
         return found
 
-    def _spots_by_key(self, account: Account, sort: Sort) -> Iterator[tuple[Spot, Mapping[str, str]]]:
+    def _placements_by_key(
+        self, account: Account, message_type: MessageType
+    ) -> Iterator[tuple[SimulatedPlacement, Mapping[str, str]]]:
         for placed in self._directory.placed.values():
-            is_named = placed.account_id == account.id and placed.match and set(placed.match) <= set(sort.on)
+            is_named = placed.account_id == account.id and placed.match and set(placed.match) <= set(message_type.on)
             if is_named and self._in_reach(placed):
-                yield self._spot(placed), placed.match
+                yield self._placement(placed), placed.match
 
     def _in_reach(self, placed: PlacementSpan) -> bool:
         trial = self._directory.trial_spans[placed.trial_id]
         return placed.covers(self._now_ms) and trial.covers(self._now_ms)
 
-    def _spot(self, placed: PlacementSpan) -> Spot:
+    def _placement(self, placed: PlacementSpan) -> SimulatedPlacement:
         trial = self._directory.trial_spans[placed.trial_id]
         first_ms = trial.starts_ms if trial.baseline_from_ms is None else min(trial.starts_ms, trial.baseline_from_ms)
-        return Spot(
+        return SimulatedPlacement(
             placement_id=placed.placement_id,
             product_id=placed.product_id,
             trial_id=placed.trial_id,
@@ -156,7 +158,7 @@ class _Finder:
             starts_ms=trial.starts_ms,
             alone=len(self._directory.trials_of_product[placed.product_id]) == 1,
             heartbeat=self._directory.placements[placed.placement_id].heartbeat_s is not None,
-            habit=habit_of(placed.product_id, placed.arm, placed.placement_id),
+            profile=usage_profile(placed.product_id, placed.arm, placed.placement_id),
         )
 
     def batch(self) -> Iterator[BatchSource]:
@@ -166,23 +168,25 @@ class _Finder:
             if not self._selected(account.platform, BATCH_FLOW) or not (key or "push" in account.secrets):
                 continue
             secrets = () if key else self._secrets(account, "push")
-            spots = tuple(self._spots_of(account))
-            if not spots:
+            placements = tuple(self._placements_of(account))
+            if not placements:
                 self.skipped.append(f"{account.id}/{BATCH_FLOW}: no placement of its products stands now")
             elif key or secrets:
-                yield self._batch_source(account, spots, key, secrets[0].decode() if secrets else "")
+                yield self._batch_source(account, placements, key, secrets[0].decode() if secrets else "")
 
-    def _spots_of(self, account: Account) -> Iterator[Spot]:
+    def _placements_of(self, account: Account) -> Iterator[SimulatedPlacement]:
         products = self._directory.products_of(account.id)
         for placed in self._directory.placed.values():
             if placed.product_id in products and self._in_reach(placed):
-                yield self._spot(placed)
+                yield self._placement(placed)
 
-    def _batch_source(self, account: Account, spots: tuple[Spot, ...], key: str, secret: str) -> BatchSource:
+    def _batch_source(
+        self, account: Account, placements: tuple[SimulatedPlacement, ...], key: str, secret: str
+    ) -> BatchSource:
         foreign = sorted(set(self._directory.products) - self._directory.products_of(account.id))
         return BatchSource(
             account=account,
-            spots=spots,
+            placements=placements,
             key=key,
             secret=secret_bytes(secret) if secret else b"",
             foreign_product=foreign[0] if foreign else "",

@@ -31,7 +31,7 @@ class Panel:
 
     title: str
     queries: tuple[Query, ...]
-    sort: str = "timeseries"
+    panel_type: str = "timeseries"
     unit: str = "short"
     steps: tuple[float, float] | None = None
     says: str = ""
@@ -51,11 +51,11 @@ def _one(title: str, expr: str, legend: str = "", **more: Any) -> Panel:
 
 
 def _state(title: str, expr: str, says: str) -> Panel:
-    return _one(title, expr, sort="state", says=says)
+    return _one(title, expr, panel_type="state", says=says)
 
 
 def _number(title: str, expr: str, unit: str, steps: tuple[float, float] | None = None) -> Panel:
-    return _one(title, expr, sort="stat", unit=unit, steps=steps)
+    return _one(title, expr, panel_type="stat", unit=unit, steps=steps)
 
 
 ROAD = Row(
@@ -348,7 +348,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
     ]
     return {
         "id": number,
-        "type": "timeseries" if panel.sort == "timeseries" else "stat",
+        "type": "timeseries" if panel.panel_type == "timeseries" else "stat",
         "title": panel.title,
         "description": panel.says,
         "datasource": source,
@@ -361,7 +361,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
 
 def _defaults(panel: Panel) -> dict[str, Any]:
     defaults: dict[str, Any] = {"unit": panel.unit, "min": 0}
-    if panel.sort == "state":
+    if panel.panel_type == "state":
         options = {value: {"text": text, "color": colour} for value, (text, colour) in STATES.items()}
         # No answer at all is no good sign either.
         nothing = {
@@ -373,17 +373,17 @@ def _defaults(panel: Panel) -> dict[str, Any]:
         yellow, red = panel.steps
         steps = [("green", None), *([("yellow", yellow)] if yellow < red else []), ("red", red)]
         defaults["thresholds"] = {"mode": "absolute", "steps": [{"color": c, "value": v} for c, v in steps]}
-        if panel.sort == "timeseries":
+        if panel.panel_type == "timeseries":
             defaults["custom"] = {"thresholdsStyle": {"mode": "line"}}
     return defaults
 
 
 def _options(panel: Panel) -> dict[str, Any]:
-    if panel.sort == "timeseries":
+    if panel.panel_type == "timeseries":
         return {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
     shown = {"calcs": ["lastNotNull"], "fields": "", "values": False}
-    colour = "background" if panel.sort == "state" or panel.steps else "value"
-    graph = "none" if panel.sort == "state" else "area"
+    colour = "background" if panel.panel_type == "state" or panel.steps else "value"
+    graph = "none" if panel.panel_type == "state" else "area"
     return {"reduceOptions": shown, "colorMode": colour, "graphMode": graph, "textMode": "value"}
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from avenue.demo.registry import write_demo_registry
-from avenue.simulator.messages.base import Sent
-from avenue.simulator.messages.catalogue import FLAWED, SORTS
+from avenue.simulator.messages.base import ExpectedEvent
+from avenue.simulator.messages.catalogue import FLAWED, MESSAGE_TYPES
 from avenue.simulator.messages.flaws import FLAWS
-from avenue.simulator.options import Shares, SimulateOptions
-from avenue.simulator.plan import Plan, Unit
+from avenue.simulator.options import SimulateOptions, TrafficShares
+from avenue.simulator.plan import PlannedRequest, SendPlan
 from avenue.simulator.sources import find_sources
 from producers.validation.validator import RejectedEvent, ValidationResult
 from registry.file import load_registry
@@ -23,7 +23,7 @@ from tests.support.fake_gateway import JudgedRequest, JudgingRoad, verdict_of
 
 NOW_MS = 1_795_381_200_000
 TODAY = datetime.fromtimestamp(NOW_MS / 1000, UTC).date()
-MANY_WRONG = Shares(duplicates=0.1, late=0.2, rejects=0.1, unknown_placement=0.05, wrong_signature=0.03)
+MANY_WRONG = TrafficShares(duplicates=0.1, late=0.2, rejects=0.1, unknown_placement=0.05, wrong_signature=0.03)
 
 
 @pytest.fixture
@@ -50,18 +50,18 @@ def road(options: SimulateOptions) -> JudgingRoad:
     return JudgingRoad(load_registry(options.registry), options.clock, dict(options.keys))
 
 
-def judge(options: SimulateOptions, road: JudgingRoad) -> Iterator[tuple[Unit, int, list[ValidationResult]]]:
-    for unit in Plan(options, find_sources(options), options.seed or 0):
-        request = unit.message.request
+def judge(options: SimulateOptions, road: JudgingRoad) -> Iterator[tuple[PlannedRequest, int, list[ValidationResult]]]:
+    for planned in SendPlan(options, find_sources(options), options.seed or 0):
+        request = planned.message.request
         headers = {**request.headers, **(request.sign(options.clock.now_ms()) if request.sign else {})}
         lower = {name.lower(): value for name, value in headers.items()}
         before = len(road.judged)
         status, body = road.answer(JudgedRequest(request.method, request.path, request.query, lower, request.body))
         assert request.positive(status, body) == (status == 200), (request.path, status, body)
-        yield unit, status, road.judged[-1] if len(road.judged) > before else []
+        yield planned, status, road.judged[-1] if len(road.judged) > before else []
 
 
-def expected(sent: Sent) -> tuple[str, str]:
+def expected(sent: ExpectedEvent) -> tuple[str, str]:
     return sent.expected, sent.reason.value if sent.reason else ""
 
 
@@ -70,12 +70,12 @@ def test_every_event_gets_the_outcome_the_simulator_expects(
     options: SimulateOptions, road: JudgingRoad, days: float
 ) -> None:
     seen: Counter[tuple[str, str]] = Counter()
-    for unit, status, judgements in judge(replace(options, days=days), road):
-        if unit.message.events[0].expected == "refused":
+    for planned, status, judgements in judge(replace(options, days=days), road):
+        if planned.message.events[0].expected == "refused":
             assert (status, judgements) == (401, [])
             continue
         got = [verdict_of(judgement) for judgement in judgements]
-        assert got == [expected(sent) for sent in unit.message.events], unit.message.request
+        assert got == [expected(sent) for sent in planned.message.events], planned.message.request
         seen.update(got)
 
     assert seen["accepted", ""] > 3_000
@@ -84,9 +84,9 @@ def test_every_event_gets_the_outcome_the_simulator_expects(
 
 def test_ids_kinds_and_times_are_the_ones_written_in_the_ledger(options: SimulateOptions, road: JudgingRoad) -> None:
     told = {
-        (unit.message.request.account, sent.event_id): (sent.kind, sent.occurred_ms)
-        for unit, _, _ in judge(options, road)
-        for sent in unit.message.events
+        (planned.message.request.account, sent.event_id): (sent.kind, sent.occurred_ms)
+        for planned, _, _ in judge(options, road)
+        for sent in planned.message.events
         if sent.expected == "accepted" and sent.event_id and sent.occurred_ms is not None
     }
     stored = {(event.account_id, event.event_id): (event.kind, event.occurred_ms) for event in road.accepted()}
@@ -118,9 +118,9 @@ def test_every_sort_of_message_and_every_flaw_takes_part(options: SimulateOption
         for judgement in judgements
         if isinstance(judgement, RejectedEvent)
     }
-    flows = {(source.sort.platform, source.sort.build) for source in find_sources(options).native}
+    flows = {(source.message_type.platform, source.message_type.build) for source in find_sources(options).native}
 
-    assert flows == {(sort.platform, sort.build) for sort in SORTS}
+    assert flows == {(message_type.platform, message_type.build) for message_type in MESSAGE_TYPES}
     # Nothing that is sent makes the server fail, and every account of the demo may name every product.
     assert reasons == set(RejectReason) - {RejectReason.INTERNAL_ERROR, RejectReason.OUTSIDE_TRIAL} - absent(options)
     assert len(FLAWS) + len(FLAWED) > len(reasons)

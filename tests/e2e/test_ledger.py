@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from avenue.simulator.ledger import Summary
-from avenue.simulator.options import Shares, SimulateOptions
+from avenue.simulator.ledger import SimulationSummary
+from avenue.simulator.options import SimulateOptions, TrafficShares
 from avenue.simulator.run import simulate
 from runtime.clock import SystemClock
 from schemas.event import PLATFORMS
@@ -22,7 +22,7 @@ EVENTS = int(os.environ.get("AVENUE_TEST_EVENTS", "20000"))
 NATIVE_EVENTS = max(600, EVENTS // 40)
 BATCH = 500
 NATIVE = ("douyin", "bilibili", "meituan", "aihuishou", "sunmi/callback", "sunmi/receipt")
-SHARES = Shares(duplicates=0.02, rejects=0.01, late=0.03)
+SHARES = TrafficShares(duplicates=0.02, rejects=0.01, late=0.03)
 # So old that their five minutes are over: such events are settled within a minute, not in eight.
 PAST_MS = 20 * 60_000
 
@@ -42,7 +42,7 @@ def stack(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def pushed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[Summary]:
+def pushed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[SimulationSummary]:
     """Push half of the events as of two days, half as it happens, then native messages of all flows."""
     folder = tmp_path_factory.mktemp("ledgers")
     base = SimulateOptions(url=stack.url, registry=stack.registry, shares=SHARES, batch=BATCH, concurrency=4)
@@ -61,7 +61,7 @@ def pushed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[Summa
     return [simulate(run) for run in runs]
 
 
-def test_every_event_is_answered_as_it_must_be(pushed: list[Summary]) -> None:
+def test_every_event_is_answered_as_it_must_be(pushed: list[SimulationSummary]) -> None:
     assert [summary.samples for summary in pushed] == [[], [], []]
     assert sum(summary.events for summary in pushed) == EVENTS + NATIVE_EVENTS
     totals: Counter[str] = sum((summary.totals for summary in pushed), start=Counter())
@@ -69,14 +69,14 @@ def test_every_event_is_answered_as_it_must_be(pushed: list[Summary]) -> None:
     assert totals["rejected"] > 0.005 * EVENTS
 
 
-def test_rows_rejects_and_sums_are_what_the_ledger_says(stack: Stack, pushed: list[Summary]) -> None:
+def test_rows_rejects_and_sums_are_what_the_ledger_says(stack: Stack, pushed: list[SimulationSummary]) -> None:
     truth = assert_all_is_counted_once(stack)
 
     sent = sum(summary.totals["accepted"] for summary in pushed[:2])
     assert len(truth.events) == sent
 
 
-def test_each_platform_has_its_native_pushes_in_the_store(stack: Stack, pushed: list[Summary]) -> None:
+def test_each_platform_has_its_native_pushes_in_the_store(stack: Stack, pushed: list[SimulationSummary]) -> None:
     rows = stack.rows(
         "SELECT platform, toUInt32(sum(accepted)) AS accepted FROM pilot_deliveries FINAL "
         "WHERE flow != 'events' GROUP BY platform"

@@ -154,7 +154,7 @@ def hold_parent() -> None:
         name: [sys.executable, "-P", str(Path(__file__)), *command[4:]]
         for name, command in stack.role_commands().items()
     }
-    stack.Wiring = functools.partial(stack.Wiring, commands=commands)  # type: ignore[assignment,misc]
+    stack.StackDeps = functools.partial(stack.StackDeps, commands=commands)  # type: ignore[assignment,misc]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from avenue.client.store_access import Server
+from avenue.client.store_access import RunningServer
 from avenue.demo.registry import write_demo_registry
 from avenue.embedded.ports import free_port
 from avenue.embedded.process import alive, tail, wait_until_gone
@@ -125,9 +125,9 @@ class Stack:
         return self.run.ops_url
 
     @property
-    def server(self) -> Server:
+    def server(self) -> RunningServer:
         """What the command line asks."""
-        return Server(self.run)
+        return RunningServer(self.run)
 
     @property
     def pid(self) -> int:

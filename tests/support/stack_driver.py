@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from avenue.embedded.stack import SERVER, WORKER, EmbeddedStack, Ports, Wiring
+from avenue.embedded.stack import SERVER, WORKER, EmbeddedStack, PortFlags, StackDeps
 from runtime.errors import ConfigurationError, PipelineError
 from runtime.settings import load_settings
 
@@ -19,14 +19,14 @@ def tell(stream: TextIO, line: str) -> None:
 def main() -> int:
     home = Path(sys.argv[1])
     settings = load_settings(home=home, kafka={"heap_mb": 384, "port": 0})
-    wiring = Wiring(
+    wiring = StackDeps(
         prepare=lambda _settings: "no-key",
         say=lambda line: tell(sys.stderr, line),
         announce=lambda line: tell(sys.stdout, line),
         commands={name: [sys.executable, str(ROLE), name, str(home.parent)] for name in (WORKER, SERVER)},
     )
     try:
-        return EmbeddedStack(settings, wiring, Ports()).run()
+        return EmbeddedStack(settings, wiring, PortFlags()).run()
     except ConfigurationError as error:
         tell(sys.stderr, str(error))
         return 2

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import pytest
 
-from avenue.simulator.ledger import Summary
-from avenue.simulator.options import Shares, SimulateOptions
+from avenue.simulator.ledger import SimulationSummary
+from avenue.simulator.options import SimulateOptions, TrafficShares
 from avenue.simulator.run import simulate_async
 from runtime.clock import ManualClock
 from runtime.errors import UnavailableError
@@ -31,7 +31,7 @@ LOAD_S = 60.0
 NUMBERS_S = 100.0
 READ_EVERY_S = 0.4
 PUSHED = 3000
-PLAIN = Shares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
+PLAIN = TrafficShares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
 NOTHING = (0,) * len(SUMS)
 Sums = tuple[int, ...]
 # A part that is killed again and again on purpose is not one that needs a person.
@@ -46,7 +46,7 @@ class Load:
         self.sent = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._summary: Summary | None = None
+        self._summary: SimulationSummary | None = None
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def __enter__(self) -> Self:
@@ -58,7 +58,7 @@ class Load:
         self._thread.join(self._options.give_up_s + LOAD_S)
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> SimulationSummary:
         """What became of it; once it has ended."""
         assert self._summary is not None, "the load did not end"
         return self._summary
@@ -150,7 +150,7 @@ def load_on(stack: Stack, ledger: Path, **changes: Any) -> SimulateOptions:
         "ledger": ledger,
         "batch": BATCH,
         "native_share": 0.01 if LONG else 0.05,
-        "shares": Shares(duplicates=0.03, rejects=0.01, late=0.02),
+        "shares": TrafficShares(duplicates=0.03, rejects=0.01, late=0.02),
         "keys": {BATCH_ACCOUNT: stack.pushing_key(BATCH_ACCOUNT)},
         "private_keys": {TRADE_FLOW: stack.private_key},
         "concurrency": 6,

@@ -7,12 +7,12 @@ from avenue.sending.signing import secret_bytes, standard_headers
 from avenue.simulator.messages.base import (
     CHINA,
     JSON,
-    Build,
-    Message,
-    Request,
-    Scene,
-    Sent,
-    Signer,
+    BuildMessage,
+    ExpectedEvent,
+    FlowSigner,
+    MessageContext,
+    PushMessage,
+    PushRequest,
     any_2xx,
     compact,
     fitting_id,
@@ -23,8 +23,8 @@ _KINDS = {"quoted": "trade_in.quoted", "completed": "trade_in.completed"}
 _MODELS = ("头环 一代", "旧手机 128G", "平板 10 寸")
 
 
-def _request(signer: Signer, scene: Scene, body: bytes) -> Request:
-    return Request(
+def _request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:
+    return PushRequest(
         platform="aihuishou",
         account=signer.account.id,
         flow="webhook",
@@ -32,7 +32,7 @@ def _request(signer: Signer, scene: Scene, body: bytes) -> Request:
         body=body,
         headers={"content-type": JSON},
         positive=any_2xx,
-        sign=partial(_headers, secret_bytes(signer.text), f"msg_{scene.token}", body),
+        sign=partial(_headers, secret_bytes(signer.text), f"msg_{context.token}", body),
     )
 
 
@@ -44,18 +44,18 @@ def _utc(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _body(scene: Scene, sort: str, status: str) -> bytes:
+def _body(context: MessageContext, message_type: str, status: str) -> bytes:
     return compact(
         {
-            "type": sort,
-            "timestamp": _utc(scene.now_ms),
+            "type": message_type,
+            "timestamp": _utc(context.now_ms),
             "data": {
-                "order_no": f"R{scene.token}",
+                "order_no": f"R{context.token}",
                 "status": status,
-                "device_model": scene.rng.choice(_MODELS),
-                "amount_fen": scene.fen * 50,
-                "store_id": scene.keys["store_id"],
-                "occurred_at": datetime.fromtimestamp(scene.occurred_ms / 1000, CHINA).isoformat(
+                "device_model": context.rng.choice(_MODELS),
+                "amount_fen": context.fen * 50,
+                "store_id": context.keys["store_id"],
+                "occurred_at": datetime.fromtimestamp(context.occurred_ms / 1000, CHINA).isoformat(
                     timespec="milliseconds"
                 ),
             },
@@ -63,12 +63,12 @@ def _body(scene: Scene, sort: str, status: str) -> bytes:
     )
 
 
-def _changed_to(status: str) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        body = _body(scene, "recycle.order.status_changed", status)
-        event_id = fitting_id("ahs:", f"msg_{scene.token}")
-        event = Sent(event_id, _KINDS.get(status, "interaction"), scene.occurred_ms)
-        return Message(_request(signer, scene, body), (event,))
+def _changed_to(status: str) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        body = _body(context, "recycle.order.status_changed", status)
+        event_id = fitting_id("ahs:", f"msg_{context.token}")
+        event = ExpectedEvent(event_id, _KINDS.get(status, "interaction"), context.occurred_ms)
+        return PushMessage(_request(signer, context, body), (event,))
 
     return build
 
@@ -76,20 +76,20 @@ def _changed_to(status: str) -> Build:
 quoted, completed, moved_on = _changed_to("quoted"), _changed_to("completed"), _changed_to("inspected")
 
 
-def status_changed(signer: Signer, scene: Scene) -> Message:
+def status_changed(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a change of a trade-in's status: quoted, inspected, completed."""
-    return scene.rng.choice((quoted, quoted, moved_on, completed))(signer, scene)
+    return context.rng.choice((quoted, quoted, moved_on, completed))(signer, context)
 
 
-def unmapped(signer: Signer, scene: Scene) -> Message:
+def unmapped(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a message of a type that becomes nothing here."""
-    body = _body(scene, "recycle.store.opened", "open")
-    event = Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
-    return Message(_request(signer, scene, body), (event,))
+    body = _body(context, "recycle.store.opened", "open")
+    event = ExpectedEvent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
+    return PushMessage(_request(signer, context, body), (event,))
 
 
-def broken(signer: Signer, scene: Scene) -> Message:
+def broken(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a signed body that is not JSON."""
-    body = b'{"type":"recycle.order.status_changed","data":{"order_no":"' + scene.token.encode()
-    event = Sent("", "", None, "rejected", RejectReason.MALFORMED, "malformed")
-    return Message(_request(signer, scene, body), (event,))
+    body = b'{"type":"recycle.order.status_changed","data":{"order_no":"' + context.token.encode()
+    event = ExpectedEvent("", "", None, "rejected", RejectReason.MALFORMED, "malformed")
+    return PushMessage(_request(signer, context, body), (event,))

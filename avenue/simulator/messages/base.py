@@ -11,7 +11,7 @@ from typing import Any, Literal
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
 
-Expected = Literal["accepted", "duplicate", "rejected", "refused"]
+ExpectedOutcome = Literal["accepted", "duplicate", "rejected", "refused"]
 CHINA = timezone(timedelta(hours=8))
 MAX_EVENT_ID = 64
 FORM = "application/x-www-form-urlencoded"
@@ -19,14 +19,14 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ExpectedEvent:
     """One event of a request, and what must become of it. `event_id` is '' where only the server can know it."""
 
     event_id: str
     kind: str
     occurred_ms: int | None
     """None: the message holds no time, so the receipt's counts."""
-    expected: Expected = "accepted"
+    expected: ExpectedOutcome = "accepted"
     reason: RejectReason | None = None
     fault: str = ""
     """What is wrong with it on purpose: `repeat`, `late`, the name of a flaw; '' for nothing."""
@@ -35,7 +35,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PushRequest:
     """One HTTP request, its body final. `sign` gives the headers that hold the attempt's own time."""
 
     platform: str
@@ -52,15 +52,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class PushMessage:
     """A request and the events in it."""
 
-    request: Request
-    events: tuple[Sent, ...]
+    request: PushRequest
+    events: tuple[ExpectedEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class FlowSigner:
     """An account's flow, and the secret its platform signs with: where *rsa*, a private key in PEM."""
 
     account: Account
@@ -75,7 +75,7 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class MessageContext:
     """What a message tells: when, where, who, how much. Drawn from the seed, but for the present time."""
 
     rng: random.Random = field(repr=False)
@@ -104,8 +104,8 @@ class Scene:
         return f"{str(head)[-(digits - 8) :]}{self.serial % 10**8:08d}"
 
 
-Build = Callable[[Signer, Scene], Message]
-"""Makes one message of a sort."""
+BuildMessage = Callable[[FlowSigner, MessageContext], PushMessage]
+"""Makes one message of a type."""
 
 
 def compact(value: Any) -> bytes:

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from avenue.simulator.messages import aihuishou, bilibili, douyin, douyin_live, meituan, sunmi
-from avenue.simulator.messages.base import Build
+from avenue.simulator.messages.base import BuildMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Sort:
-    """One sort of message."""
+class MessageType:
+    """One type of message."""
 
     platform: str
     flow: str
     """As in the registry's secrets."""
     on: tuple[str, ...]
     """Match keys the message carries; a placement must need no other. None at all: it is placed nowhere."""
-    build: Build
+    build: BuildMessage
     weight: float = 1.0
     time: Literal["told", "signed", "receipt"] = "told"
     """Where its time stands: in the content (may be days old), in what is signed (within the account's
@@ -25,33 +25,33 @@ class Sort:
     """Of a subject that nothing else is told of."""
 
 
-SORTS: tuple[Sort, ...] = (
-    Sort("douyin", "webhook", ("account_id",), douyin.order_notify, 4),
-    Sort("douyin", "webhook", ("account_id",), douyin.voucher_redeemed, 1),
-    Sort("douyin", "webhook", ("client_key",), douyin.im_message, 3),
-    Sort("douyin", "webhook", ("client_key",), douyin.create_video, 1, "receipt"),
-    Sort("douyin", "webhook", ("client_key",), douyin.authorize, 0.5, "receipt", consent=True),
-    Sort("douyin", "webhook", ("client_key",), douyin.unauthorize, 0.2, "receipt", consent=True),
-    Sort("douyin", "life-spi", ("account_id",), douyin.life_spi, 2),
-    Sort("douyin", "live", ("room_id",), douyin_live.live, 2),
-    Sort("douyin", "trade", (), douyin_live.trade, 0.2, "receipt"),
-    Sort("bilibili", "webhook", ("client_id",), bilibili.video, 2),
-    Sort("bilibili", "webhook", ("client_id",), bilibili.authorize, 0.5, consent=True),
-    Sort("bilibili", "webhook", ("client_id",), bilibili.deauthorize, 0.2, consent=True),
-    Sort("meituan", "waimai", ("app_poi_code",), meituan.order_paid, 3),
-    Sort("meituan", "waimai", ("app_poi_code",), meituan.order_completed, 3),
-    Sort("meituan", "waimai", ("app_poi_code",), meituan.order_cancelled, 0.5),
-    Sort("meituan", "waimai", ("app_poi_code",), meituan.order_refunded, 0.3),
-    Sort("meituan", "service", ("opBizCode", "ePoiId"), meituan.service, 2, "signed"),
-    Sort("aihuishou", "webhook", ("store_id",), aihuishou.status_changed, 2),
-    Sort("sunmi", "callback", ("sn",), sunmi.online, 2),
-    Sort("sunmi", "callback", ("sn",), sunmi.report, 1, "receipt"),
-    Sort("sunmi", "receipt", ("sn", "shop_id"), sunmi.receipt, 4),
-    Sort("sunmi", "receipt", ("sn", "shop_id"), sunmi.refund_slip, 0.2),
+MESSAGE_TYPES: tuple[MessageType, ...] = (
+    MessageType("douyin", "webhook", ("account_id",), douyin.order_notify, 4),
+    MessageType("douyin", "webhook", ("account_id",), douyin.voucher_redeemed, 1),
+    MessageType("douyin", "webhook", ("client_key",), douyin.im_message, 3),
+    MessageType("douyin", "webhook", ("client_key",), douyin.create_video, 1, "receipt"),
+    MessageType("douyin", "webhook", ("client_key",), douyin.authorize, 0.5, "receipt", consent=True),
+    MessageType("douyin", "webhook", ("client_key",), douyin.unauthorize, 0.2, "receipt", consent=True),
+    MessageType("douyin", "life-spi", ("account_id",), douyin.life_spi, 2),
+    MessageType("douyin", "live", ("room_id",), douyin_live.live, 2),
+    MessageType("douyin", "trade", (), douyin_live.trade, 0.2, "receipt"),
+    MessageType("bilibili", "webhook", ("client_id",), bilibili.video, 2),
+    MessageType("bilibili", "webhook", ("client_id",), bilibili.authorize, 0.5, consent=True),
+    MessageType("bilibili", "webhook", ("client_id",), bilibili.deauthorize, 0.2, consent=True),
+    MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_paid, 3),
+    MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_completed, 3),
+    MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_cancelled, 0.5),
+    MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_refunded, 0.3),
+    MessageType("meituan", "service", ("opBizCode", "ePoiId"), meituan.service, 2, "signed"),
+    MessageType("aihuishou", "webhook", ("store_id",), aihuishou.status_changed, 2),
+    MessageType("sunmi", "callback", ("sn",), sunmi.online, 2),
+    MessageType("sunmi", "callback", ("sn",), sunmi.report, 1, "receipt"),
+    MessageType("sunmi", "receipt", ("sn", "shop_id"), sunmi.receipt, 4),
+    MessageType("sunmi", "receipt", ("sn", "shop_id"), sunmi.refund_slip, 0.2),
 )
 
 # Under a right signature, and no event.
-FLAWED: dict[tuple[str, str], tuple[Build, ...]] = {
+FLAWED: dict[tuple[str, str], tuple[BuildMessage, ...]] = {
     ("douyin", "webhook"): (douyin.unmapped_webhook, douyin.broken_webhook),
     ("douyin", "life-spi"): (douyin.unmapped_call,),
     ("douyin", "live"): (douyin_live.unmapped_live,),
@@ -64,13 +64,13 @@ FLAWED: dict[tuple[str, str], tuple[Build, ...]] = {
 }
 
 # The same order comes once more, by another road or on another print; it is one event.
-TWINS: dict[Build, tuple[str, Build]] = {
+TWINS: dict[BuildMessage, tuple[str, BuildMessage]] = {
     douyin.order_notify: ("life-spi", douyin.life_spi),
     sunmi.receipt: ("receipt", sunmi.reprint),
 }
 
 # A refund that names no sum, of an order that came before it.
-REFUNDS: dict[Build, tuple[str, Build]] = {
+REFUNDS: dict[BuildMessage, tuple[str, BuildMessage]] = {
     douyin.order_notify: ("webhook", douyin.order_refunded),
     douyin.life_spi: ("webhook", douyin.order_refunded),
     meituan.order_paid: ("waimai", meituan.whole_refund),
@@ -78,7 +78,7 @@ REFUNDS: dict[Build, tuple[str, Build]] = {
 
 # By flow and the name that the partners' pages give it: every published message that is more than a check of the
 # address.
-PUBLISHED: dict[tuple[str, str], dict[str, Build]] = {
+PUBLISHED: dict[tuple[str, str], dict[str, BuildMessage]] = {
     ("douyin", "webhook"): {
         "life_trade_order_notify pay_success": douyin.order_notify,
         "life_trade_certificate_notify verify": douyin.voucher_redeemed,
@@ -118,7 +118,7 @@ PUBLISHED: dict[tuple[str, str], dict[str, Build]] = {
         "recycle.order.status_changed, another status": aihuishou.moved_on,
     },
     ("sunmi", "callback"): {
-        **{f"report_type={sort}": sunmi.report_of(sort) for sort in (1, 2, 3)},
+        **{f"report_type={number}": sunmi.report_of(number) for number in (1, 2, 3)},
         "report_type=4 action=1": sunmi.came_online,
         "report_type=4 action=2": sunmi.went_offline,
     },

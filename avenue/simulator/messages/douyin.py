@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from avenue.simulator.messages.base import (
     JSON,
-    Build,
-    Message,
-    Request,
-    Scene,
-    Sent,
-    Signer,
+    BuildMessage,
+    ExpectedEvent,
+    FlowSigner,
+    MessageContext,
+    PushMessage,
+    PushRequest,
     body_id,
     compact,
     json_field,
@@ -35,8 +35,8 @@ def _spi_acknowledged(status: int, body: bytes) -> bool:
     return json_field(status, body, "data", "error_code") == 0
 
 
-def _webhook(signer: Signer, scene: Scene, body: bytes, mark: str = "") -> Request:
-    return Request(
+def _webhook(signer: FlowSigner, context: MessageContext, body: bytes, mark: str = "") -> PushRequest:
+    return PushRequest(
         platform="douyin",
         account=signer.account.id,
         flow="webhook",
@@ -45,44 +45,44 @@ def _webhook(signer: Signer, scene: Scene, body: bytes, mark: str = "") -> Reque
         headers={
             "content-type": JSON,
             "X-Douyin-Signature": sign.webhook_signature(signer.secret, body),
-            "Msg-Id": f"msg-{scene.token}{mark}",
+            "Msg-Id": f"msg-{context.token}{mark}",
         },
         positive=_acknowledged,
     )
 
 
-def _envelope(scene: Scene, event: str, content: object, **users: str) -> bytes:
-    envelope = {"event": event, "client_key": scene.keys.get("client_key", CLIENT_KEY), **users}
-    return compact({**envelope, "content": content, "log_id": f"log{scene.token}"})
+def _envelope(context: MessageContext, event: str, content: object, **users: str) -> bytes:
+    envelope = {"event": event, "client_key": context.keys.get("client_key", CLIENT_KEY), **users}
+    return compact({**envelope, "content": content, "log_id": f"log{context.token}"})
 
 
-def order_notify(signer: Signer, scene: Scene) -> Message:
+def order_notify(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a paid life-service order; `content` is a JSON string, as the platform sends it."""
-    order_id = scene.number(19)
-    paid_s = scene.occurred_ms // 1000
+    order_id = context.number(19)
+    paid_s = context.occurred_ms // 1000
     content = {
         "action": "pay_success",
         "msg_time": paid_s + 1,
         "order": {
             "order_id": order_id,
-            "account_id": scene.keys["account_id"],
-            "pay_amount": scene.fen,
-            "original_amount": scene.fen + scene.rng.choice((0, 500, 1000)),
-            "create_time": paid_s - scene.rng.randint(5, 90),
+            "account_id": context.keys["account_id"],
+            "pay_amount": context.fen,
+            "original_amount": context.fen + context.rng.choice((0, 500, 1000)),
+            "create_time": paid_s - context.rng.randint(5, 90),
             "pay_time": paid_s,
         },
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    body = _envelope(scene, "life_trade_order_notify", text)
-    event = Sent(f"dy-order:{order_id}", "order.paid", whole_seconds(scene.occurred_ms))
-    return Message(_webhook(signer, scene, body), (event,))
+    body = _envelope(context, "life_trade_order_notify", text)
+    event = ExpectedEvent(f"dy-order:{order_id}", "order.paid", whole_seconds(context.occurred_ms))
+    return PushMessage(_webhook(signer, context, body), (event,))
 
 
 def _by_receipt(event: str, kind: str) -> Any:
-    def build(signer: Signer, scene: Scene) -> Message:
-        content = {"share_id": scene.token, "item_id": f"@9Vx{scene.token}"} if event == "create_video" else {}
-        body = _envelope(scene, event, content, from_user_id=scene.subject, to_user_id="")
-        return Message(_webhook(signer, scene, body), (Sent(body_id("dy:", body), kind, None),))
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        content = {"share_id": context.token, "item_id": f"@9Vx{context.token}"} if event == "create_video" else {}
+        body = _envelope(context, event, content, from_user_id=context.subject, to_user_id="")
+        return PushMessage(_webhook(signer, context, body), (ExpectedEvent(body_id("dy:", body), kind, None),))
 
     build.__name__ = event
     build.__doc__ = f"Return a `{event}` message; it holds no time of its own."
@@ -94,53 +94,55 @@ authorize = _by_receipt("authorize", "consent.granted")
 unauthorize = _by_receipt("unauthorize", "consent.withdrawn")
 
 
-def voucher_redeemed(signer: Signer, scene: Scene) -> Message:
+def voucher_redeemed(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return that a voucher was redeemed at the place."""
-    body = _voucher(scene, "verify")
-    event = Sent(f"dy-cert:{scene.number(18)}", "use.completed", whole_seconds(scene.occurred_ms))
-    return Message(_webhook(signer, scene, body), (event,))
+    body = _voucher(context, "verify")
+    event = ExpectedEvent(f"dy-cert:{context.number(18)}", "use.completed", whole_seconds(context.occurred_ms))
+    return PushMessage(_webhook(signer, context, body), (event,))
 
 
-def order_refunded(signer: Signer, scene: Scene) -> Message:
+def order_refunded(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return that the voucher of an order was given back; it names no sum."""
-    body = _voucher(scene, "refund_success")
-    event = Sent(f"dy-refund:{scene.number(19)}", "order.refunded", whole_seconds(scene.occurred_ms))
-    return Message(_webhook(signer, scene, body, "-refund"), (event,))
+    body = _voucher(context, "refund_success")
+    event = ExpectedEvent(f"dy-refund:{context.number(19)}", "order.refunded", whole_seconds(context.occurred_ms))
+    return PushMessage(_webhook(signer, context, body, "-refund"), (event,))
 
 
-def _voucher(scene: Scene, action: str) -> bytes:
+def _voucher(context: MessageContext, action: str) -> bytes:
     certificate = {
-        "certificate_id": scene.number(18),
-        "order_id": scene.number(19),
-        "account_id": scene.keys["account_id"],
+        "certificate_id": context.number(18),
+        "order_id": context.number(19),
+        "account_id": context.keys["account_id"],
     }
-    content = {"action": action, "msg_time": scene.occurred_ms // 1000, "certificate": certificate}
-    return _envelope(scene, "life_trade_certificate_notify", compact(content).decode())
+    content = {"action": action, "msg_time": context.occurred_ms // 1000, "certificate": certificate}
+    return _envelope(context, "life_trade_certificate_notify", compact(content).decode())
 
 
-def _act(name: str) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        body = _envelope(scene, name, _letter(scene), from_user_id=scene.subject, to_user_id="merchant")
-        return Message(_webhook(signer, scene, body), (Sent(body_id("dy:", body), "interaction", scene.occurred_ms),))
+def _act(name: str) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        body = _envelope(context, name, _letter(context), from_user_id=context.subject, to_user_id="merchant")
+        return PushMessage(
+            _webhook(signer, context, body), (ExpectedEvent(body_id("dy:", body), "interaction", context.occurred_ms),)
+        )
 
     return build
 
 
-def _letter(scene: Scene) -> dict[str, Any]:
+def _letter(context: MessageContext) -> dict[str, Any]:
     """Return a private message, with the sender's name and text as a real one has them."""
     return {
-        "conversation_short_id": f"@conv{scene.token}",
-        "server_message_id": f"@msg{scene.token}",
+        "conversation_short_id": f"@conv{context.token}",
+        "server_message_id": f"@msg{context.token}",
         "conversation_type": 1,
         "message_type": "text",
-        "text": scene.rng.choice(_COMMENTS),
+        "text": context.rng.choice(_COMMENTS),
         "source": "other",
-        "create_time": scene.occurred_ms,
-        "user_infos": [{"open_id": scene.subject, "nick_name": "模拟访客", "avatar": "https://example.com/a.png"}],
+        "create_time": context.occurred_ms,
+        "user_infos": [{"open_id": context.subject, "nick_name": "模拟访客", "avatar": "https://example.com/a.png"}],
     }
 
 
-ACTS: Mapping[str, Build] = {
+ACTS: Mapping[str, BuildMessage] = {
     name: _act(name)
     for name in (
         "im_receive_msg",
@@ -155,26 +157,26 @@ ACTS: Mapping[str, Build] = {
 }
 
 
-def im_message(signer: Signer, scene: Scene) -> Message:
+def im_message(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return what a visitor did towards the merchant: wrote, rang, looked."""
-    return scene.rng.choice(tuple(ACTS.values()))(signer, scene)
+    return context.rng.choice(tuple(ACTS.values()))(signer, context)
 
 
-def _kept(name: str) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        content = {"group_id": scene.token, "status": "1", "create_time": scene.now_ms}
-        return Message(_webhook(signer, scene, _envelope(scene, name, content)), (_unsupported(),))
+def _kept(name: str) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        content = {"group_id": context.token, "status": "1", "create_time": context.now_ms}
+        return PushMessage(_webhook(signer, context, _envelope(context, name, content)), (_unsupported(),))
 
     return build
 
 
-def redemption_cancelled(signer: Signer, scene: Scene) -> Message:
+def redemption_cancelled(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return that a redemption was taken back: it becomes nothing here."""
-    where = replace(scene, keys={"account_id": scene.keys.get("account_id", "7000000"), **scene.keys})
-    return Message(_webhook(signer, scene, _voucher(where, "verify_cancel")), (_unsupported(),))
+    where = replace(context, keys={"account_id": context.keys.get("account_id", "7000000"), **context.keys})
+    return PushMessage(_webhook(signer, context, _voucher(where, "verify_cancel")), (_unsupported(),))
 
 
-KEPT_WEBHOOKS: Mapping[str, Build] = {
+KEPT_WEBHOOKS: Mapping[str, BuildMessage] = {
     "life_trade_certificate_notify verify_cancel": redemption_cancelled,
     **{
         name: _kept(name)
@@ -194,60 +196,60 @@ KEPT_WEBHOOKS: Mapping[str, Build] = {
 }
 
 
-def unmapped_webhook(signer: Signer, scene: Scene) -> Message:
+def unmapped_webhook(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return an event that becomes nothing here."""
-    return scene.rng.choice(tuple(KEPT_WEBHOOKS.values()))(signer, scene)
+    return context.rng.choice(tuple(KEPT_WEBHOOKS.values()))(signer, context)
 
 
-def broken_webhook(signer: Signer, scene: Scene) -> Message:
+def broken_webhook(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a signed body that is not JSON."""
-    body = b'{"event":"im_receive_msg","client_key":"' + scene.token.encode()
-    return Message(_webhook(signer, scene, body), (_malformed(),))
+    body = b'{"event":"im_receive_msg","client_key":"' + context.token.encode()
+    return PushMessage(_webhook(signer, context, body), (_malformed(),))
 
 
-def _malformed() -> Sent:
-    return Sent("", "", None, "rejected", RejectReason.MALFORMED, "malformed")
+def _malformed() -> ExpectedEvent:
+    return ExpectedEvent("", "", None, "rejected", RejectReason.MALFORMED, "malformed")
 
 
-def _unsupported() -> Sent:
-    return Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
+def _unsupported() -> ExpectedEvent:
+    return ExpectedEvent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
 
 
-def life_spi(signer: Signer, scene: Scene) -> Message:
+def life_spi(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a life-service call that tells of a paid order."""
-    order_id = scene.number(19)
-    amount = {"account_id": scene.keys["account_id"], "pay_amount": scene.fen}
-    paid = {"pay_time_unix": scene.occurred_ms // 1000}
-    body = compact({"order_id": order_id, "order_out_id": f"OUT-{scene.token}", **amount, **paid})
-    event = Sent(f"dy-order:{order_id}", "order.paid", whole_seconds(scene.occurred_ms))
-    return Message(_spi_request(signer, scene, body), (event,))
+    order_id = context.number(19)
+    amount = {"account_id": context.keys["account_id"], "pay_amount": context.fen}
+    paid = {"pay_time_unix": context.occurred_ms // 1000}
+    body = compact({"order_id": order_id, "order_out_id": f"OUT-{context.token}", **amount, **paid})
+    event = ExpectedEvent(f"dy-order:{order_id}", "order.paid", whole_seconds(context.occurred_ms))
+    return PushMessage(_spi_request(signer, context, body), (event,))
 
 
-def _kept_call(**more: Any) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        ids = {"order_id": scene.number(19), "order_out_id": f"OUT-{scene.token}"}
-        body = compact({**ids, "pay_time_unix": scene.occurred_ms // 1000, **more})
-        return Message(_spi_request(signer, scene, body), (_unsupported(),))
+def _kept_call(**more: Any) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        ids = {"order_id": context.number(19), "order_out_id": f"OUT-{context.token}"}
+        body = compact({**ids, "pay_time_unix": context.occurred_ms // 1000, **more})
+        return PushMessage(_spi_request(signer, context, body), (_unsupported(),))
 
     return build
 
 
-KEPT_CALLS: Mapping[str, Build] = {
+KEPT_CALLS: Mapping[str, BuildMessage] = {
     "pay_notify": _kept_call(),
     "cancel_notify": _kept_call(cancel_type=1),
     "can_buy": _kept_call(count=1),
 }
 
 
-def unmapped_call(signer: Signer, scene: Scene) -> Message:
+def unmapped_call(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a call without an amount: it becomes nothing here."""
-    return scene.rng.choice(tuple(KEPT_CALLS.values()))(signer, scene)
+    return context.rng.choice(tuple(KEPT_CALLS.values()))(signer, context)
 
 
-def _spi_request(signer: Signer, scene: Scene, body: bytes) -> Request:
-    query = {"client_key": CLIENT_KEY, "timestamp": str(scene.now_ms)}
+def _spi_request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:
+    query = {"client_key": CLIENT_KEY, "timestamp": str(context.now_ms)}
     query["sign"] = sign.life_legacy_sign(signer.secret, query, body)
-    return Request(
+    return PushRequest(
         platform="douyin",
         account=signer.account.id,
         flow="life-spi",
@@ -258,7 +260,7 @@ def _spi_request(signer: Signer, scene: Scene, body: bytes) -> Request:
             "content-type": JSON,
             "x-life-clientkey": CLIENT_KEY,
             "x-life-sign": sign.life_signature(signer.secret, query, body),
-            "X-Bytedance-Logid": f"log{scene.token}",
+            "X-Bytedance-Logid": f"log{context.token}",
         },
         positive=_spi_acknowledged,
     )

@@ -6,12 +6,12 @@ from typing import Any
 
 from avenue.simulator.messages.base import (
     JSON,
-    Build,
-    Message,
-    Request,
-    Scene,
-    Sent,
-    Signer,
+    BuildMessage,
+    ExpectedEvent,
+    FlowSigner,
+    MessageContext,
+    PushMessage,
+    PushRequest,
     any_2xx,
     compact,
     json_field,
@@ -26,74 +26,75 @@ def _acknowledged(status: int, body: bytes) -> bool:
     return json_field(status, body, "err_no") == 0
 
 
-def _unsupported() -> Sent:
-    return Sent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
+def _unsupported() -> ExpectedEvent:
+    return ExpectedEvent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
 
 
-def _live_of(sort: str) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        elements = [_element(scene, sort, i) for i in range(scene.rng.randint(1, max(1, scene.count)))]
-        events = tuple(Sent(f"dy-live:{e['msg_id']}", "interaction", e["timestamp"]) for e in elements)
-        return Message(_live_request(signer, scene, sort, compact(elements)), events)
-
-    return build
-
-
-def _kept(sort: str, **more: Any) -> Build:
-    def build(signer: Signer, scene: Scene) -> Message:
-        body = compact([{**_element(scene, sort, 0), **more}])
-        return Message(_live_request(signer, scene, sort, body), (_unsupported(),))
+def _live_of(message_type: str) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        elements = [_element(context, message_type, i) for i in range(context.rng.randint(1, max(1, context.count)))]
+        events = tuple(ExpectedEvent(f"dy-live:{e['msg_id']}", "interaction", e["timestamp"]) for e in elements)
+        return PushMessage(_live_request(signer, context, message_type, compact(elements)), events)
 
     return build
 
 
-LIVE: Mapping[str, Build] = {
-    sort: _live_of(sort) for sort in ("live_comment", "live_gift", "live_like", "live_fansclub", "live_follow")
+def _kept(message_type: str, **more: Any) -> BuildMessage:
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        body = compact([{**_element(context, message_type, 0), **more}])
+        return PushMessage(_live_request(signer, context, message_type, body), (_unsupported(),))
+
+    return build
+
+
+LIVE: Mapping[str, BuildMessage] = {
+    message_type: _live_of(message_type)
+    for message_type in ("live_comment", "live_gift", "live_like", "live_fansclub", "live_follow")
 }
-KEPT_LIVE: Mapping[str, Build] = {
+KEPT_LIVE: Mapping[str, BuildMessage] = {
     "live_user_enter_leave": _kept("live_user_enter_leave"),
     "user_group": _kept("user_group"),
     "live_comment test=true": _kept("live_comment", test=True),
 }
 
 
-def live(signer: Signer, scene: Scene) -> Message:
-    """Return one push of a room: up to `scene.count` comments, gifts, likes, new members or followers."""
-    return scene.rng.choice(tuple(LIVE.values()))(signer, scene)
+def live(signer: FlowSigner, context: MessageContext) -> PushMessage:
+    """Return one push of a room: up to `context.count` comments, gifts, likes, new members or followers."""
+    return context.rng.choice(tuple(LIVE.values()))(signer, context)
 
 
-def unmapped_live(signer: Signer, scene: Scene) -> Message:
+def unmapped_live(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return who came and went, a choice of team or the console's self-test: it becomes nothing here."""
-    return scene.rng.choice(tuple(KEPT_LIVE.values()))(signer, scene)
+    return context.rng.choice(tuple(KEPT_LIVE.values()))(signer, context)
 
 
-def _element(scene: Scene, sort: str, index: int) -> dict[str, Any]:
+def _element(context: MessageContext, message_type: str, index: int) -> dict[str, Any]:
     return {
-        "msg_id": f"{scene.token}-{index}",
-        "sec_openid": f"{scene.subject}-{index % 3}",
-        **_live_content(scene, sort),
+        "msg_id": f"{context.token}-{index}",
+        "sec_openid": f"{context.subject}-{index % 3}",
+        **_live_content(context, message_type),
         "avatar_url": "https://example.com/a.png",
         "nickname": "模拟观众",
-        "timestamp": scene.occurred_ms + index,
+        "timestamp": context.occurred_ms + index,
     }
 
 
-def _live_content(scene: Scene, sort: str) -> Mapping[str, Any]:
-    if sort == "live_comment":
-        return {"content": scene.rng.choice(_COMMENTS)}
-    if sort == "live_gift":
-        return {"sec_gift_id": "gift-1", "gift_num": scene.rng.randint(1, 5), "gift_value": 100}
-    return {"like_num": scene.rng.randint(1, 30)} if sort == "live_like" else {}
+def _live_content(context: MessageContext, message_type: str) -> Mapping[str, Any]:
+    if message_type == "live_comment":
+        return {"content": context.rng.choice(_COMMENTS)}
+    if message_type == "live_gift":
+        return {"sec_gift_id": "gift-1", "gift_num": context.rng.randint(1, 5), "gift_value": 100}
+    return {"like_num": context.rng.randint(1, 30)} if message_type == "live_like" else {}
 
 
-def _live_request(signer: Signer, scene: Scene, sort: str, body: bytes) -> Request:
+def _live_request(signer: FlowSigner, context: MessageContext, message_type: str, body: bytes) -> PushRequest:
     headers = {
-        "x-nonce-str": f"n{scene.token}",
-        "x-timestamp": str(scene.now_ms),
-        "x-roomid": scene.keys.get("room_id", "7300000000000"),
-        "x-msg-type": sort,
+        "x-nonce-str": f"n{context.token}",
+        "x-timestamp": str(context.now_ms),
+        "x-roomid": context.keys.get("room_id", "7300000000000"),
+        "x-msg-type": message_type,
     }
-    return Request(
+    return PushRequest(
         platform="douyin",
         account=signer.account.id,
         flow="live",
@@ -108,28 +109,30 @@ def _live_request(signer: Signer, scene: Scene, sort: str, body: bytes) -> Reque
     )
 
 
-def trade_of(sort: str) -> Build:
-    """Return what makes mini-program callbacks of *sort*: verified, and kept for a mapping still to come."""
+def trade_of(message_type: str) -> BuildMessage:
+    """Return what makes mini-program callbacks of *message_type*: verified, and kept for a mapping still to come."""
 
-    def build(signer: Signer, scene: Scene) -> Message:
-        order = {"app_id": "tt_simulated", "out_order_no": f"O-{scene.token}", "status": "SUCCESS"}
-        body = compact({"version": "3.0", "type": sort, "msg": json.dumps({**order, "total_amount": scene.fen})})
-        return Message(_trade_request(signer, scene, body), (_unsupported(),))
+    def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
+        order = {"app_id": "tt_simulated", "out_order_no": f"O-{context.token}", "status": "SUCCESS"}
+        body = compact(
+            {"version": "3.0", "type": message_type, "msg": json.dumps({**order, "total_amount": context.fen})}
+        )
+        return PushMessage(_trade_request(signer, context, body), (_unsupported(),))
 
     return build
 
 
-KEPT_TRADE: Mapping[str, Build] = {"payment": trade_of("payment"), "refund": trade_of("refund")}
+KEPT_TRADE: Mapping[str, BuildMessage] = {"payment": trade_of("payment"), "refund": trade_of("refund")}
 
 
-def trade(signer: Signer, scene: Scene) -> Message:
+def trade(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a mini-program payment or refund callback."""
-    return scene.rng.choice(tuple(KEPT_TRADE.values()))(signer, scene)
+    return context.rng.choice(tuple(KEPT_TRADE.values()))(signer, context)
 
 
-def _trade_request(signer: Signer, scene: Scene, body: bytes) -> Request:
-    timestamp, nonce = str(scene.now_ms // 1000), f"n{scene.token}"
-    return Request(
+def _trade_request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:
+    timestamp, nonce = str(context.now_ms // 1000), f"n{context.token}"
+    return PushRequest(
         platform="douyin",
         account=signer.account.id,
         flow="trade",

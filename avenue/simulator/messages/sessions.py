@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from avenue.simulator.behaviour import Habit, duration_ms, price, stars, visitor
-from avenue.simulator.messages.base import CHINA, Sent
+from avenue.simulator.behaviour import UsageProfile, duration_ms, price, stars, visitor
+from avenue.simulator.messages.base import CHINA, ExpectedEvent
 from schemas.codec import encode
 
 Fields = dict[str, Any]
@@ -15,7 +15,7 @@ _SCENES = ("café", "步道", "kiosk", "夜市")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class SimulatedPlacement:
     """A placement as the simulator uses it; times are Unix milliseconds, `until_ms` is excluded."""
 
     placement_id: str
@@ -29,15 +29,15 @@ class Spot:
     alone: bool
     """Its product has one trial only, so that the product's name and a time say the rest."""
     heartbeat: bool
-    habit: Habit
+    profile: UsageProfile
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BatchLine:
     """One line of a batch and what must become of it."""
 
     wire: bytes
-    sent: Sent
+    sent: ExpectedEvent
 
 
 def rfc3339(at_ms: int) -> str:
@@ -45,13 +45,13 @@ def rfc3339(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, CHINA).isoformat(timespec="milliseconds")
 
 
-def line_of(fields: Fields, at_ms: int, *, fault: str = "") -> Line:
+def line_of(fields: Fields, at_ms: int, *, fault: str = "") -> BatchLine:
     """Return *fields* as a line that must be accepted."""
     wire = encode(fields)
-    return Line(wire, Sent(fields["event_id"], fields["kind"], at_ms, fault=fault, event=wire))
+    return BatchLine(wire, ExpectedEvent(fields["event_id"], fields["kind"], at_ms, fault=fault, event=wire))
 
 
-class Sessions:
+class SessionMaker:
     """Makes sessions; deterministic in the generator and the names it is given."""
 
     def __init__(self, rng: random.Random, next_id: Callable[[], str], *, recycles: bool) -> None:
@@ -59,67 +59,71 @@ class Sessions:
         self._next_id = next_id
         self._recycles = recycles
 
-    def one(self, spot: Spot, end_ms: int, *, fault: str = "") -> Iterator[Line]:
+    def one(self, placement: SimulatedPlacement, end_ms: int, *, fault: str = "") -> Iterator[BatchLine]:
         """Yield the events of one session whose last falls on *end_ms*: seen, tried, used, rated, bought."""
-        steps = self._steps(spot)
+        steps = self._steps(placement)
         subject = visitor(self._rng, f"{self._rng.getrandbits(40):010x}")
         session_id = f"s-{self._rng.getrandbits(48):012x}"
-        at_ms = max(spot.from_ms, end_ms - sum(wait for wait, _ in steps))
+        at_ms = max(placement.from_ms, end_ms - sum(wait for wait, _ in steps))
         for wait, step in steps:
-            at_ms = min(at_ms + wait, spot.until_ms - 1)
-            common = self._place(spot, step, at_ms)
+            at_ms = min(at_ms + wait, placement.until_ms - 1)
+            common = self._place(placement, step, at_ms)
             if step["kind"] not in {"device.online", "device.reported"}:
                 common |= {"subject": subject, "session_id": session_id}
             fields = {"event_id": self._next_id(), "occurred_at": rfc3339(at_ms), **common, **step}
             yield line_of(fields, at_ms, fault=fault)
 
-    def _place(self, spot: Spot, step: Fields, at_ms: int) -> Fields:
+    def _place(self, placement: SimulatedPlacement, step: Fields, at_ms: int) -> Fields:
         """Name the place in one of the ways that the contract allows."""
         chance = self._rng.random()
-        if chance < 0.03 and spot.alone and not step["kind"].startswith("device."):
-            arm = {"arm": spot.arm} if at_ms >= spot.starts_ms else {}
-            return {"product_id": spot.product_id, **arm}
+        if chance < 0.03 and placement.alone and not step["kind"].startswith("device."):
+            arm = {"arm": placement.arm} if at_ms >= placement.starts_ms else {}
+            return {"product_id": placement.product_id, **arm}
         if chance < 0.2:
-            return {"placement_id": spot.placement_id, "product_id": spot.product_id, "trial_id": spot.trial_id}
-        return {"placement_id": spot.placement_id}
+            return {
+                "placement_id": placement.placement_id,
+                "product_id": placement.product_id,
+                "trial_id": placement.trial_id,
+            }
+        return {"placement_id": placement.placement_id}
 
-    def _steps(self, spot: Spot) -> list[tuple[int, Fields]]:
+    def _steps(self, placement: SimulatedPlacement) -> list[tuple[int, Fields]]:
         """Return what happens and how long after the step before, in milliseconds."""
         rng = self._rng
-        if spot.heartbeat and rng.random() < 0.05:
+        if placement.heartbeat and rng.random() < 0.05:
             return [(0, {"kind": rng.choice(("device.online", "device.reported"))})]
         if self._recycles and rng.random() < 0.5:
-            return self._trade_in(spot.habit)
+            return self._trade_in(placement.profile)
         steps: list[tuple[int, Fields]] = [(0, {"kind": "exposure"})]
         if rng.random() < 0.35:
             return steps
         steps.append((rng.randint(800, 9000), {"kind": "interaction", "attributes": {"scene": rng.choice(_SCENES)}}))
         if rng.random() < 0.15:
             return steps
-        return [*steps, *self._use(spot.habit)]
+        return [*steps, *self._use(placement.profile)]
 
-    def _use(self, habit: Habit) -> list[tuple[int, Fields]]:
+    def _use(self, profile: UsageProfile) -> list[tuple[int, Fields]]:
         rng = self._rng
-        took, outcome = duration_ms(rng, habit), "ok"
-        if rng.random() >= habit.success:
-            outcome = "abandoned" if rng.random() < habit.abandon else "failed"
+        took, outcome = duration_ms(rng, profile), "ok"
+        if rng.random() >= profile.success:
+            outcome = "abandoned" if rng.random() < profile.abandon else "failed"
             took = max(300, int(took * rng.uniform(0.2, 0.9)))
         done: Fields = {"kind": "use.completed", "outcome": outcome, "duration_ms": took}
         if rng.random() < 0.3:
             done |= {"rating": None, "attributes": {"firmware": "1.4.2", "assisted": rng.random() < 0.2, "temp": 21.5}}
         steps: list[tuple[int, Fields]] = [(rng.randint(500, 4000), {"kind": "use.started"}), (took, done)]
         if rng.random() < 0.3:
-            steps.append((rng.randint(2000, 9000), {"kind": "rating.given", "rating": stars(rng, habit)}))
-        if outcome == "ok" and rng.random() < habit.order:
-            fen = price(rng, habit)
+            steps.append((rng.randint(2000, 9000), {"kind": "rating.given", "rating": stars(rng, profile)}))
+        if outcome == "ok" and rng.random() < profile.order:
+            fen = price(rng, profile)
             steps.append((rng.randint(2000, 9000), {"kind": "order.paid", "amount_fen": fen}))
             if rng.random() < 0.04:
                 steps.append((rng.randint(5000, 15_000), {"kind": "order.refunded", "amount_fen": fen}))
         return steps
 
-    def _trade_in(self, habit: Habit) -> list[tuple[int, Fields]]:
-        fen = 50 * price(self._rng, habit)
+    def _trade_in(self, profile: UsageProfile) -> list[tuple[int, Fields]]:
+        fen = 50 * price(self._rng, profile)
         steps: list[tuple[int, Fields]] = [(0, {"kind": "trade_in.quoted", "amount_fen": fen})]
-        if self._rng.random() < habit.success - 0.2:
+        if self._rng.random() < profile.success - 0.2:
             steps.append((self._rng.randint(5000, 40_000), {"kind": "trade_in.completed", "amount_fen": fen}))
         return steps

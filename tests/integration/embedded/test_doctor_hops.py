@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from avenue.commands import doctor, topics
 from avenue.doctor import infrastructure_checks
 from avenue.embedded.broker import Broker
-from avenue.embedded.home import Home
+from avenue.embedded.home import HomeFolder
 from avenue.embedded.ports import free_port
 from avenue.run_file import RunFile, StartFile
 from registry.epochs import ensure_topics_and_epoch
@@ -43,7 +43,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def owned(home: Path) -> Iterator[Path]:
     """Return a home folder that somebody owns, as `avenue up` does from its start on."""
-    owner = Home(home)
+    owner = HomeFolder(home)
     owner.open()
     yield home
     owner.close()

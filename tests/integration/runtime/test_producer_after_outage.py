@@ -29,7 +29,7 @@ def outcome(future: Any, patience_s: float = PATIENCE_S) -> str:
 
 def freeze(broker: Broker) -> None:
     """Stop every thread of *broker*: a signal takes its time to reach them, and one more record would come through."""
-    broker.child.signal(signal.SIGSTOP)
+    broker.process.signal(signal.SIGSTOP)
     until(lambda: states(broker) == {"T"}, PATIENCE_S, "the broker does not stand still")
 
 
@@ -54,7 +54,7 @@ def test_after_an_outage_longer_than_the_delivery_time_out_records_are_acknowled
     meanwhile = [producer.send(unique_name, b"meanwhile")]
     assert outcome(meanwhile[0]) == "KafkaTimeoutError"
     meanwhile += [producer.send(unique_name, b"meanwhile") for _ in range(3)]
-    private_broker.child.signal(signal.SIGCONT)
+    private_broker.process.signal(signal.SIGCONT)
 
     deadline = time.monotonic() + PATIENCE_S
     while (told := outcome(producer.send(unique_name, b"after"), 10)) != "acknowledged":

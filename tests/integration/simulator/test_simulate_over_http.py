@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 
 from avenue.commands import simulate as command
 from avenue.demo.registry import write_demo_registry
-from avenue.simulator.options import Shares, SimulateOptions
+from avenue.simulator.options import SimulateOptions, TrafficShares
 from avenue.simulator.run import simulate, simulate_async
 from registry.file import load_registry
 from runtime.clock import SystemClock
 from tests.integration.simulator.conftest import Answer, RecordingServer
 from tests.support.fake_gateway import JudgedRequest, JudgingRoad
 
-QUIET = Shares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
+QUIET = TrafficShares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
 BUSY: Answer = (503, b'{"title":"Service Unavailable"}', {"retry-after": "0"})
 
 
@@ -44,7 +44,7 @@ def options(tmp_path: Path, server: RecordingServer) -> SimulateOptions:
         seed=11,
         batch=40,
         ledger=tmp_path / "sent.ndjson",
-        shares=Shares(duplicates=0.08, late=0.1, rejects=0.06, unknown_placement=0.03, wrong_signature=0.02),
+        shares=TrafficShares(duplicates=0.08, late=0.1, rejects=0.06, unknown_placement=0.03, wrong_signature=0.02),
         private_keys={"douyin-main/trade": private},
         give_up_s=10.0,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from avenue.doctor.pipeline_checks import check_clickhouse
-from avenue.doctor.runner import BrokenError, Patient
+from avenue.doctor.runner import BrokenError, CheckContext
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import RetryableError
 from runtime.settings import ClickHouseSettings, Settings
@@ -90,7 +90,7 @@ def test_what_the_server_refuses_is_one_sentence_with_the_next_step(
     with pytest.raises(RetryableError) as waits:
         ClickHouseRowWriter(store, timeout_s=5).write(TableRows(StoreTable.REGISTRY, b"{}", 1), token="")
     with pytest.raises(BrokenError) as broken:
-        check_clickhouse(Patient(tmp_path, Settings(clickhouse=server.settings)))
+        check_clickhouse(CheckContext(tmp_path, Settings(clickhouse=server.settings)))
 
     for words in (store.explain(caught.value), str(waits.value), str(broken.value)):
         assert told in words
@@ -102,7 +102,7 @@ def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
     settings = ClickHouseSettings.model_validate({"dsn": f"http://avenue:{PASSWORD}@127.0.0.1:9"})
 
     with pytest.raises(BrokenError) as broken:
-        check_clickhouse(Patient(tmp_path, Settings(clickhouse=settings)))
+        check_clickhouse(CheckContext(tmp_path, Settings(clickhouse=settings)))
 
     assert str(broken.value).startswith("ClickHouse does not answer (")
     assert "check AVENUE_CLICKHOUSE__DSN and the server" in str(broken.value)

@@ -8,17 +8,17 @@ import httpx
 import pytest
 
 from avenue.client.store_access import store_of
-from avenue.embedded.home import FOLDERS, Home, owner_of, started
-from avenue.embedded.parts import RolePart, bound_log, report_of
+from avenue.embedded.children import RoleChild, bound_log, report_of
+from avenue.embedded.home import FOLDERS, HomeFolder, owner_of, started
 from avenue.embedded.process import ChildProcess
-from avenue.embedded.supervisor import Condition
+from avenue.embedded.supervisor import ChildCondition
 from avenue.run_file import RunFile, read_run_file
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.settings import Settings
 
 
 def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
-    first, second = Home(tmp_path / "home"), Home(tmp_path / "home")
+    first, second = HomeFolder(tmp_path / "home"), HomeFolder(tmp_path / "home")
     first.open()
 
     with pytest.raises(ConfigurationError, match=rf"another `avenue up` \(pid {os.getpid()}\) runs on"):
@@ -32,7 +32,7 @@ def test_a_home_has_one_owner_at_a_time(tmp_path: Path) -> None:
 def test_others_may_not_look_into_a_home_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        home = Home(tmp_path / "new")
+        home = HomeFolder(tmp_path / "new")
         home.open()
         home.close()
     finally:
@@ -48,7 +48,7 @@ def test_folders_that_an_earlier_version_left_open_are_closed_at_the_next_start(
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o755)
 
-    home = Home(tmp_path)
+    home = HomeFolder(tmp_path)
     home.open()
     home.close()
 
@@ -56,7 +56,7 @@ def test_folders_that_an_earlier_version_left_open_are_closed_at_the_next_start(
 
 
 def test_who_owns_a_home_can_be_asked_without_taking_it(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+    home = HomeFolder(tmp_path / "home")
     before = owner_of(home.path)
 
     home.open()
@@ -70,7 +70,7 @@ def test_who_owns_a_home_can_be_asked_without_taking_it(tmp_path: Path) -> None:
 
 def test_a_store_that_a_stack_is_about_to_open_is_left_to_it(tmp_path: Path) -> None:
     (tmp_path / "clickhouse").mkdir()
-    home = Home(tmp_path)
+    home = HomeFolder(tmp_path)
     home.open()
 
     with (
@@ -85,7 +85,7 @@ def test_a_store_that_a_stack_is_about_to_open_is_left_to_it(tmp_path: Path) -> 
 
 
 def test_a_process_that_took_the_number_of_a_former_child_is_left_alone(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = HomeFolder(tmp_path)
     home.note_children({"worker": os.getpid()})
     noted = (tmp_path / "children.json").read_text()
     (tmp_path / "children.json").write_text(noted.replace(str(started(os.getpid())), "1"))
@@ -96,14 +96,14 @@ def test_a_process_that_took_the_number_of_a_former_child_is_left_alone(tmp_path
 @pytest.mark.parametrize(
     ("state", "condition"),
     [
-        ({"ready": True, "dependencies": {}}, Condition.READY),
-        ({"ready": False, "dependencies": {"kafka": {"ok": False, "detail": "no answer"}}}, Condition.UNREADY),
-        ({"ready": False, "dependencies": {"progress": {"ok": False, "detail": "stuck: 40 s"}}}, Condition.STUCK),
-        ({"ready": False, "dependencies": {"progress": {"ok": True, "detail": "stuck"}}}, Condition.UNREADY),
-        ({}, Condition.UNREADY),
+        ({"ready": True, "dependencies": {}}, ChildCondition.READY),
+        ({"ready": False, "dependencies": {"kafka": {"ok": False, "detail": "no answer"}}}, ChildCondition.UNREADY),
+        ({"ready": False, "dependencies": {"progress": {"ok": False, "detail": "stuck: 40 s"}}}, ChildCondition.STUCK),
+        ({"ready": False, "dependencies": {"progress": {"ok": True, "detail": "stuck"}}}, ChildCondition.UNREADY),
+        ({}, ChildCondition.UNREADY),
     ],
 )
-def test_health_is_read_as_the_role_means_it(state: dict[str, object], condition: Condition) -> None:
+def test_health_is_read_as_the_role_means_it(state: dict[str, object], condition: ChildCondition) -> None:
     assert report_of(state).condition is condition
 
 
@@ -140,11 +140,11 @@ def test_the_run_file_of_a_process_that_is_gone_counts_as_none(tmp_path: Path) -
 
 def test_an_answer_of_another_process_is_not_taken_for_the_child_s(monkeypatch: pytest.MonkeyPatch) -> None:
     child = ChildProcess("server", ["true"], log=Path("unused.log"))
-    part = RolePart(child, environ={}, ops_url="http://127.0.0.1:1", log_mb=1)
+    part = RoleChild(child, environ={}, ops_url="http://127.0.0.1:1", log_mb=1)
     answer = httpx.Response(200, json={"ready": True, "dependencies": {}, "pid": 4711})
     monkeypatch.setattr(httpx, "get", lambda *_args, **_options: answer)
 
     report = part.probe()
 
-    assert report.condition is Condition.SILENT
+    assert report.condition is ChildCondition.SILENT
     assert "answered by another process (pid 4711)" in report.detail

@@ -2,7 +2,7 @@
 
 import pytest
 
-from avenue.embedded.stop import SAME_S, StopAsked, StopSignal
+from avenue.embedded.stop import SAME_S, StopRequested, StopSignal
 
 
 class Clock:
@@ -30,10 +30,10 @@ def test_the_same_wish_passed_on_twice_is_no_hurry_and_a_later_one_is() -> None:
 def test_what_blocks_is_ended_and_what_looks_is_told() -> None:
     stop = StopSignal()
 
-    with pytest.raises(StopAsked), stop.breaking_in():
+    with pytest.raises(StopRequested), stop.breaking_in():
         stop.take()
 
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         stop.check()
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from avenue.sending.retry import Patience, Reply, Wire, deliver, retry_after_s
+from avenue.sending.retry import FinalReply, RetryPolicy, WireRequest, retry_after_s, send_with_retries
 
 NOW_S = 1_795_381_200.0
 
@@ -43,11 +43,11 @@ class Server:
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def ask(self, *, give_up_s: float = 60.0) -> Reply:
+    async def ask(self, *, give_up_s: float = 60.0) -> FinalReply:
         transport = httpx.MockTransport(self.handle)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return await deliver(
-                client, lambda: Wire("POST", "/v1/events", {}, b"body"), Patience(give_up_s, sleep=self.sleep)
+            return await send_with_retries(
+                client, lambda: WireRequest("POST", "/v1/events", {}, b"body"), RetryPolicy(give_up_s, sleep=self.sleep)
             )
 
 

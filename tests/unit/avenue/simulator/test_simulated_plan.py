@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avenue.demo.registry import demo_registry
-from avenue.simulator.behaviour import HOURS, habit_of
-from avenue.simulator.messages.base import Sent
-from avenue.simulator.options import Shares, SimulateOptions
-from avenue.simulator.plan import Plan, Unit
+from avenue.simulator.behaviour import HOURS, usage_profile
+from avenue.simulator.messages.base import ExpectedEvent
+from avenue.simulator.options import SimulateOptions, TrafficShares
+from avenue.simulator.plan import PlannedRequest, SendPlan
 from avenue.simulator.sources import find_sources
 from registry.file import check_registry
 from runtime.clock import ManualClock
@@ -27,7 +27,7 @@ from schemas.timing import DAY_MS, HOUR_MS
 from tests.support.paths import ROOT
 
 NOW_MS = 1_795_381_200_000
-PLAIN = Shares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
+PLAIN = TrafficShares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
 
 
 def demo() -> Registry:
@@ -44,17 +44,17 @@ def make_options(**changes: Any) -> SimulateOptions:
     return replace(options, **changes)
 
 
-def make_plan(**changes: Any) -> list[Unit]:
+def make_plan(**changes: Any) -> list[PlannedRequest]:
     options = make_options(**changes)
-    return list(Plan(options, find_sources(options), options.seed or 0))
+    return list(SendPlan(options, find_sources(options), options.seed or 0))
 
 
-def events(units: list[Unit]) -> list[Sent]:
-    return [sent for unit in units for sent in unit.message.events]
+def events(planned_requests: list[PlannedRequest]) -> list[ExpectedEvent]:
+    return [sent for planned in planned_requests for sent in planned.message.events]
 
 
-def wires(units: list[Unit]) -> list[tuple[str, str, bytes, dict[str, str]]]:
-    requests = [unit.message.request for unit in units]
+def wires(planned_requests: list[PlannedRequest]) -> list[tuple[str, str, bytes, dict[str, str]]]:
+    requests = [planned.message.request for planned in planned_requests]
     return [(r.path, r.query, r.body, {**r.headers, **(r.sign(NOW_MS) if r.sign else {})}) for r in requests]
 
 
@@ -80,28 +80,28 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one_with_the_same_seed() -> 
     seed=st.integers(0, 2**32),
 )
 def test_a_plan_holds_exactly_as_many_events_as_asked(count: int, batch: int, native_share: float, seed: int) -> None:
-    units = make_plan(events=count, batch=batch, native_share=native_share, seed=seed)
+    planned_requests = make_plan(events=count, batch=batch, native_share=native_share, seed=seed)
 
-    assert len(events(units)) == count
-    assert all(len(unit.message.events) <= max(batch, 12) for unit in units)
-    assert all(re.match(EVENT_ID_PATTERN, e.event_id) for e in events(units) if e.event_id and e.kind)
+    assert len(events(planned_requests)) == count
+    assert all(len(planned.message.events) <= max(batch, 12) for planned in planned_requests)
+    assert all(re.match(EVENT_ID_PATTERN, e.event_id) for e in events(planned_requests) if e.event_id and e.kind)
 
 
 def test_every_repeat_comes_after_its_first_was_answered() -> None:
     first: dict[tuple[str, str], int] = {}
-    for unit in make_plan(events=6_000, shares=Shares(duplicates=0.2)):
-        for sent in unit.message.events:
-            key = (unit.message.request.account, sent.event_id)
+    for planned in make_plan(events=6_000, shares=TrafficShares(duplicates=0.2)):
+        for sent in planned.message.events:
+            key = (planned.message.request.account, sent.event_id)
             if sent.expected == "accepted" and sent.event_id:
                 assert key not in first
-                first[key] = unit.serial
+                first[key] = planned.serial
             if sent.expected == "duplicate" and sent.event_id:
-                assert first[key] == unit.serial or first[key] in unit.after
+                assert first[key] == planned.serial or first[key] in planned.after
     assert len(first) > 3_000
 
 
 def test_the_shares_are_those_asked_for() -> None:
-    shares = Shares(duplicates=0.1, late=0.0, rejects=0.05, unknown_placement=0.03, wrong_signature=0.01)
+    shares = TrafficShares(duplicates=0.1, late=0.0, rejects=0.05, unknown_placement=0.03, wrong_signature=0.01)
     sent = events(make_plan(events=30_000, batch=50, native_share=0.3, shares=shares))
     counts = Counter(event.expected for event in sent)
 
@@ -137,9 +137,9 @@ def test_past_days_are_filled_in_the_rhythm_of_a_day() -> None:
 
 
 def test_the_pilot_arm_goes_better_and_people_come_back() -> None:
-    units = make_plan(events=40_000, batch=200, native_share=0.0, shares=PLAIN, only=("*/events",))
+    planned_requests = make_plan(events=40_000, batch=200, native_share=0.0, shares=PLAIN, only=("*/events",))
     arms = {p.id: p.arm for p in REGISTRY.placements}
-    lines = [json.loads(line) for unit in units for line in bodies(unit)]
+    lines = [json.loads(line) for planned in planned_requests for line in bodies(planned)]
     used = [(arms.get(e.get("placement_id", "")), e["outcome"]) for e in lines if e["kind"] == "use.completed"]
     subjects = Counter(e["subject"] for e in lines if e["kind"] == "exposure")
 
@@ -147,10 +147,10 @@ def test_the_pilot_arm_goes_better_and_people_come_back() -> None:
     assert 0.2 < sum(n for n in subjects.values() if n > 1) / sum(subjects.values()) < 0.5
 
 
-def bodies(unit: Unit) -> list[str]:
+def bodies(planned: PlannedRequest) -> list[str]:
     import gzip
 
-    body = unit.message.request.body
+    body = planned.message.request.body
     text = (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode()
     if text.startswith("["):
         return [json.dumps(item) for item in json.loads(text)]
@@ -165,8 +165,10 @@ def share(used: list[tuple[str | None, str]], arm: str) -> float:
 
 
 def test_a_placement_behaves_the_same_in_every_run() -> None:
-    assert habit_of("neuro-band", "pilot", "p-017") == habit_of("neuro-band", "pilot", "p-017")
-    assert habit_of("neuro-band", "pilot", "p-017").success > habit_of("neuro-band", "baseline", "p-017").success
+    assert usage_profile("neuro-band", "pilot", "p-017") == usage_profile("neuro-band", "pilot", "p-017")
+    assert (
+        usage_profile("neuro-band", "pilot", "p-017").success > usage_profile("neuro-band", "baseline", "p-017").success
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,18 +181,20 @@ def test_a_placement_behaves_the_same_in_every_run() -> None:
     ],
 )
 def test_only_what_is_selected_is_sent(only: tuple[str, ...], flows: set[str]) -> None:
-    requests = [unit.message.request for unit in make_plan(events=300, only=only)]
+    requests = [planned.message.request for planned in make_plan(events=300, only=only)]
     assert {f"{r.platform}/{r.flow}" for r in requests} == flows
 
 
 def test_a_key_makes_any_account_push_batches() -> None:
-    units = make_plan(events=300, only=("bilibili/events",), keys={"bilibili-main": "avk_secret"}, shares=PLAIN)
-    assert {u.message.request.headers["authorization"] for u in units} == {"Bearer avk_secret"}
+    planned_requests = make_plan(
+        events=300, only=("bilibili/events",), keys={"bilibili-main": "avk_secret"}, shares=PLAIN
+    )
+    assert {u.message.request.headers["authorization"] for u in planned_requests} == {"Bearer avk_secret"}
 
 
 def test_a_slow_rate_does_not_come_in_lumps() -> None:
-    units = make_plan(events=200, rate=5.0, only=("*/events",))
-    assert max(len(unit.message.events) for unit in units) <= 5
+    planned_requests = make_plan(events=200, rate=5.0, only=("*/events",))
+    assert max(len(planned.message.events) for planned in planned_requests) <= 5
 
 
 def test_a_flow_that_cannot_be_signed_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from avenue.sending.retry import Reply
-from avenue.simulator.ledger import Ledger, Summary, is_as_expected, verdicts_of
-from avenue.simulator.messages.base import Expected, Message, Request, Sent, any_2xx
+from avenue.sending.retry import FinalReply
+from avenue.simulator.ledger import SimulationLedger, SimulationSummary, is_as_expected, verdicts_of
+from avenue.simulator.messages.base import ExpectedEvent, ExpectedOutcome, PushMessage, PushRequest, any_2xx
 from runtime.errors import ConfigurationError
 from schemas.outcomes import RejectReason
 
@@ -18,14 +18,16 @@ NAMES = {
 }  # fmt: skip
 
 
-def sent(event_id: str = "e-1", expected: Expected = "accepted", reason: RejectReason | None = None) -> Sent:
-    return Sent(event_id, "interaction", 1_795_381_200_000, expected, reason)
+def sent(
+    event_id: str = "e-1", expected: ExpectedOutcome = "accepted", reason: RejectReason | None = None
+) -> ExpectedEvent:
+    return ExpectedEvent(event_id, "interaction", 1_795_381_200_000, expected, reason)
 
 
-def message(*events: Sent, flow: str = "events") -> Message:
+def message(*events: ExpectedEvent, flow: str = "events") -> PushMessage:
     path = "/v1/events" if flow == "events" else f"/in/a/{flow}"
-    request = Request("sunmi", "a", flow, path, b"", {}, any_2xx)
-    return Message(request, events)
+    request = PushRequest("sunmi", "a", flow, path, b"", {}, any_2xx)
+    return PushMessage(request, events)
 
 
 def answer(accepted: int, duplicate: int, rejected: int, results: list[dict[str, object]]) -> bytes:
@@ -39,7 +41,7 @@ def test_a_batch_answer_gives_each_event_its_verdict() -> None:
         {"index": 2, "event_id": "e-3", "verdict": "rejected", "reason": "missing_field", "field": "kind"},
     ]
     batch = message(sent("e-1"), sent("e-2"), sent("e-3"))
-    verdicts, delivery_id = verdicts_of(batch, Reply(200, answer(1, 1, 1, results)))
+    verdicts, delivery_id = verdicts_of(batch, FinalReply(200, answer(1, 1, 1, results)))
 
     assert verdicts == [("accepted", None), ("duplicate", None), ("rejected", "missing_field")]
     assert delivery_id == "d-1"
@@ -56,7 +58,7 @@ def test_a_batch_answer_gives_each_event_its_verdict() -> None:
     ],
 )
 def test_an_answer_that_contradicts_itself_counts_for_nothing(body: bytes) -> None:
-    verdicts, _ = verdicts_of(message(sent("e-1"), sent("e-2")), Reply(200, body))
+    verdicts, _ = verdicts_of(message(sent("e-1"), sent("e-2")), FinalReply(200, body))
     assert {verdict for verdict, _ in verdicts} == {"negative"}
 
 
@@ -64,7 +66,7 @@ def test_an_answer_that_contradicts_itself_counts_for_nothing(body: bytes) -> No
     ("status", "verdict"), [(0, "unanswered"), (200, "positive"), (401, "refused"), (403, "refused"), (404, "negative")]
 )
 def test_a_native_push_is_answered_as_a_whole(status: int, verdict: str) -> None:
-    verdicts, _ = verdicts_of(message(sent("e-1"), sent("e-2"), flow="webhook"), Reply(status))
+    verdicts, _ = verdicts_of(message(sent("e-1"), sent("e-2"), flow="webhook"), FinalReply(status))
     assert [got for got, _ in verdicts] == [verdict] * 2
 
 
@@ -87,14 +89,14 @@ def test_a_native_push_is_answered_as_a_whole(status: int, verdict: str) -> None
         (sent(expected="refused"), "positive", None, False),
     ],
 )
-def test_what_counts_as_expected(event: Sent, verdict: str, reason: str | None, *, fits: bool) -> None:
+def test_what_counts_as_expected(event: ExpectedEvent, verdict: str, reason: str | None, *, fits: bool) -> None:
     assert is_as_expected(event, verdict, reason) is fits  # type: ignore[arg-type]  # parametrised text
 
 
 def test_a_line_says_everything_about_one_event(tmp_path: Path) -> None:
     path = tmp_path / "new" / "sent.ndjson"
-    with Ledger(path, Summary(seed=1)) as ledger:
-        ledger.enter(message(sent("e-1"), sent("")), Reply(200, answer(2, 0, 0, []), attempts=3, sent_ms=1))
+    with SimulationLedger(path, SimulationSummary(seed=1)) as ledger:
+        ledger.enter(message(sent("e-1"), sent("")), FinalReply(200, answer(2, 0, 0, []), attempts=3, sent_ms=1))
         lines = [json.loads(line) for line in path.read_text().splitlines()]
 
     assert [set(line) for line in lines] == [NAMES, NAMES]
@@ -105,21 +107,21 @@ def test_a_line_says_everything_about_one_event(tmp_path: Path) -> None:
 
 
 def test_an_event_of_a_batch_stands_in_its_line_as_it_was_sent(tmp_path: Path) -> None:
-    told = Sent("e-1", "interaction", 1, event=b'{"event_id":"e-1"}')
-    cut = Sent("", "", None, "rejected", RejectReason.MALFORMED, event=b'{"even')
-    with Ledger(tmp_path / "sent.ndjson", Summary(seed=1)) as ledger:
-        ledger.enter(message(told, cut, sent("e-2")), Reply(200, answer(3, 0, 0, [])))
+    told = ExpectedEvent("e-1", "interaction", 1, event=b'{"event_id":"e-1"}')
+    cut = ExpectedEvent("", "", None, "rejected", RejectReason.MALFORMED, event=b'{"even')
+    with SimulationLedger(tmp_path / "sent.ndjson", SimulationSummary(seed=1)) as ledger:
+        ledger.enter(message(told, cut, sent("e-2")), FinalReply(200, answer(3, 0, 0, [])))
     lines = [json.loads(line) for line in (tmp_path / "sent.ndjson").read_text().splitlines()]
 
     assert [line["event"] for line in lines] == [{"event_id": "e-1"}, '{"even', None]
 
 
 def test_the_summary_adds_up_and_names_what_was_not_expected() -> None:
-    summary = Summary(seed=1)
-    with Ledger(None, summary) as ledger:
-        ledger.enter(message(sent("e-1"), sent("e-2")), Reply(200, answer(2, 0, 0, []), attempts=2))
-        ledger.enter(message(sent("n-1"), flow="webhook"), Reply(500, b"broken"))
-        ledger.enter(message(sent("n-2"), flow="webhook"), Reply(0, error="ConnectError"))
+    summary = SimulationSummary(seed=1)
+    with SimulationLedger(None, summary) as ledger:
+        ledger.enter(message(sent("e-1"), sent("e-2")), FinalReply(200, answer(2, 0, 0, []), attempts=2))
+        ledger.enter(message(sent("n-1"), flow="webhook"), FinalReply(500, b"broken"))
+        ledger.enter(message(sent("n-2"), flow="webhook"), FinalReply(0, error="ConnectError"))
 
     assert (summary.events, summary.requests, summary.retries) == (4, 3, 1)
     assert summary.totals == {"accepted": 2, "negative": 1, "unanswered": 1}
@@ -131,13 +133,16 @@ def test_the_summary_adds_up_and_names_what_was_not_expected() -> None:
 
 
 def test_the_summary_is_json() -> None:
-    summary = Summary(seed=1)
-    with Ledger(None, summary) as ledger:
-        ledger.enter(message(sent("e-1")), Reply(200, answer(1, 0, 0, [])))
+    summary = SimulationSummary(seed=1)
+    with SimulationLedger(None, summary) as ledger:
+        ledger.enter(message(sent("e-1")), FinalReply(200, answer(1, 0, 0, [])))
     assert msgspec.convert(json.loads(json.dumps(summary.as_json()))["ok"], bool) is True
 
 
 def test_a_ledger_that_cannot_be_written_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot be written"), Ledger(tmp_path / "file" / "l", Summary(seed=1)):
+    with (
+        pytest.raises(ConfigurationError, match="cannot be written"),
+        SimulationLedger(tmp_path / "file" / "l", SimulationSummary(seed=1)),
+    ):
         pass

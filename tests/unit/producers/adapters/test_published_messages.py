@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from avenue.simulator.messages.base import Request, Scene, Signer
-from avenue.simulator.messages.catalogue import FLAWED, PUBLISHED, SORTS
+from avenue.simulator.messages.base import FlowSigner, MessageContext, PushRequest
+from avenue.simulator.messages.catalogue import FLAWED, MESSAGE_TYPES, PUBLISHED
 from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_receipt
 from producers.adapters.base import Handshake, Mapped, Read, Reading, Unmapped
 from producers.adapters.catalogue import ADAPTERS, adapter_for
@@ -79,17 +79,17 @@ def names(lines: list[Line]) -> set[tuple[str, str, str]]:
     return {(line.platform, line.flow, line.message) for line in lines}
 
 
-def signer(platform: str, flow: str) -> Signer:
+def signer(platform: str, flow: str) -> FlowSigner:
     account = make_account(platform, message_types={"580001": "order.paid"} if flow == "service" else {})
     if flow == "trade":
         pem = rsa_key("trade").private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return Signer(account, flow, pem, rsa=True)
-    return Signer(account, flow, SECRETS.get((platform, flow), b"secret"))
+        return FlowSigner(account, flow, pem, rsa=True)
+    return FlowSigner(account, flow, SECRETS.get((platform, flow), b"secret"))
 
 
-def scene(serial: int) -> Scene:
+def scene(serial: int) -> MessageContext:
     keys = (
         "account_id",
         "client_key",
@@ -101,10 +101,12 @@ def scene(serial: int) -> Scene:
         "sn",
         "shop_id",
     )
-    return Scene(random.Random(serial), "run", serial, NOW_MS, NOW_MS - 5000, dict.fromkeys(keys, "9001"), "o-1", 1990)
+    return MessageContext(
+        random.Random(serial), "run", serial, NOW_MS, NOW_MS - 5000, dict.fromkeys(keys, "9001"), "o-1", 1990
+    )
 
 
-def read(by: Signer, request: Request) -> Reading:
+def read(by: FlowSigner, request: PushRequest) -> Reading:
     adapter = adapter_for(request.platform, request.flow)
     assert adapter is not None
     headers = {**request.headers, **(request.sign(NOW_MS) if request.sign else {})}
@@ -137,7 +139,7 @@ def test_the_simulator_sends_exactly_what_the_lists_name() -> None:
     published = {(*flow, name) for flow, messages in PUBLISHED.items() for name in messages}
 
     assert published == names(SENT)
-    assert {(sort.platform, sort.flow) for sort in SORTS} | set(FLAWED) == set(PUBLISHED)
+    assert {(sort.platform, sort.flow) for sort in MESSAGE_TYPES} | set(FLAWED) == set(PUBLISHED)
 
 
 @pytest.mark.parametrize("line", SENT, ids=lambda line: f"{line.platform} {line.flow} {line.message}")

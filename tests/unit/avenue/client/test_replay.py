@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import pytest
 
-import avenue.serve.replay
-from avenue.client.store_access import Server
+import avenue.client.replay
+from avenue.client.replay import PAGE, GatewayClient, ReplayRun, gateway_of
+from avenue.client.store_access import RunningServer
 from avenue.commands.rejects import summary, told_line
 from avenue.run_file import RunFile
 from avenue.serve.operations import OpenRejects
-from avenue.serve.replay import PAGE, Gateway, Replaying, gateway_of
 from runtime.errors import ConfigurationError, PipelineError, UnavailableError
 
 if TYPE_CHECKING:
@@ -42,58 +42,60 @@ class Store:
         return [line for line in self.lines if (line["received_ms"], line["reject_id"]) > after][: asked.limit]
 
 
-class Judge:
+class FakeGateway:
     """Says of every line what *outcome* says, and remembers which it was asked."""
 
     def __init__(self, outcome: Callable[[str], str] = lambda _id: "accepted") -> None:
         self.asked: list[str] = []
         self._outcome = outcome
 
-    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+    def replay(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
         assert not dry_run
         self.asked += [line["reject_id"] for line in lines]
         return [{"reject_id": line["reject_id"], "outcome": self._outcome(line["reject_id"])} for line in lines]
 
 
-def run(store: Store, judge: Judge, limit: int, monkeypatch: pytest.MonkeyPatch) -> Replaying:
-    monkeypatch.setattr(avenue.serve.replay, "open_rejects", store.open)
-    replaying = Replaying(cast("ClickHouse", store), judge, OpenRejects(limit=limit), dry_run=False)
+def run(store: Store, gateway: FakeGateway, limit: int, monkeypatch: pytest.MonkeyPatch) -> ReplayRun:
+    monkeypatch.setattr(avenue.client.replay, "open_rejects", store.open)
+    replaying = ReplayRun(cast("ClickHouse", store), gateway, OpenRejects(limit=limit), dry_run=False)
     told = [row["reject_id"] for page in replaying.pages() for row in page]
-    assert told == judge.asked
+    assert told == gateway.asked
     return replaying
 
 
 def test_every_open_reject_is_judged_once_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, judge = Store(2 * PAGE + 1), Judge()
+    store, gateway = Store(2 * PAGE + 1), FakeGateway()
 
-    replaying = run(store, judge, 10_000, monkeypatch)
+    replaying = run(store, gateway, 10_000, monkeypatch)
 
-    assert judge.asked == [line["reject_id"] for line in store.lines]
+    assert gateway.asked == [line["reject_id"] for line in store.lines]
     assert not replaying.more
 
 
 def test_no_more_are_published_than_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = Judge()
+    gateway = FakeGateway()
 
-    replaying = run(Store(PAGE + 60), judge, PAGE + 50, monkeypatch)
+    replaying = run(Store(PAGE + 60), gateway, PAGE + 50, monkeypatch)
 
-    assert len(judge.asked) == PAGE + 50
+    assert len(gateway.asked) == PAGE + 50
     assert replaying.more
 
 
 def test_what_cannot_be_replayed_keeps_nothing_else_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = Judge(lambda reject_id: "accepted" if reject_id == "r-00299" else "not_replayable")
+    gateway = FakeGateway(lambda reject_id: "accepted" if reject_id == "r-00299" else "not_replayable")
 
-    replaying = run(Store(300), judge, 1, monkeypatch)
+    replaying = run(Store(300), gateway, 1, monkeypatch)
 
-    assert len(judge.asked) == 300
+    assert len(gateway.asked) == 300
     assert not replaying.more
 
 
-def gateway(*answers: httpx.Response) -> tuple[Gateway, list[float]]:
+def gateway(*answers: httpx.Response) -> tuple[GatewayClient, list[float]]:
     waited: list[float] = []
     left = iter(answers)
-    return Gateway("http://gateway/", "avk_o", waited.append, httpx.MockTransport(lambda _request: next(left))), waited
+    return GatewayClient(
+        "http://gateway/", "avk_o", waited.append, httpx.MockTransport(lambda _request: next(left))
+    ), waited
 
 
 def busy(**headers: str) -> httpx.Response:
@@ -103,7 +105,7 @@ def busy(**headers: str) -> httpx.Response:
 def test_a_busy_gateway_is_asked_again_when_it_says() -> None:
     asked, waited = gateway(busy(**{"retry-after": "3"}), busy(**{"retry-after": "900"}), httpx.Response(200, json=[]))
 
-    assert asked.judge([], dry_run=False) == []
+    assert asked.replay([], dry_run=False) == []
     assert waited == [3.0, 10.0]
 
 
@@ -111,7 +113,7 @@ def test_a_gateway_that_stays_busy_ends_the_run_in_its_words() -> None:
     asked, waited = gateway(*(busy() for _ in range(5)))
 
     with pytest.raises(PipelineError, match="503: too much is waiting for the broker; what was replayed so far stands"):
-        asked.judge([], dry_run=False)
+        asked.replay([], dry_run=False)
     assert len(waited) == 4
 
 
@@ -130,7 +132,7 @@ def test_an_answer_that_is_none_is_told_with_the_way_out(
     asked, _ = gateway(answer)
 
     with pytest.raises(error, match=told):
-        asked.judge([], dry_run=False)
+        asked.replay([], dry_run=False)
 
 
 def test_the_gateway_is_the_running_one_or_the_one_that_is_named(tmp_path: Path) -> None:
@@ -145,10 +147,10 @@ def test_the_gateway_is_the_running_one_or_the_one_that_is_named(tmp_path: Path)
             "started_at": "2026-11-22T00:00:00Z",
         }
     )
-    server, remote = Server(run_file), cast("ClickHouse", Store(0))
+    server, remote = RunningServer(run_file), cast("ClickHouse", Store(0))
 
-    assert gateway_of(server, "", "") == Gateway("http://127.0.0.1:9480", "avk_run")
-    assert gateway_of(remote, "http://gateway", "avk_o") == Gateway("http://gateway", "avk_o")
+    assert gateway_of(server, "", "") == GatewayClient("http://127.0.0.1:9480", "avk_run")
+    assert gateway_of(remote, "http://gateway", "avk_o") == GatewayClient("http://gateway", "avk_o")
     for url, key in (("", ""), ("", "avk_o"), ("http://gateway", "")):
         with pytest.raises(ConfigurationError, match="--key"):
             gateway_of(remote, url, key)

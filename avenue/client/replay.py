@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 import msgspec
 
-from avenue.client.store_access import TIMEOUT_S, Server
+from avenue.client.store_access import TIMEOUT_S, RunningServer
 from avenue.serve.operations import OpenRejects, open_rejects
 from avenue.serve.replay_routes import PATH
 from producers.gateway.replayer import NOT_REPLAYABLE
@@ -22,16 +22,16 @@ TRIES = 5
 MAX_REST_S = 10.0
 
 
-class Judge(Protocol):
+class ReplayTarget(Protocol):
     """A gateway that judges kept rejects once more."""
 
-    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+    def replay(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
         """Return what became of each of *lines*. Raises `PipelineError` where it does not answer, or refuses."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class GatewayClient:
     """A gateway at *url*, asked with *key*, one of scope operator."""
 
     url: str
@@ -41,7 +41,7 @@ class Gateway:
     transport: httpx.BaseTransport | None = None
     """For tests: what stands for the wire."""
 
-    def judge(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
+    def replay(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
         """Return what became of each of *lines*. Raises `PipelineError`."""
         for _ in range(TRIES - 1):
             answer = self._post(lines, dry_run=dry_run)
@@ -51,7 +51,7 @@ class Gateway:
             self.rest(min(float(answer.headers.get("retry-after", "2")), MAX_REST_S))
         else:
             answer = self._post(lines, dry_run=dry_run)
-        return _judged(answer, self.url)
+        return _outcomes(answer, self.url)
 
     def _post(self, lines: list[dict[str, Any]], *, dry_run: bool) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
@@ -65,7 +65,7 @@ class Gateway:
             raise UnavailableError(f"the gateway at {self.url} does not answer ({type(error).__name__})") from error
 
 
-def _judged(answer: httpx.Response, url: str) -> list[dict[str, Any]]:
+def _outcomes(answer: httpx.Response, url: str) -> list[dict[str, Any]]:
     if answer.status_code == 200:
         found: list[dict[str, Any]] = answer.json()
         return found
@@ -90,14 +90,14 @@ def check_url(url: str) -> None:
         raise ConfigurationError(f"--url is the gateway's address, like http://127.0.0.1:9480; got {url!r}")
 
 
-def gateway_of(store: Server | ClickHouse, url: str, key: str) -> Gateway:
+def gateway_of(store: RunningServer | ClickHouse, url: str, key: str) -> GatewayClient:
     """Return the gateway at *url*, or the running server's. Raises `ConfigurationError` where neither is known."""
     if url:
-        if not key and not isinstance(store, Server):
+        if not key and not isinstance(store, RunningServer):
             raise ConfigurationError("--url needs --key, a key of scope operator")
-        return Gateway(url, key or (store.run.operator_key if isinstance(store, Server) else ""))
-    if isinstance(store, Server):
-        return Gateway(store.run.url, key or store.run.operator_key)
+        return GatewayClient(url, key or (store.run.operator_key if isinstance(store, RunningServer) else ""))
+    if isinstance(store, RunningServer):
+        return GatewayClient(store.run.url, key or store.run.operator_key)
     if store.embedded:
         raise UnavailableError(
             "a replay needs the running stack, which publishes what is accepted; start it with `avenue up`"
@@ -105,12 +105,14 @@ def gateway_of(store: Server | ClickHouse, url: str, key: str) -> Gateway:
     raise ConfigurationError("give the gateway's address with --url and a key of scope operator with --key")
 
 
-class Replaying:
+class ReplayRun:
     """One run: at most `asked.limit` rejects are published, those that cannot be replayed are only told of."""
 
-    def __init__(self, store: Server | ClickHouse, judge: Judge, asked: OpenRejects, *, dry_run: bool) -> None:
+    def __init__(
+        self, store: RunningServer | ClickHouse, target: ReplayTarget, asked: OpenRejects, *, dry_run: bool
+    ) -> None:
         self._store = store
-        self._judge = judge
+        self._target = target
         self._asked = asked
         self._dry_run = dry_run
         self.more = False
@@ -126,13 +128,13 @@ class Replaying:
             if left <= 0:
                 self.more = True
                 return
-            told = self._judge.judge(lines, dry_run=self._dry_run)
-            yield [_row(line, outcome) for line, outcome in zip(lines, told, strict=True)]
-            left -= sum(outcome["outcome"] != NOT_REPLAYABLE for outcome in told)
+            outcomes = self._target.replay(lines, dry_run=self._dry_run)
+            yield [_row(line, outcome) for line, outcome in zip(lines, outcomes, strict=True)]
+            left -= sum(outcome["outcome"] != NOT_REPLAYABLE for outcome in outcomes)
             after = replace(after, after_ms=lines[-1]["received_ms"], after_id=lines[-1]["reject_id"])
 
     def _lines(self, asked: OpenRejects) -> list[dict[str, Any]]:
-        if not isinstance(self._store, Server):
+        if not isinstance(self._store, RunningServer):
             return open_rejects(self._store, asked)
         answer = self._store.post("/internal/open-rejects", msgspec.json.encode(asked))
         if answer.status_code != 200:

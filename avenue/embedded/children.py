@@ -13,7 +13,7 @@ import httpx
 
 from avenue.embedded.broker import Broker, BrokerProbe
 from avenue.embedded.process import ChildProcess, tail
-from avenue.embedded.supervisor import Condition, Report
+from avenue.embedded.supervisor import ChildCondition, ChildReport
 
 PROBE_TIMEOUT_S = 2.0
 PROBE_FAST_S = 0.2
@@ -23,14 +23,14 @@ LOG_LINES = 15
 STUCK = "stuck"
 
 
-class Prober:
+class HealthProber:
     """Asks a child how it is, in a thread, so that the supervisor never waits for an answer."""
 
-    def __init__(self, name: str, probe: Callable[[], Report], *, every_s: float) -> None:
+    def __init__(self, name: str, probe: Callable[[], ChildReport], *, every_s: float) -> None:
         self._probe = probe
         self._every_s = every_s
         self._generation = 0
-        self._latest = Report(Condition.SILENT, "starting")
+        self._latest = ChildReport(ChildCondition.SILENT, "starting")
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"probe-{name}", daemon=True)
@@ -39,12 +39,12 @@ class Prober:
         """Forget what was heard, since the child has been started again."""
         with self._lock:
             self._generation += 1
-            self._latest = Report(Condition.SILENT, "starting")
+            self._latest = ChildReport(ChildCondition.SILENT, "starting")
         if not self._thread.is_alive() and not self._closed.is_set():
             self._thread.start()
 
     @property
-    def latest(self) -> Report:
+    def latest(self) -> ChildReport:
         """What was heard last since `begin_anew`."""
         with self._lock:
             return self._latest
@@ -63,10 +63,10 @@ class Prober:
             with self._lock:
                 if generation == self._generation:
                     self._latest = report
-                pause = self._every_s if self._latest.condition is Condition.READY else PROBE_FAST_S
+                pause = self._every_s if self._latest.condition is ChildCondition.READY else PROBE_FAST_S
 
 
-class BrokerPart:
+class BrokerChild:
     """The broker."""
 
     name = "kafka"
@@ -74,7 +74,7 @@ class BrokerPart:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self._probe = BrokerProbe(broker.settings())
-        self._prober = Prober(self.name, self._ask, every_s=BROKER_PROBE_S)
+        self._prober = HealthProber(self.name, self._ask, every_s=BROKER_PROBE_S)
 
     @property
     def running(self) -> bool:
@@ -84,7 +84,7 @@ class BrokerPart:
     @property
     def exit_code(self) -> int | None:
         """How the process ended."""
-        return self.broker.child.exit_code
+        return self.broker.process.exit_code
 
     @property
     def pid(self) -> int | None:
@@ -96,13 +96,13 @@ class BrokerPart:
         self.broker.start()
         self._prober.begin_anew()
 
-    def report(self) -> Report:
+    def report(self) -> ChildReport:
         """Return what was heard last."""
         return self._prober.latest
 
     def ask_to_end(self) -> None:
         """Let it close its files."""
-        self.broker.child.signal(signal.SIGTERM)
+        self.broker.process.signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it now."""
@@ -115,56 +115,56 @@ class BrokerPart:
 
     def last_lines(self) -> list[str]:
         """Return the end of its log."""
-        return tail(self.broker.log, LOG_LINES) or self.broker.child.last_lines(LOG_LINES)
+        return tail(self.broker.log, LOG_LINES) or self.broker.process.last_lines(LOG_LINES)
 
-    def _ask(self) -> Report:
+    def _ask(self) -> ChildReport:
         if self._probe.ready():
-            return Report(Condition.READY)
-        return Report(Condition.SILENT, f"no answer at {self.broker.bootstrap}; log {self.broker.log}")
+            return ChildReport(ChildCondition.READY)
+        return ChildReport(ChildCondition.SILENT, f"no answer at {self.broker.bootstrap}; log {self.broker.log}")
 
 
-class RolePart:
+class RoleChild:
     """One role of ours, asked by its ops port; its output goes to *log*, bounded by *log_mb*."""
 
-    def __init__(self, child: ChildProcess, *, environ: Mapping[str, str], ops_url: str, log_mb: int) -> None:
-        self.child = child
-        self.name = child.name
+    def __init__(self, process: ChildProcess, *, environ: Mapping[str, str], ops_url: str, log_mb: int) -> None:
+        self.process = process
+        self.name = process.name
         self._environ = environ
         self._ops_url = ops_url
         self._log_bytes = log_mb * 1_048_576
-        self._prober = Prober(child.name, self.probe, every_s=ROLE_PROBE_S)
+        self._prober = HealthProber(process.name, self.probe, every_s=ROLE_PROBE_S)
 
     @property
     def running(self) -> bool:
         """Whether its process lives."""
-        return self.child.running
+        return self.process.running
 
     @property
     def exit_code(self) -> int | None:
         """How the process ended."""
-        return self.child.exit_code
+        return self.process.exit_code
 
     @property
     def pid(self) -> int | None:
         """Its process id."""
-        return self.child.pid
+        return self.process.pid
 
     def start(self) -> None:
         """Start it."""
-        self.child.start(self._environ)
+        self.process.start(self._environ)
         self._prober.begin_anew()
 
-    def report(self) -> Report:
+    def report(self) -> ChildReport:
         """Return what was heard last."""
         return self._prober.latest
 
     def ask_to_end(self) -> None:
         """Let it drain."""
-        self.child.signal(signal.SIGTERM)
+        self.process.signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it now."""
-        self.child.kill()
+        self.process.kill()
 
     def close(self) -> None:
         """Stop asking."""
@@ -172,33 +172,37 @@ class RolePart:
 
     def last_lines(self) -> list[str]:
         """Return the end of its log."""
-        return self.child.last_lines(LOG_LINES)
+        return self.process.last_lines(LOG_LINES)
 
-    def probe(self) -> Report:
+    def probe(self) -> ChildReport:
         """Ask it now."""
-        bound_log(self.child.log, self._log_bytes)
+        bound_log(self.process.log, self._log_bytes)
         try:
             answer = httpx.get(f"{self._ops_url}/health/ready", timeout=PROBE_TIMEOUT_S, trust_env=False)
             return self._own(answer.json())
         except (httpx.HTTPError, ValueError) as error:
-            return Report(Condition.SILENT, f"{self._ops_url}: {type(error).__name__}; log {self.child.log}")
+            return ChildReport(
+                ChildCondition.SILENT, f"{self._ops_url}: {type(error).__name__}; log {self.process.log}"
+            )
 
-    def _own(self, state: Mapping[str, Any]) -> Report:
+    def _own(self, state: Mapping[str, Any]) -> ChildReport:
         answered = state.get("pid")
         # Elsewhere than on Linux the child stands behind a process in between (`child.py`).
-        if answered not in {None, self.child.pid} and sys.platform.startswith("linux"):
-            return Report(Condition.SILENT, f"{self._ops_url} is answered by another process (pid {answered})")
+        if answered not in {None, self.process.pid} and sys.platform.startswith("linux"):
+            return ChildReport(
+                ChildCondition.SILENT, f"{self._ops_url} is answered by another process (pid {answered})"
+            )
         return report_of(state)
 
 
-def report_of(state: Mapping[str, Any]) -> Report:
+def report_of(state: Mapping[str, Any]) -> ChildReport:
     """Return the report in *state*, as `/health/ready` gives it; a detail that begins with "stuck" means just that."""
     if state.get("ready"):
-        return Report(Condition.READY)
+        return ChildReport(ChildCondition.READY)
     bad = {name: str(part.get("detail", "")) for name, part in state.get("dependencies", {}).items() if not part["ok"]}
     detail = "; ".join(f"{name}: {text}" for name, text in bad.items()) or "not ready"
     stuck = any(text.startswith(STUCK) for text in bad.values())
-    return Report(Condition.STUCK if stuck else Condition.UNREADY, detail)
+    return ChildReport(ChildCondition.STUCK if stuck else ChildCondition.UNREADY, detail)
 
 
 def bound_log(path: Path, max_bytes: int) -> None:
