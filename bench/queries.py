@@ -36,8 +36,8 @@ from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.model import Interval, QueryContext, SeriesQuestion, TotalsQuestion
 from reports.queries.readout import readout
-from reports.queries.rollup_cache import Kept
-from reports.service import Reading
+from reports.queries.rollup_cache import RollupCache
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import ClickHouseSettings, Settings
@@ -123,7 +123,7 @@ def questions() -> dict[str, Question]:
     return {
         "freshness": freshness.freshness,
         "health list": lambda c, t, _: health.health(c, t),
-        "last 15 minutes": lambda c, t, _: live.now(c, t, 15),
+        "last 15 minutes": lambda c, t, _: live.live_counts(c, t, 15),
         "live counts": lambda c, t, _: counts(c, t),
         "readout, judged by": lambda c, t, _: readout(c, t, judged_by(c.directory.trials[t])),
         "readout, every metric": lambda c, t, _: readout(c, t),
@@ -178,7 +178,7 @@ def measured(figures: Figures, spies: Sequence[Spy]) -> Iterator[None]:
 
 def ask_questions(store: ClickHouse, trials: int, rounds: int, only: str) -> list[Figures]:
     """Ask each question *rounds* times, of other trials and intervals each time."""
-    known, found, kept = directory(), [], Kept()
+    known, found, rollup_cache = directory(), [], RollupCache()
     for name, question in questions().items():
         if only and only not in name:
             continue
@@ -186,7 +186,7 @@ def ask_questions(store: ClickHouse, trials: int, rounds: int, only: str) -> lis
         chosen = intervals(rng)
         spy = Spy(store.reader())
         for number in range(rounds + 1):
-            context = QueryContext(client=spy, directory=known, now_ms=NOW_MS, kept=kept)  # type: ignore[arg-type]  # as a client
+            context = QueryContext(client=spy, directory=known, now_ms=NOW_MS, rollup_cache=rollup_cache)  # type: ignore[arg-type]  # as a client
             trial = trial_ids()[rng.randrange(trials)]
             # The first round opens files that an idle store has not open; it is not counted.
             with measured(figures if number else Figures(""), [spy]):
@@ -215,7 +215,7 @@ class Spies(ClickHouse):
 def ask_pages(store: Spies, trials: int, rounds: int) -> list[Figures]:
     """Fetch the trial's page through the app: each trial once, then some again; and the list of trials."""
     settings = Settings(clickhouse=ClickHouseSettings(max_threads=2))
-    reading = Reading(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
+    reading = ReadService(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
     first, again, listed = Figures("page, first sight"), Figures("page, again"), Figures("list of 40 trials")
     with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
         client.headers["accept-language"] = "en"

@@ -16,7 +16,7 @@ Better = Literal["higher", "lower", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class BilingualText:
     """The same in both languages."""
 
     zh: str
@@ -32,7 +32,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class SumRule:
     """The measure itself; n is `of`."""
 
     measure: str
@@ -40,7 +40,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class RatioRule:
     """`top` over `bottom`; n is `bottom`, and nothing is said where it is 0."""
 
     top: str
@@ -48,27 +48,27 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Distinct:
+class DistinctRule:
     """How many different hashes: estimated from the cells' registers, exact from stored events; n is the events."""
 
     column: Literal["subjects", "sessions"]
 
 
 @dataclass(frozen=True, slots=True)
-class Quantile:
+class QuantileRule:
     """The smallest duration that at least `percent` of the uses do not exceed; n is the uses with a duration."""
 
     percent: int
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class DueShareRule:
     """A share of what the registry says was due; n is due minutes (uptime) or due placement-hours (coverage)."""
 
     share: Literal["uptime", "coverage"]
 
 
-Rule: TypeAlias = Amount | Ratio | Distinct | Quantile | Reported
+MetricRule: TypeAlias = SumRule | RatioRule | DistinctRule | QuantileRule | DueShareRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Metric:
     """One metric. Formula and exclusions are written for whoever reads the numbers."""
 
     id: MetricId
-    name: Text
-    formula: Text
-    exclusions: Text
+    name: BilingualText
+    formula: BilingualText
+    exclusions: BilingualText
     unit: Unit
     better: Better
-    rule: Rule
+    rule: MetricRule
 
 
 USE = "use.completed"
@@ -125,46 +125,46 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     }
 )
 
-_NOTHING = Text(zh="无", en="nothing")
-_NO_OUTCOME = Text(
+_NOTHING = BilingualText(zh="无", en="nothing")
+_NO_OUTCOME = BilingualText(
     zh="未产生 use.completed 的使用（只有开始、没有结束）",
     en="uses without a use.completed (started, never ended)",
 )
-_NO_DURATION = Text(zh="没有 duration_ms 的 use.completed", en="use.completed without duration_ms")
+_NO_DURATION = BilingualText(zh="没有 duration_ms 的 use.completed", en="use.completed without duration_ms")
 
 
 def _counted(metric: MetricId, zh: str, en: str, kind: str, better: Better = "higher") -> Metric:
     return Metric(
         id=metric,
-        name=Text(zh, en),
-        formula=Text(zh=f"类型为 {kind} 的事件数", en=f"number of {kind} events"),
+        name=BilingualText(zh, en),
+        formula=BilingualText(zh=f"类型为 {kind} 的事件数", en=f"number of {kind} events"),
         exclusions=_NOTHING,
         unit="events",
         better=better,
-        rule=Amount(metric, metric),
+        rule=SumRule(metric, metric),
     )
 
 
-def _share_of_uses(metric: MetricId, name: Text, outcome: str, top: str, better: Better) -> Metric:
+def _share_of_uses(metric: MetricId, name: BilingualText, outcome: str, top: str, better: Better) -> Metric:
     return Metric(
         id=metric,
         name=name,
-        formula=Text(
+        formula=BilingualText(
             zh=f"结果为 {outcome} 的 use.completed ÷ 全部 use.completed",
             en=f"use.completed with outcome {outcome} ÷ all use.completed",
         ),
         exclusions=_NO_OUTCOME,
         unit="share",
         better=better,
-        rule=Ratio(top, "uses"),
+        rule=RatioRule(top, "uses"),
     )
 
 
 def _quantile(metric: MetricId, zh: str, en: str, percent: int) -> Metric:
     return Metric(
         id=metric,
-        name=Text(zh, en),
-        formula=Text(
+        name=BilingualText(zh, en),
+        formula=BilingualText(
             zh=f"至少 {percent} % 的 use.completed 的 duration_ms 不超过的最小值；"
             "随时间的曲线取自直方图（256 毫秒以内精确，以上每格宽度 ≤ 1 %，取格中点），读数与报告由存储事件精确计算",
             en=f"the smallest duration_ms that at least {percent} % of use.completed do not exceed; over time from a "
@@ -174,92 +174,96 @@ def _quantile(metric: MetricId, zh: str, en: str, percent: int) -> Metric:
         exclusions=_NO_DURATION,
         unit="ms",
         better="lower",
-        rule=Quantile(percent),
+        rule=QuantileRule(percent),
     )
 
 
-def _people(metric: Literal["subjects", "sessions"], name: Text, what: Text, unit: Unit) -> Metric:
+def _people(metric: Literal["subjects", "sessions"], name: BilingualText, what: BilingualText, unit: Unit) -> Metric:
     return Metric(
         id=metric,
         name=name,
-        formula=Text(
+        formula=BilingualText(
             zh=f"不同的{what.zh}数（按试验密钥的哈希，同一账号内）；随时间的曲线为 HyperLogLog 估计"
             "（1,024 个寄存器，标准误差 3.25 %），读数与报告精确",
             en=f"number of different {what.en} (hashed with the trial's key, within one account); over time estimated "
             "with HyperLogLog (1,024 registers, standard error 3.25 %), in readouts and reports exact",
         ),
-        exclusions=Text(
+        exclusions=BilingualText(
             zh=f"没有{what.zh}的事件；同一人经两个账号出现时计为两个",
             en=f"events without a {metric.removesuffix('s')}; one person through two accounts counts as two",
         ),
         unit=unit,
         better="higher",
-        rule=Distinct(metric),
+        rule=DistinctRule(metric),
     )
 
 
 _DEFINED: tuple[Metric, ...] = (
     Metric(
         id="events",
-        name=Text("事件数", "Events"),
-        formula=Text("已接受的全部事件数", "number of accepted events"),
-        exclusions=Text("重复与被拒的事件", "duplicates and rejected events"),
+        name=BilingualText("事件数", "Events"),
+        formula=BilingualText("已接受的全部事件数", "number of accepted events"),
+        exclusions=BilingualText("重复与被拒的事件", "duplicates and rejected events"),
         unit="events",
         better="neither",
-        rule=Amount("events", "events"),
+        rule=SumRule("events", "events"),
     ),
-    _people("subjects", Text("人数", "People"), Text("主体（subject）", "subjects"), "people"),
-    _people("sessions", Text("会话数", "Sessions"), Text("会话（session_id）", "sessions"), "sessions"),
+    _people("subjects", BilingualText("人数", "People"), BilingualText("主体（subject）", "subjects"), "people"),
+    _people(
+        "sessions", BilingualText("会话数", "Sessions"), BilingualText("会话（session_id）", "sessions"), "sessions"
+    ),
     _counted("exposures", "曝光数", "Exposures", "exposure"),
     _counted("interactions", "互动数", "Interactions", "interaction"),
     _counted("starts", "开始使用数", "Starts", "use.started"),
     Metric(
         id="completions",
-        name=Text("完成数", "Completions"),
-        formula=Text("结果为 ok 的 use.completed 事件数", "number of use.completed events with outcome ok"),
-        exclusions=Text("结果为 failed 或 abandoned 的 use.completed", "use.completed that failed or were abandoned"),
+        name=BilingualText("完成数", "Completions"),
+        formula=BilingualText("结果为 ok 的 use.completed 事件数", "number of use.completed events with outcome ok"),
+        exclusions=BilingualText(
+            "结果为 failed 或 abandoned 的 use.completed", "use.completed that failed or were abandoned"
+        ),
         unit="events",
         better="higher",
-        rule=Amount("ok", "ok"),
+        rule=SumRule("ok", "ok"),
     ),
-    _share_of_uses("success_rate", Text("成功率", "Success rate"), "ok", "ok", "higher"),
-    _share_of_uses("failure_rate", Text("失败率", "Failure rate"), "failed", "failed", "lower"),
-    _share_of_uses("abandon_rate", Text("放弃率", "Abandon rate"), "abandoned", "abandoned", "lower"),
+    _share_of_uses("success_rate", BilingualText("成功率", "Success rate"), "ok", "ok", "higher"),
+    _share_of_uses("failure_rate", BilingualText("失败率", "Failure rate"), "failed", "failed", "lower"),
+    _share_of_uses("abandon_rate", BilingualText("放弃率", "Abandon rate"), "abandoned", "abandoned", "lower"),
     Metric(
         id="duration_mean",
-        name=Text("平均时长", "Mean duration"),
-        formula=Text(
+        name=BilingualText("平均时长", "Mean duration"),
+        formula=BilingualText(
             "use.completed 的 duration_ms 之和 ÷ 有 duration_ms 的 use.completed 数",
             "sum of duration_ms of use.completed ÷ number of use.completed with a duration_ms",
         ),
         exclusions=_NO_DURATION,
         unit="ms",
         better="lower",
-        rule=Ratio("duration_ms", "timed_uses"),
+        rule=RatioRule("duration_ms", "timed_uses"),
     ),
     _quantile("duration_p50", "时长中位数", "Median duration", 50),
     _quantile("duration_p95", "时长 95 分位", "95th percentile of duration", 95),
     _counted("orders", "订单数", "Orders", "order.paid"),
     Metric(
         id="revenue_fen",
-        name=Text("净收入", "Revenue"),
-        formula=Text(
+        name=BilingualText("净收入", "Revenue"),
+        formula=BilingualText(
             "order.paid 的 amount_fen 之和 − order.refunded 的 amount_fen 之和（分）",
             "sum of amount_fen of order.paid − sum of amount_fen of order.refunded, in fen",
         ),
-        exclusions=Text("以旧换新的估价与成交金额", "amounts of trade-in quotes and completions"),
+        exclusions=BilingualText("以旧换新的估价与成交金额", "amounts of trade-in quotes and completions"),
         unit="fen",
         better="higher",
-        rule=Amount("revenue_fen", "orders_and_refunds"),
+        rule=SumRule("revenue_fen", "orders_and_refunds"),
     ),
     Metric(
         id="refund_rate",
-        name=Text("退款率", "Refund rate"),
-        formula=Text(
+        name=BilingualText("退款率", "Refund rate"),
+        formula=BilingualText(
             "同一时段内 order.refunded 事件数 ÷ order.paid 事件数",
             "number of order.refunded ÷ number of order.paid of the same time",
         ),
-        exclusions=Text(
+        exclusions=BilingualText(
             "没有付款订单的时段不计算；退款按退款发生的时间计，可能属于更早的订单，故短时段内可超过 100 %；"
             "平台未上报退款时不显示 0，而是空值",
             "nothing is said for a time without paid orders; a refund counts when it happened and may belong to an "
@@ -268,25 +272,25 @@ _DEFINED: tuple[Metric, ...] = (
         ),
         unit="share",
         better="lower",
-        rule=Ratio("refunds", "orders"),
+        rule=RatioRule("refunds", "orders"),
     ),
     _counted("trade_ins", "以旧换新数", "Trade-ins", "trade_in.completed"),
     Metric(
         id="rating_mean",
-        name=Text("平均评分", "Mean rating"),
-        formula=Text(
+        name=BilingualText("平均评分", "Mean rating"),
+        formula=BilingualText(
             "rating 之和 ÷ 带 rating 的事件数（任何类型）",
             "sum of rating ÷ number of events with a rating, of any kind",
         ),
-        exclusions=Text("没有 rating 的事件", "events without a rating"),
+        exclusions=BilingualText("没有 rating 的事件", "events without a rating"),
         unit="stars",
         better="higher",
-        rule=Ratio("stars", "ratings"),
+        rule=RatioRule("stars", "ratings"),
     ),
     Metric(
         id="uptime",
-        name=Text("在线率", "Uptime"),
-        formula=Text(
+        name=BilingualText("在线率", "Uptime"),
+        formula=BilingualText(
             "应在线时间中，处于 device.online 与其后的 device.offline 之间、且不在超过 heartbeat_s 的静默之内的份额；"
             "静默从最后一个事件算到下一个事件。应在线时间＝展位在册期间 ∩ 试验期间 ∩ 营业时间，"
             "算到数据完整的时刻；n 为应在线分钟数",
@@ -294,30 +298,30 @@ _DEFINED: tuple[Metric, ...] = (
             "than heartbeat_s, a silence being from the last event to the next. Due time = the placement's and the "
             "trial's times within opening hours, up to when data are complete; n is due minutes",
         ),
-        exclusions=Text(
+        exclusions=BilingualText(
             "从未上报过 device.online 或 device.offline 的展位：其状态无人知晓",
             "placements that never sent a device.online or device.offline: nobody knows their state",
         ),
         unit="share",
         better="higher",
-        rule=Reported("uptime"),
+        rule=DueShareRule("uptime"),
     ),
     Metric(
         id="coverage",
-        name=Text("覆盖率", "Coverage"),
-        formula=Text(
+        name=BilingualText("覆盖率", "Coverage"),
+        formula=BilingualText(
             "应上报的“展位·小时”中，至少有一个事件或心跳的份额；短于一小时的步长显示其所在小时的值；"
             "n 为应上报的“展位·小时”数",
             "share of due placement-hours with at least one event or heartbeat; a step shorter than an hour shows its "
             "hour's value; n is due placement-hours",
         ),
-        exclusions=Text(
+        exclusions=BilingualText(
             "尚未结束的小时；完全在营业时间、展位或试验时间之外的小时",
             "hours that are not over; hours wholly outside opening hours or the placement's or trial's times",
         ),
         unit="share",
         better="higher",
-        rule=Reported("coverage"),
+        rule=DueShareRule("coverage"),
     ),
 )
 
@@ -343,15 +347,15 @@ _BETTER = {"higher": "higher 越高越好", "lower": "lower 越低越好", "neit
 
 def _how(metric: Metric) -> str:
     match metric.rule:
-        case Amount(measure):
+        case SumRule(measure):
             return f"`{MEASURES[measure].cells}`"
-        case Ratio(top, bottom):
+        case RatioRule(top, bottom):
             return f"`{MEASURES[top].cells}` ÷ `{MEASURES[bottom].cells}`"
-        case Distinct(column):
+        case DistinctRule(column):
             return f"maximum of each register of `{column}`, then the HyperLogLog estimate"
-        case Quantile(percent):
+        case QuantileRule(percent):
             return f"bin of rank ceil(n · {percent} / 100) in the summed histograms"
-        case Reported():
+        case DueShareRule():
             return (
                 "the registry's due time, first and last event times of cells, stored device.online and device.offline"
             )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from registry.directory import Directory
 from reports.queries.model import QueryContext
-from reports.queries.rollup_cache import Kept
+from reports.queries.rollup_cache import RollupCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
 from runtime.errors import PipelineError
@@ -32,7 +32,7 @@ class TooBusyError(PipelineError):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadService:
     """The store, the registry in force, the settings and the clock; and the threads that queries run in.
 
     Threads are few and fixed, since each holds a ClickHouse client of its own. `close` ends them.
@@ -46,7 +46,7 @@ class Reading:
     """Signs the dashboard's cookies; where several processes serve one address, all must be given the same."""
     exports_running: list[int] = field(default_factory=lambda: [0], repr=False)
     """One number, of exports running or waiting; touched in the event loop only."""
-    kept: Kept = field(default_factory=Kept, repr=False)
+    rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False)
     """What all answers know of summed days."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
 
@@ -67,10 +67,10 @@ class Reading:
             directory=self.directory(),
             now_ms=self.clock.now_ms(),
             max_points=self.settings.report.max_points,
-            kept=self.kept,
+            rollup_cache=self.rollup_cache,
         )
 
-    async def ask(self, question: Callable[[QueryContext], Answer]) -> Answer:
+    async def run_query(self, question: Callable[[QueryContext], Answer]) -> Answer:
         """Run *question* in a query thread with a context of its own.
 
         Raises `TooBusyError` where too many wait already, and whatever *question* raises.

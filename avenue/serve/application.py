@@ -18,7 +18,7 @@ from runtime.clock import SystemClock
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from reports.service import Reading
+    from reports.service import ReadService
 
 
 class GatewaySide(Protocol):
@@ -40,7 +40,7 @@ def http_application(
     directory: Callable[[], Directory],
     *,
     gateway: GatewaySide | None = None,
-    reading: "Reading | None" = None,
+    reading: "ReadService | None" = None,
 ) -> Any:
     """Return the ASGI application of a process with the role gateway, the role reports (*reading*), or both."""
     framework = routed(settings, directory, gateway=gateway, reading=reading)
@@ -54,7 +54,7 @@ def routed(
     directory: Callable[[], Directory],
     *,
     gateway: GatewaySide | None = None,
-    reading: "Reading | None" = None,
+    reading: "ReadService | None" = None,
 ) -> Litestar:
     """Return the part of that application that has routes: everything but the short way of pushes."""
     from reports.api.problems import HANDLERS
@@ -92,7 +92,7 @@ def _tell_methods(request: Request[Any, Any, Any]) -> Response[None] | None:
     return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(route.route_handler_map))})
 
 
-def _read_side(reading: "Reading") -> list[Any]:
+def _read_side(reading: "ReadService") -> list[Any]:
     """Return the reading API, the pages, and the operators' internal routes."""
     from avenue.serve.internal_routes import internal_routes
     from reports.api.app import read_routes

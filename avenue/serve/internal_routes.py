@@ -19,7 +19,7 @@ from avenue.serve.operations import (
     run_sql,
 )
 from reports.api.auth import reader_of
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from sinks.reconciliation.reconcile import reconcile
 
@@ -29,7 +29,7 @@ MAX_WAIT_S = 120.0
 Limit = Annotated[int, QueryParameter(ge=0, le=MAX_REJECTS)]
 
 
-def internal_routes(reading: Reading) -> list[Any]:
+def internal_routes(reading: ReadService) -> list[Any]:
     """Return the handlers under `/internal`; each asks for a key of scope operator."""
     desk = _InternalRoutes(reading)
     return [*desk.sql_routes(), *desk.reject_routes(), *desk.reconcile_routes()]
@@ -38,14 +38,14 @@ def internal_routes(reading: Reading) -> list[Any]:
 class _InternalRoutes:
     """Where operators ask."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ReadService) -> None:
         self._reading = reading
 
     async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
         if reader_of(request, self._reading).scope != "operator":
             raise PermissionDeniedException("a key of scope operator is needed")
         try:
-            return await self._reading.ask(lambda _context: question(self._reading.clickhouse))
+            return await self._reading.run_query(lambda _context: question(self._reading.clickhouse))
         except QueryRefusedError as error:
             raise ClientException(str(error)) from error
 

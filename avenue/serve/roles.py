@@ -10,7 +10,7 @@ from typing import Literal
 from avenue.serve.http_server import HttpServer
 from producers.gateway.service import Gateway
 from registry.follower import RegistryFollower
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.codecs import refuse_missing_codecs
@@ -43,7 +43,7 @@ class ServerRoles:
         self._clickhouse = ClickHouse.of(settings)
         self._gateway: Gateway | None = None
         self._sink: Sink | None = None
-        self._reading: Reading | None = None
+        self._reading: ReadService | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -89,8 +89,8 @@ class ServerRoles:
         if self._gateway is not None or self._reading is not None:
             self._listen()
 
-    def _make_reading(self) -> Reading:
-        return Reading(
+    def _make_reading(self) -> ReadService:
+        return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory,
             settings=self._settings,

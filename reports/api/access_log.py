@@ -17,7 +17,7 @@ READER = "avenue_reader"
 """Where a request's state keeps who asks, once known."""
 
 
-class WatchReads(ASGIMiddleware):
+class AccessLogMiddleware(ASGIMiddleware):
     """Counts and times each request by its route, and names its reader in the audit log. Never a key or a payload."""
 
     scopes = (ScopeType.HTTP,)

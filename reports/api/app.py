@@ -6,11 +6,11 @@ from litestar import Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from reports.api.access_log import READER, WatchReads
+from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
-from reports.api.live import Board
+from reports.api.live import LiveCountsFeed
 from reports.api.routes import (
-    Asker,
+    AuthenticatedReader,
     ReportMaker,
     get_avenue,
     get_definitions,
@@ -24,7 +24,7 @@ from reports.api.routes import (
     get_trial,
     get_trials,
 )
-from reports.service import Reading
+from reports.service import ReadService
 
 ROUTES = (
     get_me,
@@ -42,18 +42,18 @@ KEY, SESSION = "key", "session"
 """The document's names of the ways to say who reads."""
 
 
-def read_routes(reading: Reading, report: ReportMaker) -> list[Router]:
-    """Return the reading API over *reading*; *report* makes the trial report."""
-    board = Board(reading)
+def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
+    """Return the reading API over *service*; *report* makes the trial report."""
+    live_counts_feed = LiveCountsFeed(service)
 
-    def provide_asker(request: Request[Any, Any, State]) -> Asker:
-        reader = reader_of(request, reading)
-        request.scope["state"][READER] = reader
-        return Asker(reader, reading)
+    def provide_reader(request: Request[Any, Any, State]) -> AuthenticatedReader:
+        identity = reader_of(request, service)
+        request.scope["state"][READER] = identity
+        return AuthenticatedReader(identity, service)
 
     dependencies = {
-        "asker": Provide(provide_asker, sync_to_thread=False),
-        "board": Provide(lambda: board, sync_to_thread=False),
+        "reader": Provide(provide_reader, sync_to_thread=False),
+        "live_counts_feed": Provide(lambda: live_counts_feed, sync_to_thread=False),
         "report": Provide(lambda: report, sync_to_thread=False),
     }
     return [
@@ -61,9 +61,9 @@ def read_routes(reading: Reading, report: ReportMaker) -> list[Router]:
             path="/",
             route_handlers=ROUTES,
             dependencies=dependencies,
-            middleware=[WatchReads()],
+            middleware=[AccessLogMiddleware()],
             security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
         ),
-        Router(path="/", route_handlers=[get_definitions], middleware=[WatchReads()], tags=["reading"]),
+        Router(path="/", route_handlers=[get_definitions], middleware=[AccessLogMiddleware()], tags=["reading"]),
     ]

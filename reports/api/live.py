@@ -9,9 +9,9 @@ import msgspec
 
 from reports.api.responses import live_json
 from reports.queries.freshness import freshness
-from reports.queries.live import now
+from reports.queries.live import live_counts
 from reports.queries.model import QueryContext
-from reports.service import Reading, TooBusyError
+from reports.service import ReadService, TooBusyError
 from runtime.errors import PipelineError
 
 KEEPALIVE_S = 15.0
@@ -19,10 +19,10 @@ KEEPALIVE_S = 15.0
 
 
 @dataclass
-class Board:
+class LiveCountsFeed:
     """The latest counts of each trial that someone watches, looked up by one of the watchers for all."""
 
-    reading: Reading
+    service: ReadService
     watchers: int = 0
     _latest: dict[str, tuple[float, bytes]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -31,14 +31,14 @@ class Board:
         """Return the trial's counts as JSON, at most `live_every_s` old."""
         async with self._locks.setdefault(trial_id, asyncio.Lock()):
             looked_at, found = self._latest.get(trial_id, (0.0, b""))
-            if not found or time.monotonic() - looked_at >= self.reading.settings.report.live_every_s:
-                found = await self.reading.ask(lambda context: counts(context, trial_id))
+            if not found or time.monotonic() - looked_at >= self.service.settings.report.live_every_s:
+                found = await self.service.run_query(lambda context: counts(context, trial_id))
                 self._latest[trial_id] = (time.monotonic(), found)
             return found
 
     def admit(self) -> None:
         """Raise `TooBusyError` where too many watch already."""
-        if self.watchers >= self.reading.settings.report.live_viewers:
+        if self.watchers >= self.service.settings.report.live_viewers:
             raise TooBusyError("too many watch")
 
     async def events(self, trial_id: str, still_reader: Callable[[], bool]) -> AsyncIterator[bytes]:
@@ -60,7 +60,7 @@ class Board:
             elif time.monotonic() - told_at >= KEEPALIVE_S:
                 told_at = time.monotonic()
                 yield b": still here\n\n"
-            await asyncio.sleep(self.reading.settings.report.live_every_s)
+            await asyncio.sleep(self.service.settings.report.live_every_s)
 
     async def _counts_or_nothing(self, trial_id: str) -> bytes:
         try:
@@ -72,7 +72,7 @@ class Board:
 
 def counts(context: QueryContext, trial_id: str) -> bytes:
     """Return the trial's last minutes as JSON."""
-    found = now(context, trial_id)
+    found = live_counts(context, trial_id)
     return msgspec.json.encode(live_json(trial_id, found, freshness(context, trial_id, found.interval)))
 
 

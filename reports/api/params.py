@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 from registry.directory import TrialSpan
 from reports.api.problems import NotAcceptableError, ParameterError
-from reports.metrics import METRICS, Reported
+from reports.metrics import METRICS, DueShareRule
 from reports.queries.events_export import ExportFormat
 from reports.queries.model import DIMENSIONS, STEPS, Dimension, Interval, Step
 from reports.queries.spans import SHANGHAI_MS
@@ -55,7 +55,7 @@ def by_of(text: str | None, metrics: tuple[MetricId, ...]) -> Dimension | None:
     if text is None:
         return None
     by = choice("by", text, DIMENSIONS)
-    if by == "kind" and (reported := [m for m in metrics if isinstance(METRICS[m].rule, Reported)]):
+    if by == "kind" and (reported := [m for m in metrics if isinstance(METRICS[m].rule, DueShareRule)]):
         allowed = tuple(d for d in DIMENSIONS if d != "kind")
         raise ParameterError("by", f"{reported[0]} is not about events of a kind", allowed)
     return by

@@ -9,6 +9,7 @@ from reports.api.shapes import (
     ArmJson,
     AvenueAnswer,
     BalanceJson,
+    BilingualJson,
     DefinitionJson,
     DefinitionsAnswer,
     FlaggedJson,
@@ -20,7 +21,6 @@ from reports.api.shapes import (
     MetricAnswer,
     MetricJson,
     MetricsAnswer,
-    Names,
     PlaceJson,
     PlacementJson,
     ProductJson,
@@ -29,39 +29,39 @@ from reports.api.shapes import (
     SeriesJson,
     TrialJson,
 )
-from reports.metrics import METRICS, Metric, Text
+from reports.metrics import METRICS, TranslatedText, Metric
 from reports.queries.model import (
     AvenueMap,
     Freshness,
     HealthLine,
     Interval,
+    LiveCounts,
     MetricLines,
-    NowAnswer,
     Number,
 )
-from reports.queries.readout import ArmReadout, Readout
+from reports.queries.readout import ArmReadout, TrialReadout
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
 from reports.stats.intervals import Why
 from schemas.registry import BilingualText, Placement, Product, Trial
 
-REASONS: Mapping[Why, Text] = {
-    "no_data": Text("还没有可计算的数据", "nothing to compute from yet"),
-    "too_few_blocks": Text("数据还不够：“展位·日”太少", "not enough yet: too few placement-days"),
-    "too_skewed": Text(
+REASONS: Mapping[Why, TranslatedText] = {
+    "no_data": TranslatedText("还没有可计算的数据", "nothing to compute from yet"),
+    "too_few_blocks": TranslatedText("数据还不够：“展位·日”太少", "not enough yet: too few placement-days"),
+    "too_skewed": TranslatedText(
         "数据还不够：各“展位·日”相差悬殊，需要更多才能判断",
         "not enough yet: placement-days differ so widely that more are needed",
     ),
-    "not_reported": Text("该平台未上报退款", "refunds of this platform are not reported"),
-    "no_spread": Text(
+    "not_reported": TranslatedText("该平台未上报退款", "refunds of this platform are not reported"),
+    "no_spread": TranslatedText(
         "各“展位·日”完全相同，无从估计误差", "all placement-days are the same: nothing to judge the error by"
     ),
 }
 
 
-def names(text: Text | BilingualText) -> Names:
+def names(text: TranslatedText | BilingualText) -> BilingualJson:
     """Return *text* for an answer."""
-    return Names(text.zh, text.en)
+    return BilingualJson(text.zh, text.en)
 
 
 def freshness_json(found: Freshness) -> FreshnessJson:
@@ -160,7 +160,7 @@ def _placement(placement: Placement, directory: Directory) -> PlacementJson:
     )
 
 
-def readout_answer(trial_id: str, found: Readout, health: Iterable[HealthLine], fresh: Freshness) -> ReadoutAnswer:
+def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLine], fresh: Freshness) -> ReadoutAnswer:
     """Return *found* for an answer."""
     metrics = list(dict.fromkeys(row.metric for row in found.rows))
     return ReadoutAnswer(
@@ -176,7 +176,9 @@ def readout_answer(trial_id: str, found: Readout, health: Iterable[HealthLine], 
             silent=dict(found.silent_units),
             p_value=found.balance.p_value,
         ),
-        health=[HealthJson(line.check, line.state, Names(line.zh, line.en), dict(line.numbers)) for line in health],
+        health=[
+            HealthJson(line.check, line.state, BilingualJson(line.zh, line.en), dict(line.numbers)) for line in health
+        ],
         freshness=freshness_json(fresh),
     )
 
@@ -242,7 +244,7 @@ def avenue_answer(found: AvenueMap, directory: Directory, fresh: Freshness) -> A
     ]
     return AvenueAnswer(
         id=registry.avenue.id if registry else "",
-        name=names(registry.avenue.name) if registry else Names("", ""),
+        name=names(registry.avenue.name) if registry else BilingualJson("", ""),
         length_m=found.length_m,
         from_=iso(found.interval.from_ms),
         to=iso(found.interval.to_ms),
@@ -267,7 +269,7 @@ def _definition(metric: Metric) -> DefinitionJson:
     )
 
 
-def live_json(trial_id: str, found: NowAnswer, fresh: Freshness) -> LiveJson:
+def live_json(trial_id: str, found: LiveCounts, fresh: Freshness) -> LiveJson:
     """Return what came in the last minutes."""
     return LiveJson(
         trial=trial_id,

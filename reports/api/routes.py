@@ -25,7 +25,7 @@ from reports.api.documented import (
     LiveOperation,
     ReportOperation,
 )
-from reports.api.live import Board
+from reports.api.live import LiveCountsFeed
 from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
 from reports.api.problems import NoLongerKeptError, NotSeenError
 from reports.api.responses import (
@@ -61,7 +61,7 @@ from reports.queries.readout import readout
 from reports.queries.series import series
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trial_seen, trials_seen
-from reports.service import Reading
+from reports.service import ReadService
 from schemas.registry import MetricId, Trial
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
@@ -131,40 +131,40 @@ FormText = Annotated[str, QueryParameter(name="format", schema_extra={"enum": li
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class AuthenticatedReader:
     """Who asks, and what there is to read."""
 
-    reader: Reader
-    reading: Reading
+    identity: Reader
+    service: ReadService
 
     def trial(self, trial_id: str) -> Trial:
         """Return the trial. Raises `NotSeenError` where there is none for this reader."""
-        trial = trial_seen(self.reader, self.reading.directory(), trial_id)
+        trial = trial_seen(self.identity, self.service.directory(), trial_id)
         if trial is None:
             raise NotSeenError
         return trial
 
-    def kept(self, trial_id: str) -> Trial:
+    def readable_trial(self, trial_id: str) -> Trial:
         """Return the trial whose numbers are asked for. Raises `NoLongerKeptError` once they are destroyed."""
         trial = self.trial(trial_id)
         until_ms = self.kept_until_ms(trial)
-        if until_ms <= self.reading.clock.now_ms():
+        if until_ms <= self.service.clock.now_ms():
             raise NoLongerKeptError(iso(until_ms))
         return trial
 
     def kept_until_ms(self, trial: Trial) -> int:
         """Return until when *trial*'s events and numbers are kept, Unix ms."""
-        registry = self.reading.directory().registry
-        return kept_until_ms(trial, registry, self.reading.settings) if registry is not None else 0
+        registry = self.service.directory().registry
+        return kept_until_ms(trial, registry, self.service.settings) if registry is not None else 0
 
-    def shown(self, trial: Trial) -> TrialAnswer:
+    def trial_answer(self, trial: Trial) -> TrialAnswer:
         """Return *trial* for an answer."""
-        said = msgspec.structs.asdict(trial_json(trial, self.reading.directory()))
+        said = msgspec.structs.asdict(trial_json(trial, self.service.directory()))
         return TrialAnswer(**said, kept_until=iso(self.kept_until_ms(trial)))
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class IntervalParameters:
     """The interval as asked for, unread."""
 
     from_: str | None
@@ -176,7 +176,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SeriesParameters:
     """Step and split as asked for, unread."""
 
     step: str
@@ -184,18 +184,18 @@ class Shape:
     dense: bool
 
 
-def provide_times(from_: From = None, to: To = None) -> Times:
+def provide_interval_parameters(from_: From = None, to: To = None) -> IntervalParameters:
     """Take the interval from the address."""
-    return Times(from_, to)
+    return IntervalParameters(from_, to)
 
 
-def provide_shape(step: StepText = "hour", by: ByText = None, *, dense: Dense = False) -> Shape:
+def provide_series_parameters(step: StepText = "hour", by: ByText = None, *, dense: Dense = False) -> SeriesParameters:
     """Take step and split from the address."""
-    return Shape(step, by, dense)
+    return SeriesParameters(step, by, dense)
 
 
-TIMES = {"times": Provide(provide_times, sync_to_thread=False)}
-SHAPE = {"shape": Provide(provide_shape, sync_to_thread=False)}
+INTERVAL_PARAMETERS = {"interval_parameters": Provide(provide_interval_parameters, sync_to_thread=False)}
+SERIES_PARAMETERS = {"series_parameters": Provide(provide_series_parameters, sync_to_thread=False)}
 
 
 @get("/v1/metrics", summary="Metric definitions", operation_id="metrics")
@@ -205,29 +205,29 @@ async def get_definitions() -> DefinitionsAnswer:
 
 
 @get("/v1/me", summary="This key", operation_id="me", responses=READER)
-async def get_me(asker: NamedDependency[Asker]) -> MeJson:
+async def get_me(reader: NamedDependency[AuthenticatedReader]) -> MeJson:
     """What this key is and may see."""
-    return me_json(asker.reader, asker.reading.directory())
+    return me_json(reader.identity, reader.service.directory())
 
 
 @get("/v1/products", summary="Products", operation_id="products", responses=READER)
-async def get_products(asker: NamedDependency[Asker]) -> ProductsAnswer:
+async def get_products(reader: NamedDependency[AuthenticatedReader]) -> ProductsAnswer:
     """The products that this key may see."""
-    directory = asker.reading.directory()
-    return ProductsAnswer([product_json(product, directory) for product in products_seen(asker.reader, directory)])
+    directory = reader.service.directory()
+    return ProductsAnswer([product_json(product, directory) for product in products_seen(reader.identity, directory)])
 
 
 @get("/v1/trials", summary="Trials", operation_id="trials", responses=READER)
-async def get_trials(asker: NamedDependency[Asker]) -> TrialsAnswer:
+async def get_trials(reader: NamedDependency[AuthenticatedReader]) -> TrialsAnswer:
     """The trials that this key may see, newest first."""
-    directory = asker.reading.directory()
-    return TrialsAnswer([asker.shown(trial) for trial in trials_seen(asker.reader, directory)])
+    directory = reader.service.directory()
+    return TrialsAnswer([reader.trial_answer(trial) for trial in trials_seen(reader.identity, directory)])
 
 
 @get("/v1/trials/{trial_id:str}", summary="A trial", operation_id="trial", responses=TRIAL)
-async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialAnswer:
+async def get_trial(reader: NamedDependency[AuthenticatedReader], trial_id: TrialId) -> TrialAnswer:
     """One trial with its arms, times and placements."""
-    return asker.shown(asker.trial(trial_id))
+    return reader.trial_answer(reader.trial(trial_id))
 
 
 @get(
@@ -235,45 +235,45 @@ async def get_trial(asker: NamedDependency[Asker], trial_id: TrialId) -> TrialAn
     summary="Metrics over time",
     operation_id="trialMetrics",
     responses=TRIAL_QUESTION,
-    dependencies=TIMES | SHAPE,
+    dependencies=INTERVAL_PARAMETERS | SERIES_PARAMETERS,
 )
 async def get_metrics(
-    asker: NamedDependency[Asker],
+    reader: NamedDependency[AuthenticatedReader],
     trial_id: TrialId,
-    times: NamedDependency[Times],
-    shape: NamedDependency[Shape],
+    interval_parameters: NamedDependency[IntervalParameters],
+    series_parameters: NamedDependency[SeriesParameters],
     metric: Metrics = None,
 ) -> MetricAnswer | MetricsAnswer:
     """A metric over time; a point is start, value, n. With several metrics the answer is a list of the same."""
-    primary = asker.kept(trial_id).primary_metric
+    primary = reader.readable_trial(trial_id).primary_metric
 
-    def ask(context: QueryContext) -> MetricAnswer | MetricsAnswer:
+    def answer(context: QueryContext) -> MetricAnswer | MetricsAnswer:
         metrics = metrics_of(metric or [], primary)
-        interval = times.interval(context, trial_id)
+        interval = interval_parameters.interval(context, trial_id)
         question = SeriesQuestion(
             trial_id=trial_id,
             metrics=metrics,
             interval=interval,
-            step=step_of(shape.step),
-            by=by_of(shape.by, metrics),
-            dense=shape.dense,
+            step=step_of(series_parameters.step),
+            by=by_of(series_parameters.by, metrics),
+            dense=series_parameters.dense,
         )
         return metric_answer(series(context, question), freshness(context, trial_id, interval))
 
-    return await asker.reading.ask(ask)
+    return await reader.service.run_query(answer)
 
 
 @get("/v1/trials/{trial_id:str}/readout", summary="The trial so far", operation_id="readout", responses=TRIAL_STORE)
-async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> ReadoutAnswer:
+async def get_readout(reader: NamedDependency[AuthenticatedReader], trial_id: TrialId) -> ReadoutAnswer:
     """Per metric and arm: estimate, an interval that may be read at any time, n, lift over the baseline, health."""
-    asker.kept(trial_id)
+    reader.readable_trial(trial_id)
 
-    def ask(context: QueryContext) -> ReadoutAnswer:
+    def answer(context: QueryContext) -> ReadoutAnswer:
         interval = whole_trial(context.directory, trial_id, context.now_ms)
         fresh = freshness(context, trial_id, interval)
         return readout_answer(trial_id, readout(context, trial_id), health(context, trial_id), fresh)
 
-    return await asker.reading.ask(ask)
+    return await reader.service.run_query(answer)
 
 
 @get(
@@ -282,34 +282,34 @@ async def get_readout(asker: NamedDependency[Asker], trial_id: TrialId) -> Reado
     operation_id="events",
     operation_class=EventsOperation,
     responses=EXPORT,
-    dependencies=TIMES,
+    dependencies=INTERVAL_PARAMETERS,
 )
 async def get_events(
     request: AnyRequest,
-    asker: NamedDependency[Asker],
+    reader: NamedDependency[AuthenticatedReader],
     trial_id: TrialId,
-    times: NamedDependency[Times],
+    interval_parameters: NamedDependency[IntervalParameters],
     form: ExportText = None,
 ) -> Stream:
     """The trial's events, each once, streamed as CSV (UTF-8 with BOM), NDJSON or Parquet."""
-    asker.kept(trial_id)
-    reading = asker.reading
+    reader.readable_trial(trial_id)
+    service = reader.service
 
     def prepare(context: QueryContext) -> tuple[ExportQuestion, str]:
         question = ExportQuestion(
             trial_id=trial_id,
-            interval=times.interval(context, trial_id),
+            interval=interval_parameters.interval(context, trial_id),
             form=format_of(form, request.headers.get("accept", "")),
-            max_rows=reading.settings.report.export_rows,
-            embedded=reading.clickhouse.embedded,
+            max_rows=service.settings.report.export_rows,
+            embedded=service.clickhouse.embedded,
         )
         check(context, question)
         fresh = freshness_json(freshness(context, trial_id, question.interval))
         # Without the list of windows: proxies refuse headers of more than a few KB.
         return question, msgspec.json.encode(msgspec.structs.replace(fresh, flagged=[])).decode()
 
-    question, fresh = await reading.ask(prepare)
-    chunks = await ExportStream(reading, lambda: export(reading.context(), question)).start()
+    question, fresh = await service.run_query(prepare)
+    chunks = await ExportStream(service, lambda: export(service.context(), question)).start()
     return Stream(
         chunks,
         media_type=MEDIA_TYPE[question.form],
@@ -328,17 +328,17 @@ async def get_events(
     responses=TRIAL_QUESTION,
 )
 async def get_report(
-    asker: NamedDependency[Asker],
+    reader: NamedDependency[AuthenticatedReader],
     report: NamedDependency[ReportMaker],
     trial_id: TrialId,
     lang: LanguageText = "zh",
     form: FormText = "html",
 ) -> Response[bytes]:
     """The trial report of now, in Chinese or English."""
-    asker.kept(trial_id)
+    reader.readable_trial(trial_id)
     language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
     request = ReportRequest(trial_id, language, kind)
-    file = await whole_export(asker.reading, lambda context: report(context, request))
+    file = await whole_export(reader.service, lambda context: report(context, request))
     disposition = "inline" if file.media_type.startswith(("text/html", "application/pdf")) else "attachment"
     headers = {"content-disposition": f'{disposition}; filename="{file.filename}"'}
     return Response(file.content, media_type=file.media_type, headers=headers)
@@ -352,31 +352,34 @@ async def get_report(
     responses=TRIAL_STORE,
 )
 async def get_live(
-    request: AnyRequest, asker: NamedDependency[Asker], board: NamedDependency[Board], trial_id: TrialId
+    request: AnyRequest,
+    reader: NamedDependency[AuthenticatedReader],
+    live_counts_feed: NamedDependency[LiveCountsFeed],
+    trial_id: TrialId,
 ) -> Stream:
     """Server-sent events named `counts`: what came in the last 15 minutes, whenever it changes."""
-    asker.kept(trial_id)
+    reader.readable_trial(trial_id)
 
     def still_reader() -> bool:
         try:
-            reader = reader_of(request, asker.reading)
+            identity = reader_of(request, reader.service)
         except PermissionError:
             return False
-        return trial_seen(reader, asker.reading.directory(), trial_id) is not None
+        return trial_seen(identity, reader.service.directory(), trial_id) is not None
 
-    board.admit()
+    live_counts_feed.admit()
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Stream(board.events(trial_id, still_reader), media_type="text/event-stream", headers=headers)
+    return Stream(live_counts_feed.events(trial_id, still_reader), media_type="text/event-stream", headers=headers)
 
 
 @get("/v1/avenue", summary="The street now", operation_id="avenue", responses=STORE)
-async def get_avenue(asker: NamedDependency[Asker]) -> AvenueAnswer:
+async def get_avenue(reader: NamedDependency[AuthenticatedReader]) -> AvenueAnswer:
     """The placements along the street and what each reports; another startup's place is `occupied`."""
 
-    def ask(context: QueryContext) -> AvenueAnswer:
-        found = avenue_map(context, asker.reader)
+    def answer(context: QueryContext) -> AvenueAnswer:
+        found = avenue_map(context, reader.identity)
         trials = sorted({place.trial_id for place in found.places if place.trial_id})
         fresh = together(freshness(context, trial, found.interval) for trial in trials)
         return avenue_answer(found, context.directory, fresh)
 
-    return await asker.reading.ask(ask)
+    return await reader.service.run_query(answer)

@@ -10,7 +10,7 @@ from reports.stats.intervals import Why
 from schemas.registry import MetricId
 
 
-class Names(msgspec.Struct, frozen=True):
+class BilingualJson(msgspec.Struct, frozen=True):
     """A text in both languages."""
 
     zh: str
@@ -82,7 +82,7 @@ class ProductJson(msgspec.Struct, frozen=True):
 
     id: str
     startup: str
-    name: Names
+    name: BilingualJson
     trials: list[str]
 
 
@@ -119,7 +119,7 @@ class TrialJson(msgspec.Struct, frozen=True):
     baseline_from: str | None
     arms: list[str]
     unit: str
-    hypothesis: Names
+    hypothesis: BilingualJson
     primary_metric: MetricId
     guardrails: list[MetricId]
     planned_units: int | None
@@ -155,7 +155,7 @@ class ArmJson(msgspec.Struct, frozen=True):
     estimate: float | None
     interval: tuple[float, float] | None
     reason: Why | None
-    reason_text: Names | None
+    reason_text: BilingualJson | None
     needed_units: int | None
     n: int
     units: int
@@ -179,7 +179,7 @@ class HealthJson(msgspec.Struct, frozen=True):
 
     check: str
     state: HealthState
-    text: Names
+    text: BilingualJson
     numbers: dict[str, float | int | None]
 
 
@@ -227,7 +227,7 @@ class AvenueAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The street now; events are those of the interval."""
 
     id: str
-    name: Names
+    name: BilingualJson
     length_m: int
     from_: str
     to: str
@@ -239,9 +239,9 @@ class DefinitionJson(msgspec.Struct, frozen=True):
     """A metric's definition."""
 
     id: MetricId
-    name: Names
-    formula: Names
-    exclusions: Names
+    name: BilingualJson
+    formula: BilingualJson
+    exclusions: BilingualJson
     unit: str
     better: str
 

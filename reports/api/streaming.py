@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import TypeVar
 
 from reports.queries.model import QueryContext
-from reports.service import EXPORT_THREADS, Reading, TooBusyError
+from reports.service import EXPORT_THREADS, ReadService, TooBusyError
 from runtime.errors import PipelineError
 
 Answer = TypeVar("Answer")
@@ -22,20 +22,20 @@ STALLED_S = 60.0
 Chunks = Generator[bytes, None, None]
 
 
-async def whole_export(reading: Reading, make: Callable[[QueryContext], Answer]) -> Answer:
+async def whole_export(service: ReadService, make: Callable[[QueryContext], Answer]) -> Answer:
     """Run *make*, which takes seconds, in an export thread with a context of its own, so that no page waits for it.
 
     Raises `TooBusyError` where too many exports run, and whatever *make* raises.
     """
-    if reading.exports_running[0] >= WAITING_EXPORTS:
+    if service.exports_running[0] >= WAITING_EXPORTS:
         raise TooBusyError("too many exports run")
     loop = asyncio.get_running_loop()
 
     def done() -> None:
-        reading.exports_running[0] -= 1
+        service.exports_running[0] -= 1
 
-    reading.exports_running[0] += 1
-    found = reading.export_threads.submit(contextvars.copy_context().run, lambda: make(reading.context()))
+    service.exports_running[0] += 1
+    found = service.export_threads.submit(contextvars.copy_context().run, lambda: make(service.context()))
     # At its own end and not the request's: a client that leaves does not stop the thread.
     found.add_done_callback(lambda _: loop.call_soon_threadsafe(done))
     return await asyncio.wrap_future(found)
@@ -44,8 +44,8 @@ async def whole_export(reading: Reading, make: Callable[[QueryContext], Answer])
 class ExportStream:
     """The chunks of one export, made in an export thread and taken in the event loop."""
 
-    def __init__(self, reading: Reading, make: Callable[[], Chunks]) -> None:
-        self._reading = reading
+    def __init__(self, service: ReadService, make: Callable[[], Chunks]) -> None:
+        self._reading = service
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(QUEUED_CHUNKS)

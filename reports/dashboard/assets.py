@@ -25,7 +25,7 @@ ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
+class StaticAsset:
     """One file with its compressed forms, by encoding ('' is as it is)."""
 
     media_type: str
@@ -33,18 +33,18 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Assets:
+class AssetBundle:
     """What the pages link to: `names` maps `page.js` to its hashed file; `files` holds all in memory (under 1 MB)."""
 
     names: Mapping[str, str]
-    files: Mapping[str, Asset]
+    files: Mapping[str, StaticAsset]
 
     def url(self, name: str) -> str:
         """Return the address of the entry *name*, such as `style.css`."""
         return f"{URL}/{self.names[name]}"
 
 
-def load_assets(folder: Path = BUILT) -> Assets:
+def load_assets(folder: Path = BUILT) -> AssetBundle:
     """Return the assets of the last build. Raises `ConfigurationError` where there is none."""
     manifest = folder / "manifest.json"
     if not manifest.exists():
@@ -53,10 +53,10 @@ def load_assets(folder: Path = BUILT) -> Assets:
         )
     built = [path for path in folder.iterdir() if path.suffix in MEDIA_TYPES]
     own = [path for path in STATIC.iterdir() if path.suffix in MEDIA_TYPES]
-    return Assets(names=json.loads(manifest.read_text()), files={path.name: _load(path) for path in built + own})
+    return AssetBundle(names=json.loads(manifest.read_text()), files={path.name: _load(path) for path in built + own})
 
 
-def asset_route(assets: Assets) -> HTTPRouteHandler:
+def asset_route(assets: AssetBundle) -> HTTPRouteHandler:
     """Return the route that serves *assets* in the smallest form that the browser takes."""
 
     @get(f"{URL}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
@@ -73,15 +73,15 @@ def asset_route(assets: Assets) -> HTTPRouteHandler:
     return static_file
 
 
-def _load(path: Path) -> Asset:
+def _load(path: Path) -> StaticAsset:
     bodies = {"": path.read_bytes()}
     for encoding, suffix in ENCODINGS:
         packed = path.with_name(path.name + suffix)
         if packed.exists():
             bodies[encoding] = packed.read_bytes()
-    return Asset(MEDIA_TYPES[path.suffix], bodies)
+    return StaticAsset(MEDIA_TYPES[path.suffix], bodies)
 
 
-def _chosen(asset: Asset, accepted: str) -> str:
+def _chosen(asset: StaticAsset, accepted: str) -> str:
     taken = {item.partition(";")[0].strip() for item in accepted.split(",") if "q=0" not in item.replace("q=0.", "")}
     return next((encoding for encoding, _ in ENCODINGS if encoding in taken and encoding in asset.bodies), "")

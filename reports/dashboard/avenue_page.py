@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.directory import Directory
-from reports.presentation.formats import NOTHING, Formats
-from reports.presentation.language import Speech
+from reports.presentation.formats import NOTHING, LocaleFormatter
+from reports.presentation.language import Translator
 from reports.presentation.names import arm_name, platform_name
 from reports.queries.model import AvenueMap, MapPlace
 
@@ -27,7 +27,7 @@ class AvenuePage:
 
     found: AvenueMap
     directory: Directory
-    words: Speech
+    words: Translator
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs."""
@@ -37,7 +37,7 @@ class AvenuePage:
         street = self.found.length_m * METRE_PX
         return {
             "length": self.found.length_m,
-            "since": Formats(self.words).moment(self.found.interval.from_ms),
+            "since": LocaleFormatter(self.words).moment(self.found.interval.from_ms),
             "left": LEFT,
             "street": round(street, 1),
             "width": round(street + LEFT + 110),
@@ -97,7 +97,7 @@ class AvenuePage:
 
     def _row(self, place: MapPlace) -> dict[str, Any]:
         ours = place.state != "occupied"
-        formats = Formats(self.words)
+        formats = LocaleFormatter(self.words)
         product = self.directory.products.get(place.product_id)
         zone = f" ({place.zone})" if place.zone and ours else ""
         return {

@@ -6,19 +6,19 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import maybe_signed_in
 from reports.metrics import METRICS
 from reports.presentation.labels import REASONS
-from reports.presentation.language import Speech
+from reports.presentation.language import Translator
 
 
-def docs_routes(pages: Pages) -> list[HTTPRouteHandler]:
+def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     """Return the routes of both pages."""
 
     @get("/docs/rejects", include_in_schema=False, sync_to_thread=False)
     def rejects(request: PageRequest) -> Response[Any]:
-        words = pages.speech(request)
+        words = pages.translator(request)
         reasons = [
             {
                 "id": reason.value,
@@ -28,20 +28,20 @@ def docs_routes(pages: Pages) -> list[HTTPRouteHandler]:
             }
             for reason, text in REASONS.items()
         ]
-        reader = maybe_signed_in(request, pages.reading)
-        return pages.answer(request, Page("docs_rejects.html", {"reasons": reasons}, reader=reader))
+        reader = maybe_signed_in(request, pages.service)
+        return pages.answer(request, RenderedPage("docs_rejects.html", {"reasons": reasons}, reader=reader))
 
     @get("/docs/metrics", include_in_schema=False, sync_to_thread=False)
     def metrics(request: PageRequest) -> Response[Any]:
-        words = pages.speech(request)
+        words = pages.translator(request)
         values = {"metrics": list(METRICS.values()), "units": unit_names(words), "betters": better_names(words)}
-        reader = maybe_signed_in(request, pages.reading)
-        return pages.answer(request, Page("docs_metrics.html", values, reader=reader))
+        reader = maybe_signed_in(request, pages.service)
+        return pages.answer(request, RenderedPage("docs_metrics.html", values, reader=reader))
 
     return [rejects, metrics]
 
 
-def unit_names(words: Speech) -> dict[str, str]:
+def unit_names(words: Translator) -> dict[str, str]:
     """Return what the units are called."""
     return {
         "events": words.say("events"),
@@ -54,7 +54,7 @@ def unit_names(words: Speech) -> dict[str, str]:
     }
 
 
-def better_names(words: Speech) -> dict[str, str]:
+def better_names(words: Translator) -> dict[str, str]:
     """Return which way is better."""
     return {
         "higher": words.say("higher is better"),

@@ -7,11 +7,11 @@ from typing import Any
 
 from registry.directory import Directory
 from reports.metrics import METRICS
-from reports.presentation.formats import NOTHING, Formats
-from reports.presentation.language import Speech
+from reports.presentation.formats import NOTHING, LocaleFormatter
+from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
 from reports.queries.model import Number
-from reports.queries.readout import ArmReadout, Lift, Readout
+from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
@@ -22,14 +22,14 @@ PLOT_MARGIN = 8
 class ReadoutPage:
     """One readout in one language."""
 
-    found: Readout
+    found: TrialReadout
     trial: Trial
     directory: Directory
-    words: Speech
+    words: Translator
 
     @property
-    def _formats(self) -> Formats:
-        return Formats(self.words)
+    def _formats(self) -> LocaleFormatter:
+        return LocaleFormatter(self.words)
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs: a block for each metric, with a row for each arm."""
@@ -109,14 +109,14 @@ class ReadoutPage:
             "not enough yet, about %(n)s day more", "not enough yet, about %(n)s days more", days, n=days
         )
 
-    def _lift(self, metric: MetricId, lift: Lift | None) -> str:
+    def _lift(self, metric: MetricId, lift: ArmLift | None) -> str:
         if lift is None:
             return ""
         if METRICS[metric].unit == "share":
             return self._points(lift.absolute)
         return self._signed_percent(lift.relative)
 
-    def _lift_interval(self, metric: MetricId, lift: Lift | None) -> str:
+    def _lift_interval(self, metric: MetricId, lift: ArmLift | None) -> str:
         if lift is None:
             return ""
         if METRICS[metric].unit == "share":

@@ -12,12 +12,19 @@ from litestar import Request
 from litestar.datastructures import Cookie
 from litestar.response import Response
 
-from reports.dashboard.assets import Assets
-from reports.presentation.formats import Formats
+from reports.dashboard.assets import AssetBundle
+from reports.presentation.formats import LocaleFormatter
 from reports.presentation.labels import SCRIPT_TEXTS
-from reports.presentation.language import LANGUAGE_COOKIE, LANGUAGES, Speech, asked_language, language_of, speech
+from reports.presentation.language import (
+    LANGUAGE_COOKIE,
+    LANGUAGES,
+    Translator,
+    asked_language,
+    language_of,
+    translator,
+)
 from reports.scope import Reader
-from reports.service import Reading
+from reports.service import ReadService
 
 PageRequest = Request[Any, Any, Any]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,7 +47,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RenderedPage:
     """What one page shows: a template with its values, for *reader* (None: nobody is signed in)."""
 
     template: str
@@ -49,11 +56,11 @@ class Page:
     status: int = 200
 
 
-class Pages:
-    """Renders pages over one *reading* with the *assets* of the last build."""
+class PageRenderer:
+    """Renders pages over one *service* with the *assets* of the last build."""
 
-    def __init__(self, reading: Reading, assets: Assets) -> None:
-        self.reading = reading
+    def __init__(self, service: ReadService, assets: AssetBundle) -> None:
+        self.service = service
         self.assets = assets
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -64,11 +71,11 @@ class Pages:
         )
         self._environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}
 
-    def speech(self, request: PageRequest) -> Speech:
+    def translator(self, request: PageRequest) -> Translator:
         """Return the language of *request*."""
-        return speech(language_of(request))
+        return translator(language_of(request))
 
-    def answer(self, request: PageRequest, page: Page) -> Response[bytes]:
+    def answer(self, request: PageRequest, page: RenderedPage) -> Response[bytes]:
         """Return *page* in the request's language; a click on the language switch is remembered for a year."""
         html = self.html(request, page)
         answer = Response(html.encode(), media_type="text/html", status_code=page.status, headers=HEADERS)
@@ -79,15 +86,15 @@ class Pages:
             )
         return answer
 
-    def html(self, request: PageRequest, page: Page) -> str:
+    def html(self, request: PageRequest, page: RenderedPage) -> str:
         """Return *page* as text."""
-        words = self.speech(request)
+        words = self.translator(request)
         values = {
             "_": words.say,
             "count": words.count,
             "pick": words.pick,
-            "speech": words,
-            "f": Formats(words),
+            "translator": words,
+            "f": LocaleFormatter(words),
             "asset": self.assets.url,
             "reader": page.reader,
             "who": self._who(page.reader, words),
@@ -99,16 +106,16 @@ class Pages:
         }
         return self._environment.get_template(page.template).render(values)
 
-    def _avenue_name(self, words: Speech) -> str:
-        registry = self.reading.directory().registry
+    def _avenue_name(self, words: Translator) -> str:
+        registry = self.service.directory().registry
         return words.pick(registry.avenue.name) if registry else words.say("Avenue")
 
-    def _who(self, reader: Reader | None, words: Speech) -> str:
+    def _who(self, reader: Reader | None, words: Translator) -> str:
         if reader is None:
             return ""
         if reader.startup_id is None:
             return words.say("Operator") if reader.scope == "operator" else words.say("Programme team")
-        registry = self.reading.directory().registry
+        registry = self.service.directory().registry
         startups = registry.startups if registry else []
         return next((words.pick(s.name) for s in startups if s.id == reader.startup_id), reader.startup_id)
 

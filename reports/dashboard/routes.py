@@ -1,4 +1,4 @@
-"""The dashboard's routes: `page_routes(reading)` is all that a server needs to add."""
+"""The dashboard's routes: `page_routes(service)` is all that a server needs to add."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,14 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from reports.api.access_log import WatchReads
+from reports.api.access_log import AccessLogMiddleware
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
-from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
-from reports.service import Reading, TooBusyError
+from reports.service import ReadService, TooBusyError
 from runtime.clickhouse import ClickHouseError
 from runtime.errors import first_line
 from runtime.logging import get_logger
@@ -25,17 +25,17 @@ log = get_logger(__name__)
 PROGRAMS = ("/v1/", "/in/")
 
 
-def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
-    """Return the pages over *reading* and their static files.
+def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
+    """Return the pages over *service* and their static files.
 
     Raises `ConfigurationError` where the script is not built or a catalogue not compiled.
     """
-    pages = Pages(reading, load_assets())
+    pages = PageRenderer(service, load_assets())
     handlers = [*sign_in_routes(pages), *docs_routes(pages), *trial_routes(pages)]
     router = Router(
         path="/",
         route_handlers=handlers,
-        middleware=[WatchReads()],
+        middleware=[AccessLogMiddleware()],
         exception_handlers={
             SignInNeededError: lambda request, _: ask_to_sign_in(request, pages),
             NotFoundException: lambda request, _: _error(request, pages, 404),
@@ -48,12 +48,12 @@ def page_routes(reading: Reading) -> list[HTTPRouteHandler | Router]:
     return [asset_route(pages.assets), router]
 
 
-def unknown_address(reading: Reading) -> Callable[[PageRequest, Exception], Response[Any]]:
+def unknown_address(service: ReadService) -> Callable[[PageRequest, Exception], Response[Any]]:
     """Return the application's handler of 404: a page for browsers, a problem for programs.
 
     It is the same page as for somebody else's trial. Programs are who asks for JSON, or below `/v1` and `/in`.
     """
-    pages = Pages(reading, load_assets())
+    pages = PageRenderer(service, load_assets())
 
     def answer(request: PageRequest, error: Exception) -> Response[Any]:
         browser = "text/html" in request.headers.get("accept", "")
@@ -64,15 +64,15 @@ def unknown_address(reading: Reading) -> Callable[[PageRequest, Exception], Resp
     return answer
 
 
-def _failed(request: PageRequest, pages: Pages, error: Exception, status: int) -> Response[Any]:
+def _failed(request: PageRequest, pages: PageRenderer, error: Exception, status: int) -> Response[Any]:
     # The first line names the fault; what follows may hold the query.
     detail = first_line(error)
     log.error("a page failed", path=request.url.path, error=type(error).__name__, detail=detail)
     return _error(request, pages, status)
 
 
-def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:
-    words = pages.speech(request)
+def _error(request: PageRequest, pages: PageRenderer, status: int) -> Response[Any]:
+    words = pages.translator(request)
     texts = {
         404: (
             words.say("Nothing is here"),
@@ -90,5 +90,5 @@ def _error(request: PageRequest, pages: Pages, status: int) -> Response[Any]:
         status, (words.say("This did not work"), words.say("Reload the page, or go back and try again."))
     )
     values = {"code": status, "title": title, "message": message}
-    page = Page("error.html", values, reader=maybe_signed_in(request, pages.reading), status=status)
+    page = RenderedPage("error.html", values, reader=maybe_signed_in(request, pages.service), status=status)
     return pages.answer(request, page)

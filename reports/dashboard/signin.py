@@ -10,9 +10,9 @@ from litestar.response import Redirect, Response
 
 from reports.api.access_log import READER
 from reports.api.auth import SESSION_COOKIE, SendingKeyError, UnauthorizedError, reader_of, session_cookie
-from reports.dashboard.render import HEADERS, Page, PageRequest, Pages, local_path
+from reports.dashboard.render import HEADERS, PageRenderer, PageRequest, RenderedPage, local_path
 from reports.scope import Reader, reader_of_key
-from reports.service import Reading
+from reports.service import ReadService
 
 FORM_BYTES = 4096
 """A key and a path; anything longer is no sign-in."""
@@ -24,10 +24,10 @@ class SignInNeededError(Exception):
     """Nobody is signed in; the handler of this shows the sign-in page."""
 
 
-def signed_in(request: PageRequest, reading: Reading) -> Reader:
+def signed_in(request: PageRequest, service: ReadService) -> Reader:
     """Return who is signed in; the key is checked against the registry in force. Raises `SignInNeededError`."""
     try:
-        reader = reader_of(request, reading)
+        reader = reader_of(request, service)
     except (UnauthorizedError, SendingKeyError) as error:
         raise SignInNeededError from error
     # For the audit log: who read which page.
@@ -35,39 +35,39 @@ def signed_in(request: PageRequest, reading: Reading) -> Reader:
     return reader
 
 
-def maybe_signed_in(request: PageRequest, reading: Reading) -> Reader | None:
+def maybe_signed_in(request: PageRequest, service: ReadService) -> Reader | None:
     """Return who is signed in, or None, for pages that anyone may read."""
     try:
-        return signed_in(request, reading)
+        return signed_in(request, service)
     except SignInNeededError:
         return None
 
 
-def ask_to_sign_in(request: PageRequest, pages: Pages) -> Response[bytes]:
+def ask_to_sign_in(request: PageRequest, pages: PageRenderer) -> Response[bytes]:
     """Return the way to the sign-in page and back.
 
     A link in a mail or chat comes without our cookie, which is for this site's own requests only: the page asks for
     itself once more from here, and then the cookie comes along.
     """
     if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
-        return pages.answer(request, Page("bounce.html", {"target": _own_path(request)}))
+        return pages.answer(request, RenderedPage("bounce.html", {"target": _own_path(request)}))
     return Response(
         b"", status_code=SEE_OTHER, headers={**HEADERS, "location": f"/sign-in?next={quote(_own_path(request))}"}
     )
 
 
-def sign_in_routes(pages: Pages) -> list[HTTPRouteHandler]:
+def sign_in_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     """Return the start page, sign-in and sign-out."""
-    reading = pages.reading
+    service = pages.service
 
     @get("/", include_in_schema=False, sync_to_thread=False)
     def start(request: PageRequest) -> Redirect:
-        return Redirect("/trials" if maybe_signed_in(request, reading) else "/sign-in", status_code=SEE_OTHER)
+        return Redirect("/trials" if maybe_signed_in(request, service) else "/sign-in", status_code=SEE_OTHER)
 
     @get("/sign-in", include_in_schema=False, sync_to_thread=False)
     def sign_in_page(request: PageRequest) -> Response[Any]:
         target = local_path(request.query_params.get("next", "/trials"))
-        return pages.answer(request, _sign_in_page(pages, target, maybe_signed_in(request, reading)))
+        return pages.answer(request, _sign_in_page(pages, target, maybe_signed_in(request, service)))
 
     @post("/sign-in", include_in_schema=False, request_max_body_size=FORM_BYTES)
     async def sign_in(request: PageRequest) -> Response[Any]:
@@ -90,17 +90,17 @@ def sign_in_routes(pages: Pages) -> list[HTTPRouteHandler]:
     return [start, sign_in_page, sign_in, sign_out]
 
 
-def _sign_in_page(pages: Pages, target: str, reader: Reader | None) -> Page:
-    values = {"target": target, "problem": "", "session_hours": pages.reading.settings.report.session_hours}
-    return Page(PAGE, values, reader=reader)
+def _sign_in_page(pages: PageRenderer, target: str, reader: Reader | None) -> RenderedPage:
+    values = {"target": target, "problem": "", "session_hours": pages.service.settings.report.session_hours}
+    return RenderedPage(PAGE, values, reader=reader)
 
 
-def _take(presented: str, pages: Pages, request: PageRequest) -> str | Response[Any]:
+def _take(presented: str, pages: PageRenderer, request: PageRequest) -> str | Response[Any]:
     """Return the answer that signs in with the key *presented*, or what is wrong with it in words."""
-    reading, words = pages.reading, pages.speech(request)
+    service, words = pages.service, pages.translator(request)
     if not presented:
         return words.say("Paste an access key first.")
-    key = reading.directory().key_of(presented, now_ms=reading.clock.now_ms())
+    key = service.directory().key_of(presented, now_ms=service.clock.now_ms())
     if key is None:
         return words.say("This key is unknown, expired or revoked. Ask the avenue's operator for a new one.")
     if reader_of_key(key) is None:
@@ -108,16 +108,16 @@ def _take(presented: str, pages: Pages, request: PageRequest) -> str | Response[
             "This key is for sending events and cannot read. Ask for a key of scope startup, programme or operator."
         )
     answer: Response[Any] = Response(b"", status_code=SEE_OTHER, headers=dict(HEADERS))
-    answer.set_cookie(replace(session_cookie(key, reading, secure=_secure(request, reading)), samesite="strict"))
+    answer.set_cookie(replace(session_cookie(key, service, secure=_secure(request, service)), samesite="strict"))
     return answer
 
 
-def _secure(request: PageRequest, reading: Reading) -> bool:
+def _secure(request: PageRequest, service: ReadService) -> bool:
     """Tell whether readers come over TLS, which a proxy in front may end."""
-    return request.url.scheme == "https" or (reading.settings.http.public_url or "").startswith("https:")
+    return request.url.scheme == "https" or (service.settings.http.public_url or "").startswith("https:")
 
 
-def _foreign(request: PageRequest, pages: Pages) -> str:
+def _foreign(request: PageRequest, pages: PageRenderer) -> str:
     """Return what to say to a form that another site sent, or ''. Browsers say it, or else where it came from."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -126,7 +126,9 @@ def _foreign(request: PageRequest, pages: Pages) -> str:
     else:
         ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
     return (
-        "" if ours else pages.speech(request).say("This form came from another site. Open the page here and try again.")
+        ""
+        if ours
+        else pages.translator(request).say("This form came from another site. Open the page here and try again.")
     )
 
 

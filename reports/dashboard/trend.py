@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 
 from registry.directory import Directory, TrialSpan
 from reports.metrics import METRICS
-from reports.presentation.formats import NOTHING, Formats
-from reports.presentation.language import Speech
+from reports.presentation.formats import NOTHING, LocaleFormatter
+from reports.presentation.language import Translator
 from reports.presentation.names import dimension_names, split_name
 from reports.queries import series
 from reports.queries.model import (
@@ -16,10 +16,10 @@ from reports.queries.model import (
     Dimension,
     Freshness,
     Interval,
-    Line,
     MetricLines,
     Point,
     QueryContext,
+    SeriesLine,
     SeriesQuestion,
     Step,
     TooManyPointsError,
@@ -129,11 +129,11 @@ class TrendPage:
     data: TrendData
     freshness: Freshness
     directory: Directory
-    words: Speech
+    words: Translator
 
     @property
-    def _formats(self) -> Formats:
-        return Formats(self.words)
+    def _formats(self) -> LocaleFormatter:
+        return LocaleFormatter(self.words)
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs."""
@@ -154,7 +154,7 @@ class TrendPage:
             "empty": not any(point.n for line in lines for point in line.points),
         }
 
-    def _ranked(self) -> list[Line]:
+    def _ranked(self) -> list[SeriesLine]:
         """Return the lines in the registry's order of arms, others by how much they stand on."""
         if self.data.pick.by == "arm":
             return sorted(self.data.now.lines, key=lambda line: line.by.get("arm", ""))
@@ -185,7 +185,7 @@ class TrendPage:
             "step": [(step, steps[step]) for step in self.data.pick.steps],
         }
 
-    def _chart(self, lines: Iterable[Line]) -> dict[str, Any]:
+    def _chart(self, lines: Iterable[SeriesLine]) -> dict[str, Any]:
         pick = self.data.pick
         return {
             "title": self.words.pick(METRICS[pick.metric].name),
@@ -235,7 +235,7 @@ class TrendPage:
     def _when(self, at_ms: int) -> str:
         return self._formats.day(at_ms) if self.data.pick.step == "day" else self._formats.moment(at_ms)
 
-    def _name(self, line: Line) -> str:
+    def _name(self, line: SeriesLine) -> str:
         return split_name(line.by, self.directory, self.words) or self.words.pick(METRICS[self.data.pick.metric].name)
 
     def _description(self) -> str:
@@ -247,7 +247,7 @@ class TrendPage:
             end=self._formats.moment(self.data.interval.to_ms),
         )
 
-    def _table(self, lines: list[Line]) -> dict[str, Any]:
+    def _table(self, lines: list[SeriesLine]) -> dict[str, Any]:
         """Return the newest rows, newest first; n stands beside each value."""
         by_start: dict[int, dict[int, Point]] = {}
         for column, line in enumerate(lines):

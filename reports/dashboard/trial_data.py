@@ -13,15 +13,15 @@ from reports.queries.model import (
     Funnel,
     HealthLine,
     Interval,
+    LiveCounts,
     MetricLines,
-    NowAnswer,
+    MetricTotal,
     Presence,
     QueryContext,
     SeriesQuestion,
-    Total,
     TotalsQuestion,
 )
-from reports.queries.readout import Readout, readout
+from reports.queries.readout import TrialReadout, readout
 from reports.queries.spans import step_start
 from schemas.registry import MetricId, Trial
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -51,12 +51,12 @@ class TrialData:
     """The trial so far, its baseline before the start left out."""
     freshness: Freshness
     health: tuple[HealthLine, ...]
-    now: NowAnswer
-    readout: Readout
+    now: LiveCounts
+    readout: TrialReadout
     """Of the primary metric and the guardrails."""
-    whole: Mapping[MetricId, Total]
-    by_arm: tuple[Total, ...]
-    by_platform: tuple[Total, ...]
+    whole: Mapping[MetricId, MetricTotal]
+    by_arm: tuple[MetricTotal, ...]
+    by_platform: tuple[MetricTotal, ...]
     sparks: Mapping[MetricId, MetricLines]
     funnels: tuple[Funnel, ...]
     presences: tuple[Presence, ...]
@@ -82,7 +82,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         interval=interval,
         freshness=fresh,
         health=health.health(context, trial_id, fresh),
-        now=live.now(context, trial_id, NOW_MINUTES),
+        now=live.live_counts(context, trial_id, NOW_MINUTES),
         readout=judged,
         whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},
         by_arm=totals.totals(context, TotalsQuestion(trial_id, metrics, interval, by=("arm",))),

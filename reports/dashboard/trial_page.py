@@ -10,11 +10,11 @@ from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
 from reports.metrics import METRICS
 from reports.presentation.drawing import bars, spark
-from reports.presentation.formats import NOTHING, Formats
+from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.labels import KINDS
-from reports.presentation.language import Speech
+from reports.presentation.language import Translator
 from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
-from reports.queries.model import Freshness, Presence, Total
+from reports.queries.model import Freshness, MetricTotal, Presence
 from reports.queries.spans import iso
 from schemas.registry import MetricId, Trial, epoch_ms
 from schemas.timing import DAY_MS, HOUR_MS
@@ -39,7 +39,7 @@ def trial_state(trial: Trial, now_ms: int) -> str:
     return "baseline" if trial.baseline_from and now_ms >= epoch_ms(trial.baseline_from) else "planned"
 
 
-def state_name(state: str, words: Speech) -> str:
+def state_name(state: str, words: Translator) -> str:
     """Return what a trial's *state* is called."""
     names = {
         "planned": words.say("Planned"),
@@ -50,9 +50,9 @@ def state_name(state: str, words: Speech) -> str:
     return names[state]
 
 
-def freshness_values(freshness: Freshness, now_ms: int, words: Speech) -> dict[str, Any]:
+def freshness_values(freshness: Freshness, now_ms: int, words: Translator) -> dict[str, Any]:
     """Return how far the numbers may be trusted, in words."""
-    formats = Formats(words)
+    formats = LocaleFormatter(words)
     as_of = freshness.as_of_ms
     return {
         "as_of": as_of,
@@ -83,12 +83,12 @@ class TrialPage:
     """One trial's answers in one language; `base_url` is the address that commands on the page use."""
 
     data: TrialData
-    words: Speech
+    words: Translator
     base_url: str
 
     @property
-    def _formats(self) -> Formats:
-        return Formats(self.words)
+    def _formats(self) -> LocaleFormatter:
+        return LocaleFormatter(self.words)
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs."""
@@ -207,7 +207,7 @@ class TrialPage:
             "spark": spark(lines[0].points) if lines else None,
         }
 
-    def _cell(self, total: Total | None) -> dict[str, str]:
+    def _cell(self, total: MetricTotal | None) -> dict[str, str]:
         if total is None:
             return {"value": NOTHING, "n": ""}
         value = self._formats.metric(total.metric, total.value)
@@ -216,7 +216,7 @@ class TrialPage:
         return {"value": value, "n": "" if own or total.value is None else self._formats.whole(total.n)}
 
     def _platforms(self) -> dict[str, Any]:
-        by: dict[str, dict[MetricId, Total]] = {}
+        by: dict[str, dict[MetricId, MetricTotal]] = {}
         for total in self.data.by_platform:
             by.setdefault(total.by["platform"], {})[total.metric] = total
         ranked = sorted(by.items(), key=lambda item: -(item[1]["events"].n if "events" in item[1] else 0))

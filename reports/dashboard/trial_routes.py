@@ -11,74 +11,76 @@ from litestar.status_codes import HTTP_410_GONE
 
 from registry.retention import kept_until_ms
 from reports.dashboard.avenue_page import AvenuePage
-from reports.dashboard.render import Page, PageRequest, Pages
+from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
 from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
 from reports.dashboard.trial_data import SPARK_DAYS, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
 from reports.presentation.drawing import spark
-from reports.presentation.formats import Formats
-from reports.presentation.language import Speech
+from reports.presentation.formats import LocaleFormatter
+from reports.presentation.language import Translator
 from reports.queries import freshness
 from reports.queries.avenue_map import avenue_map
 from reports.queries.model import Freshness, Interval, QueryContext
-from reports.queries.overview import Glance, glances
+from reports.queries.overview import TrialOverview, overviews
 from reports.scope import Reader, trial_seen, trials_seen
 from schemas.registry import Trial, epoch_ms
 from schemas.timing import MINUTE_MS
 
 
-def trial_routes(pages: Pages) -> list[HTTPRouteHandler]:
+def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     """Return the routes; each asks first who is signed in and whether the trial is theirs to see."""
-    reading = pages.reading
+    service = pages.service
 
     @get("/trials", include_in_schema=False)
     async def trials(request: PageRequest) -> Response[Any]:
-        reader, words = signed_in(request, reading), pages.speech(request)
-        rows = await reading.ask(lambda context: _rows(context, reader, words))
-        return pages.answer(request, Page("trials.html", {"trials": rows}, reader=reader))
+        reader, words = signed_in(request, service), pages.translator(request)
+        rows = await service.run_query(lambda context: _rows(context, reader, words))
+        return pages.answer(request, RenderedPage("trials.html", {"trials": rows}, reader=reader))
 
     @get("/trials/{trial_id:str}", include_in_schema=False)
     async def trial(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
-        reader, words = signed_in(request, reading), pages.speech(request)
+        reader, words = signed_in(request, service), pages.translator(request)
         seen = _seen(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
-        data = await reading.ask(lambda context: trial_data(context, seen.id, pick))
-        base_url = reading.settings.http.public_url or str(request.base_url).rstrip("/")
-        return pages.answer(request, Page("trial.html", TrialPage(data, words, base_url).values(), reader=reader))
+        data = await service.run_query(lambda context: trial_data(context, seen.id, pick))
+        base_url = service.settings.http.public_url or str(request.base_url).rstrip("/")
+        return pages.answer(
+            request, RenderedPage("trial.html", TrialPage(data, words, base_url).values(), reader=reader)
+        )
 
     @get("/trials/{trial_id:str}/trend", include_in_schema=False)
     async def trend_alone(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
-        reader, words = signed_in(request, reading), pages.speech(request)
+        reader, words = signed_in(request, service), pages.translator(request)
         seen = _seen(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
-        values = await reading.ask(lambda context: _trend_values(context, seen, pick, words))
-        return pages.answer(request, Page("_trend_only.html", values, reader=reader))
+        values = await service.run_query(lambda context: _trend_values(context, seen, pick, words))
+        return pages.answer(request, RenderedPage("_trend_only.html", values, reader=reader))
 
     @get("/avenue", include_in_schema=False)
     async def avenue(request: PageRequest) -> Response[Any]:
-        reader, words = signed_in(request, reading), pages.speech(request)
-        found, directory = await reading.ask(lambda context: (avenue_map(context, reader), context.directory))
+        reader, words = signed_in(request, service), pages.translator(request)
+        found, directory = await service.run_query(lambda context: (avenue_map(context, reader), context.directory))
         return pages.answer(
-            request, Page("avenue.html", {"map": AvenuePage(found, directory, words).values()}, reader=reader)
+            request, RenderedPage("avenue.html", {"map": AvenuePage(found, directory, words).values()}, reader=reader)
         )
 
     return [trials, trial, trend_alone, avenue]
 
 
-def _seen(pages: Pages, reader: Reader, trial_id: str) -> Trial:
-    found = trial_seen(reader, pages.reading.directory(), trial_id)
+def _seen(pages: PageRenderer, reader: Reader, trial_id: str) -> Trial:
+    found = trial_seen(reader, pages.service.directory(), trial_id)
     if found is None:
         raise NotFoundException
-    registry = pages.reading.directory().registry
+    registry = pages.service.directory().registry
     # Beyond its time there is nothing to show, and nought would be a wrong number.
-    if registry is not None and kept_until_ms(found, registry, pages.reading.settings) <= pages.reading.clock.now_ms():
+    if registry is not None and kept_until_ms(found, registry, pages.service.settings) <= pages.service.clock.now_ms():
         raise HTTPException(status_code=HTTP_410_GONE)
     return found
 
 
-def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Speech) -> dict[str, Any]:
+def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Translator) -> dict[str, Any]:
     span = context.span(trial.id)
     fresh = freshness.freshness(context, trial.id, trend_interval(pick, span, context.now_ms))
     page = TrendPage(trend(context, trial.id, pick), fresh, context.directory, words)
@@ -89,10 +91,10 @@ def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: S
     }
 
 
-def _rows(context: QueryContext, reader: Reader, words: Speech) -> list[dict[str, Any]]:
+def _rows(context: QueryContext, reader: Reader, words: Translator) -> list[dict[str, Any]]:
     seen = trials_seen(reader, context.directory)
     intervals = {trial.id: _so_far(trial, context.now_ms) for trial in seen}
-    found = glances(context, intervals, SPARK_DAYS)
+    found = overviews(context, intervals, SPARK_DAYS)
     rejected = freshness.rejected_of_many(context, intervals)
     return [
         _row(context, trial, found[trial.id], words)
@@ -107,16 +109,16 @@ def _so_far(trial: Trial, now_ms: int) -> Interval:
     return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
 
 
-def _fresh(context: QueryContext, trial: Trial, rejected: int, words: Speech) -> dict[str, Any]:
+def _fresh(context: QueryContext, trial: Trial, rejected: int, words: Translator) -> dict[str, Any]:
     """Return how fresh a trial's row is; which windows wait is said on the trial's own page."""
     as_of_ms = freshness.complete_until(context, trial.product)
     found = Freshness(as_of_ms, freshness.lag(context, as_of_ms), rejected, flagged_windows=0)
     return {"freshness": freshness_values(found, context.now_ms, words)}
 
 
-def _row(context: QueryContext, trial: Trial, found: Glance, words: Speech) -> dict[str, Any]:
+def _row(context: QueryContext, trial: Trial, found: TrialOverview, words: Translator) -> dict[str, Any]:
     starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
-    formats, product = Formats(words), context.directory.products[trial.product]
+    formats, product = LocaleFormatter(words), context.directory.products[trial.product]
     state = trial_state(trial, context.now_ms)
     return {
         "id": trial.id,
@@ -134,7 +136,7 @@ def _row(context: QueryContext, trial: Trial, found: Glance, words: Speech) -> d
     }
 
 
-def _startup_name(context: QueryContext, trial: Trial, words: Speech) -> str:
+def _startup_name(context: QueryContext, trial: Trial, words: Translator) -> str:
     startup_id = context.directory.products[trial.product].startup
     registry = context.directory.registry
     return next((words.pick(s.name) for s in (registry.startups if registry else []) if s.id == startup_id), startup_id)

@@ -9,7 +9,7 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
 from reports.metrics import METRICS, Unit
-from reports.presentation.language import Speech
+from reports.presentation.language import Translator
 from reports.queries.model import Number
 from schemas.registry import MetricId
 
@@ -28,10 +28,10 @@ _PATTERNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Formats:
-    """How *speech* writes quantities."""
+class LocaleFormatter:
+    """How *translator* writes quantities."""
 
-    speech: Speech
+    translator: Translator
 
     def metric(self, metric: MetricId, value: Number | None) -> str:
         """Return *value* of *metric* in its unit; a dash where there is nothing to compute from."""
@@ -55,11 +55,11 @@ class Formats:
 
     def whole(self, value: Number) -> str:
         """Return *value* rounded to a whole number, in groups of three."""
-        return format_decimal(round(value), locale=self.speech.locale)
+        return format_decimal(round(value), locale=self.translator.locale)
 
     def decimal(self, value: Number, digits: int) -> str:
         """Return *value* with exactly *digits* decimals."""
-        return format_decimal(_rounded(value, digits), format="#,##0." + "0" * digits, locale=self.speech.locale)
+        return format_decimal(_rounded(value, digits), format="#,##0." + "0" * digits, locale=self.translator.locale)
 
     def percent(self, share: Number) -> str:
         """Return *share* (0…1) as per cent with one decimal."""
@@ -69,31 +69,31 @@ class Formats:
         """Return *fen* as ¥ yuan with two decimals, the same pattern in both languages."""
         yuan = Decimal(round(fen)) / 100
         sign = "−" if yuan < 0 else ""
-        return f"{sign}¥{format_decimal(abs(yuan), format='#,##0.00', locale=self.speech.locale)}"
+        return f"{sign}¥{format_decimal(abs(yuan), format='#,##0.00', locale=self.translator.locale)}"
 
     def duration(self, ms: Number) -> str:
         """Return *ms* milliseconds in the largest unit that reads well."""
         if ms < 1000:
-            return self.speech.say("%(n)s ms", n=self.whole(ms))
+            return self.translator.say("%(n)s ms", n=self.whole(ms))
         seconds = ms / 1000
         if seconds < MINUTE_S:
-            return self.speech.say("%(n)s s", n=self.decimal(seconds, 1))
+            return self.translator.say("%(n)s s", n=self.decimal(seconds, 1))
         minutes, rest = divmod(round(seconds), MINUTE_S)
         if minutes < MINUTE_S:
-            return self.speech.say("%(m)s min %(s)s s", m=minutes, s=rest)
+            return self.translator.say("%(m)s min %(s)s s", m=minutes, s=rest)
         hours, minutes = divmod(minutes, 60)
-        return self.speech.say("%(h)s h %(m)s min", h=self.whole(hours), m=minutes)
+        return self.translator.say("%(h)s h %(m)s min", h=self.whole(hours), m=minutes)
 
     def ago(self, at_ms: int, now_ms: int) -> str:
         """Return how long before *now_ms* the time *at_ms* was, in one unit."""
         seconds = max(0, (now_ms - at_ms) // 1000)
         if seconds < 2 * MINUTE_S:
-            return self.speech.say("%(n)s s ago", n=seconds)
+            return self.translator.say("%(n)s s ago", n=seconds)
         if seconds < 2 * HOUR_S:
-            return self.speech.say("%(n)s min ago", n=seconds // MINUTE_S)
+            return self.translator.say("%(n)s min ago", n=seconds // MINUTE_S)
         if seconds < 2 * DAY_S:
-            return self.speech.say("%(n)s h ago", n=seconds // HOUR_S)
-        return self.speech.say("%(n)s days ago", n=self.whole(seconds // DAY_S))
+            return self.translator.say("%(n)s h ago", n=seconds // HOUR_S)
+        return self.translator.say("%(n)s days ago", n=self.whole(seconds // DAY_S))
 
     def moment(self, at_ms: int) -> str:
         """Return day and minute in Shanghai."""
@@ -116,7 +116,9 @@ class Formats:
         return self._time(at_ms, "date")
 
     def _time(self, at_ms: int, pattern: str) -> str:
-        return format_datetime(shanghai(at_ms), _PATTERNS[pattern][self.speech.language], locale=self.speech.locale)
+        return format_datetime(
+            shanghai(at_ms), _PATTERNS[pattern][self.translator.language], locale=self.translator.locale
+        )
 
 
 def shanghai(at_ms: int) -> datetime:

@@ -36,7 +36,7 @@ class Bilingual(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Translator:
     """One language and its catalogue."""
 
     language: Language
@@ -67,7 +67,7 @@ class Speech:
 
 
 @cache
-def speech(language: Language) -> Speech:
+def translator(language: Language) -> Translator:
     """Return *language* with its compiled catalogue. Raises `ConfigurationError` where it was not compiled."""
     try:
         catalogue = gettext.translation(DOMAIN, LOCALE_FOLDER, [LOCALES[language]])
@@ -76,7 +76,7 @@ def speech(language: Language) -> Speech:
             f"the dashboard's {language} catalogue is not compiled; "
             "run `make setup`, or `python -m reports.dashboard.build`"
         ) from error
-    return Speech(language, catalogue)
+    return Translator(language, catalogue)
 
 
 def asked_language(request: Request[Any, Any, Any]) -> Language | None:

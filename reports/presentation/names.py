@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from registry.directory import Directory
 from reports.presentation.labels import KINDS, PLATFORMS
-from reports.presentation.language import Speech
+from reports.presentation.language import Translator
 from reports.queries.model import Dimension
 
 
-def arm_name(arm: str, words: Speech) -> str:
+def arm_name(arm: str, words: Translator) -> str:
     """Return what *arm* is called; the usual two are translated, others are the startup's own ids."""
     match arm:
         case "":
@@ -21,19 +21,19 @@ def arm_name(arm: str, words: Speech) -> str:
             return arm
 
 
-def kind_name(kind: str, words: Speech) -> str:
+def kind_name(kind: str, words: Translator) -> str:
     """Return what *kind* is called."""
     found = {str(known): text for known, text in KINDS.items()}.get(kind)
     return words.say(found) if found else kind
 
 
-def platform_name(platform: str, words: Speech) -> str:
+def platform_name(platform: str, words: Translator) -> str:
     """Return what *platform* is called."""
     found = {str(known): text for known, text in PLATFORMS.items()}.get(platform)
     return words.say(found) if found else platform or words.say("No platform")
 
 
-def placement_name(placement_id: str, directory: Directory, words: Speech) -> str:
+def placement_name(placement_id: str, directory: Directory, words: Translator) -> str:
     """Return a placement's id with its zone; events may name none."""
     placement = directory.placements.get(placement_id)
     if placement is None:
@@ -41,14 +41,14 @@ def placement_name(placement_id: str, directory: Directory, words: Speech) -> st
     return f"{placement_id} ({placement.zone})" if placement.zone else placement_id
 
 
-def split_name(by: Mapping[str, str], directory: Directory, words: Speech) -> str:
+def split_name(by: Mapping[str, str], directory: Directory, words: Translator) -> str:
     """Return what one line of a chart is called; '' where nothing was split."""
     for dimension, value in by.items():
         return _named(dimension, value, directory, words)
     return ""
 
 
-def _named(dimension: str, value: str, directory: Directory, words: Speech) -> str:
+def _named(dimension: str, value: str, directory: Directory, words: Translator) -> str:
     match dimension:
         case "arm":
             return arm_name(value, words)
@@ -60,7 +60,7 @@ def _named(dimension: str, value: str, directory: Directory, words: Speech) -> s
             return placement_name(value, directory, words)
 
 
-def dimension_names(words: Speech) -> dict[Dimension, str]:
+def dimension_names(words: Translator) -> dict[Dimension, str]:
     """Return what the splits themselves are called."""
     return {
         "arm": words.say("Arm"),

@@ -61,7 +61,7 @@ WHERE account_id IN {accounts:Array(String)} AND NOT replay
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class ArrivalSummary:
     """What came of a trial in an interval of its events' own times."""
 
     stored: int
@@ -84,11 +84,11 @@ class Arrivals:
     """Share of the rows that lie in settled blocks; None where there are none."""
 
 
-def arrivals(context: QueryContext, trial_id: str, interval: Interval) -> Arrivals:
+def arrival_summary(context: QueryContext, trial_id: str, interval: Interval) -> ArrivalSummary:
     """Return how the trial's events of *interval* came, from stored rows."""
     stored, unassigned, late, longest_delay, last_received = _stored(context, trial_id, interval)
     repeats, blocks, settled, share = _blocks(context, trial_id, interval)
-    return Arrivals(
+    return ArrivalSummary(
         stored=stored,
         unassigned=unassigned,
         baseline_period=_baseline(context, trial_id),

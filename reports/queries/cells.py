@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.directory import TrialSpan
-from reports.queries.daily_rollups import DAYS, Past, past
+from reports.queries.daily_rollups import DAYS, RollupSplit, split_interval
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.sql import SECOND, fill, rows, within
 from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, block_of, minute_of
@@ -75,71 +75,71 @@ _DAYS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Subquery:
     """A trial's cells as a subquery: `at` and the columns of cells, what goes before the SELECT, the parameters."""
 
     sql: str
     parameters: dict[str, Any]
     ctes: str = ""
-    days: "Source | None" = None
+    days: "Subquery | None" = None
     """Where summed days are in it: these alone, and in `rest` what else there is."""
-    rest: "Source | None" = None
+    rest: "Subquery | None" = None
 
 
-def by_minute(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+def by_minute(context: QueryContext, trial_id: str, interval: Interval) -> Subquery:
     """Return the cells of whole minutes, from that of the start until before the end."""
     span = context.span(trial_id)
     return _by_minute(span, [whole_minutes(interval)])
 
 
-def by_hour(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+def by_hour(context: QueryContext, trial_id: str, interval: Interval) -> Subquery:
     """Return the same in fewer rows, for whoever asks by the hour or more."""
     return _by_hour(context.span(trial_id), [whole_minutes(interval)])
 
 
-def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> Source:
+def by_day(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> Subquery:
     """Return the same in fewer rows still, for whoever asks by the day or more, and splits by *by* alone.
 
     Other columns than that of *by* and kind may be empty; people and sessions stand in rows of no kind.
     """
-    parted, rest = rest_by_hour(context, trial_id, interval)
-    return with_days(rest, parted, fill(_DAYS, columns=_COLUMNS, days=DAYS), {"split": by or ""})
+    split, rest = rest_by_hour(context, trial_id, interval)
+    return with_days(rest, split, fill(_DAYS, columns=_COLUMNS, days=DAYS), {"split": by or ""})
 
 
-def rest_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> tuple[Past, Source]:
+def rest_by_hour(context: QueryContext, trial_id: str, interval: Interval) -> tuple[RollupSplit, Subquery]:
     """Return *interval* with the past's days set apart, and the cells of what is left, by the hour or the minute."""
     span = context.span(trial_id)
-    parted = past(context, span.product_id, whole_minutes(interval))
-    return parted, by_ranges_or_hours(span, parted.ranges)
+    split = split_interval(context, span.product_id, whole_minutes(interval))
+    return split, by_ranges_or_hours(span, split.unrolled)
 
 
-def by_ranges(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+def by_ranges(span: TrialSpan, ranges: Sequence[Interval]) -> Subquery:
     """Return the cells of *ranges* by the minute."""
     return _by_minute(span, [whole_minutes(r) for r in ranges])
 
 
-def by_ranges_or_hours(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+def by_ranges_or_hours(span: TrialSpan, ranges: Sequence[Interval]) -> Subquery:
     """Return the same, by the hour where that is worth asking for."""
     whole = [whole_minutes(r) for r in ranges]
     left_ms = sum(part.to_ms - part.from_ms for part in whole)
     return (_by_minute if left_ms <= SHORT_MS else _by_hour)(span, whole)
 
 
-def with_days(rest: Source, parted: Past, days_sql: str, parameters: dict[str, Any]) -> Source:
+def with_days(rest: Subquery, split: RollupSplit, days_sql: str, parameters: dict[str, Any]) -> Subquery:
     """Return *rest*, which reads the past's ranges, and beside it *days_sql*, which reads its days."""
-    if not parted.days:
+    if not split.days:
         return rest
-    given = {**parted.parameters, **parameters}
+    given = {**split.parameters, **parameters}
     # The product and the trial are among the rest's.
-    days = Source(days_sql, {**{name: rest.parameters[name] for name in ("product", "trial")}, **given})
-    if not parted.ranges:
+    days = Subquery(days_sql, {**{name: rest.parameters[name] for name in ("product", "trial")}, **given})
+    if not split.unrolled:
         return replace(days, days=days)
     sql = f"{days_sql} UNION ALL {rest.sql}"
-    return Source(sql, {**rest.parameters, **given}, rest.ctes, days, rest)
+    return Subquery(sql, {**rest.parameters, **given}, rest.ctes, days, rest)
 
 
 def rows_apart(
-    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+    context: QueryContext, template: str, source: Subquery, parameters: dict[str, Any] | None = None
 ) -> list[Sequence[Any]]:
     """Return the rows of *template* over *source* in no order, for a SELECT that never groups two days in one row.
 
@@ -153,24 +153,24 @@ def rows_apart(
 
 
 def rows_of_days(
-    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+    context: QueryContext, template: str, source: Subquery, parameters: dict[str, Any] | None = None
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of *template* over the summed days of *source* alone, asked once in this process."""
     return () if source.days is None else rows_kept(context, template, source.days, parameters)
 
 
 def rows_kept(
-    context: QueryContext, template: str, days: Source, parameters: dict[str, Any] | None = None
+    context: QueryContext, template: str, days: Subquery, parameters: dict[str, Any] | None = None
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of *template* over *days*, which are summed and name their runs, asked once in this process."""
     more = parameters or {}
     key = fill(template, source=days.sql), repr(days.parameters | more)
-    found = context.kept.take(key)
-    return context.kept.keep(key, rows_of(context, template, days, more)) if found is None else found
+    found = context.rollup_cache.get(key)
+    return context.rollup_cache.put(key, rows_of(context, template, days, more)) if found is None else found
 
 
 def rows_of(
-    context: QueryContext, template: str, source: Source, parameters: dict[str, Any] | None = None
+    context: QueryContext, template: str, source: Subquery, parameters: dict[str, Any] | None = None
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of *template* over *source*."""
     sql = fill(template, **{"with": source.ctes}, source=source.sql)
@@ -183,19 +183,19 @@ def whole_minutes(interval: Interval) -> Interval:
     return Interval(from_ms, -(-max(interval.to_ms, from_ms) // 1000) * 1000)
 
 
-def _by_minute(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+def _by_minute(span: TrialSpan, ranges: Sequence[Interval]) -> Subquery:
     parts, parameters = _conditions(span, ranges)
-    return Source(fill(_MINUTES, columns=_COLUMNS, unrolled="", **parts), parameters)
+    return Subquery(fill(_MINUTES, columns=_COLUMNS, unrolled="", **parts), parameters)
 
 
-def _by_hour(span: TrialSpan, ranges: Sequence[Interval]) -> Source:
+def _by_hour(span: TrialSpan, ranges: Sequence[Interval]) -> Subquery:
     parts, parameters = _conditions(span, ranges)
     hours = [(-(-r.from_ms // HOUR_MS) * HOUR_MS, r.to_ms // HOUR_MS * HOUR_MS) for r in ranges]
     hours = [(first, last) for first, last in hours if first < last]
     parts["hours"], more = within("hour", SECOND, "hours", hours)
     parts["hour_blocks"], _ = within("block", SECOND, "hours", hours)
     sql = fill(_MINUTES + _HOURS, columns=_COLUMNS, unrolled=_UNROLLED, **parts)
-    return Source(sql, parameters | more, fill(_ROLLED, **parts))
+    return Subquery(sql, parameters | more, fill(_ROLLED, **parts))
 
 
 def _conditions(span: TrialSpan, ranges: Sequence[Interval]) -> tuple[dict[str, str], dict[str, Any]]:

@@ -14,7 +14,7 @@ from reports.queries.spans import step_start
 from reports.queries.sql import rows
 from schemas.timing import DAY_MS
 
-Sort = Literal["cells", "funnels"]
+Rollup = Literal["cells", "funnels"]
 
 MAX_RANGES = 24
 """More gaps than this between summed days are read as one: a condition is as long as there are gaps."""
@@ -41,7 +41,7 @@ WHERE product_id IN {products:Array(String)}
 """
 
 
-class Summed(NamedTuple):
+class RollupInputs(NamedTuple):
     """What the sums of a day were made of."""
 
     run: int
@@ -50,23 +50,23 @@ class Summed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayState:
     """What the store says of a day: what came, the last settlement; what was summed."""
 
     rows: int
     settled_run: int
-    cells: Summed
+    cells: RollupInputs
     unexplained: int
-    funnels: Summed
+    funnels: RollupInputs
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RollupSplit:
     """An interval in two parts: whole days that are read summed, with the runs that hold, and ranges that are not."""
 
     days: tuple[int, ...]
     runs: tuple[int, ...]
-    ranges: tuple[Interval, ...]
+    unrolled: tuple[Interval, ...]
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -82,64 +82,64 @@ DAYS = """product_id = {product:String} AND trial_id = {trial:String}
 """What chooses the rows of a past's days in a table of sums, read FINAL: rows of earlier runs are no more."""
 
 
-def past(context: QueryContext, product_id: str, interval: Interval, sort: Sort = "cells") -> Past:
+def split_interval(context: QueryContext, product_id: str, interval: Interval, rollup: Rollup = "cells") -> RollupSplit:
     """Return *interval* in whole days that hold and the ranges between them."""
     if not _whole_days(interval):
-        return Past((), (), _between(interval, ()))
+        return RollupSplit((), (), _between(interval, ()))
     days = _days(context, product_id)
-    held = _funnel_run if sort == "funnels" else _cells_run
-    return _parted(interval, {day: run for day in days if (run := held(days, day))}, sort)
+    held = _funnel_run if rollup == "funnels" else _cells_run
+    return _split_runs(interval, {day: run for day in days if (run := held(days, day))}, rollup)
 
 
-def settled_quietly(context: QueryContext, product_id: str, interval: Interval) -> Past:
+def split_without_differences(context: QueryContext, product_id: str, interval: Interval) -> RollupSplit:
     """Return *interval* likewise; days with blocks that differ unexplained are among the ranges."""
     if not _whole_days(interval):
-        return Past((), (), _between(interval, ()))
+        return RollupSplit((), (), _between(interval, ()))
     days = _days(context, product_id)
     runs = {day: run for day in days if not days[day].unexplained and (run := _cells_run(days, day))}
-    return _parted(interval, runs, "cells")
+    return _split_runs(interval, runs, "cells")
 
 
-def look_up(context: QueryContext, products: Collection[str]) -> None:
+def load_day_states(context: QueryContext, products: Collection[str]) -> None:
     """Ask at once for all *products* what an answer about each of them would ask."""
     found: dict[str, dict[int, dict[str, Sequence[int]]]] = {product_id: defaultdict(dict) for product_id in products}
-    for product_id, sort, day_s, *numbers in rows(context, _SQL, {"products": sorted(products)}):
-        found[product_id][day_s * 1000][sort] = numbers
+    for product_id, rollup, day_s, *numbers in rows(context, _SQL, {"products": sorted(products)}):
+        found[product_id][day_s * 1000][rollup] = numbers
     for product_id, days in found.items():
-        context.worked_out["days", product_id] = {day: _day(said) for day, said in days.items()}
+        context.memo["days", product_id] = {day: _day(said) for day, said in days.items()}
 
 
-def _day(said: Mapping[str, Sequence[int]]) -> Day:
-    cells, funnels = (said.get(sort, (0, 0, 0, 0)) for sort in ("cells", "funnels"))
-    return Day(
+def _day(said: Mapping[str, Sequence[int]]) -> DayState:
+    cells, funnels = (said.get(rollup, (0, 0, 0, 0)) for rollup in ("cells", "funnels"))
+    return DayState(
         rows=said["came"][0] if "came" in said else 0,
         settled_run=said["settled"][0] if "settled" in said else 0,
-        cells=Summed(*cells[:3]),
+        cells=RollupInputs(*cells[:3]),
         unexplained=cells[3],
-        funnels=Summed(*funnels[:3]),
+        funnels=RollupInputs(*funnels[:3]),
     )
 
 
-def days_left(context: QueryContext, product_id: str, parted: Past) -> int:
+def unrolled_days(context: QueryContext, product_id: str, parted: RollupSplit) -> int:
     """Return on how many days of the ranges of *parted* something came."""
     came = [day for day, said in _days(context, product_id).items() if said.rows]
-    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.ranges) for day in came)
+    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.unrolled) for day in came)
 
 
-def _days(context: QueryContext, product_id: str) -> Mapping[int, Day]:
-    if ("days", product_id) not in context.worked_out:
-        look_up(context, (product_id,))
-    found: Mapping[int, Day] = context.worked_out["days", product_id]
+def _days(context: QueryContext, product_id: str) -> Mapping[int, DayState]:
+    if ("days", product_id) not in context.memo:
+        load_day_states(context, (product_id,))
+    found: Mapping[int, DayState] = context.memo["days", product_id]
     return found
 
 
-def _cells_run(days: Mapping[int, Day], day: int) -> int:
+def _cells_run(days: Mapping[int, DayState], day: int) -> int:
     """Return the run of the day's sums where they hold, else 0."""
     known = days[day]
     return known.cells.run if known.cells[1:] == (known.rows, known.settled_run) else 0
 
 
-def _funnel_run(days: Mapping[int, Day], day: int) -> int:
+def _funnel_run(days: Mapping[int, DayState], day: int) -> int:
     """Return the run of the funnels begun on the day where they hold, else 0: they go on into the next day."""
     known, following = days[day], days.get(day + DAY_MS)
     rows_now = known.rows + (following.rows if following else 0)
@@ -147,17 +147,17 @@ def _funnel_run(days: Mapping[int, Day], day: int) -> int:
     return known.funnels.run if known.funnels[1:] == (rows_now, settled_run) else 0
 
 
-def _parted(interval: Interval, runs: Mapping[int, int], sort: Sort) -> Past:
-    reach = DAY_MS * (2 if sort == "funnels" else 1)
+def _split_runs(interval: Interval, runs: Mapping[int, int], rollup: Rollup) -> RollupSplit:
+    reach = DAY_MS * (2 if rollup == "funnels" else 1)
     first = step_start(interval.from_ms + DAY_MS - 1, "day")
     whole = [day for day in sorted(runs) if first <= day and day + reach <= interval.to_ms]
-    ranges = _between(interval, whole)
-    if len(ranges) > MAX_RANGES:
+    unrolled = _between(interval, whole)
+    if len(unrolled) > MAX_RANGES:
         # The last ranges are the newest days, where gaps belong; what is older is read as one.
-        cut = ranges[-MAX_RANGES].to_ms
+        cut = unrolled[-MAX_RANGES].to_ms
         whole = [day for day in whole if day >= cut]
-        ranges = _between(interval, whole)
-    return Past(tuple(whole), tuple(runs[day] for day in whole), ranges)
+        unrolled = _between(interval, whole)
+    return RollupSplit(tuple(whole), tuple(runs[day] for day in whole), unrolled)
 
 
 def _whole_days(interval: Interval) -> bool:

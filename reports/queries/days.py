@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from reports.metrics import METRICS, Reported
+from reports.metrics import METRICS, DueShareRule
 from reports.queries import cells, exact, presence
 from reports.queries.metric_columns import columns_of, named, selected, value_of
-from reports.queries.model import Dimension, Interval, Line, MetricLines, Point, QueryContext
+from reports.queries.model import Dimension, Interval, MetricLines, Point, QueryContext, SeriesLine
 from reports.queries.sql import fill, rows
 from schemas.registry import MetricId
 
@@ -36,7 +36,7 @@ def by_day(context: QueryContext, trial_id: str, interval: Interval, metric: Met
 
 def _from_events(
     context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension
-) -> tuple[Line, ...]:
+) -> tuple[SeriesLine, ...]:
     if interval.empty:
         return ()
     columns = columns_of((metric,), "events")
@@ -54,15 +54,15 @@ def _from_events(
         value, n = value_of(metric, values, "events")
         if n:
             points[str(values["split"])].append(Point(int(values["day"]), value, n))
-    return tuple(Line(by={by: split}, points=tuple(found)) for split, found in points.items())
+    return tuple(SeriesLine(by={by: split}, points=tuple(found)) for split, found in points.items())
 
 
 def _reported(
     context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension
-) -> tuple[Line, ...] | None:
+) -> tuple[SeriesLine, ...] | None:
     rule = METRICS[metric].rule
-    if not isinstance(rule, Reported):
+    if not isinstance(rule, DueShareRule):
         return None
     found = presence.shares(context, trial_id, interval, rule.share)
     lines = presence.lines(context.directory, found, by, "day")
-    return tuple(Line(by={by: split}, points=points) for split, points in lines.items() if points)
+    return tuple(SeriesLine(by={by: split}, points=points) for split, points in lines.items() if points)

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
-from reports.queries.cells import Source, rows_kept, with_days
-from reports.queries.daily_rollups import DAYS, past
+from reports.queries.cells import Subquery, rows_kept, with_days
+from reports.queries.daily_rollups import DAYS, split_interval
 from reports.queries.metric_columns import DURATIONS, columns_of, selected
 from reports.queries.model import Dimension, Interval, QueryContext
 from reports.queries.sql import fill, happened, rows
 from schemas.registry import MetricId
 
-Column = Literal["subjects", "sessions"]
+PeopleColumn = Literal["subjects", "sessions"]
 SPLITS: frozenset[Dimension] = frozenset({"arm", "placement"})
 """How a source of `by_unit` can be split."""
 
@@ -85,7 +85,7 @@ WHERE arm != ''
 GROUP BY arm, placement_id, day_s
 """
 _SET_NAMES = ("d_subjects", "d_sessions", "timed")
-_PEOPLE: Mapping[Column, str] = {
+_PEOPLE: Mapping[PeopleColumn, str] = {
     "subjects": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(subject)), subject != '')",
     "sessions": "groupUniqArrayIf(reinterpretAsUInt128(sipHash128(session_id)), session_id != '')",
 }
@@ -96,13 +96,13 @@ _LIVE_SETS = f""",
         {_PEOPLE["sessions"]} AS sessions"""
 
 
-def events(trial_id: str, interval: Interval) -> Source:
+def events(trial_id: str, interval: Interval) -> Subquery:
     """Return the stored events of *interval*, each once."""
     when, parameters = happened("events", [(interval.from_ms, interval.to_ms)])
-    return Source(fill(EVENTS, when=when), parameters | {"trial": trial_id})
+    return Subquery(fill(EVENTS, when=when), parameters | {"trial": trial_id})
 
 
-def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> Source:
+def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> Subquery:
     """Return rows of day (`at`), arm, placement and kind with the sums of cells.
 
     With *sets* also `durations` of uses, `subjects` and `sessions` as hashes; summed days have them in rows of no kind.
@@ -120,19 +120,19 @@ def unit_rows(
     With *sets* also `d_subjects` and `d_sessions`, how many different ones, and `timed`, the durations of uses.
     """
     span = context.span(trial_id)
-    parted = past(context, span.product_id, interval)
+    split = split_interval(context, span.product_id, interval)
     given = {"product": span.product_id, "trial": trial_id}
-    if parted.days:
+    if split.days:
         summed = columns_of(metrics, "units").sums
-        days = Source(fill(_DAY_SUMS, sums=_SUMS, no_sets="", days=DAYS), given | parted.parameters)
+        days = Subquery(fill(_DAY_SUMS, sums=_SUMS, no_sets="", days=DAYS), given | split.parameters)
         for arm, placement, day_s, *numbers in rows_kept(context, fill(_UNIT_SUMS, sums=selected(summed)), days):
             yield arm, placement, day_s, dict(zip(summed, numbers, strict=True))
-    if parted.days and sets:
-        days = Source(fill(_UNIT_DAYS, days=DAYS), given | parted.parameters)
+    if split.days and sets:
+        days = Subquery(fill(_UNIT_DAYS, days=DAYS), given | split.parameters)
         for arm, placement, day_s, *values in rows_kept(context, _UNIT_SETS, days):
             yield arm, placement, day_s, dict(zip(_SET_NAMES, values, strict=True))
-    if parted.ranges:
-        when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+    if split.unrolled:
+        when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in split.unrolled])
         counted = columns_of((*metrics, "subjects", "sessions") if sets else metrics, "events").sums
         sums = {**counted, **({"timed": DURATIONS} if sets else {})}
         sql = fill(_UNIT_LIVE, sums=selected(sums), events=fill(EVENTS, when=when))
@@ -140,22 +140,22 @@ def unit_rows(
             yield arm, placement, day_s, dict(zip(sums, values, strict=True))
 
 
-def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> Source:
+def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> Subquery:
     """Return day (`at`), arm and placement of whatever sent an event."""
     return _two_parts(context, trial_id, interval, _SEEN_DAYS, fill(_SEEN_LIVE, events=EVENTS))
 
 
-def people(context: QueryContext, trial_id: str, interval: Interval, columns: Collection[Column]) -> Source:
+def people(context: QueryContext, trial_id: str, interval: Interval, columns: Collection[PeopleColumn]) -> Subquery:
     """Return rows of arm with *columns* as hashes; someone may stand in several rows."""
     live = ", ".join(f"{_PEOPLE[column]} AS {column}" for column in columns)
     parts = fill(_PEOPLE_DAYS, columns=", ".join(columns)), fill(_PEOPLE_LIVE, columns=live, events=EVENTS)
     return _two_parts(context, trial_id, interval, *parts)
 
 
-def _two_parts(context: QueryContext, trial_id: str, interval: Interval, days_sql: str, live_sql: str) -> Source:
+def _two_parts(context: QueryContext, trial_id: str, interval: Interval, days_sql: str, live_sql: str) -> Subquery:
     """Return *days_sql* over the days that are summed, and *live_sql* over the events of what is not."""
     span = context.span(trial_id)
-    parted = past(context, span.product_id, interval)
-    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
-    rest = Source(fill(live_sql, when=when), {**parameters, "product": span.product_id, "trial": trial_id})
-    return with_days(rest, parted, fill(days_sql, days=DAYS), {})
+    split = split_interval(context, span.product_id, interval)
+    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in split.unrolled])
+    rest = Subquery(fill(live_sql, when=when), {**parameters, "product": span.product_id, "trial": trial_id})
+    return with_days(rest, split, fill(days_sql, days=DAYS), {})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.directory import Directory
-from reports.queries.daily_rollups import settled_quietly
+from reports.queries.daily_rollups import split_without_differences
 from reports.queries.model import FlaggedBlock, Freshness, Interval, QueryContext
 from reports.queries.sql import SECOND, fill, moment, rows, within
 from schemas.timing import block_of, minute_of
@@ -129,7 +129,7 @@ def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[
     product_id = context.span(trial_id).product_id
     # A day that was summed and holds has no block that waits.
     whole = Interval(block_of(interval.from_ms), minute_of(interval.to_ms))
-    open_days = settled_quietly(context, product_id, whole).ranges
+    open_days = split_without_differences(context, product_id, whole).unrolled
     blocks, parameters = within("block", SECOND, "blocks", [(r.from_ms, r.to_ms) for r in open_days])
     found = rows(context, fill(_FLAGGED_SQL, blocks=blocks), parameters | {"product": product_id})
     return tuple(

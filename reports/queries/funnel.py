@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.queries import cells
-from reports.queries.daily_rollups import DAYS, Past, past
+from reports.queries.daily_rollups import DAYS, RollupSplit, split_interval
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval, QueryContext
 from reports.queries.sql import MILLISECOND, fill, happened, rows, within
 from schemas.timing import DAY_MS
@@ -82,16 +82,18 @@ def funnel(context: QueryContext, trial_id: str, interval: Interval, by: Dimensi
     return tuple(Funnel(by={by: split} if by else {}, steps=steps) for split, steps in found.items())
 
 
-def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> cells.Source:
+def _source(context: QueryContext, trial_id: str, interval: Interval, by: Dimension | None) -> cells.Subquery:
     product_id = context.span(trial_id).product_id
     # Days are summed by arm; whatever else is asked is read from events.
-    whole = past(context, product_id, interval, "funnels") if by == "arm" else Past((), (), (interval,))
-    own, parameters = within("occurred_at", MILLISECOND, "own", [(r.from_ms, r.to_ms) for r in whole.ranges])
-    reach = [(r.from_ms, min(r.to_ms + WINDOW_MS + 1, interval.to_ms)) for r in whole.ranges]
+    whole = (
+        split_interval(context, product_id, interval, "funnels") if by == "arm" else RollupSplit((), (), (interval,))
+    )
+    own, parameters = within("occurred_at", MILLISECOND, "own", [(r.from_ms, r.to_ms) for r in whole.unrolled])
+    reach = [(r.from_ms, min(r.to_ms + WINDOW_MS + 1, interval.to_ms)) for r in whole.unrolled]
     when, more = happened("events", reach)
     parameters |= more | {"product": product_id, "trial": trial_id, "window": WINDOW_MS}
     parts = {"split": cells.COLUMN[by] if by else "''", "own": own, "when": when}
-    return cells.with_days(cells.Source(fill(_EVENTS, **parts), parameters), whole, fill(_DAYS, days=DAYS), {})
+    return cells.with_days(cells.Subquery(fill(_EVENTS, **parts), parameters), whole, fill(_DAYS, days=DAYS), {})
 
 
 def _steps(numbers: Sequence[int]) -> tuple[FunnelStep, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.queries import cells
-from reports.queries.daily_rollups import DAYS, Past, past
+from reports.queries.daily_rollups import DAYS, RollupSplit, split_interval
 from reports.queries.model import Interval, QueryContext
 from reports.queries.spans import step_start
 from reports.queries.sql import fill, happened, rows
@@ -61,7 +61,7 @@ WHERE trial_id = {trial:String} AND #when# AND kind IN ('device.online', 'device
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class PlacementHeartbeats:
     """What a trial's placements said of themselves in an interval; some of what lies before it may be there too."""
 
     hours: Mapping[tuple[str, int], int]
@@ -70,12 +70,14 @@ class Signs:
     """Spans (first, last), in order, that hold no silence longer than the placement's; some may belong together."""
 
 
-def signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
+def heartbeats(
+    context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]
+) -> PlacementHeartbeats:
     """Return the signs of *interval*; an answer reads them once. *silences_ms* are the trial's, by placement."""
-    key = "signs", trial_id, interval
-    if key not in context.worked_out:
-        context.worked_out[key] = _signs(context, trial_id, interval, silences_ms)
-    found: Signs = context.worked_out[key]
+    key = "heartbeats", trial_id, interval
+    if key not in context.memo:
+        context.memo[key] = _read_heartbeats(context, trial_id, interval, silences_ms)
+    found: PlacementHeartbeats = context.memo[key]
     return found
 
 
@@ -83,30 +85,32 @@ def hours(
     context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]
 ) -> Mapping[tuple[str, int], int]:
     """Return how many events came in each hour of *interval*, and maybe in others, by placement and start."""
-    for key, found in context.worked_out.items():
+    for key, found in context.memo.items():
         match key:
-            case ("signs", known, Interval(from_ms, to_ms)) if known == trial_id:
+            case ("heartbeats", known, Interval(from_ms, to_ms)) if known == trial_id:
                 if from_ms <= interval.from_ms and interval.to_ms <= to_ms:
-                    read: Signs = found
+                    read: PlacementHeartbeats = found
                     return read.hours
-    return signs(context, trial_id, interval, silences_ms).hours
+    return heartbeats(context, trial_id, interval, silences_ms).hours
 
 
-def _signs(context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]) -> Signs:
-    parted = _past(context, trial_id, interval.to_ms)
+def _read_heartbeats(
+    context: QueryContext, trial_id: str, interval: Interval, silences_ms: Mapping[str, int]
+) -> PlacementHeartbeats:
+    split = _split_until(context, trial_id, interval.to_ms)
     hours: dict[tuple[str, int], int] = defaultdict(int)
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for placement, starts, events, firsts, lasts, *_ in _of_days(context, trial_id, parted, silences_ms):
+    for placement, starts, events, firsts, lasts, *_ in _rolled_rows(context, trial_id, split, silences_ms):
         hours.update(zip(zip(repeat(placement), _ms(starts)), _list(events), strict=True))
         spans[placement] += _pairs(firsts, lasts)
     # Whole days: what is summed is then the same as for switches, and no day is in both parts.
     from_ms = step_start(interval.from_ms, "day")
-    ranges = [Interval(max(r.from_ms, from_ms), r.to_ms) for r in parted.ranges if r.to_ms > from_ms]
+    ranges = [Interval(max(r.from_ms, from_ms), r.to_ms) for r in split.unrolled if r.to_ms > from_ms]
     rest = (cells.by_ranges if silences_ms else cells.by_ranges_or_hours)(context.span(trial_id), ranges)
     for placement, start, events, firsts, lasts in cells.rows_of(context, _REST, rest, _silent(silences_ms)):
         hours[placement, start * 1000] += events
         spans[placement] += _pairs(firsts, lasts)
-    return Signs(hours, {placement: sorted(found) for placement, found in spans.items()})
+    return PlacementHeartbeats(hours, {placement: sorted(found) for placement, found in spans.items()})
 
 
 def switches(
@@ -116,27 +120,27 @@ def switches(
 
     Of two at the same instant the one that switches off comes first.
     """
-    parted = _past(context, trial_id, until_ms)
+    split = _split_until(context, trial_id, until_ms)
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
-    for placement, *_, at_ms, on in _of_days(context, trial_id, parted, silences_ms):
+    for placement, *_, at_ms, on in _rolled_rows(context, trial_id, split, silences_ms):
         found[placement] += [(at, bool(is_on)) for at, is_on in _pairs(at_ms, on)]
-    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in parted.ranges])
+    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in split.unrolled])
     for placement, at, is_on in rows(context, fill(_SWITCHED, when=when), {**parameters, "trial": trial_id}):
         found[placement].append((at, bool(is_on)))
     return {placement: sorted(switched) for placement, switched in found.items() if switched}
 
 
-def _past(context: QueryContext, trial_id: str, until_ms: int) -> Past:
-    return past(context, context.span(trial_id).product_id, Interval(0, until_ms))
+def _split_until(context: QueryContext, trial_id: str, until_ms: int) -> RollupSplit:
+    return split_interval(context, context.span(trial_id).product_id, Interval(0, until_ms))
 
 
-def _of_days(
-    context: QueryContext, trial_id: str, parted: Past, silences_ms: Mapping[str, int]
+def _rolled_rows(
+    context: QueryContext, trial_id: str, split: RollupSplit, silences_ms: Mapping[str, int]
 ) -> Sequence[Sequence[Any]]:
-    if not parted.days:
+    if not split.days:
         return ()
-    given = {"product": context.span(trial_id).product_id, "trial": trial_id, **parted.parameters}
-    source = cells.Source(fill(_PLACES, days=DAYS), given | _silent(silences_ms))
+    given = {"product": context.span(trial_id).product_id, "trial": trial_id, **split.parameters}
+    source = cells.Subquery(fill(_PLACES, days=DAYS), given | _silent(silences_ms))
     return cells.rows_kept(context, _DAYS, source)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reports.queries import cells
-from reports.queries.model import Interval, KindCount, NowAnswer, Point, QueryContext
+from reports.queries.model import Interval, KindCount, LiveCounts, Point, QueryContext
 from reports.queries.spans import starts, step_start
 from reports.queries.sql import fill, moment, rows
 from reports.sketches import estimate
@@ -35,7 +35,7 @@ FROM (
 # 100 rows from the end of each key hold the latest minute's cells: kinds x placements x sources, rarely near that.
 
 
-def now(context: QueryContext, trial_id: str, minutes: int = 15) -> NowAnswer:
+def live_counts(context: QueryContext, trial_id: str, minutes: int = 15) -> LiveCounts:
     """Return what came in the last *minutes*, up to the end of this one (partners' clocks may be ahead)."""
     end = minute_of(context.now_ms) + MINUTE_MS
     interval = Interval(end - minutes * MINUTE_MS, end)
@@ -49,7 +49,7 @@ def now(context: QueryContext, trial_id: str, minutes: int = 15) -> NowAnswer:
         before = by_kind.get(str(kind), (0, 0))
         by_kind[str(kind)] = (before[0] + int(events), max(before[1], int(last_ms)))
         by_minute[int(minute)] = by_minute.get(int(minute), 0) + int(events)
-    return NowAnswer(
+    return LiveCounts(
         interval=interval,
         events=sum(by_minute.values()),
         subjects=estimate(len(ranks), sum(2.0**-rank for rank in ranks.values())),

@@ -7,7 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported, percent_rank
+from reports.metrics import (
+    MEASURES,
+    METRICS,
+    DistinctRule,
+    DueShareRule,
+    QuantileRule,
+    RatioRule,
+    SumRule,
+    percent_rank,
+)
 from reports.queries.model import Number
 from reports.sketches import bin_middle_ms, estimate
 from schemas.cells import HLL_REGISTERS, RANK_BITS
@@ -29,37 +38,37 @@ _EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class MetricColumns:
     """What to select, by name: sums made while grouping, and what is derived from them row by row."""
 
     sums: Mapping[str, str]
     derived: Mapping[str, str]
 
 
-def columns_of(metrics: Iterable[MetricId], layer: Layer) -> Columns:
+def columns_of(metrics: Iterable[MetricId], layer: Layer) -> MetricColumns:
     """Return the columns that *metrics* need, each once."""
     sums: dict[str, str] = {}
     derived: dict[str, str] = {}
     for metric in metrics:
         match METRICS[metric].rule:
-            case Amount(first, second) | Ratio(first, second):
+            case SumRule(first, second) | RatioRule(first, second):
                 for measure in (first, second):
                     sums[f"m_{measure}"] = _measure(measure, layer)
-            case Distinct(column):
+            case DistinctRule(column):
                 sums["m_events"] = _measure("events", layer)
                 _distinct(column, layer, sums, derived)
-            case Quantile(percent):
+            case QuantileRule(percent):
                 sums["m_timed_uses"] = _measure("timed_uses", layer)
                 _quantile(percent, layer, sums, derived)
-            case Reported():
+            case DueShareRule():
                 pass
     derived = {**{name: name for name in sums if name.startswith("m_")}, **derived}
-    return Columns(sums, derived)
+    return MetricColumns(sums, derived)
 
 
 def needs_sets(metrics: Iterable[MetricId]) -> bool:
     """Tell whether one of *metrics* is counted from single people, sessions or durations."""
-    return any(isinstance(METRICS[metric].rule, Distinct | Quantile) for metric in metrics)
+    return any(isinstance(METRICS[metric].rule, DistinctRule | QuantileRule) for metric in metrics)
 
 
 def _measure(measure: str, layer: Layer) -> str:
@@ -112,14 +121,14 @@ def merged(metrics: Collection[MetricId], parts: Sequence[Mapping[str, Any]]) ->
     row: dict[str, Any] = {name: sum(int(part[name]) for part in parts) for name in wanted}
     for metric in metrics:
         match METRICS[metric].rule:
-            case Distinct(column) if f"seen_{column}" not in row:
+            case DistinctRule(column) if f"seen_{column}" not in row:
                 ranks = np.zeros(HLL_REGISTERS, dtype=np.int64)
                 for part in parts:
                     packed = np.asarray(part[f"r_{column}"], dtype=np.int64)
                     np.maximum.at(ranks, packed >> RANK_BITS, packed & (1 << RANK_BITS) - 1)
                 row[f"seen_{column}"] = int(np.count_nonzero(ranks))
                 row[f"power_{column}"] = float(np.exp2(-ranks[ranks > 0].astype(np.float64)).sum())
-            case Quantile(percent):
+            case QuantileRule(percent):
                 row[f"q_{percent}"] = _bin_of_rank(parts, percent_rank(row["m_timed_uses"], percent))
             case _:
                 pass
@@ -141,20 +150,20 @@ def _bin_of_rank(parts: Sequence[Mapping[str, Any]], rank: int) -> int:
 def value_of(metric: MetricId, row: Mapping[str, Any], layer: Layer) -> tuple[Number | None, int]:
     """Return the value and n of *metric* from *row*, which holds what `columns_of` asked for."""
     match METRICS[metric].rule:
-        case Amount(measure, of):
+        case SumRule(measure, of):
             return int(row[f"m_{measure}"]), int(row[f"m_{of}"])
-        case Ratio(top, bottom):
+        case RatioRule(top, bottom):
             n = int(row[f"m_{bottom}"])
             return (row[f"m_{top}"] / n if n else None), n
-        case Distinct(column):
+        case DistinctRule(column):
             return _people(column, row, layer), int(row["m_events"])
-        case Quantile(percent):
+        case QuantileRule(percent):
             n = int(row["m_timed_uses"])
             if not n:
                 return None, 0
             found = int(row[f"q_{percent}"])
             return (bin_middle_ms(found) if layer == "cells" else found), n
-        case Reported():
+        case DueShareRule():
             raise KeyError(f"{metric} is not computed from events")
 
 
@@ -169,6 +178,6 @@ def selected(columns: Mapping[str, str]) -> str:
     return "".join(f", {expression} AS {name}" for name, expression in columns.items())
 
 
-def named(keys: Sequence[str], columns: Columns, row: Sequence[Any]) -> dict[str, Any]:
+def named(keys: Sequence[str], columns: MetricColumns, row: Sequence[Any]) -> dict[str, Any]:
     """Return *row* by the names of *keys* and then of the derived columns."""
     return dict(zip((*keys, *columns.derived), row, strict=True))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from registry.directory import Directory, TrialSpan
-from reports.queries.rollup_cache import Kept
+from reports.queries.rollup_cache import RollupCache
 from runtime.clickhouse import Client
 from runtime.errors import PipelineError
 from schemas.registry import MetricId
@@ -45,11 +45,13 @@ class QueryContext:
     now_ms: int
     max_points: int = 100_000
     """More points than this raise `TooManyPointsError`."""
-    asked: dict[tuple[str, str], Sequence[Sequence[Any]]] = field(default_factory=dict, repr=False, compare=False)
+    rows_by_query: dict[tuple[str, str], Sequence[Sequence[Any]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     """What this answer has asked already, by query and parameters: nothing is asked twice for one answer."""
-    worked_out: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
     """What this answer has worked out already, by question."""
-    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
+    rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False, compare=False)
     """What this process knows of summed days."""
 
     def span(self, trial_id: str) -> TrialSpan:
@@ -66,7 +68,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SeriesLine:
     """The points of one value of the split, by time; buckets without events are absent unless `dense`."""
 
     by: By
@@ -80,7 +82,7 @@ class MetricLines:
     metric: MetricId
     unit: str
     step: Step
-    lines: tuple[Line, ...]
+    lines: tuple[SeriesLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class TotalsQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class MetricTotal:
     """One metric over the whole interval for one value of the split."""
 
     metric: MetricId
@@ -169,7 +171,7 @@ class KindCount:
 
 
 @dataclass(frozen=True, slots=True)
-class NowAnswer:
+class LiveCounts:
     """What happened in the last minutes: live, so late events are not in it yet."""
 
     interval: Interval

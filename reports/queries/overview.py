@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.metrics import METRICS, Reported
+from reports.metrics import METRICS, DueShareRule
 from reports.queries.cells import whole_minutes
-from reports.queries.daily_rollups import Past, days_left, look_up, past
+from reports.queries.daily_rollups import RollupSplit, load_day_states, split_interval, unrolled_days
 from reports.queries.metric_columns import merged, selected, to_be_merged, value_of
-from reports.queries.model import Interval, Point, QueryContext, SeriesQuestion, Total, TotalsQuestion
+from reports.queries.model import Interval, MetricTotal, Point, QueryContext, SeriesQuestion, TotalsQuestion
 from reports.queries.series import series
 from reports.queries.spans import starts, step_start
 from reports.queries.sql import SECOND, fill, rows, within
@@ -57,33 +57,33 @@ _REST = """
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class TrialOverview:
     """What the list of trials says of one."""
 
-    primary: Total
-    events: Total
+    primary: MetricTotal
+    events: MetricTotal
     days: tuple[Point, ...]
     """Events of the last days, dense; empty where none came."""
 
 
-def glances(context: QueryContext, intervals: Mapping[str, Interval], days: int) -> dict[str, Glance]:
+def overviews(context: QueryContext, intervals: Mapping[str, Interval], days: int) -> dict[str, TrialOverview]:
     """Return of each trial of *intervals* what came in its interval, and the events of its last *days* by the day."""
-    look_up(context, {context.span(trial_id).product_id for trial_id in intervals})
-    alike: dict[tuple[MetricId, tuple[Interval, ...]], dict[str, Past]] = defaultdict(dict)
-    found: dict[str, Glance] = {}
+    load_day_states(context, {context.span(trial_id).product_id for trial_id in intervals})
+    alike: dict[tuple[MetricId, tuple[Interval, ...]], dict[str, RollupSplit]] = defaultdict(dict)
+    found: dict[str, TrialOverview] = {}
     for trial_id, interval in intervals.items():
         metric = context.directory.trials[trial_id].primary_metric
-        parted = past(context, context.span(trial_id).product_id, whole_minutes(interval))
-        many = days_left(context, context.span(trial_id).product_id, parted) > SHORT_DAYS
-        if interval.empty or many or isinstance(METRICS[metric].rule, Reported):
+        split = split_interval(context, context.span(trial_id).product_id, whole_minutes(interval))
+        many = unrolled_days(context, context.span(trial_id).product_id, split) > SHORT_DAYS
+        if interval.empty or many or isinstance(METRICS[metric].rule, DueShareRule):
             found[trial_id] = _alone(context, trial_id, interval, days)
         else:
-            alike[metric, parted.ranges][trial_id] = parted
+            alike[metric, split.unrolled][trial_id] = split
     for (metric, ranges), trials in alike.items():
-        of_days, rest = _of_days(context, metric, trials), _rest(context, metric, ranges, trials)
+        of_days, rest = _rolled_rows(context, metric, trials), _unrolled_rows(context, metric, ranges, trials)
         for trial_id in trials:
             parts = [part for part in (of_days.get(trial_id), rest.get(trial_id)) if part is not None]
-            found[trial_id] = _glance(context, metric, parts, _last(intervals[trial_id], days))
+            found[trial_id] = _overview(context, metric, parts, _last(intervals[trial_id], days))
     return found
 
 
@@ -91,24 +91,26 @@ def _last(interval: Interval, days: int) -> Interval:
     return Interval(max(interval.from_ms, step_start(interval.to_ms - days * DAY_MS, "day")), interval.to_ms)
 
 
-def _alone(context: QueryContext, trial_id: str, interval: Interval, days: int) -> Glance:
+def _alone(context: QueryContext, trial_id: str, interval: Interval, days: int) -> TrialOverview:
     metric = context.directory.trials[trial_id].primary_metric
     primary, events = totals(context, TotalsQuestion(trial_id, (metric, "events"), interval))
     question = SeriesQuestion(trial_id, ("events",), _last(interval, days), step="day", dense=True)
     (by_day,) = series(context, question)
-    return Glance(primary, events, by_day.lines[0].points if by_day.lines else ())
+    return TrialOverview(primary, events, by_day.lines[0].points if by_day.lines else ())
 
 
-def _glance(context: QueryContext, metric: MetricId, parts: Sequence[Mapping[str, Any]], last: Interval) -> Glance:
+def _overview(
+    context: QueryContext, metric: MetricId, parts: Sequence[Mapping[str, Any]], last: Interval
+) -> TrialOverview:
     row = merged(_wanted(metric), parts)
-    primary, events = (Total(m, {}, *value_of(m, row, "cells")) for m in (metric, "events"))
+    primary, events = (MetricTotal(m, {}, *value_of(m, row, "cells")) for m in (metric, "events"))
     by_day: dict[int, int] = defaultdict(int)
     for part in parts:
         for day_s, n in zip(part["days"], part["day_events"], strict=True):
             by_day[int(day_s) * 1000] += int(n)
     until = Interval(last.from_ms, min(last.to_ms, context.now_ms))
     points = tuple(Point(day, by_day.get(day, 0), by_day.get(day, 0)) for day in starts(until, "day"))
-    return Glance(primary, events, points if any(point.n for point in points) else ())
+    return TrialOverview(primary, events, points if any(point.n for point in points) else ())
 
 
 def _wanted(metric: MetricId) -> tuple[MetricId, ...]:
@@ -129,10 +131,12 @@ def _asked(
     return {str(trial_id): values for trial_id, *values in rows(context, sql, given)}
 
 
-def _of_days(context: QueryContext, metric: MetricId, trials: Mapping[str, Past]) -> dict[str, dict[str, Any]]:
+def _rolled_rows(
+    context: QueryContext, metric: MetricId, trials: Mapping[str, RollupSplit]
+) -> dict[str, dict[str, Any]]:
     """Return what the summed days of each trial come to; what is kept is not asked."""
-    keys = {trial_id: ("glance", trial_id, metric, past.days, past.runs) for trial_id, past in trials.items()}
-    known = {trial_id: context.kept.take(key) for trial_id, key in keys.items()}
+    keys = {trial_id: ("overview", trial_id, metric, split.days, split.runs) for trial_id, split in trials.items()}
+    known = {trial_id: context.rollup_cache.get(key) for trial_id, key in keys.items()}
     missing = [trial_id for trial_id, kept in known.items() if kept is None and trials[trial_id].days]
     if missing:
         runs = {
@@ -144,11 +148,11 @@ def _of_days(context: QueryContext, metric: MetricId, trials: Mapping[str, Past]
         answer = _asked(context, metric, missing, _DAYS, given)
         for trial_id in missing:
             found = [answer[trial_id]] if trial_id in answer else []
-            known[trial_id] = context.kept.keep(keys[trial_id], found)
+            known[trial_id] = context.rollup_cache.put(keys[trial_id], found)
     return {trial_id: _named(metric, kept[0]) for trial_id, kept in known.items() if kept}
 
 
-def _rest(
+def _unrolled_rows(
     context: QueryContext, metric: MetricId, ranges: Sequence[Interval], trials: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     minutes, parameters = within("minute", SECOND, "minutes", [(r.from_ms, r.to_ms) for r in ranges])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from registry.directory import Directory
-from reports.queries.heartbeats import hours, signs, switches
+from reports.queries.heartbeats import heartbeats, hours, switches
 from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
 from reports.queries.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -33,10 +33,10 @@ def shares(context: QueryContext, trial_id: str, interval: Interval, share: Shar
     if until.empty:
         return ()
     key = "shares", trial_id, until, share
-    found: tuple[PlacementShare, ...] | None = context.worked_out.get(key)
+    found: tuple[PlacementShare, ...] | None = context.memo.get(key)
     if found is None:
         found = (_uptimes if share == "uptime" else _coverages)(context, trial_id, until)
-        context.worked_out[key] = found
+        context.memo[key] = found
     return found
 
 
@@ -149,7 +149,7 @@ def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[Pla
     switched = switches(context, trial_id, until.to_ms, silences_ms)
     if not switched:
         return ()
-    spans = signs(context, trial_id, _with_start(context, trial_id, until), silences_ms).spans
+    spans = heartbeats(context, trial_id, _with_start(context, trial_id, until), silences_ms).spans
     found = []
     for placement_id in placements_of(context.directory, trial_id):
         due = due_spans(context.directory, placement_id, until)
@@ -178,10 +178,10 @@ def on_spans(switches: Iterable[tuple[int, bool]], until_ms: int) -> Spans:
     return merged(spans)
 
 
-def alive_spans(signs: Iterable[tuple[int, int]], silence_ms: int, until_ms: int) -> Spans:
+def alive_spans(heartbeats: Iterable[tuple[int, int]], silence_ms: int, until_ms: int) -> Spans:
     """Return the time that lies in no silence longer than *silence_ms*, from (first, last) signs in order of time."""
     spans: list[tuple[int, int]] = []
-    for first_ms, last_ms in signs:
+    for first_ms, last_ms in heartbeats:
         if spans and first_ms - spans[-1][1] <= silence_ms:
             spans[-1] = (spans[-1][0], max(last_ms, spans[-1][1]))
         else:

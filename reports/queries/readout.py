@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from reports.metrics import METRICS, Amount, Distinct, Metric, Quantile, Reported
+from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, SumRule
 from reports.queries import refunds
 from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
 from reports.queries.totals import totals
@@ -22,20 +22,20 @@ from reports.queries.units import (
     shares_at_most,
     totals_by_arm,
 )
-from reports.stats.balance import Balance, balance
-from reports.stats.intervals import ALPHA, DEFAULT_PLAN, Estimate, Why, ratio_estimates
+from reports.stats.balance import ArmBalance, balance
+from reports.stats.intervals import ALPHA, DEFAULT_PLAN, IntervalEstimate, Why, ratio_estimates
 from schemas.registry import MetricId, Trial
 
 Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
 
-Summed: TypeAlias = tuple[Number | None, int]
+ArmTotal: TypeAlias = tuple[Number | None, int]
 """A metric over an arm's whole time, exactly: value and n."""
-_NOTHING: Summed = (None, 0)
+_NOTHING: ArmTotal = (None, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Lift:
+class ArmLift:
     """An arm against the baseline arm; bounds are None where one of the two has no interval."""
 
     absolute: float
@@ -63,24 +63,24 @@ class ArmReadout:
     n: int
     units: int
     total: Number | None
-    lift: Lift | None
+    lift: ArmLift | None
 
 
 @dataclass(frozen=True, slots=True)
-class Readout:
+class TrialReadout:
     """A trial's numbers so far, the primary metric first."""
 
     interval: Interval
     baseline_arm: str | None
     alpha: float
     rows: tuple[ArmReadout, ...]
-    balance: Balance
+    balance: ArmBalance
     silent_units: Mapping[str, int]
     """Units that were due and sent nothing, by arm: they are in no mean, since silent is not unused."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class _ReadoutInputs:
     """What all of a readout's figures share."""
 
     context: QueryContext
@@ -90,11 +90,11 @@ class _Frame:
     planned_units: int
 
 
-def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | None = None) -> Readout:
+def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | None = None) -> TrialReadout:
     """Return the readout from the trial's start until now (or its end), of *metrics* (default: every one)."""
     trial, span = context.directory.trials[trial_id], context.span(trial_id)
     interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
-    frame = _Frame(
+    frame = _ReadoutInputs(
         context=context,
         trial=trial,
         interval=interval,
@@ -107,7 +107,7 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
     seen = due & parts["events"].keys()
     sums = _sums(frame, wanted)
     rows = tuple(row for metric in wanted for row in _metric_rows(frame, METRICS[metric], parts[metric], sums))
-    return Readout(
+    return TrialReadout(
         interval=interval,
         baseline_arm=frame.baseline_arm,
         alpha=ALPHA,
@@ -143,18 +143,18 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
     return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
 
 
-def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], Summed]:
+def _sums(frame: _ReadoutInputs, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], ArmTotal]:
     asked = frame.context, frame.trial.id, frame.interval
     rules = {metric: METRICS[metric].rule for metric in metrics}
     # Events are what a number of people stands on.
-    added = tuple(m for m, rule in rules.items() if not isinstance(rule, Distinct | Reported))
+    added = tuple(m for m, rule in rules.items() if not isinstance(rule, DistinctRule | DueShareRule))
     found = dict(totals_by_arm(*asked, ("events", *added)))
     # People who came to two places or on two days are one; all else is the sum of the units.
-    columns = {metric: rule.column for metric, rule in rules.items() if isinstance(rule, Distinct)}
+    columns = {metric: rule.column for metric, rule in rules.items() if isinstance(rule, DistinctRule)}
     people = people_by_arm(*asked, tuple(columns.values()))
     for (_, arm), (_, events) in [item for item in found.items() if item[0][0] == "events"]:
         found |= {(metric, arm): (people[column].get(arm, 0), events) for metric, column in columns.items()}
-    reported = tuple(m for m, rule in rules.items() if isinstance(rule, Reported))
+    reported = tuple(m for m, rule in rules.items() if isinstance(rule, DueShareRule))
     question = TotalsQuestion(frame.trial.id, reported, frame.interval, by=("arm",))
     return found | {
         (total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)
@@ -162,10 +162,10 @@ def _sums(frame: _Frame, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, 
 
 
 def _metric_rows(
-    frame: _Frame,
+    frame: _ReadoutInputs,
     metric: Metric,
     parts: Mapping[UnitKey, Parts],
-    sums: Mapping[tuple[MetricId, str], Summed],
+    sums: Mapping[tuple[MetricId, str], ArmTotal],
 ) -> list[ArmReadout]:
     totals_of = {arm: sums.get((metric.id, arm), _NOTHING) for arm in frame.trial.arms}
     estimates = _estimates(frame, metric, parts, totals_of)
@@ -195,32 +195,34 @@ def _metric_rows(
 
 
 def _counts(metric: Metric) -> bool:
-    return isinstance(metric.rule, Amount | Distinct)
+    return isinstance(metric.rule, SumRule | DistinctRule)
 
 
 def _estimates(
-    frame: _Frame, metric: Metric, parts: Mapping[UnitKey, Parts], totals_of: Mapping[str, Summed]
-) -> dict[str, tuple[Estimate, Estimate]]:
+    frame: _ReadoutInputs, metric: Metric, parts: Mapping[UnitKey, Parts], totals_of: Mapping[str, ArmTotal]
+) -> dict[str, tuple[IntervalEstimate, IntervalEstimate]]:
     """Return of each arm what is shown, and the same with half the risk, of which lifts are made.
 
     A lift's interval holds where both arms' do: each may go wrong half as often.
     """
-    if isinstance(metric.rule, Quantile):
+    if isinstance(metric.rule, QuantileRule):
         return _quantiles(frame, metric.rule.percent, totals_of)
     found = {arm: _at_both([part for unit, part in parts.items() if unit.arm == arm], frame) for arm in totals_of}
     if metric.id == refunds.METRIC and refunds.unreported(frame.context, frame.trial.id):
         # A 0 that only means that nobody tells: no estimate, and no lift over it.
         untold = (arm for arm, (shown, _) in found.items() if shown.value == 0)
-        found |= {arm: (Estimate(None, None, None, found[arm][0].units, "not_reported"),) * 2 for arm in untold}
+        found |= {arm: (IntervalEstimate(None, None, None, found[arm][0].units, "not_reported"),) * 2 for arm in untold}
     return found
 
 
-def _at_both(parts: Sequence[Parts], frame: _Frame) -> tuple[Estimate, Estimate]:
+def _at_both(parts: Sequence[Parts], frame: _ReadoutInputs) -> tuple[IntervalEstimate, IntervalEstimate]:
     shown, halved = ratio_estimates(parts, (ALPHA, ALPHA / 2), planned_units=frame.planned_units)
     return shown, halved
 
 
-def _quantiles(frame: _Frame, percent: int, totals_of: Mapping[str, Summed]) -> dict[str, tuple[Estimate, Estimate]]:
+def _quantiles(
+    frame: _ReadoutInputs, percent: int, totals_of: Mapping[str, ArmTotal]
+) -> dict[str, tuple[IntervalEstimate, IntervalEstimate]]:
     """A quantile's interval is that of the share of uses at or below it, read back as durations.
 
     R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
@@ -246,17 +248,17 @@ def _quantiles(frame: _Frame, percent: int, totals_of: Mapping[str, Summed]) -> 
 
 
 def _read_back(
-    value: int | None, share: Estimate, pair: tuple[int, int] | None, durations: Mapping[int, int]
-) -> Estimate:
+    value: int | None, share: IntervalEstimate, pair: tuple[int, int] | None, durations: Mapping[int, int]
+) -> IntervalEstimate:
     if value is None:
         return share
     if pair is None:
         # Without an interval of the share, or with one beyond the shortest or the longest use seen.
-        return Estimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
-    return Estimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
+        return IntervalEstimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
+    return IntervalEstimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
 
 
-def _ranks(share: Estimate, percent: int, n: int) -> tuple[int, int] | None:
+def _ranks(share: IntervalEstimate, percent: int, n: int) -> tuple[int, int] | None:
     """Return between which ranks of *n* durations the quantile lies, or None where they do not reach so far."""
     if share.low is None or share.high is None:
         return None
@@ -265,7 +267,7 @@ def _ranks(share: Estimate, percent: int, n: int) -> tuple[int, int] | None:
     return (low, high) if low >= 1 and high <= n else None
 
 
-def _bounded(metric: Metric, estimate: Estimate) -> tuple[float | None, float | None]:
+def _bounded(metric: Metric, estimate: IntervalEstimate) -> tuple[float | None, float | None]:
     """Cut an interval at what the metric cannot exceed."""
     low, high = estimate.low, estimate.high
     if low is None or high is None:
@@ -279,13 +281,13 @@ def _bounded(metric: Metric, estimate: Estimate) -> tuple[float | None, float | 
     return low, high
 
 
-def _lift(metric: Metric, arm: Estimate, baseline: Estimate) -> Lift | None:
+def _lift(metric: Metric, arm: IntervalEstimate, baseline: IntervalEstimate) -> ArmLift | None:
     if arm.value is None or baseline.value is None:
         return None
     low, high = _bounded(metric, arm)
     base_low, base_high = _bounded(metric, baseline)
     positive = baseline.value > 0
-    lift = Lift(
+    lift = ArmLift(
         absolute=arm.value - baseline.value,
         relative=arm.value / baseline.value - 1 if positive else None,
     )

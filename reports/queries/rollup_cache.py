@@ -15,7 +15,7 @@ _VALUE_BYTES = 40
 Rows = Sequence[Sequence[Any]]
 
 
-class Kept:
+class RollupCache:
     """The rows of what was asked last, up to *max_bytes*; what was not looked at for longest goes first.
 
     For all threads of a process. Rows are shared: nobody may change one.
@@ -27,7 +27,7 @@ class Kept:
         self._rows: OrderedDict[Hashable, tuple[Rows, int]] = OrderedDict()
         self._bytes = 0
 
-    def take(self, key: Hashable) -> Rows | None:
+    def get(self, key: Hashable) -> Rows | None:
         """Return the rows kept under *key*, or None."""
         with self._lock:
             found = self._rows.get(key)
@@ -36,7 +36,7 @@ class Kept:
             self._rows.move_to_end(key)
             return found[0]
 
-    def keep(self, key: Hashable, rows: Rows) -> Rows:
+    def put(self, key: Hashable, rows: Rows) -> Rows:
         """Keep *rows* under *key*, lists of numbers as arrays; return them as kept."""
         packed = _packed_rows(rows)
         size = sum(_size(row) for row in packed)

@@ -5,23 +5,23 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-from reports.metrics import METRICS, Amount, Distinct, Reported
+from reports.metrics import METRICS, DistinctRule, DueShareRule, SumRule
 from reports.queries import cells, presence, refunds
 from reports.queries.metric_columns import columns_of, merged, named, selected, value_of
 from reports.queries.model import (
     Dimension,
     Interval,
-    Line,
     MetricLines,
     Point,
     QueryContext,
+    SeriesLine,
     SeriesQuestion,
     Step,
     TooManyPointsError,
 )
 from reports.queries.spans import STEP_MS, starts, step_start
 from reports.queries.sql import fill
-from reports.queries.unrolled import SPLITS, since
+from reports.queries.unrolled import SPLITS, unrolled_rows
 from schemas.registry import MetricId
 
 _BUCKET: dict[Step, str] = {
@@ -47,8 +47,8 @@ def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines
 
     Raises `TooManyPointsError` beyond the context's limit, counting all metrics.
     """
-    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, Reported))
-    lines: dict[MetricId, tuple[Line, ...]] = _from_cells(context, question, counted) if counted else {}
+    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, DueShareRule))
+    lines: dict[MetricId, tuple[SeriesLine, ...]] = _from_cells(context, question, counted) if counted else {}
     for metric in question.metrics:
         if metric not in lines:
             lines[metric] = _reported(context, question, metric)
@@ -61,16 +61,18 @@ def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines
     )
 
 
-def _known(lines: tuple[Line, ...], silent: tuple[str, ...]) -> tuple[Line, ...]:
+def _known(lines: tuple[SeriesLine, ...], silent: tuple[str, ...]) -> tuple[SeriesLine, ...]:
     return tuple(
-        Line(line.by, tuple(point._replace(value=refunds.known(point.value, line.by, silent)) for point in line.points))
+        SeriesLine(
+            line.by, tuple(point._replace(value=refunds.known(point.value, line.by, silent)) for point in line.points)
+        )
         for line in lines
     )
 
 
 def _from_cells(
     context: QueryContext, question: SeriesQuestion, metrics: tuple[MetricId, ...]
-) -> dict[MetricId, tuple[Line, ...]]:
+) -> dict[MetricId, tuple[SeriesLine, ...]]:
     if question.interval.empty:
         return dict.fromkeys(metrics, ())
     found: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
@@ -92,7 +94,7 @@ def _from_cells(
         raise TooManyPointsError(context.max_points)
     values = [named(("bucket", "split"), columns, row) for row in answer]
     if apart:
-        for (bucket, *split), parts in since(context, source, ("bucket", *splits)).items():
+        for (bucket, *split), parts in unrolled_rows(context, source, ("bucket", *splits)).items():
             values.append({"bucket": bucket, "split": "".join(split), **merged(metrics, parts)})
     for one in sorted(values, key=itemgetter("split", "bucket")):
         found[str(one["split"])].append((int(one["bucket"]), one))
@@ -100,7 +102,7 @@ def _from_cells(
     return _all_dense(context, question, lines) if question.dense else lines
 
 
-def _source(context: QueryContext, question: SeriesQuestion) -> cells.Source:
+def _source(context: QueryContext, question: SeriesQuestion) -> cells.Subquery:
     asked = context, question.trial_id, question.interval
     match question.step:
         case "minute":
@@ -113,12 +115,12 @@ def _source(context: QueryContext, question: SeriesQuestion) -> cells.Source:
 
 def _lines(
     question: SeriesQuestion, metric: MetricId, found: Mapping[str, list[tuple[int, Mapping[str, Any]]]]
-) -> tuple[Line, ...]:
+) -> tuple[SeriesLine, ...]:
     lines = []
     for split, buckets in found.items():
         points = (Point(start, *value_of(metric, values, "cells")) for start, values in buckets)
         if shown := tuple(point for point in points if point.n):
-            lines.append(Line(by=by_of(question.by, split), points=shown))
+            lines.append(SeriesLine(by=by_of(question.by, split), points=shown))
     return tuple(lines)
 
 
@@ -128,29 +130,31 @@ def by_of(dimension: Dimension | None, split: str) -> dict[str, str]:
 
 
 def _all_dense(
-    context: QueryContext, question: SeriesQuestion, lines: Mapping[MetricId, tuple[Line, ...]]
-) -> dict[MetricId, tuple[Line, ...]]:
+    context: QueryContext, question: SeriesQuestion, lines: Mapping[MetricId, tuple[SeriesLine, ...]]
+) -> dict[MetricId, tuple[SeriesLine, ...]]:
     """Return *lines* with a point for every bucket up to now. Raises `TooManyPointsError` before any is made."""
     until = Interval(question.interval.from_ms, min(question.interval.to_ms, context.now_ms))
     buckets = max(0, until.to_ms - step_start(until.from_ms, question.step)) // STEP_MS[question.step] + 1
     if buckets * sum(map(len, lines.values())) > context.max_points:
         raise TooManyPointsError(context.max_points)
     return {
-        metric: tuple(Line(by=line.by, points=_dense(line.points, metric, until, question.step)) for line in found)
+        metric: tuple(
+            SeriesLine(by=line.by, points=_dense(line.points, metric, until, question.step)) for line in found
+        )
         for metric, found in lines.items()
     }
 
 
 def _dense(points: tuple[Point, ...], metric: MetricId, until: Interval, step: Step) -> tuple[Point, ...]:
-    nothing = 0 if isinstance(METRICS[metric].rule, Amount | Distinct) else None
+    nothing = 0 if isinstance(METRICS[metric].rule, SumRule | DistinctRule) else None
     known = {point.start_ms: point for point in points}
     return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, step))
 
 
-def _reported(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[Line, ...]:
+def _reported(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[SeriesLine, ...]:
     rule = METRICS[metric].rule
-    if not isinstance(rule, Reported):
+    if not isinstance(rule, DueShareRule):
         raise TypeError(f"{metric} comes from cells")
     found = presence.shares(context, question.trial_id, question.interval, rule.share)
     lines = presence.lines(context.directory, found, question.by, question.step)
-    return tuple(Line(by=by_of(question.by, split), points=points) for split, points in lines.items() if points)
+    return tuple(SeriesLine(by=by_of(question.by, split), points=points) for split, points in lines.items() if points)

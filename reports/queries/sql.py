@@ -25,9 +25,9 @@ def moment(at_ms: int) -> datetime:
 def rows(context: QueryContext, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
     """Return the rows of a server-made query; what *context* has asked before is not asked again."""
     key = sql, repr(parameters)
-    found = context.asked.get(key)
+    found = context.rows_by_query.get(key)
     if found is None:
-        found = context.asked[key] = context.client.query(sql, parameters=parameters).result_rows
+        found = context.rows_by_query[key] = context.client.query(sql, parameters=parameters).result_rows
     return found
 
 

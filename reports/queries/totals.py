@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reports.metrics import METRICS, Reported
+from reports.metrics import METRICS, DueShareRule
 from reports.queries import cells, exact, presence, refunds
 from reports.queries.metric_columns import (
     Layer,
@@ -17,9 +17,9 @@ from reports.queries.metric_columns import (
     to_be_merged,
     value_of,
 )
-from reports.queries.model import QueryContext, Total, TotalsQuestion
+from reports.queries.model import MetricTotal, QueryContext, TotalsQuestion
 from reports.queries.sql import fill, rows
-from reports.queries.unrolled import SPLITS, since
+from reports.queries.unrolled import SPLITS, unrolled_rows
 from schemas.registry import MetricId
 
 _SQL = """
@@ -41,28 +41,28 @@ FROM (#source#) AS source
 """
 
 
-def totals(context: QueryContext, question: TotalsQuestion) -> tuple[Total, ...]:
+def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal, ...]:
     """Return every metric asked for, for each value of the split that has something to say, in the order asked.
 
     Without a split there is one total for each metric, 0 or None where nothing came.
     """
-    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, Reported))
+    counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, DueShareRule))
     found = _from_rows(context, question, counted) if counted and not question.interval.empty else {}
-    answer: list[Total] = []
+    answer: list[MetricTotal] = []
     for metric in question.metrics:
         rule = METRICS[metric].rule
-        answer += _reported(context, question, metric) if isinstance(rule, Reported) else found.get(metric, [])
+        answer += _reported(context, question, metric) if isinstance(rule, DueShareRule) else found.get(metric, [])
     silent = refunds.unreported(context, question.trial_id) if refunds.METRIC in question.metrics else ()
     return tuple(_known(total, silent) if total.metric == refunds.METRIC else total for total in answer)
 
 
-def _known(total: Total, silent: tuple[str, ...]) -> Total:
+def _known(total: MetricTotal, silent: tuple[str, ...]) -> MetricTotal:
     return replace(total, value=refunds.known(total.value, total.by, silent))
 
 
 def _from_rows(
     context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
-) -> dict[MetricId, list[Total]]:
+) -> dict[MetricId, list[MetricTotal]]:
     layer, source = _source(context, question, metrics)
     # A constant key where nothing is split, so that the SELECT lists never begin with a comma.
     keys = ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
@@ -88,7 +88,7 @@ def _from_rows(
 def _merged(
     context: QueryContext,
     question: TotalsQuestion,
-    source: cells.Source,
+    source: cells.Subquery,
     metrics: tuple[MetricId, ...],
     parts: dict[str, str],
 ) -> list[dict[str, Any]]:
@@ -101,14 +101,14 @@ def _merged(
         key = tuple(str(value) for value in row[: len(question.by)])
         found[key].append(dict(zip(columns, row[max(1, len(question.by)) :], strict=True)))
     if apart:
-        for key, more in since(context, source, question.by).items():
+        for key, more in unrolled_rows(context, source, question.by).items():
             found[key] += more
     return [{**dict(zip(question.by, key, strict=True)), **merged(metrics, found[key])} for key in sorted(found)]
 
 
 def _source(
     context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
-) -> tuple[Layer, cells.Source]:
+) -> tuple[Layer, cells.Subquery]:
     asked = context, question.trial_id, question.interval
     if not question.exact:
         if len(question.by) > 1:
@@ -119,12 +119,14 @@ def _source(
     return "events", exact.events(question.trial_id, question.interval)
 
 
-def _totals(metric: MetricId, question: TotalsQuestion, answer: list[dict[str, Any]], layer: Layer) -> list[Total]:
+def _totals(
+    metric: MetricId, question: TotalsQuestion, answer: list[dict[str, Any]], layer: Layer
+) -> list[MetricTotal]:
     found = []
     for values in answer:
         value, n = value_of(metric, values, layer)
         if n or not question.by:
-            found.append(Total(metric=metric, by=_by(question, values), value=value, n=n))
+            found.append(MetricTotal(metric=metric, by=_by(question, values), value=value, n=n))
     return found
 
 
@@ -132,15 +134,15 @@ def _by(question: TotalsQuestion, values: Mapping[str, Any]) -> dict[str, str]:
     return {dimension: str(values[dimension]) for dimension in question.by}
 
 
-def _reported(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[Total]:
+def _reported(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[MetricTotal]:
     rule = METRICS[metric].rule
-    if not isinstance(rule, Reported):
+    if not isinstance(rule, DueShareRule):
         raise TypeError(f"{metric} comes from cells")
     found = presence.shares(context, question.trial_id, question.interval, rule.share)
     points = presence.whole(context.directory, found, question.by)
     if not points and not question.by:
-        return [Total(metric=metric, by={}, value=None, n=0)]
+        return [MetricTotal(metric=metric, by={}, value=None, n=0)]
     return [
-        Total(metric=metric, by=dict(zip(question.by, key, strict=True)), value=point.value, n=point.n)
+        MetricTotal(metric=metric, by=dict(zip(question.by, key, strict=True)), value=point.value, n=point.n)
         for key, point in points.items()
     ]

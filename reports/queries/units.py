@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.metrics import METRICS, Amount, Distinct, Quantile, Ratio, percent_rank
+from reports.metrics import METRICS, DistinctRule, QuantileRule, RatioRule, SumRule, percent_rank
 from reports.queries import exact, presence
 from reports.queries.cells import rows_apart
-from reports.queries.exact import Column
+from reports.queries.exact import PeopleColumn
 from reports.queries.metric_columns import columns_of, needs_sets, value_of
 from reports.queries.model import Interval, Number, QueryContext
 from reports.queries.spans import by_step, due_spans
@@ -33,7 +33,7 @@ _SEEN_SQL = "SELECT arm, placement_id, toUnixTimestamp(at) * 1000 FROM (#source#
 
 _PEOPLE_SQL = "SELECT arm, #counted# FROM (#source#) AS source WHERE arm != '' GROUP BY arm"
 
-_ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, Amount | Ratio))
+_ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, SumRule | RatioRule))
 _MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
 
 
@@ -50,7 +50,7 @@ Parts = tuple[Number, Number]
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class PlacementDay:
     """What the events of one unit come to: sums and numbers of people by name, durations of its uses in order."""
 
     key: UnitKey
@@ -62,23 +62,23 @@ class Unit:
 _NO_DURATIONS: NDArray[Any] = np.empty(0, dtype=np.uint32)
 
 
-def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
+def units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[PlacementDay, ...]:
     """Return every unit that sent an event in *interval*, in order of arm, place and day, exactly.
 
     Without *sets* there are no people and no durations, only what is merely added up.
     """
     # With them there is all that there is without.
-    sets = sets or ("units", trial_id, interval, True) in context.worked_out
+    sets = sets or ("units", trial_id, interval, True) in context.memo
     key = "units", trial_id, interval, sets
-    if key not in context.worked_out:
-        context.worked_out[key] = _units(context, trial_id, interval, sets=sets)
-    found: tuple[Unit, ...] = context.worked_out[key]
+    if key not in context.memo:
+        context.memo[key] = _units(context, trial_id, interval, sets=sets)
+    found: tuple[PlacementDay, ...] = context.memo[key]
     return found
 
 
-def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[Unit, ...]:
+def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> tuple[PlacementDay, ...]:
     places = _places(context, trial_id)
-    names = [*columns_of(_ADDED, "units").sums, *(f"d_{column}" for column in get_args(Column) if sets)]
+    names = [*columns_of(_ADDED, "units").sums, *(f"d_{column}" for column in get_args(PeopleColumn) if sets)]
     values: dict[UnitKey, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(names, 0))
     durations: dict[UnitKey, list[NDArray[Any]]] = defaultdict(list)
     came: dict[UnitKey, set[str]] = defaultdict(set)
@@ -90,7 +90,7 @@ def _units(context: QueryContext, trial_id: str, interval: Interval, *, sets: bo
             values[key][name] += number
     if sets and any(len(placements) > 1 for placements in came.values()):
         _count_shared(context, trial_id, interval, values)
-    return tuple(Unit(key, values[key], np.sort(np.concatenate(durations[key]))) for key in sorted(values))
+    return tuple(PlacementDay(key, values[key], np.sort(np.concatenate(durations[key]))) for key in sorted(values))
 
 
 def _count_shared(
@@ -107,7 +107,7 @@ def _count_shared(
 def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
     """Return which units sent an event in *interval*."""
     for sets in (True, False):
-        if ("units", trial_id, interval, sets) in context.worked_out:
+        if ("units", trial_id, interval, sets) in context.memo:
             return frozenset(unit.key for unit in units(context, trial_id, interval, sets=sets))
     places = _places(context, trial_id)
     return frozenset(
@@ -128,11 +128,11 @@ def parts_by_metric(
     for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
         for metric in wanted:
             match METRICS[metric].rule:
-                case Amount(measure):
+                case SumRule(measure):
                     found[metric][unit.key] = (int(unit.values[f"m_{measure}"]), 1)
-                case Ratio(top, bottom):
+                case RatioRule(top, bottom):
                     found[metric][unit.key] = (int(unit.values[f"m_{top}"]), int(unit.values[f"m_{bottom}"]))
-                case Distinct(column):
+                case DistinctRule(column):
                     found[metric][unit.key] = (int(unit.values[f"d_{column}"]), 1)
                 case _:
                     pass
@@ -147,7 +147,7 @@ def totals_by_arm(
 ) -> Mapping[tuple[MetricId, str], tuple[Number | None, int]]:
     """Return value and n of each arm that has something to say, exactly, of those *metrics* that units add up to."""
     wanted = tuple(metrics)
-    by_arm: dict[str, list[Unit]] = defaultdict(list)
+    by_arm: dict[str, list[PlacementDay]] = defaultdict(list)
     for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
         by_arm[unit.key.arm].append(unit)
     found: dict[tuple[MetricId, str], tuple[Number | None, int]] = {}
@@ -156,7 +156,7 @@ def totals_by_arm(
         durations = _durations(context, (trial_id, interval, arm), arms_units)
         for metric in wanted:
             rule = METRICS[metric].rule
-            if isinstance(rule, Quantile) and durations.size:
+            if isinstance(rule, QuantileRule) and durations.size:
                 row[f"q_{rule.percent}"] = int(durations[percent_rank(durations.size, rule.percent) - 1])
             value, n = value_of(metric, row, "units")
             if n:
@@ -164,12 +164,12 @@ def totals_by_arm(
     return found
 
 
-def _durations(context: QueryContext, arm: tuple[str, Interval, str], of: Iterable[Unit]) -> NDArray[Any]:
+def _durations(context: QueryContext, arm: tuple[str, Interval, str], of: Iterable[PlacementDay]) -> NDArray[Any]:
     """Return the durations of an arm's units in order, sorted once for an answer."""
     key = "durations", *arm
-    if key not in context.worked_out:
-        context.worked_out[key] = np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
-    found: NDArray[Any] = context.worked_out[key]
+    if key not in context.memo:
+        context.memo[key] = np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
+    found: NDArray[Any] = context.memo[key]
     return found
 
 
@@ -183,10 +183,10 @@ def due_units(context: QueryContext, trial_id: str, interval: Interval) -> froze
 
 
 def people_by_arm(
-    context: QueryContext, trial_id: str, interval: Interval, columns: Collection[Column]
-) -> Mapping[Column, Mapping[str, int]]:
+    context: QueryContext, trial_id: str, interval: Interval, columns: Collection[PeopleColumn]
+) -> Mapping[PeopleColumn, Mapping[str, int]]:
     """Return how many different subjects or sessions each arm has seen, exactly: whoever came to two units is one."""
-    found: dict[Column, dict[str, int]] = {column: {} for column in columns}
+    found: dict[PeopleColumn, dict[str, int]] = {column: {} for column in columns}
     if not columns or interval.empty:
         return found
     counted = ", ".join(f"uniqExactArray({column})" for column in found)
@@ -213,7 +213,7 @@ def ranked_durations(
     context: QueryContext, trial_id: str, interval: Interval, ranks_of: Mapping[str, list[int]]
 ) -> Mapping[str, Mapping[int, int]]:
     """Return the durations of the ranks, from 1, that *ranks_of* names among the timed uses of each arm."""
-    by_arm: dict[str, list[Unit]] = defaultdict(list)
+    by_arm: dict[str, list[PlacementDay]] = defaultdict(list)
     for unit in units(context, trial_id, interval, sets=True):
         by_arm[unit.key.arm].append(unit)
     found = {}

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.metrics import METRICS, Reported
-from reports.queries.cells import Source, rows_of
+from reports.metrics import METRICS, DueShareRule
+from reports.queries.cells import Subquery, rows_of
 from reports.queries.metric_columns import selected, to_be_merged
 from reports.queries.model import Dimension, QueryContext
 from reports.queries.sql import fill
@@ -19,7 +19,7 @@ FROM (#source#) AS source
 GROUP BY bucket, platform, placement, arm
 """
 
-_COLUMNS = to_be_merged(tuple(m for m in METRICS if not isinstance(METRICS[m].rule, Reported)))
+_COLUMNS = to_be_merged(tuple(m for m in METRICS if not isinstance(METRICS[m].rule, DueShareRule)))
 _KEYS = ("bucket", "platform", "placement", "arm")
 SPLITS: frozenset[Dimension] = frozenset({"platform", "placement", "arm"})
 """How it can be split."""
@@ -27,7 +27,7 @@ SPLITS: frozenset[Dimension] = frozenset({"platform", "placement", "arm"})
 Part = Mapping[str, Any]
 
 
-def since(context: QueryContext, source: Source, keys: Sequence[str]) -> Mapping[tuple[Any, ...], list[Part]]:
+def unrolled_rows(context: QueryContext, source: Subquery, keys: Sequence[str]) -> Mapping[tuple[Any, ...], list[Part]]:
     """Return rows of the columns of `to_be_merged`, by their values of *keys*: bucket (the day) and splits."""
     found: dict[tuple[Any, ...], list[Part]] = defaultdict(list)
     if source.rest is not None:

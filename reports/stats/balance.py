@@ -11,7 +11,7 @@ ALARM = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class ArmBalance:
     """What was planned and what came, by arm, and how likely that is."""
 
     planned: Mapping[str, int]
@@ -25,7 +25,7 @@ class Balance:
         return self.p_value is not None and self.p_value < ALARM
 
 
-def balance(planned: Mapping[str, int], seen: Mapping[str, int]) -> Balance:
+def balance(planned: Mapping[str, int], seen: Mapping[str, int]) -> ArmBalance:
     """Return the check of the units *seen* against those *planned*, both by arm.
 
     The anytime-valid multinomial test of M. Lindon and A. Malek, "Anytime-Valid Inference for Multinomial Count
@@ -35,12 +35,12 @@ def balance(planned: Mapping[str, int], seen: Mapping[str, int]) -> Balance:
     arms = [arm for arm, units in planned.items() if units > 0]
     total_planned, total_seen = sum(planned.values()), sum(seen.values())
     if len(arms) < 2 or not total_seen:
-        return Balance(planned, seen, None)
+        return ArmBalance(planned, seen, None)
     if any(units for arm, units in seen.items() if arm not in arms):
-        return Balance(planned, seen, 0.0)
+        return ArmBalance(planned, seen, 0.0)
     log_factor = math.lgamma(PRIOR_UNITS) - math.lgamma(PRIOR_UNITS + total_seen)
     for arm in arms:
         share, count = planned[arm] / total_planned, seen.get(arm, 0)
         weight = PRIOR_UNITS * share
         log_factor += math.lgamma(weight + count) - math.lgamma(weight) - count * math.log(share)
-    return Balance(planned, seen, min(1.0, math.exp(-log_factor)))
+    return ArmBalance(planned, seen, min(1.0, math.exp(-log_factor)))

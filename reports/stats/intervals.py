@@ -33,7 +33,7 @@ Why = Literal["no_data", "too_few_blocks", "too_skewed", "no_spread", "not_repor
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class IntervalEstimate:
     """A value, and the interval around it or why there is none."""
 
     value: float | None
@@ -46,7 +46,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class UnitMoments:
     """What an interval is made of: the number of units, their standard deviation and their skewness."""
 
     units: int
@@ -89,7 +89,7 @@ def student(z: float, degrees: int) -> float:
 
 def ratio_estimate(
     parts: Sequence[tuple[float, float]], *, planned_units: int | None = None, alpha: float = ALPHA
-) -> Estimate:
+) -> IntervalEstimate:
     """Return sum of numerators over sum of denominators, with its interval from the spread between units.
 
     Each unit's (numerator x, denominator d) enters by its linearised share, (x − R d) / mean(d): the usual variance
@@ -100,24 +100,24 @@ def ratio_estimate(
 
 def ratio_estimates(
     parts: Sequence[tuple[float, float]], alphas: Sequence[float], *, planned_units: int | None = None
-) -> tuple[Estimate, ...]:
+) -> tuple[IntervalEstimate, ...]:
     """Return the same at each of *alphas*, for what the spread of one is that of all."""
     # A unit without a denominator says nothing about the ratio.
     telling = [(x, d) for x, d in parts if d > 0]
     if not telling:
-        return (Estimate(None, None, None, 0, why="no_data", needed=MIN_UNITS),) * len(alphas)
+        return (IntervalEstimate(None, None, None, 0, why="no_data", needed=MIN_UNITS),) * len(alphas)
     bottom = sum(d for _, d in telling)
     value = sum(x for x, _ in telling) / bottom
     spread = _spread([(x - value * d) * len(telling) / bottom for x, d in telling])
     why, needed = reason(spread)
     if why is not None:
-        return (Estimate(value, None, None, spread.units, why, needed),) * len(alphas)
+        return (IntervalEstimate(value, None, None, spread.units, why, needed),) * len(alphas)
     plan = planned_units or DEFAULT_PLAN
     halves = [radius(spread.units, spread.deviation, planned_units=plan, alpha=alpha) for alpha in alphas]
-    return tuple(Estimate(value, value - half, value + half, spread.units) for half in halves)
+    return tuple(IntervalEstimate(value, value - half, value + half, spread.units) for half in halves)
 
 
-def reason(spread: Spread) -> tuple[Why | None, int | None]:
+def reason(spread: UnitMoments) -> tuple[Why | None, int | None]:
     """Return why *spread* allows no interval, and how many units would; (None, None) where it does."""
     if spread.units < MIN_UNITS:
         return "too_few_blocks", spread.needed
@@ -129,12 +129,12 @@ def reason(spread: Spread) -> tuple[Why | None, int | None]:
     return None, None
 
 
-def _spread(deviations: Sequence[float]) -> Spread:
+def _spread(deviations: Sequence[float]) -> UnitMoments:
     units = len(deviations)
     if units < 2:
-        return Spread(units, 0.0, 0.0)
+        return UnitMoments(units, 0.0, 0.0)
     square = sum(d**2 for d in deviations) / units
     if square <= 0:
-        return Spread(units, 0.0, 0.0)
+        return UnitMoments(units, 0.0, 0.0)
     cube = sum(d**3 for d in deviations) / units
-    return Spread(units, math.sqrt(square * units / (units - 1)), cube / square**1.5)
+    return UnitMoments(units, math.sqrt(square * units / (units - 1)), cube / square**1.5)

@@ -11,7 +11,7 @@ Rows: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A table's column; *width* is its share of what the others leave, 0 for as wide as its content."""
 
     title: str
@@ -20,46 +20,46 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """A table; `whole` says that its last row is the sum of the others' subject."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: Rows
     caption: str = ""
     note: str = ""
     whole: bool = False
-    sort: Literal["table"] = "table"
+    block_type: Literal["table"] = "table"
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class ParagraphBlock:
     """Text; the tone says how loud."""
 
     text: str
     tone: Literal["lead", "body", "note"] = "body"
-    sort: Literal["paragraph"] = "paragraph"
+    block_type: Literal["paragraph"] = "paragraph"
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class QuoteBlock:
     """A text in the report's language, and the same in the other."""
 
     text: str
     other: str
     other_tag: str
-    sort: Literal["quote"] = "quote"
+    block_type: Literal["quote"] = "quote"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FactsBlock:
     """Names with their values."""
 
     rows: Rows
-    sort: Literal["facts"] = "facts"
+    block_type: Literal["facts"] = "facts"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class KeyFigure:
     """One large number with its name and what qualifies it."""
 
     label: str
@@ -68,15 +68,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class KeyFiguresBlock:
     """Large numbers side by side."""
 
-    items: tuple[Figure, ...]
-    sort: Literal["figures"] = "figures"
+    items: tuple[KeyFigure, ...]
+    block_type: Literal["figures"] = "figures"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class HealthNotice:
     """A line with its state, which is said in words too: colour alone does not print."""
 
     state: HealthState
@@ -85,22 +85,22 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Notices:
+class NoticesBlock:
     """Lines one below the other."""
 
-    items: tuple[Notice, ...]
-    sort: Literal["notices"] = "notices"
+    items: tuple[HealthNotice, ...]
+    block_type: Literal["notices"] = "notices"
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class ChartBlock:
     """A drawing of the document's `charts`, with what it shows in words."""
 
     name: str
     caption: str
     alt: str
     note: str = ""
-    sort: Literal["chart"] = "chart"
+    block_type: Literal["chart"] = "chart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class JudgedArm:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedMetric:
     """One metric that the trial is judged by."""
 
     name: str
@@ -133,16 +133,16 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgements:
+class JudgementsBlock:
     """The primary metric and the guardrails; `head` are the columns' titles."""
 
     head: tuple[str, ...]
-    metrics: tuple[Judged, ...]
-    sort: Literal["judgements"] = "judgements"
+    metrics: tuple[JudgedMetric, ...]
+    block_type: Literal["judgements"] = "judgements"
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class MetricDefinition:
     """What a metric means."""
 
     id: str
@@ -151,18 +151,28 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Definitions:
+class DefinitionsBlock:
     """Metric definitions."""
 
-    items: tuple[Definition, ...]
-    sort: Literal["definitions"] = "definitions"
+    items: tuple[MetricDefinition, ...]
+    block_type: Literal["definitions"] = "definitions"
 
 
-Block: TypeAlias = Table | Paragraph | Quote | Facts | Figures | Notices | Chart | Judgements | Definitions
+Block: TypeAlias = (
+    TableBlock
+    | ParagraphBlock
+    | QuoteBlock
+    | FactsBlock
+    | KeyFiguresBlock
+    | NoticesBlock
+    | ChartBlock
+    | JudgementsBlock
+    | DefinitionsBlock
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A part of the report under its title."""
 
     title: str
@@ -174,7 +184,7 @@ Drawing: TypeAlias = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ReportDocument:
     """A report in one language, ready to be set."""
 
     language: Literal["zh", "en"]
@@ -192,6 +202,6 @@ class Document:
     page_of: str
     """With {page} and {pages}."""
     present_ms: int
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
     charts: Mapping[str, Drawing]
     """By name."""

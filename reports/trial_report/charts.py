@@ -31,7 +31,7 @@ LEAST_SPAN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class ChartLine:
     """One line: its name, and (day number, value, may still change) by day."""
 
     name: str
@@ -41,7 +41,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ChartAxes:
     """What a chart's axes say: the days' names in order, how a value is written, and whether it is a share."""
 
     days: tuple[str, ...]
@@ -49,7 +49,7 @@ class Frame:
     share: bool = False
 
 
-def line_chart(name: str, lines: Sequence[Drawn], frame: Frame) -> bytes:
+def line_chart(name: str, lines: Sequence[ChartLine], frame: ChartAxes) -> bytes:
     """Return *lines* over days as SVG; what may still change is hollow and dotted."""
 
     def draw(figure: "Figure") -> None:
@@ -74,7 +74,7 @@ def line_chart(name: str, lines: Sequence[Drawn], frame: Frame) -> bytes:
     return _drawn(name, LINES_IN, draw)
 
 
-def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], frame: Frame) -> bytes:
+def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], frame: ChartAxes) -> bytes:
     """Return shares by row and day as SVG: the darker the fuller, crossed out where nothing came, blank if not due."""
 
     def draw(figure: "Figure") -> None:
@@ -108,7 +108,7 @@ def _cell(axes: "Axes", x: int, y: int, share: float) -> None:
     axes.plot([x - 0.45, x + 0.45], [y + 0.38, y - 0.38], color="#c8594e", linewidth=0.6)
 
 
-def _line(axes: "Axes", line: Drawn, colour: str, marker: str) -> None:
+def _line(axes: "Axes", line: ChartLine, colour: str, marker: str) -> None:
     """Draw the line in runs of days that follow each other: a day without data is a gap, not a bridge."""
     label: str | None = line.name
     for before, after in zip(line.points, line.points[1:], strict=False):
@@ -136,7 +136,7 @@ def _line(axes: "Axes", line: Drawn, colour: str, marker: str) -> None:
             label = None
 
 
-def _frame(axes: "Axes", frame: Frame, values: Sequence[float]) -> None:
+def _frame(axes: "Axes", frame: ChartAxes, values: Sequence[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     low, high = _range(frame, values)
@@ -156,7 +156,7 @@ def _frame(axes: "Axes", frame: Frame, values: Sequence[float]) -> None:
     axes.spines["bottom"].set_linewidth(0.7)
 
 
-def _range(frame: Frame, values: Sequence[float]) -> tuple[float, float]:
+def _range(frame: ChartAxes, values: Sequence[float]) -> tuple[float, float]:
     """Return the axis: from 0 for amounts; shares around what was seen, at least a fifth of the whole wide."""
     if not values:
         return 0.0, 1.0

@@ -11,7 +11,7 @@ from typing import Literal
 from registry.directory import Directory, TrialSpan
 from reports.metrics import METRICS
 from reports.queries import presence
-from reports.queries.arrivals import Arrivals, arrivals
+from reports.queries.arrivals import ArrivalSummary, arrival_summary
 from reports.queries.days import by_day
 from reports.queries.freshness import accounts_of, complete_until, freshness, rejects_by_reason
 from reports.queries.funnel import funnel
@@ -24,12 +24,12 @@ from reports.queries.model import (
     HealthLine,
     Interval,
     MetricLines,
+    MetricTotal,
     Presence,
     QueryContext,
-    Total,
     TotalsQuestion,
 )
-from reports.queries.readout import Readout, readout
+from reports.queries.readout import TrialReadout, readout
 from reports.queries.totals import totals
 from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
 from schemas.timing import DAY_MS
@@ -53,7 +53,7 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Daily:
+class DailyLines:
     """What is drawn over time, by Shanghai day, exactly."""
 
     primary_by_arm: MetricLines
@@ -61,7 +61,7 @@ class Daily:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TrialReport:
     """One trial as of one moment."""
 
     directory: Directory
@@ -80,22 +80,22 @@ class Report:
     """Until then events of the trial may still be accepted."""
     interval: Interval
     freshness: Freshness
-    arrivals: Arrivals
+    arrivals: ArrivalSummary
     rejects: Mapping[str, int]
     presences: tuple[Presence, ...]
     ledger: tuple[CoverageHour, ...]
     health: tuple[HealthLine, ...]
-    readout: Readout
-    whole: Mapping[MetricId, Total]
-    by_platform: tuple[Total, ...]
-    by_placement: tuple[Total, ...]
+    readout: TrialReadout
+    whole: Mapping[MetricId, MetricTotal]
+    by_platform: tuple[MetricTotal, ...]
+    by_placement: tuple[MetricTotal, ...]
     funnels: tuple[Funnel, ...]
-    daily: Daily
+    daily: DailyLines
     moved: bool
     """Data came while the report was gathered, so its parts may not stand on quite the same events."""
 
 
-def gather(context: QueryContext, trial_id: str, *, max_event_age_days: int) -> Report:
+def gather(context: QueryContext, trial_id: str, *, max_event_age_days: int) -> TrialReport:
     """Return the report of *trial_id*; the caller has checked that the reader may see it.
 
     *max_event_age_days* is how late the gateway takes an event of an account that has no limit of its own.
@@ -106,20 +106,20 @@ def gather(context: QueryContext, trial_id: str, *, max_event_age_days: int) -> 
     pinned = context if as_of_ms is None else replace(context, now_ms=as_of_ms)
     report = _gather(context, pinned, trial_id, as_of_ms)
     for _ in range(ATTEMPTS):
-        if _mark(report.arrivals) == _mark(arrivals(pinned, trial_id, report.interval)):
+        if _mark(report.arrivals) == _mark(arrival_summary(pinned, trial_id, report.interval)):
             return _dated(report, max_event_age_days)
         report = _gather(context, pinned, trial_id, as_of_ms)
     return _dated(replace(report, moved=True), max_event_age_days)
 
 
-def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms: int | None) -> Report:
+def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms: int | None) -> TrialReport:
     directory, span, interval = pinned.directory, pinned.span(trial_id), _interval(pinned, trial_id)
     registry, trial = directory.registry, directory.trials[trial_id]
     if registry is None:
         raise KeyError(trial_id)
     product = directory.products[trial.product]
     placements = (p for p in directory.placements.values() if p.trial == trial_id)
-    return Report(
+    return TrialReport(
         directory=directory,
         avenue=registry.avenue,
         startup=next(s for s in registry.startups if s.id == product.startup),
@@ -133,7 +133,7 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         late_until_ms=span.ends_ms,
         interval=interval,
         # First what may grow, then what is computed from it: the mark is taken again afterwards.
-        arrivals=arrivals(pinned, trial_id, interval),
+        arrivals=arrival_summary(pinned, trial_id, interval),
         # With the real present, so that the lag is how far the store is behind it.
         freshness=freshness(context, trial_id, interval),
         rejects=rejects_by_reason(pinned, trial_id, interval),
@@ -145,7 +145,7 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         by_platform=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("platform",)),
         by_placement=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("placement",)),
         funnels=funnel(pinned, trial_id, interval, "arm"),
-        daily=Daily(
+        daily=DailyLines(
             primary_by_arm=by_day(pinned, trial_id, interval, trial.primary_metric, "arm"),
             events_by_platform=by_day(pinned, trial_id, interval, "events", "platform"),
         ),
@@ -164,7 +164,7 @@ def _totals(
     interval: Interval,
     metrics: tuple[MetricId, ...],
     by: tuple[Dimension, ...],
-) -> tuple[Total, ...]:
+) -> tuple[MetricTotal, ...]:
     return totals(context, TotalsQuestion(trial_id, metrics, interval, by=by, exact=True))
 
 
@@ -174,12 +174,12 @@ def _state(span: TrialSpan, present_ms: int) -> TrialState:
     return "running" if present_ms < span.ends_ms else "ended"
 
 
-def _mark(found: Arrivals) -> tuple[int | None, ...]:
+def _mark(found: ArrivalSummary) -> tuple[int | None, ...]:
     """What differs as soon as one more event of the interval is stored."""
     return found.stored, found.late, found.last_received_ms, found.repeats
 
 
-def _dated(report: Report, max_event_age_days: int) -> Report:
+def _dated(report: TrialReport, max_event_age_days: int) -> TrialReport:
     accounts = (report.directory.accounts[a] for a in accounts_of(report.directory, report.trial.id))
     days = max((a.max_event_age_days or max_event_age_days for a in accounts), default=max_event_age_days)
     return replace(report, late_until_ms=report.span.ends_ms + days * DAY_MS)

@@ -5,11 +5,11 @@ from typing import Any, Literal
 import msgspec
 
 from reports.api.responses import definitions, freshness_json, names, product_json, readout_answer, trial_json
-from reports.api.shapes import DefinitionJson, FreshnessJson, Names, ProductJson, ReadoutAnswer, TrialJson
+from reports.api.shapes import BilingualJson, DefinitionJson, FreshnessJson, ProductJson, ReadoutAnswer, TrialJson
 from reports.metrics import METRICS
-from reports.queries.model import Funnel, HealthState, MetricLines, Presence, Total
+from reports.queries.model import Funnel, HealthState, MetricLines, MetricTotal, Presence
 from reports.queries.spans import iso
-from reports.trial_report.content import Report, TrialState
+from reports.trial_report.content import TrialReport, TrialState
 from reports.trial_report.notes import notes
 from schemas.registry import MetricId
 
@@ -30,7 +30,7 @@ class NoteJson(msgspec.Struct, frozen=True):
     changes: bool
     """Whether it may still change the figures."""
     state: HealthState
-    text: Names
+    text: BilingualJson
 
 
 class ArrivalsJson(msgspec.Struct, frozen=True):
@@ -106,9 +106,9 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     """A trial report. Figures are exact, from stored events; times are RFC 3339, money is in fen."""
 
     schema: Literal["avenue-trial-report-1"]
-    avenue: Names
-    startup: Names
-    product_name: Names
+    avenue: BilingualJson
+    startup: BilingualJson
+    product_name: BilingualJson
     product: ProductJson
     trial: TrialJson
     state: TrialState
@@ -128,7 +128,7 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     definitions: list[DefinitionJson]
 
 
-def json(report: Report) -> bytes:
+def json(report: TrialReport) -> bytes:
     """Return *report* as JSON, indented, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(_told(report)), indent=2) + b"\n"
 
@@ -138,7 +138,7 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(TrialReportJson)
 
 
-def _told(report: Report) -> TrialReportJson:
+def _told(report: TrialReport) -> TrialReportJson:
     found = notes(report)
     totals = (*report.whole.values(), *report.by_platform, *report.by_placement)
     daily = (report.daily.primary_by_arm, report.daily.events_by_platform)
@@ -167,7 +167,7 @@ def _told(report: Report) -> TrialReportJson:
     )
 
 
-def _arrivals(report: Report) -> ArrivalsJson:
+def _arrivals(report: TrialReport) -> ArrivalsJson:
     found = report.arrivals
     return ArrivalsJson(
         stored=found.stored,
@@ -195,7 +195,7 @@ def _presence(found: Presence) -> PresenceJson:
     )
 
 
-def _total(total: Total) -> TotalJson:
+def _total(total: MetricTotal) -> TotalJson:
     return TotalJson(total.metric, METRICS[total.metric].unit, dict(total.by), total.value, total.n)
 
 

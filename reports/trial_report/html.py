@@ -7,13 +7,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from reports.trial_report.blocks import Document, Rows
+from reports.trial_report.blocks import ReportDocument, Rows
 
 TEMPLATES = Path(__file__).with_name("templates")
 _NAMESPACE = re.compile(r'\s+xmlns(:\w+)?="[^"]*"')
 
 
-def html(document: Document) -> bytes:
+def html(document: ReportDocument) -> bytes:
     """Return *document* as a page of its own, UTF-8."""
     page = _environment().get_template("report.html")
     charts = {name: inline(draw()) for name, draw in document.charts.items()}

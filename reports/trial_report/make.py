@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reports.api.routes import ReportFile, ReportFormat, ReportMaker, ReportRequest
 from reports.queries.model import QueryContext
-from reports.trial_report.content import Report, gather
+from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.data import json
 from reports.trial_report.html import html
 from reports.trial_report.page import document
@@ -30,13 +30,13 @@ def report_maker(settings: Settings) -> ReportMaker:
     return make
 
 
-def report_file(report: Report, request: ReportRequest) -> ReportFile:
+def report_file(report: TrialReport, request: ReportRequest) -> ReportFile:
     """Return *report* in the language and form that *request* names."""
     name = f"{report.trial.id}-{request.lang}.{request.form}"
     return ReportFile(_content(report, request), MEDIA_TYPE[request.form], name)
 
 
-def _content(report: Report, request: ReportRequest) -> bytes:
+def _content(report: TrialReport, request: ReportRequest) -> bytes:
     match request.form:
         case "json":
             return json(report)

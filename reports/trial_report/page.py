@@ -1,48 +1,48 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
-from reports.metrics import METRICS, Text
+from reports.metrics import METRICS, BilingualText
 from reports.presentation.language import Language
 from reports.presentation.names import arm_name
 from reports.trial_report import words
 from reports.trial_report.blocks import (
-    Definition,
-    Definitions,
-    Document,
-    Facts,
-    Notice,
-    Notices,
-    Paragraph,
-    Quote,
-    Section,
+    DefinitionsBlock,
+    FactsBlock,
+    HealthNotice,
+    MetricDefinition,
+    NoticesBlock,
+    ParagraphBlock,
+    QuoteBlock,
+    ReportDocument,
+    ReportSection,
 )
-from reports.trial_report.content import Report
+from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
 from reports.trial_report.page_data import data_sections
-from reports.trial_report.page_results import Results
-from reports.trial_report.voice import Voice
+from reports.trial_report.page_results import ResultsSection
+from reports.trial_report.voice import ReportVoice
 from schemas.registry import MetricId
 from schemas.timing import DAY_MS
 
 NOTHING_LEFT_OUT = "nothing"
 
 
-def document(report: Report, language: Language) -> Document:
+def document(report: TrialReport, language: Language) -> ReportDocument:
     """Return *report* in *language*, its charts drawn."""
-    voice = Voice(language)
-    results = Results(report, voice)
+    voice = ReportVoice(language)
+    results = ResultsSection(report, voice)
     data, charts = data_sections(report, voice)
     sections = (
-        Section(voice.say(words.BRIEF), results.brief()),
-        Section(voice.say(words.HYPOTHESIS), (_hypothesis(report, voice), Facts(_facts(report, voice)))),
-        Section(voice.say(words.TRUST), (_health(report, voice),)),
-        Section(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
+        ReportSection(voice.say(words.BRIEF), results.brief()),
+        ReportSection(voice.say(words.HYPOTHESIS), (_hypothesis(report, voice), FactsBlock(_facts(report, voice)))),
+        ReportSection(voice.say(words.TRUST), (_health(report, voice),)),
+        ReportSection(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
         *results.sections(),
         *data,
-        Section(voice.say(words.METHOD), tuple(Paragraph(voice.say(text)) for text in words.METHODS)),
-        Section(voice.say(words.DEFINITIONS), (_definitions(voice),)),
+        ReportSection(voice.say(words.METHOD), tuple(ParagraphBlock(voice.say(text)) for text in words.METHODS)),
+        ReportSection(voice.say(words.DEFINITIONS), (_definitions(voice),)),
     )
     other = voice.other()
-    return Document(
+    return ReportDocument(
         language=language,
         tag=voice.tag,
         kicker=f"{voice.say(report.avenue.name)} · {voice.say(words.REPORT)}",
@@ -61,17 +61,17 @@ def document(report: Report, language: Language) -> Document:
     )
 
 
-def _final(report: Report) -> bool:
+def _final(report: TrialReport) -> bool:
     return not any(note.changes for note in notes(report))
 
 
-def _as_of(report: Report, voice: Voice) -> str:
+def _as_of(report: TrialReport, voice: ReportVoice) -> str:
     text = words.AS_OF_UNKNOWN if report.as_of_ms is None else words.AS_OF
     date, time = voice.formats.date(report.present_ms), voice.formats.clock(report.present_ms)
     return voice.say(text, time=f"{date} {time}")
 
 
-def _facts(report: Report, voice: Voice) -> tuple[tuple[str, str], ...]:
+def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ...]:
     trial = report.trial
     facts = [
         (words.TRIAL, trial.id),
@@ -88,7 +88,7 @@ def _facts(report: Report, voice: Voice) -> tuple[tuple[str, str], ...]:
     return tuple((voice.say(name), value) for name, value in facts)
 
 
-def _period(report: Report, voice: Voice) -> str:
+def _period(report: TrialReport, voice: ReportVoice) -> str:
     span, formats = report.span, voice.formats
     days = -(-(span.ends_ms - span.starts_ms) // DAY_MS)
     # The end is excluded: of a trial that ends at midnight the day before is the last.
@@ -96,29 +96,29 @@ def _period(report: Report, voice: Voice) -> str:
     return voice.say(words.PERIOD_VALUE, first=first, last=last, days=formats.whole(days))
 
 
-def _covered(report: Report, voice: Voice) -> str:
+def _covered(report: TrialReport, voice: ReportVoice) -> str:
     if report.interval.empty:
         return voice.say(words.COVERED_NONE)
     start, end = (voice.formats.moment(at) for at in (report.interval.from_ms, report.interval.to_ms))
     return voice.say(words.COVERED_VALUE, start=start, end=end)
 
 
-def _baseline(report: Report, voice: Voice) -> list[tuple[Text, str]]:
+def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[BilingualText, str]]:
     if report.span.baseline_from_ms is None:
         return []
     start, events = voice.formats.date(report.span.baseline_from_ms), report.arrivals.baseline_period
     return [(words.BASELINE_PERIOD, voice.say(words.BASELINE_VALUE, start=start, events=voice.formats.whole(events)))]
 
 
-def _arms(report: Report, voice: Voice) -> str:
-    arms = voice.joined(arm_name(arm, voice.speech) for arm in report.trial.arms)
+def _arms(report: TrialReport, voice: ReportVoice) -> str:
+    arms = voice.joined(arm_name(arm, voice.translator) for arm in report.trial.arms)
     baseline = report.readout.baseline_arm
     if baseline is None:
         return arms
-    return voice.say(words.ARMS_VALUE, arms=arms, baseline=arm_name(baseline, voice.speech))
+    return voice.say(words.ARMS_VALUE, arms=arms, baseline=arm_name(baseline, voice.translator))
 
 
-def _places(report: Report, voice: Voice) -> str:
+def _places(report: TrialReport, voice: ReportVoice) -> str:
     metres = [placement.metre for placement in report.placements]
     if not metres:
         return voice.say(words.PLACES_NONE)
@@ -131,13 +131,13 @@ def _places(report: Report, voice: Voice) -> str:
     )
 
 
-def _named(voice: Voice, metrics: list[MetricId]) -> str:
+def _named(voice: ReportVoice, metrics: list[MetricId]) -> str:
     if not metrics:
         return voice.say(words.NONE_NAMED)
-    return voice.joined(voice.speech.pick(METRICS[metric].name) for metric in metrics)
+    return voice.joined(voice.translator.pick(METRICS[metric].name) for metric in metrics)
 
 
-def _plan(report: Report, voice: Voice) -> str:
+def _plan(report: TrialReport, voice: ReportVoice) -> str:
     planned, effect = report.trial.planned_units, report.trial.smallest_effect
     units = voice.say(words.PLAN_NONE)
     if planned is not None:
@@ -151,41 +151,43 @@ def _plan(report: Report, voice: Voice) -> str:
     return voice.joined([units, voice.say(words.EFFECT_VALUE, effect=shown)])
 
 
-def _notices(report: Report, voice: Voice) -> Notices:
-    return Notices(
+def _notices(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
+    return NoticesBlock(
         tuple(
-            Notice(note.state, voice.say(words.HEALTH_STATES[note.state]), voice.speech.pick(note.text))
+            HealthNotice(note.state, voice.say(words.HEALTH_STATES[note.state]), voice.translator.pick(note.text))
             for note in notes(report)
         )
     )
 
 
-def _health(report: Report, voice: Voice) -> Notices:
-    return Notices(
+def _health(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
+    return NoticesBlock(
         tuple(
-            Notice(line.state, voice.say(words.HEALTH_STATES[line.state]), voice.speech.pick(line))
+            HealthNotice(line.state, voice.say(words.HEALTH_STATES[line.state]), voice.translator.pick(line))
             for line in report.health
         )
     )
 
 
-def _hypothesis(report: Report, voice: Voice) -> Quote:
+def _hypothesis(report: TrialReport, voice: ReportVoice) -> QuoteBlock:
     """Return the hypothesis in both languages."""
     other = voice.other()
-    return Quote(voice.speech.pick(report.trial.hypothesis), other.speech.pick(report.trial.hypothesis), other.tag)
+    return QuoteBlock(
+        voice.translator.pick(report.trial.hypothesis), other.translator.pick(report.trial.hypothesis), other.tag
+    )
 
 
-def _definitions(voice: Voice) -> Definitions:
+def _definitions(voice: ReportVoice) -> DefinitionsBlock:
     items = []
     for metric in METRICS.values():
         qualities = [voice.say(words.UNIT_NAMES[metric.unit]), voice.say(words.BETTER[metric.better])]
         if metric.exclusions.en != NOTHING_LEFT_OUT:
-            qualities.insert(0, voice.labelled(words.LEFT_OUT, voice.speech.pick(metric.exclusions)))
+            qualities.insert(0, voice.labelled(words.LEFT_OUT, voice.translator.pick(metric.exclusions)))
         items.append(
-            Definition(
+            MetricDefinition(
                 id=metric.id,
-                name=voice.speech.pick(metric.name),
-                lines=(voice.speech.pick(metric.formula), voice.listed(qualities)),
+                name=voice.translator.pick(metric.name),
+                lines=(voice.translator.pick(metric.formula), voice.listed(qualities)),
             )
         )
-    return Definitions(tuple(items))
+    return DefinitionsBlock(tuple(items))

@@ -10,11 +10,11 @@ from reports.presentation.names import split_name
 from reports.queries.model import MetricLines
 from reports.queries.spans import starts, step_start
 from reports.trial_report import words
-from reports.trial_report.blocks import Chart, Drawing
-from reports.trial_report.charts import Drawn, Frame, grid_chart, line_chart
-from reports.trial_report.content import Report
+from reports.trial_report.blocks import ChartBlock, Drawing
+from reports.trial_report.charts import ChartAxes, ChartLine, grid_chart, line_chart
+from reports.trial_report.content import TrialReport
 from reports.trial_report.fonts import shown
-from reports.trial_report.voice import Voice
+from reports.trial_report.voice import ReportVoice
 from schemas.timing import BLOCK_MS
 
 MAX_LINES = 6
@@ -26,8 +26,8 @@ _SHORT_DAY = {"zh": "M/d", "en": "d MMM"}
 
 
 def chart_of_lines(
-    report: Report, voice: Voice, found: MetricLines, told: tuple[str, str, str]
-) -> tuple[Chart, Drawing] | None:
+    report: TrialReport, voice: ReportVoice, found: MetricLines, told: tuple[str, str, str]
+) -> tuple[ChartBlock, Drawing] | None:
     """Return the chart of *found* and its drawing, *told* being its name, title and note; None where nothing came."""
     name, title, note = told
     days = _days_from_first(report, found)
@@ -42,11 +42,11 @@ def chart_of_lines(
         )
         quiet = report.readout.baseline_arm is not None and line.by.get("arm") == report.readout.baseline_arm
         if points:
-            lines.append(Drawn(shown(split_name(line.by, report.directory, voice.speech)), points, quiet))
+            lines.append(ChartLine(shown(split_name(line.by, report.directory, voice.translator)), points, quiet))
     if not lines:
         return None
     unit = METRICS[found.metric].unit
-    frame = Frame(_day_names(voice, days), lambda value: tick(voice, unit, value), share=unit == "share")
+    frame = ChartAxes(_day_names(voice, days), lambda value: tick(voice, unit, value), share=unit == "share")
     said = [
         voice.say(
             words.LINE_SAID,
@@ -63,16 +63,16 @@ def chart_of_lines(
         end=voice.formats.date(days[-1]),
         lines=(" " if voice.language == "en" else "").join(said),
     )
-    return Chart(name, title, alt, note), partial(line_chart, f"{name}-{voice.language}", lines, frame)
+    return ChartBlock(name, title, alt, note), partial(line_chart, f"{name}-{voice.language}", lines, frame)
 
 
-def _days_from_first(report: Report, found: MetricLines) -> list[int]:
+def _days_from_first(report: TrialReport, found: MetricLines) -> list[int]:
     """Return the days to draw: what came before the first data is told by the coverage, not by an empty axis."""
     first = min((point.start_ms for line in found.lines for point in line.points), default=report.interval.from_ms)
     return [day for day in starts(report.interval, "day") if day >= first]
 
 
-def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Chart, Drawing] | None:
+def chart_of_coverage(report: TrialReport, voice: ReportVoice, *, title: str) -> tuple[ChartBlock, Drawing] | None:
     """Return the coverage of each placement by day, and its drawing; None where no hour was due."""
     days = list(starts(report.interval, "day"))
     due: dict[tuple[str, int], int] = {}
@@ -91,19 +91,19 @@ def chart_of_coverage(report: Report, voice: Voice, *, title: str) -> tuple[Char
         )
         for placement_id in named
     ]
-    frame = Frame(_day_names(voice, days), voice.formats.percent)
+    frame = ChartAxes(_day_names(voice, days), voice.formats.percent)
     alt = voice.say(words.GRID_CHART, start=voice.formats.date(days[0]), end=voice.formats.date(days[-1]))
     note = voice.say(words.GRID_NOTE)
-    return Chart(GRID_CHART, title, alt, note), partial(grid_chart, f"{GRID_CHART}-{voice.language}", rows, frame)
+    return ChartBlock(GRID_CHART, title, alt, note), partial(grid_chart, f"{GRID_CHART}-{voice.language}", rows, frame)
 
 
-def _row_name(report: Report, placement_id: str) -> str:
+def _row_name(report: TrialReport, placement_id: str) -> str:
     zone = report.directory.placements[placement_id].zone
     name = f"{placement_id} {zone}".strip()
     return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
 
 
-def tick(voice: Voice, unit: Unit, value: float) -> str:
+def tick(voice: ReportVoice, unit: Unit, value: float) -> str:
     """Return *value* as it stands beside an axis: no more digits than its steps need."""
     formats = voice.formats
     match unit:
@@ -117,12 +117,12 @@ def tick(voice: Voice, unit: Unit, value: float) -> str:
             return formats.whole(value) if float(value).is_integer() else formats.decimal(value, 1)
 
 
-def _day_names(voice: Voice, days: list[int]) -> tuple[str, ...]:
-    pattern, locale = _SHORT_DAY[voice.language], voice.speech.locale
+def _day_names(voice: ReportVoice, days: list[int]) -> tuple[str, ...]:
+    pattern, locale = _SHORT_DAY[voice.language], voice.translator.locale
     return tuple(format_datetime(shanghai(day), pattern, locale=locale) for day in days)
 
 
-def _open_days(report: Report) -> frozenset[int]:
+def _open_days(report: TrialReport) -> frozenset[int]:
     """Return the days that are not over, and those with windows that wait to be recomputed."""
     found = {step_start(block.start_ms + BLOCK_MS - 1, "day") for block in report.freshness.flagged}
     if report.state == "running":

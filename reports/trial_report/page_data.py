@@ -6,13 +6,13 @@ from reports.metrics import METRICS
 from reports.presentation.formats import NOTHING
 from reports.presentation.labels import REASONS
 from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
-from reports.queries.model import FunnelStep, Presence, Total
+from reports.queries.model import FunnelStep, MetricTotal, Presence
 from reports.queries.presence import split_of
 from reports.trial_report import words
-from reports.trial_report.blocks import Block, Column, Drawing, Paragraph, Rows, Section, Table
-from reports.trial_report.content import SPLIT_METRICS, Report
+from reports.trial_report.blocks import Block, Drawing, ParagraphBlock, ReportSection, Rows, TableBlock, TableColumn
+from reports.trial_report.content import SPLIT_METRICS, TrialReport
 from reports.trial_report.page_charts import chart_of_coverage, chart_of_lines
-from reports.trial_report.voice import Voice
+from reports.trial_report.voice import ReportVoice
 from schemas.outcomes import RejectReason
 from schemas.registry import MetricId
 from schemas.timing import Timing
@@ -22,7 +22,7 @@ TABLE_ROWS = 60
 """Placements of a table; the JSON and XLSX forms list them all."""
 
 
-def data_sections(report: Report, voice: Voice) -> tuple[tuple[Section, ...], dict[str, Drawing]]:
+def data_sections(report: TrialReport, voice: ReportVoice) -> tuple[tuple[ReportSection, ...], dict[str, Drawing]]:
     """Return what the report stands on, and the drawings by name."""
     events_title = voice.say(words.EVENTS_BY_DAY)
     drawn = (
@@ -31,14 +31,14 @@ def data_sections(report: Report, voice: Voice) -> tuple[tuple[Section, ...], di
     )
     events, coverage = ([found[0]] if found else [] for found in drawn)
     sections = (
-        Section(voice.say(words.DATA), (_arrivals(report, voice), *_rejects(report, voice), *events)),
-        Section(voice.say(words.PLACEMENTS), (*_placements(report, voice), *coverage)),
-        Section(voice.say(words.TOTALS), (*_totals(report, voice), *_funnel(report, voice))),
+        ReportSection(voice.say(words.DATA), (_arrivals(report, voice), *_rejects(report, voice), *events)),
+        ReportSection(voice.say(words.PLACEMENTS), (*_placements(report, voice), *coverage)),
+        ReportSection(voice.say(words.TOTALS), (*_totals(report, voice), *_funnel(report, voice))),
     )
     return sections, {found[0].name: found[1] for found in drawn if found}
 
 
-def _arrivals(report: Report, voice: Voice) -> Table:
+def _arrivals(report: TrialReport, voice: ReportVoice) -> TableBlock:
     found, whole = report.arrivals, voice.formats.whole
     late = voice.say(
         words.ROW_LATE_SAID,
@@ -59,14 +59,14 @@ def _arrivals(report: Report, voice: Voice) -> Table:
         (words.ROW_FLAGGED, whole(report.freshness.flagged_windows), voice.say(words.ROW_FLAGGED_SAID)),
     )
     columns = (
-        Column(voice.say(words.WHAT), "left"),
-        Column(voice.say(words.COUNT)),
-        Column(voice.say(words.MEANING), "left", 1),
+        TableColumn(voice.say(words.WHAT), "left"),
+        TableColumn(voice.say(words.COUNT)),
+        TableColumn(voice.say(words.MEANING), "left", 1),
     )
-    return Table(columns, tuple((voice.say(name), number, said) for name, number, said in rows))
+    return TableBlock(columns, tuple((voice.say(name), number, said) for name, number, said in rows))
 
 
-def _grace_ms(report: Report) -> int:
+def _grace_ms(report: TrialReport) -> int:
     return report.directory.epoch.grace_ms if report.directory.epoch else Timing().grace_ms
 
 
@@ -74,22 +74,22 @@ def _or_nothing(write: Callable[[int], str], number: int | None) -> str:
     return NOTHING if number is None else write(number)
 
 
-def _rejects(report: Report, voice: Voice) -> tuple[Block, ...]:
+def _rejects(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
     if not report.rejects:
-        return (Paragraph(voice.say(words.REJECTS_NONE), "note"),)
+        return (ParagraphBlock(voice.say(words.REJECTS_NONE), "note"),)
     total = sum(report.rejects.values())
-    titles = {str(reason): voice.speech.say(text.title) for reason, text in REASONS.items()}
+    titles = {str(reason): voice.translator.say(text.title) for reason, text in REASONS.items()}
     rows = tuple(
         (titles.get(reason, reason), reason, voice.formats.whole(count), voice.formats.percent(count / total))
         for reason, count in sorted(report.rejects.items(), key=lambda item: (-item[1], _rank(item[0])))
     )
     columns = (
-        Column(voice.say(words.REASON), "left", 1),
-        Column(voice.say(words.CODE), "left"),
-        Column(voice.say(words.COUNT)),
-        Column(voice.say(words.SHARE)),
+        TableColumn(voice.say(words.REASON), "left", 1),
+        TableColumn(voice.say(words.CODE), "left"),
+        TableColumn(voice.say(words.COUNT)),
+        TableColumn(voice.say(words.SHARE)),
     )
-    return (Table(columns, rows, voice.say(words.REJECTS), voice.say(words.REJECTS_NOTE)),)
+    return (TableBlock(columns, rows, voice.say(words.REJECTS), voice.say(words.REJECTS_NOTE)),)
 
 
 def _rank(reason: str) -> int:
@@ -97,35 +97,35 @@ def _rank(reason: str) -> int:
     return known.index(reason) if reason in known else len(known)
 
 
-def _placements(report: Report, voice: Voice) -> tuple[Block, ...]:
-    note = Paragraph(voice.say(words.PLACEMENTS_NOTE), "note")
+def _placements(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
+    note = ParagraphBlock(voice.say(words.PLACEMENTS_NOTE), "note")
     if not report.presences:
         return (note,)
     found = {presence.placement_id: presence for presence in report.presences}
     rows = [_placement(report, voice, found[p.id]) for p in report.placements if p.id in found][:TABLE_ROWS]
     columns = (
-        Column(voice.say(words.PLACEMENT), "left", 1),
-        Column(voice.say(words.METRE)),
-        Column(voice.say(words.PLATFORM), "left"),
-        Column(voice.say(words.ARM), "left"),
-        Column(voice.say(words.DUE_HOURS)),
-        Column(voice.say(words.COVERED_HOURS)),
-        Column(voice.say(words.COVERAGE)),
-        Column(voice.say(words.UPTIME)),
+        TableColumn(voice.say(words.PLACEMENT), "left", 1),
+        TableColumn(voice.say(words.METRE)),
+        TableColumn(voice.say(words.PLATFORM), "left"),
+        TableColumn(voice.say(words.ARM), "left"),
+        TableColumn(voice.say(words.DUE_HOURS)),
+        TableColumn(voice.say(words.COVERED_HOURS)),
+        TableColumn(voice.say(words.COVERAGE)),
+        TableColumn(voice.say(words.UPTIME)),
     )
-    return note, Table(columns, tuple(rows))
+    return note, TableBlock(columns, tuple(rows))
 
 
-def _placement(report: Report, voice: Voice, presence: Presence) -> tuple[str, ...]:
+def _placement(report: TrialReport, voice: ReportVoice, presence: Presence) -> tuple[str, ...]:
     formats, placement = voice.formats, report.directory.placements[presence.placement_id]
     uptime = voice.say(words.UNKNOWN)
     if presence.up_ms is not None and presence.due_ms:
         uptime = formats.percent(presence.up_ms / presence.due_ms)
     return (
-        placement_name(presence.placement_id, report.directory, voice.speech),
+        placement_name(presence.placement_id, report.directory, voice.translator),
         f"{placement.metre:g}",
-        platform_name(split_of(report.directory, presence.placement_id, "platform"), voice.speech),
-        arm_name(placement.arm, voice.speech),
+        platform_name(split_of(report.directory, presence.placement_id, "platform"), voice.translator),
+        arm_name(placement.arm, voice.translator),
         formats.whole(presence.due_hours),
         formats.whole(presence.covered_hours),
         formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else NOTHING,
@@ -133,21 +133,21 @@ def _placement(report: Report, voice: Voice, presence: Presence) -> tuple[str, .
     )
 
 
-def _totals(report: Report, voice: Voice) -> tuple[Block, ...]:
+def _totals(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
     def platform(value: str) -> str:
-        return platform_name(value, voice.speech)
+        return platform_name(value, voice.translator)
 
     def placement(value: str) -> str:
-        return placement_name(value, report.directory, voice.speech)
+        return placement_name(value, report.directory, voice.translator)
 
     return (
-        Paragraph(voice.say(words.TOTALS_NOTE), "note"),
+        ParagraphBlock(voice.say(words.TOTALS_NOTE), "note"),
         _split(report, voice, "platform", (voice.say(words.BY_PLATFORM), voice.say(words.PLATFORM), platform)),
         _split(report, voice, "placement", (voice.say(words.BY_PLACEMENT), voice.say(words.PLACEMENT), placement)),
     )
 
 
-def _split(report: Report, voice: Voice, by: str, told: tuple[str, str, Callable[[str], str]]) -> Table:
+def _split(report: TrialReport, voice: ReportVoice, by: str, told: tuple[str, str, Callable[[str], str]]) -> TableBlock:
     caption, title, name = told
     found = report.by_platform if by == "platform" else report.by_placement
     values = {(total.by[by], total.metric): total for total in found}
@@ -156,22 +156,22 @@ def _split(report: Report, voice: Voice, by: str, told: tuple[str, str, Callable
     rows = [(name(key), *_cells(voice, [values.get((key, m)) for m in SPLIT_METRICS])) for key in keys]
     whole = (voice.say(words.WHOLE), *_cells(voice, [report.whole.get(m) for m in SPLIT_METRICS]))
     columns = (
-        Column(title, "left", 1),
-        *(Column(voice.speech.pick(METRICS[metric].name)) for metric in SPLIT_METRICS),
+        TableColumn(title, "left", 1),
+        *(TableColumn(voice.translator.pick(METRICS[metric].name)) for metric in SPLIT_METRICS),
     )
-    return Table(columns, (*rows, whole), caption, whole=True)
+    return TableBlock(columns, (*rows, whole), caption, whole=True)
 
 
-def _events(total: Total | None) -> float:
+def _events(total: MetricTotal | None) -> float:
     return (total.value or 0) if total else 0
 
 
-def _cells(voice: Voice, totals: Sequence[Total | None]) -> list[str]:
+def _cells(voice: ReportVoice, totals: Sequence[MetricTotal | None]) -> list[str]:
     """Return the row of a split; a split without anything to count of a metric is 0 where it counts, else a dash."""
     return [_cell(voice, metric, total) for metric, total in zip(SPLIT_METRICS, totals, strict=True)]
 
 
-def _cell(voice: Voice, metric: MetricId, total: Total | None) -> str:
+def _cell(voice: ReportVoice, metric: MetricId, total: MetricTotal | None) -> str:
     if total is not None:
         return voice.formats.metric(metric, total.value)
     return (
@@ -179,22 +179,22 @@ def _cell(voice: Voice, metric: MetricId, total: Total | None) -> str:
     )
 
 
-def _funnel(report: Report, voice: Voice) -> tuple[Block, ...]:
+def _funnel(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
     funnels = [funnel for funnel in report.funnels if any(step.events for step in funnel.steps)]
     if not funnels:
         return ()
-    arms = [arm_name(funnel.by.get("arm", ""), voice.speech) for funnel in funnels]
-    columns = [Column(voice.say(words.STEP), "left", 1)]
+    arms = [arm_name(funnel.by.get("arm", ""), voice.translator) for funnel in funnels]
+    columns = [TableColumn(voice.say(words.STEP), "left", 1)]
     for arm in arms:
-        columns += [Column(voice.say(words.EVENTS_OF, arm=arm)), Column(voice.say(words.PEOPLE_OF, arm=arm))]
+        columns += [TableColumn(voice.say(words.EVENTS_OF, arm=arm)), TableColumn(voice.say(words.PEOPLE_OF, arm=arm))]
     rows: Rows = tuple(
-        (kind_name(steps[0].kind, voice.speech), *(cell for step in steps for cell in _step(voice, step)))
+        (kind_name(steps[0].kind, voice.translator), *(cell for step in steps for cell in _step(voice, step)))
         for steps in zip(*(funnel.steps for funnel in funnels), strict=True)
     )
-    return (Table(tuple(columns), rows, voice.say(words.FUNNEL), voice.say(words.FUNNEL_NOTE)),)
+    return (TableBlock(tuple(columns), rows, voice.say(words.FUNNEL), voice.say(words.FUNNEL_NOTE)),)
 
 
-def _step(voice: Voice, step: FunnelStep) -> tuple[str, str]:
+def _step(voice: ReportVoice, step: FunnelStep) -> tuple[str, str]:
     people = voice.formats.whole(step.subjects)
     if step.share is not None:
         people = voice.say(words.PEOPLE_AND_SHARE, people=people, share=voice.formats.percent(step.share))

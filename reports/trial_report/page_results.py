@@ -14,21 +14,21 @@ from reports.queries.readout import ArmReadout
 from reports.trial_report import words
 from reports.trial_report.blocks import (
     Block,
-    Chart,
-    Column,
+    ChartBlock,
     Drawing,
-    Figure,
-    Figures,
-    Judged,
     JudgedArm,
-    Judgements,
-    Paragraph,
-    Section,
-    Table,
+    JudgedMetric,
+    JudgementsBlock,
+    KeyFigure,
+    KeyFiguresBlock,
+    ParagraphBlock,
+    ReportSection,
+    TableBlock,
+    TableColumn,
 )
-from reports.trial_report.content import Report
+from reports.trial_report.content import TrialReport
 from reports.trial_report.page_charts import chart_of_lines
-from reports.trial_report.voice import Voice
+from reports.trial_report.voice import ReportVoice
 from schemas.registry import MetricId
 
 PRIMARY_CHART = "primary"
@@ -36,15 +36,15 @@ HEADLINES: tuple[MetricId, ...] = ("events", "subjects", "sessions", "completion
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultsSection:
     """The results of *report* as *voice* tells them; the readout is worded as on the dashboard."""
 
-    report: Report
-    voice: Voice
+    report: TrialReport
+    voice: ReportVoice
 
     @cached_property
     def _blocks(self) -> Mapping[MetricId, dict[str, Any]]:
-        page = ReadoutPage(self.report.readout, self.report.trial, self.report.directory, self.voice.speech)
+        page = ReadoutPage(self.report.readout, self.report.trial, self.report.directory, self.voice.translator)
         return {block["id"]: block for block in page.values()["blocks"]}
 
     def _arms(self, metric: MetricId) -> list[tuple[ArmReadout, dict[str, Any]]]:
@@ -58,12 +58,12 @@ class Results:
 
     @cached_property
     def _baseline(self) -> str:
-        return arm_name(self.report.readout.baseline_arm or "", self.voice.speech)
+        return arm_name(self.report.readout.baseline_arm or "", self.voice.translator)
 
     @cached_property
-    def _chart(self) -> tuple[Chart, Drawing] | None:
+    def _chart(self) -> tuple[ChartBlock, Drawing] | None:
         metric = self.report.trial.primary_metric
-        title = self.voice.say(words.PRIMARY_BY_DAY, metric=self.voice.speech.pick(METRICS[metric].name))
+        title = self.voice.say(words.PRIMARY_BY_DAY, metric=self.voice.translator.pick(METRICS[metric].name))
         note = self.voice.say(words.PRIMARY_BY_DAY_NOTE)
         return chart_of_lines(self.report, self.voice, self.report.daily.primary_by_arm, (PRIMARY_CHART, title, note))
 
@@ -77,9 +77,9 @@ class Results:
         leads = [self._lead(metric, row) for row in self._blocks[metric]["rows"]]
         told = [lead for lead in leads if lead]
         if not told:
-            name = self.voice.speech.pick(METRICS[metric].name)
+            name = self.voice.translator.pick(METRICS[metric].name)
             told = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
-        return (*(Paragraph(text, "lead") for text in told), self._figures())
+        return (*(ParagraphBlock(text, "lead") for text in told), self._figures())
 
     def _lead(self, metric: MetricId, row: Mapping[str, Any]) -> str:
         """Say an arm against the baseline; the baseline's own line only where it stands alone."""
@@ -87,7 +87,7 @@ class Results:
         base = next((r for r in rows if r["arm_id"] == readout.baseline_arm), None)
         if row is base or row["estimate"] == NOTHING:
             return ""
-        name = self.voice.speech.pick(METRICS[metric].name)
+        name = self.voice.translator.pick(METRICS[metric].name)
         if base is None or base["estimate"] == NOTHING:
             return self.voice.say(
                 words.BRIEF_ALONE, metric=name, arm=row["arm"], estimate=row["estimate"] + self._around(row)
@@ -114,43 +114,43 @@ class Results:
             return self.voice.say(text, **values) + self.voice.clause(row["verdict"])
         return self.voice.sentence(row["verdict"])
 
-    def _figures(self) -> Figures:
+    def _figures(self) -> KeyFiguresBlock:
         report, formats = self.report, self.voice.formats
         figures = []
         for metric in HEADLINES:
             total = report.whole.get(metric)
             note = self.voice.say(words.EXACT) if METRICS[metric].unit in {"people", "sessions"} else ""
             value = formats.metric(metric, total.value if total else 0)
-            figures.append(Figure(self.voice.speech.pick(METRICS[metric].name), value, note))
+            figures.append(KeyFigure(self.voice.translator.pick(METRICS[metric].name), value, note))
         seen, due = (sum(units.values()) for units in (report.readout.balance.seen, report.readout.balance.planned))
         note = self.voice.say(words.DAYS_SEEN_OF, due=formats.whole(due))
         if report.trial.planned_units is not None:
             planned = formats.whole(report.trial.planned_units)
             note = self.voice.say(words.PLANNED_OF, due=formats.whole(due), planned=planned)
-        figures.append(Figure(self.voice.say(words.DAYS_SEEN), formats.whole(seen), note))
-        return Figures(tuple(figures))
+        figures.append(KeyFigure(self.voice.say(words.DAYS_SEEN), formats.whole(seen), note))
+        return KeyFiguresBlock(tuple(figures))
 
-    def sections(self) -> tuple[Section, ...]:
+    def sections(self) -> tuple[ReportSection, ...]:
         """Return the results: judged metrics with the chart of the primary one, then all others."""
         judged = judged_by(self.report.trial)
         note = self.voice.say(words.RESULTS_NOTE, confidence=self._confidence)
-        results: tuple[Block, ...] = (Paragraph(note, "note"), self._judgements(judged))
-        chart: Block = self._chart[0] if self._chart else Paragraph(self.voice.say(words.NO_CHART), "note")
+        results: tuple[Block, ...] = (ParagraphBlock(note, "note"), self._judgements(judged))
+        chart: Block = self._chart[0] if self._chart else ParagraphBlock(self.voice.say(words.NO_CHART), "note")
         return (
-            Section(self.voice.say(words.RESULTS), (*results, chart)),
-            Section(self.voice.say(words.OTHERS), self._others([m for m in self._blocks if m not in judged])),
+            ReportSection(self.voice.say(words.RESULTS), (*results, chart)),
+            ReportSection(self.voice.say(words.OTHERS), self._others([m for m in self._blocks if m not in judged])),
         )
 
-    def _judgements(self, metrics: Sequence[MetricId]) -> Judgements:
+    def _judgements(self, metrics: Sequence[MetricId]) -> JudgementsBlock:
         head = [words.ARM, words.ESTIMATE, words.INTERVAL, words.UNITS, words.N]
         titles = [self.voice.say(title, confidence=self._confidence) for title in head]
         if self.report.readout.baseline_arm is not None:
             titles.append(self.voice.say(words.LIFT, baseline=self._baseline))
-        return Judgements(tuple(titles), tuple(self._judged(metric) for metric in metrics))
+        return JudgementsBlock(tuple(titles), tuple(self._judged(metric) for metric in metrics))
 
-    def _judged(self, metric: MetricId) -> Judged:
+    def _judged(self, metric: MetricId) -> JudgedMetric:
         block = self._blocks[metric]
-        return Judged(
+        return JudgedMetric(
             name=block["name"],
             role=block["role_name"],
             per=block["per_unit"],
@@ -176,27 +176,27 @@ class Results:
 
     def _others(self, metrics: Sequence[MetricId]) -> tuple[Block, ...]:
         told = [m for m in metrics if any(row["estimate"] != NOTHING for row in self._blocks[m]["rows"])]
-        silent = [self.voice.speech.pick(METRICS[m].name) for m in metrics if m not in told]
-        blocks: list[Block] = [Paragraph(self.voice.say(words.OTHERS_NOTE), "note")]
+        silent = [self.voice.translator.pick(METRICS[m].name) for m in metrics if m not in told]
+        blocks: list[Block] = [ParagraphBlock(self.voice.say(words.OTHERS_NOTE), "note")]
         if told:
             blocks.append(self._table(told))
         if silent:
             text = self.voice.say(words.NOTHING_FROM, metrics=self.voice.joined(silent))
-            blocks.append(Paragraph(text, "note"))
+            blocks.append(ParagraphBlock(text, "note"))
         return tuple(blocks)
 
-    def _table(self, metrics: Sequence[MetricId]) -> Table:
+    def _table(self, metrics: Sequence[MetricId]) -> TableBlock:
         compared = self.report.readout.baseline_arm is not None
         columns = [
-            Column(self.voice.say(words.METRIC), "left"),
-            Column(self.voice.say(words.ARM), "left"),
-            Column(self.voice.say(words.ESTIMATE)),
-            Column(self.voice.say(words.INTERVAL, confidence=self._confidence), "left", 1),
-            Column(self.voice.say(words.N)),
-            Column(self.voice.say(words.TOTAL)),
+            TableColumn(self.voice.say(words.METRIC), "left"),
+            TableColumn(self.voice.say(words.ARM), "left"),
+            TableColumn(self.voice.say(words.ESTIMATE)),
+            TableColumn(self.voice.say(words.INTERVAL, confidence=self._confidence), "left", 1),
+            TableColumn(self.voice.say(words.N)),
+            TableColumn(self.voice.say(words.TOTAL)),
         ]
         if compared:
-            columns.append(Column(self.voice.say(words.LIFT, baseline=self._baseline)))
+            columns.append(TableColumn(self.voice.say(words.LIFT, baseline=self._baseline)))
         rows = []
         for metric in metrics:
             for index, (found, row) in enumerate(self._arms(metric)):
@@ -209,4 +209,4 @@ class Results:
                     "" if found.total is None else self.voice.formats.metric(metric, found.total),
                 ]
                 rows.append((*cells, row["lift"]) if compared else tuple(cells))
-        return Table(tuple(columns), tuple(rows))
+        return TableBlock(tuple(columns), tuple(rows))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from reports.trial_report import fonts
-from reports.trial_report.blocks import Document
+from reports.trial_report.blocks import ReportDocument
 
 TEMPLATE = Path(__file__).with_name("template.typ")
 STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
@@ -21,7 +21,7 @@ class TypesettingError(Exception):
     """The template does not fit the document: a fault of ours, with typst's words."""
 
 
-def pdf(document: Document) -> bytes:
+def pdf(document: ReportDocument) -> bytes:
     """Return *document* as A4 pages, dated by its as-of. Raises `TypesettingError`."""
     import typst
 
@@ -54,7 +54,7 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts.folder())])
 
 
-def _told(document: Document) -> Any:
+def _told(document: ReportDocument) -> Any:
     tree = msgspec.to_builtins(replace(document, charts={}))
     at = datetime.fromtimestamp(document.present_ms // 1000, UTC)
     tree["present"] = [at.year, at.month, at.day, at.hour, at.minute, at.second]

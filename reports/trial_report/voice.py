@@ -4,36 +4,36 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.presentation.formats import Formats
-from reports.presentation.language import Bilingual, Language, Speech, speech
+from reports.presentation.formats import LocaleFormatter
+from reports.presentation.language import Bilingual, Language, Translator, translator
 
 ZH, EN = "zh", "en"
 
 
 @dataclass(frozen=True)
-class Voice:
+class ReportVoice:
     """A language, with the dashboard's names and formats, so that both say the same."""
 
     language: Language
 
     @cached_property
-    def speech(self) -> Speech:
+    def translator(self) -> Translator:
         """The language's catalogue of names. Raises `ConfigurationError` where it was not compiled."""
-        return speech(self.language)
+        return translator(self.language)
 
     @cached_property
-    def formats(self) -> Formats:
+    def formats(self) -> LocaleFormatter:
         """How it writes quantities and times."""
-        return Formats(self.speech)
+        return LocaleFormatter(self.translator)
 
     @property
     def tag(self) -> str:
         """The BCP 47 tag."""
-        return self.speech.tag
+        return self.translator.tag
 
     def say(self, text: Bilingual, **values: object) -> str:
         """Return this language's side of *text*, with *values* in its {name} places."""
-        return self.speech.pick(text).format(**values) if values else self.speech.pick(text)
+        return self.translator.pick(text).format(**values) if values else self.translator.pick(text)
 
     def joined(self, items: Iterable[str]) -> str:
         """Return *items* as a list within a sentence."""
@@ -60,6 +60,6 @@ class Voice:
     def _stop(self) -> str:
         return "。" if self.language == ZH else "."
 
-    def other(self) -> "Voice":
+    def other(self) -> "ReportVoice":
         """Return the other language."""
-        return Voice("en" if self.language == ZH else "zh")
+        return ReportVoice("en" if self.language == ZH else "zh")

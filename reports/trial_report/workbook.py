@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 from reports.metrics import METRICS
 from reports.presentation.formats import shanghai
 from reports.presentation.names import arm_name, kind_name, placement_name, platform_name, split_name
-from reports.queries.model import Funnel, FunnelStep, MetricLines, Total
+from reports.queries.model import Funnel, FunnelStep, MetricLines, MetricTotal
 from reports.queries.readout import ArmReadout
 from reports.trial_report import words
-from reports.trial_report.blocks import Document
-from reports.trial_report.content import Report
+from reports.trial_report.blocks import ReportDocument
+from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
-from reports.trial_report.voice import Voice
+from reports.trial_report.voice import ReportVoice
 
 MAX_ROWS = 20_000
 """Of a sheet, about 5 s of writing; a trial of a year with 50 placements has fewer days and placements than that."""
@@ -28,7 +28,7 @@ _FORMATS = {"share": "0.0%", "fen": "#,##0.00", "ms": "#,##0", "stars": "0.00", 
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class WorksheetRows:
     """A sheet: its name, its first row, the others; a cell is a value, or a value with the name of its format."""
 
     name: str
@@ -37,11 +37,11 @@ class Sheet:
     widths: Sequence[int] = ()
 
 
-def workbook(report: Report, document: Document) -> bytes:
+def workbook(report: TrialReport, document: ReportDocument) -> bytes:
     """Return *report* as XLSX in the language of *document*; dates and money are as its names of columns say."""
     import xlsxwriter
 
-    voice = Voice(document.language)
+    voice = ReportVoice(document.language)
     buffer = io.BytesIO()
     # Rows go to a file as they are written; nothing in a text is taken for a formula or an address.
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -57,7 +57,7 @@ def workbook(report: Report, document: Document) -> bytes:
     return buffer.getvalue()
 
 
-def _write(worksheet: Any, sheet: Sheet, formats: dict[str, Any], voice: Voice) -> None:
+def _write(worksheet: Any, sheet: WorksheetRows, formats: dict[str, Any], voice: ReportVoice) -> None:
     worksheet.freeze_panes(1, 0)
     for column in range(len(sheet.head)):
         worksheet.set_column(column, column, sheet.widths[column] if column < len(sheet.widths) else _WIDTH)
@@ -79,7 +79,7 @@ def _cell(worksheet: Any, place: tuple[int, int], value: Cell, form: Any) -> Non
         worksheet.write_number(*place, value, form)
 
 
-def _sheets(report: Report, document: Document, voice: Voice) -> tuple[Sheet, ...]:
+def _sheets(report: TrialReport, document: ReportDocument, voice: ReportVoice) -> tuple[WorksheetRows, ...]:
     return (
         _summary(report, document, voice),
         _readout(report, voice),
@@ -91,29 +91,31 @@ def _sheets(report: Report, document: Document, voice: Voice) -> tuple[Sheet, ..
     )
 
 
-def _summary(report: Report, document: Document, voice: Voice) -> Sheet:
-    facts = next(block for section in document.sections for block in section.blocks if block.sort == "facts")
+def _summary(report: TrialReport, document: ReportDocument, voice: ReportVoice) -> WorksheetRows:
+    facts = next(block for section in document.sections for block in section.blocks if block.block_type == "facts")
     rows: list[Sequence[Cell]] = [
         (document.kicker, document.title),
         (document.other_title, document.owner),
         (document.state, document.as_of),
         *facts.rows,
-        (voice.say(words.HYPOTHESIS), voice.speech.pick(report.trial.hypothesis)),
-        *((voice.say(words.NOT_FINAL), voice.speech.pick(note.text)) for note in notes(report)),
+        (voice.say(words.HYPOTHESIS), voice.translator.pick(report.trial.hypothesis)),
+        *((voice.say(words.NOT_FINAL), voice.translator.pick(note.text)) for note in notes(report)),
     ]
-    return Sheet(voice.say(words.SHEET_SUMMARY), (voice.say(words.WHAT), voice.say(words.VALUE)), rows, (26, 100))
+    return WorksheetRows(
+        voice.say(words.SHEET_SUMMARY), (voice.say(words.WHAT), voice.say(words.VALUE)), rows, (26, 100)
+    )
 
 
-def _readout(report: Report, voice: Voice) -> Sheet:
+def _readout(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     head = (
         *(words.METRIC, words.ARM, words.UNIT, words.ESTIMATE, words.LOW, words.HIGH, words.WHY),
         *(words.N, words.UNITS, words.TOTAL, words.LIFT_ABSOLUTE, words.LIFT_RELATIVE),
     )
     rows = (_readout_row(row, voice) for row in report.readout.rows)
-    return Sheet(voice.say(words.SHEET_READOUT), [voice.say(text) for text in head], rows, (22, 12, 30))
+    return WorksheetRows(voice.say(words.SHEET_READOUT), [voice.say(text) for text in head], rows, (22, 12, 30))
 
 
-def _readout_row(row: ArmReadout, voice: Voice) -> list[Cell | tuple[Cell, str]]:
+def _readout_row(row: ArmReadout, voice: ReportVoice) -> list[Cell | tuple[Cell, str]]:
     metric = METRICS[row.metric]
     form = "mean" if row.total is not None and metric.unit != "fen" else metric.unit
     unit = voice.say(words.SHEET_UNITS[metric.unit])
@@ -121,8 +123,8 @@ def _readout_row(row: ArmReadout, voice: Voice) -> list[Cell | tuple[Cell, str]]
         unit = f"{unit} {voice.say(words.PER_DAY)}"
     lift = row.lift
     return [
-        voice.speech.pick(metric.name),
-        arm_name(row.arm, voice.speech),
+        voice.translator.pick(metric.name),
+        arm_name(row.arm, voice.translator),
         unit,
         *((_scaled(metric.unit, value), form) for value in (row.estimate, row.low, row.high)),
         row.why or "",
@@ -139,47 +141,52 @@ def _scaled(unit: str, value: float | None) -> float | None:
     return value / 100 if unit == "fen" and value is not None else value
 
 
-def _totals(report: Report, voice: Voice) -> Sheet:
+def _totals(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     found = (
         *((voice.say(words.WHOLE), "", total) for total in report.whole.values()),
-        *((voice.say(words.PLATFORM), platform_name(t.by["platform"], voice.speech), t) for t in report.by_platform),
         *(
-            (voice.say(words.PLACEMENT), placement_name(t.by["placement"], report.directory, voice.speech), t)
+            (voice.say(words.PLATFORM), platform_name(t.by["platform"], voice.translator), t)
+            for t in report.by_platform
+        ),
+        *(
+            (voice.say(words.PLACEMENT), placement_name(t.by["placement"], report.directory, voice.translator), t)
             for t in report.by_placement
         ),
     )
     head = (words.SPLIT, words.VALUE, words.METRIC, words.UNIT, words.TOTAL, words.N)
     rows = ((split, name, *_total_cells(total, voice)) for split, name, total in found)
-    return Sheet(voice.say(words.TOTALS), [voice.say(text) for text in head], rows, (16, 22, 22, 20))
+    return WorksheetRows(voice.say(words.TOTALS), [voice.say(text) for text in head], rows, (16, 22, 22, 20))
 
 
-def _total_cells(total: Total, voice: Voice) -> tuple[Cell | tuple[Cell, str], ...]:
+def _total_cells(total: MetricTotal, voice: ReportVoice) -> tuple[Cell | tuple[Cell, str], ...]:
     metric = METRICS[total.metric]
     unit = voice.say(words.SHEET_UNITS[metric.unit])
-    return voice.speech.pick(metric.name), unit, (_scaled(metric.unit, total.value), metric.unit), total.n
+    return voice.translator.pick(metric.name), unit, (_scaled(metric.unit, total.value), metric.unit), total.n
 
 
-def _daily(report: Report, voice: Voice) -> Sheet:
+def _daily(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     head = (words.DAY, words.METRIC, words.SPLIT, words.VALUE, words.N)
     rows = [
         row
         for found in (report.daily.primary_by_arm, report.daily.events_by_platform)
         for row in _daily_rows(report, voice, found)
     ]
-    return Sheet(voice.say(words.SHEET_DAILY), [voice.say(text) for text in head], rows, (14, 22, 18))
+    return WorksheetRows(voice.say(words.SHEET_DAILY), [voice.say(text) for text in head], rows, (14, 22, 18))
 
 
-def _daily_rows(report: Report, voice: Voice, found: MetricLines) -> Iterable[Sequence[Cell | tuple[Cell, str]]]:
+def _daily_rows(
+    report: TrialReport, voice: ReportVoice, found: MetricLines
+) -> Iterable[Sequence[Cell | tuple[Cell, str]]]:
     metric = METRICS[found.metric]
     for line in found.lines:
-        name = split_name(line.by, report.directory, voice.speech)
+        name = split_name(line.by, report.directory, voice.translator)
         for point in line.points:
             day = shanghai(point.start_ms).date().isoformat()
             value = (_scaled(metric.unit, point.value), metric.unit)
-            yield day, voice.speech.pick(metric.name), name, value, point.n
+            yield day, voice.translator.pick(metric.name), name, value, point.n
 
 
-def _placements(report: Report, voice: Voice) -> Sheet:
+def _placements(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     head = (words.PLACEMENT, words.METRE, words.ARM, words.DUE_HOURS, words.COVERED_HOURS, words.COVERAGE, words.UPTIME)
     rows = []
     for found in report.presences:
@@ -188,19 +195,19 @@ def _placements(report: Report, voice: Voice) -> Sheet:
         uptime = found.up_ms / found.due_ms if found.up_ms is not None and found.due_ms else None
         rows.append(
             (
-                placement_name(found.placement_id, report.directory, voice.speech),
+                placement_name(found.placement_id, report.directory, voice.translator),
                 placement.metre,
-                arm_name(placement.arm, voice.speech),
+                arm_name(placement.arm, voice.translator),
                 found.due_hours,
                 found.covered_hours,
                 (coverage, "share"),
                 (uptime, "share"),
             )
         )
-    return Sheet(voice.say(words.SHEET_PLACEMENTS), [voice.say(text) for text in head], rows, (28,))
+    return WorksheetRows(voice.say(words.SHEET_PLACEMENTS), [voice.say(text) for text in head], rows, (28,))
 
 
-def _arrivals(report: Report, voice: Voice) -> Sheet:
+def _arrivals(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     found = report.arrivals
     rows: list[Sequence[Cell | tuple[Cell, str]]] = [
         (voice.say(words.ROW_EVENTS), found.stored),
@@ -218,18 +225,18 @@ def _arrivals(report: Report, voice: Voice) -> Sheet:
         ),
     ]
     head = [voice.say(text) for text in (words.WHAT, words.COUNT, words.PEOPLE)]
-    return Sheet(voice.say(words.SHEET_ARRIVALS), head, rows, (44,))
+    return WorksheetRows(voice.say(words.SHEET_ARRIVALS), head, rows, (44,))
 
 
-def _step_name(funnel: Funnel, step: FunnelStep, voice: Voice) -> str:
-    return f"{arm_name(funnel.by.get('arm', ''), voice.speech)}: {kind_name(step.kind, voice.speech)}"
+def _step_name(funnel: Funnel, step: FunnelStep, voice: ReportVoice) -> str:
+    return f"{arm_name(funnel.by.get('arm', ''), voice.translator)}: {kind_name(step.kind, voice.translator)}"
 
 
-def _definitions(voice: Voice) -> Sheet:
-    pick = voice.speech.pick
+def _definitions(voice: ReportVoice) -> WorksheetRows:
+    pick = voice.translator.pick
     rows = (
         (m.id, pick(m.name), pick(m.formula), pick(m.exclusions), voice.say(words.UNIT_NAMES[m.unit]))
         for m in METRICS.values()
     )
     head = [voice.say(text) for text in (words.ID, words.METRIC, words.FORMULA, words.LEFT_OUT, words.UNIT)]
-    return Sheet(voice.say(words.DEFINITIONS), head, rows, (16, 22, 90, 60, 24))
+    return WorksheetRows(voice.say(words.DEFINITIONS), head, rows, (16, 22, 90, 60, 24))

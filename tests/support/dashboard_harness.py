@@ -17,7 +17,7 @@ from granian.server.embed import Server
 
 from registry.directory import Directory
 from registry.file import load_registry
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
@@ -183,7 +183,7 @@ class Street(World):
         super().__init__(clickhouse, directory=street(), now_ms=NOW)
         self.clock = ManualClock(NOW)
         self.life = Life(self.directory)
-        self.reading = Reading(
+        self.reading = ReadService(
             clickhouse=clickhouse,
             directory=lambda: self.directory,
             settings=Settings(),
@@ -275,7 +275,7 @@ def _wait_for(address: str) -> None:
     raise TimeoutError(f"nothing answers at {address}")
 
 
-def wake_threads(reading: Reading) -> None:
+def wake_threads(reading: ReadService) -> None:
     """Start the query threads now, so that no single test seems to have left them behind."""
     count = reading.settings.report.queries
     together = threading.Barrier(count)

@@ -21,7 +21,7 @@ import typer
 from avenue.__main__ import build
 from avenue.serve.application import routed
 from registry.directory import Directory
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clock import SystemClock
 from runtime.settings import OUTSIDE_PREFIXES, OUTSIDE_SETTINGS, Settings, known_names
 from schemas.topics import Topic
@@ -151,7 +151,7 @@ class Program:
     def routes(self) -> list[tuple[str, frozenset[str]]]:
         """Path and methods of what the shipped application and the ops port answer."""
         settings = Settings()
-        reading = Reading(
+        reading = ReadService(
             clickhouse=cast("Any", None),
             directory=lambda: Directory(version=0),
             settings=settings,

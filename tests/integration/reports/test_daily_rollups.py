@@ -11,9 +11,9 @@ from reports.dashboard.trend import TrendPick
 from reports.dashboard.trial_data import trial_data
 from reports.queries import daily_rollups, freshness, funnel, presence, series, totals
 from reports.queries.model import DIMENSIONS, Interval, QueryContext, SeriesQuestion, TotalsQuestion
-from reports.queries.overview import Glance, glances
+from reports.queries.overview import TrialOverview, overviews
 from reports.queries.readout import readout
-from reports.queries.rollup_cache import Kept
+from reports.queries.rollup_cache import RollupCache
 from reports.queries.spans import step_start
 from reports.queries.units import units
 from runtime.clickhouse import ClickHouse
@@ -47,11 +47,11 @@ class Days:
         self.events: dict[str, StoredEvent] = {}
         self.stored = 0
         self.run = 0
-        self.kept = Kept()
+        self.rollup_cache = RollupCache()
 
     def context(self) -> QueryContext:
         """Return a context that knows of summed days what those before it learnt, as in a server."""
-        return replace(self.world.context(), kept=self.kept, asked={}, worked_out={})
+        return replace(self.world.context(), rollup_cache=self.rollup_cache, rows_by_query={}, memo={})
 
     def come(self, events: Iterable[StoredEvent], *, settled: bool = True) -> None:
         """Let *events* be stored, and their blocks settled again from all that is stored."""
@@ -111,7 +111,7 @@ def answers(context: QueryContext, interval: Interval) -> dict[str, Any]:
     found["ledger"] = presence.ledger(context, "neuro", interval)
     found["freshness"] = freshness.freshness(context, "neuro", interval)
     found["readout"] = readout(context, "neuro")
-    found["glance"] = glances(context, {"neuro": interval}, 14)
+    found["glance"] = overviews(context, {"neuro": interval}, 14)
     return found
 
 
@@ -146,17 +146,17 @@ def test_a_days_sums_are_left_aside_from_the_moment_an_event_comes_late_until_th
     days.sum()
     whole = Interval(START, NOW)
     product = "neuro-band"
-    assert len(daily_rollups.past(days.world.context(), product, whole).days) == 2
+    assert len(daily_rollups.split_interval(days.world.context(), product, whole).days) == 2
 
     late = made_up(40, seed=5, days=2)
     days.come([replace_id(one, f"late-{n}") for n, one in enumerate(late)], settled=False)
 
-    assert daily_rollups.past(days.world.context(), product, whole).days == ()
+    assert daily_rollups.split_interval(days.world.context(), product, whole).days == ()
     agree(days, whole, monkeypatch)
     days.settle({block_of(one.occurred_ms) for one in late})
     agree(days, whole, monkeypatch)
     assert len(days.sum()) == 2
-    assert len(daily_rollups.past(days.world.context(), product, whole).days) == 2
+    assert len(daily_rollups.split_interval(days.world.context(), product, whole).days) == 2
     agree(days, whole, monkeypatch)
 
 
@@ -173,7 +173,7 @@ def test_what_a_correction_takes_out_of_a_day_is_out_of_its_sums(days: Days, mon
     days.come([right])
     days.sum()
 
-    assert len(daily_rollups.past(days.world.context(), "neuro-band", Interval(START, NOW)).days) == 2
+    assert len(daily_rollups.split_interval(days.world.context(), "neuro-band", Interval(START, NOW)).days) == 2
     agree(days, Interval(START, NOW), monkeypatch)
 
 
@@ -225,14 +225,14 @@ def test_many_trials_at_a_glance_are_told_what_each_would_be_told_alone(days: Da
     known = directory(trials=[t.model_copy(update={"primary_metric": primary}) for t in registry().trials])
     whole = Interval(START, NOW)
 
-    found = glances(replace(days.context(), directory=known), {"neuro": whole, "emg": whole}, 1)
+    found = overviews(replace(days.context(), directory=known), {"neuro": whole, "emg": whole}, 1)
 
     last = Interval(START + DAY, NOW)
     told, events = totals.totals(days.context(), TotalsQuestion("neuro", (primary, "events"), whole))
     (lines,) = series.series(
         days.context(), SeriesQuestion(trial_id="neuro", metrics=("events",), interval=last, step="day", dense=True)
     )
-    assert found["neuro"] == Glance(told, events, lines.lines[0].points)
+    assert found["neuro"] == TrialOverview(told, events, lines.lines[0].points)
     assert (found["emg"].events.value, found["emg"].days) == (0, ())
 
 
@@ -291,7 +291,7 @@ def test_a_funnel_s_steps_and_its_day_are_told_apart_by_the_millisecond(days: Da
     if summed:
         assert len(days.sum()) == 2
     context = days.context()
-    assert bool(daily_rollups.past(context, "neuro-band", Interval(START, NOW), "funnels").days) is summed
+    assert bool(daily_rollups.split_interval(context, "neuro-band", Interval(START, NOW), "funnels").days) is summed
 
     (found,) = funnel.funnel(context, "neuro", Interval(START, NOW), "arm")
 

@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 
 from avenue.serve.application import http_application
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.problems import PROBLEM_JSON
@@ -67,7 +67,7 @@ def client(clickhouse: ClickHouse) -> Iterator[Client]:
     world.store(events)
     world.live(cells_of(events))
     settings = Settings(report=ReportSettings(live_every_s=0.05))
-    reading = Reading(clickhouse, lambda: world.directory, settings, ManualClock(NOW), session_secret=b"s" * 32)
+    reading = ReadService(clickhouse, lambda: world.directory, settings, ManualClock(NOW), session_secret=b"s" * 32)
     with TestClient(
         http_application(settings, reading.directory, reading=reading), raise_server_exceptions=False
     ) as client:

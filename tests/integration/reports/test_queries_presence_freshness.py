@@ -8,7 +8,7 @@ from reports.queries.avenue_map import avenue_map
 from reports.queries.freshness import freshness, rejected_of_many
 from reports.queries.funnel import funnel
 from reports.queries.health import health
-from reports.queries.live import now
+from reports.queries.live import live_counts
 from reports.queries.model import Interval, SeriesQuestion, TotalsQuestion
 from reports.queries.presence import ledger, presences
 from reports.queries.readout import readout
@@ -216,7 +216,7 @@ def test_now_counts_the_last_minutes_and_the_latest_event(world: World) -> None:
     events = [event(n, occurred_ms=NOW - n * 60_000, subject=f"{n % 3 + 1:016x}{0:016x}") for n in range(30)]
     put(world, events)
 
-    found = now(world.context(), "neuro", 15)
+    found = live_counts(world.context(), "neuro", 15)
 
     assert (found.events, found.subjects, found.last_ms) == (15, 3, NOW)
     assert [p.value for p in found.minutes] == [1] * 15
@@ -224,7 +224,7 @@ def test_now_counts_the_last_minutes_and_the_latest_event(world: World) -> None:
 
 
 def test_now_of_a_trial_without_events_is_nothing(world: World) -> None:
-    found = now(world.context(), "emg")
+    found = live_counts(world.context(), "emg")
 
     assert (found.events, found.subjects, found.last_ms) == (0, 0, None)
 

@@ -18,7 +18,7 @@ from openapi_spec_validator import validate
 
 from avenue.serve.application import http_application
 from reports.api.auth import session_cookie
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import ReportSettings, Settings
@@ -40,15 +40,15 @@ def world(clickhouse: ClickHouse) -> World:
 
 
 @pytest.fixture
-def reading(world: World) -> Iterator[Reading]:
+def reading(world: World) -> Iterator[ReadService]:
     settings = Settings(report=ReportSettings(live_every_s=0.05, max_points=5000))
-    made = Reading(world.clickhouse, lambda: world.directory, settings, ManualClock(NOW))
+    made = ReadService(world.clickhouse, lambda: world.directory, settings, ManualClock(NOW))
     yield made
     made.close()
 
 
 @pytest.fixture
-def client(reading: Reading) -> Iterator[Client]:
+def client(reading: ReadService) -> Iterator[Client]:
     with TestClient(
         http_application(reading.settings, reading.directory, reading=reading), raise_server_exceptions=False
     ) as client:
@@ -95,7 +95,7 @@ def test_the_programme_sees_every_trial(client: Client) -> None:
 
 
 def test_the_session_cookie_stands_for_its_key_until_it_ends_or_the_key_does(
-    client: Client, reading: Reading, world: World
+    client: Client, reading: ReadService, world: World
 ) -> None:
     key = next(k for k in world.directory.keys.values() if k.scope == "startup:calmwave")
     cookie = session_cookie(key, reading, secure=False)
@@ -257,7 +257,7 @@ def test_a_form_that_nobody_offers_is_refused(client: Client) -> None:
 
 
 def test_an_export_with_too_many_rows_is_refused_before_it_begins(world: World) -> None:
-    reading = Reading(
+    reading = ReadService(
         world.clickhouse, lambda: world.directory, Settings(report=ReportSettings(export_rows=10)), ManualClock(NOW)
     )
     with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
@@ -332,7 +332,7 @@ class Watching:
 
 
 @pytest.fixture
-def app(reading: Reading) -> Any:
+def app(reading: ReadService) -> Any:
     return http_application(reading.settings, reading.directory, reading=reading)
 
 
@@ -380,7 +380,7 @@ def test_definitions_need_no_key_and_the_openapi_document_is_valid(client: Clien
 
 
 def test_a_trial_says_until_when_it_is_kept_and_then_its_numbers_are_gone_and_not_nought(
-    client: Client, reading: Reading
+    client: Client, reading: ReadService
 ) -> None:
     headers = {"authorization": f"Bearer {KEYS['programme']}"}
     (first, *_) = client.get("/v1/trials", headers=headers).json()["trials"]

@@ -25,13 +25,13 @@ from avenue.client.report import report_of
 from avenue.commands.report import register
 from avenue.serve.application import http_application
 from reports.api.routes import Language, ReportFormat, ReportRequest
-from reports.metrics import METRICS, Reported
+from reports.metrics import METRICS, DueShareRule
 from reports.queries.days import by_day
 from reports.queries.model import QueryContext
-from reports.service import Reading
+from reports.service import ReadService
 from reports.stats.intervals import Why
 from reports.trial_report import data
-from reports.trial_report.content import SPLIT_METRICS, Report, gather
+from reports.trial_report.content import SPLIT_METRICS, TrialReport, gather
 from reports.trial_report.fonts import MISSING
 from reports.trial_report.make import report_file, report_maker
 from reports.trial_report.notes import notes
@@ -60,7 +60,7 @@ from tests.support.trial_report_harness import (
 
 pytestmark = pytest.mark.clickhouse
 
-COUNTED = [metric for metric in METRICS if not isinstance(METRICS[metric].rule, Reported)]
+COUNTED = [metric for metric in METRICS if not isinstance(METRICS[metric].rule, DueShareRule)]
 FORMS: tuple[ReportFormat, ...] = get_args(ReportFormat)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -75,12 +75,12 @@ def world(_store_stays_open: None, clickhouse_folder: Path | None) -> Iterator[W
     store.close()
 
 
-def gathered(world: World, **changes: Any) -> Report:
+def gathered(world: World, **changes: Any) -> TrialReport:
     return gather(world.context(**changes), "neuro", max_event_age_days=MAX_AGE_DAYS)
 
 
 @pytest.fixture(scope="module")
-def report(world: World) -> Report:
+def report(world: World) -> TrialReport:
     return gathered(world)
 
 
@@ -89,7 +89,7 @@ def events() -> list[StoredEvent]:
     return [e for e in report_events() if START <= e.occurred_ms < AS_OF]
 
 
-def made(report: Report, form: ReportFormat, lang: Language = "en") -> bytes:
+def made(report: TrialReport, form: ReportFormat, lang: Language = "en") -> bytes:
     return report_file(report, ReportRequest("neuro", lang, form)).content
 
 
@@ -97,7 +97,7 @@ def made(report: Report, form: ReportFormat, lang: Language = "en") -> bytes:
 
 
 @pytest.mark.parametrize("metric", COUNTED)
-def test_every_total_equals_a_plain_recomputation(report: Report, events: list[StoredEvent], metric: Any) -> None:
+def test_every_total_equals_a_plain_recomputation(report: TrialReport, events: list[StoredEvent], metric: Any) -> None:
     total = report.whole[metric]
 
     value, n = expected(metric, events)
@@ -106,7 +106,7 @@ def test_every_total_equals_a_plain_recomputation(report: Report, events: list[S
 
 
 def test_totals_by_platform_and_placement_equal_a_recomputation_of_their_events(
-    report: Report, events: list[StoredEvent]
+    report: TrialReport, events: list[StoredEvent]
 ) -> None:
     for found, column, name in (
         (report.by_platform, "platform", "platform"),
@@ -120,7 +120,7 @@ def test_totals_by_platform_and_placement_equal_a_recomputation_of_their_events(
         assert {total.metric for total in found} == set(SPLIT_METRICS)
 
 
-def test_each_arms_readout_stands_on_its_own_events(report: Report, events: list[StoredEvent]) -> None:
+def test_each_arms_readout_stands_on_its_own_events(report: TrialReport, events: list[StoredEvent]) -> None:
     for row in report.readout.rows:
         if row.metric in COUNTED:
             _, n = expected(row.metric, [e for e in events if e.arm == row.arm])
@@ -131,7 +131,7 @@ def test_each_arms_readout_stands_on_its_own_events(report: Report, events: list
 
 @pytest.mark.parametrize("metric", COUNTED)
 def test_days_are_exact_and_those_of_shanghai(
-    world: World, report: Report, events: list[StoredEvent], metric: Any
+    world: World, report: TrialReport, events: list[StoredEvent], metric: Any
 ) -> None:
     found = by_day(replace(world.context(), now_ms=AS_OF), "neuro", report.interval, metric, "arm")
 
@@ -147,7 +147,7 @@ def test_days_are_exact_and_those_of_shanghai(
     assert found.lines
 
 
-def test_what_came_is_told_whole(report: Report, events: list[StoredEvent]) -> None:
+def test_what_came_is_told_whole(report: TrialReport, events: list[StoredEvent]) -> None:
     found = report.arrivals
 
     assert (found.stored, found.unassigned, found.baseline_period) == (len(events), 1, len(before_the_start()))
@@ -160,7 +160,7 @@ def test_what_came_is_told_whole(report: Report, events: list[StoredEvent]) -> N
 
 
 def test_repeats_known_at_the_door_are_told_only_where_they_can_be_no_other_products(
-    world: World, report: Report
+    world: World, report: TrialReport
 ) -> None:
     delivery = {"account_id": "douyin-main", "duplicate": 4, "received_ms": NOW - HOUR, "platform": "douyin"}
     world.insert("pilot_deliveries", [{**delivery, "delivery_id": "d-1"}])
@@ -176,7 +176,7 @@ def test_repeats_known_at_the_door_are_told_only_where_they_can_be_no_other_prod
     assert report.arrivals.answered_duplicate is None
 
 
-def test_a_placement_that_was_silent_for_a_day_lacks_that_day(report: Report) -> None:
+def test_a_placement_that_was_silent_for_a_day_lacks_that_day(report: TrialReport) -> None:
     found = {presence.placement_id: presence for presence in report.presences}
 
     whole_hours = (AS_OF - START) // HOUR
@@ -186,7 +186,7 @@ def test_a_placement_that_was_silent_for_a_day_lacks_that_day(report: Report) ->
     assert SILENT_TO - HOUR in silent
 
 
-def test_it_stands_on_what_had_happened_when_the_store_was_complete(world: World, report: Report) -> None:
+def test_it_stands_on_what_had_happened_when_the_store_was_complete(world: World, report: TrialReport) -> None:
     """Asked an hour later, with nothing new in the store, it is the same report."""
     later = gathered(world, now_ms=NOW + HOUR)
 
@@ -213,11 +213,11 @@ def test_an_event_that_comes_meanwhile_is_told(world: World, monkeypatch: pytest
 # --- notes
 
 
-def codes(report: Report) -> list[str]:
+def codes(report: TrialReport) -> list[str]:
     return [note.code for note in notes(report)]
 
 
-def test_notes_say_what_may_change_and_what_cannot_be_judged(report: Report) -> None:
+def test_notes_say_what_may_change_and_what_cannot_be_judged(report: TrialReport) -> None:
     assert codes(report) == [
         "running",
         "unsettled",
@@ -233,7 +233,7 @@ def test_notes_say_what_may_change_and_what_cannot_be_judged(report: Report) -> 
 
 
 @pytest.mark.parametrize("why", get_args(Why))
-def test_every_reason_for_no_interval_is_said(report: Report, why: Why) -> None:
+def test_every_reason_for_no_interval_is_said(report: TrialReport, why: Why) -> None:
     rows = tuple(replace(row, why=why, low=None, high=None) for row in report.readout.rows)
     found = notes(replace(report, readout=replace(report.readout, rows=rows)))
 
@@ -243,7 +243,7 @@ def test_every_reason_for_no_interval_is_said(report: Report, why: Why) -> None:
     assert made(replace(report, readout=replace(report.readout, rows=rows)), "pdf")
 
 
-def test_a_report_is_final_only_after_the_time_for_late_events(report: Report) -> None:
+def test_a_report_is_final_only_after_the_time_for_late_events(report: TrialReport) -> None:
     ended = report.span.ends_ms
     settled = replace(report.arrivals, settled_share=1.0, settled_blocks=report.arrivals.blocks)
     over = replace(report, state="ended", present_ms=ended + DAY, arrivals=settled, rejects={})
@@ -267,7 +267,7 @@ def pages(pdf: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_pdf_holds_the_numbers_and_says_on_each_page_of_when(report: Report, lang: Language) -> None:
+def test_the_pdf_holds_the_numbers_and_says_on_each_page_of_when(report: TrialReport, lang: Language) -> None:
     told = pages(made(report, "pdf", lang))
 
     text = "\n".join(told)
@@ -281,7 +281,7 @@ def test_the_pdf_holds_the_numbers_and_says_on_each_page_of_when(report: Report,
     assert MISSING not in text
 
 
-def test_equal_content_gives_equal_bytes_in_every_form_and_thread(world: World, report: Report) -> None:
+def test_equal_content_gives_equal_bytes_in_every_form_and_thread(world: World, report: TrialReport) -> None:
     again = replace(gathered(world), freshness=report.freshness)
     with ThreadPoolExecutor(4) as threads:
         asked = [(form, lang) for form in FORMS for lang in LANGUAGES]
@@ -292,7 +292,7 @@ def test_equal_content_gives_equal_bytes_in_every_form_and_thread(world: World, 
     assert len(set(first)) == len(FORMS) * 2 - 1  # JSON holds both languages
 
 
-def test_the_pdf_is_tagged_and_dated_by_its_content(report: Report) -> None:
+def test_the_pdf_is_tagged_and_dated_by_its_content(report: TrialReport) -> None:
     pdf = made(report, "pdf", "zh")
 
     document = pypdfium2.PdfDocument(pdf)
@@ -305,7 +305,7 @@ def test_the_pdf_is_tagged_and_dated_by_its_content(report: Report) -> None:
     assert b"pdfuaid:part" in pdf
 
 
-def test_a_name_that_the_font_cannot_show_does_not_fail_the_report(report: Report) -> None:
+def test_a_name_that_the_font_cannot_show_does_not_fail_the_report(report: TrialReport) -> None:
     product = report.product.model_copy(update={"name": type(report.product.name)(zh="头环🚀", en="Band 🚀")})
 
     told = pages(made(replace(report, product=product), "pdf", "en"))
@@ -326,7 +326,7 @@ def test_a_trial_without_any_data_still_has_a_report(clickhouse: ClickHouse) -> 
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_page_needs_nothing_from_elsewhere(report: Report, lang: Language) -> None:
+def test_the_page_needs_nothing_from_elsewhere(report: TrialReport, lang: Language) -> None:
     page = made(report, "html", lang).decode()
 
     assert not re.search(r"https?:|//\w|@import|<script|<link|<img|\bsrc=", page)
@@ -338,7 +338,7 @@ def test_the_page_needs_nothing_from_elsewhere(report: Report, lang: Language) -
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_escapes_what_people_wrote(report: Report) -> None:
+def test_the_page_escapes_what_people_wrote(report: TrialReport) -> None:
     text = type(report.product.name)(zh="<b>1</b>", en='<script>alert("x")</script>')
     trial = report.trial.model_copy(update={"hypothesis": text})
 
@@ -354,14 +354,14 @@ def test_the_page_escapes_what_people_wrote(report: Report) -> None:
 SCHEMA = DOCS / "trial-report.schema.json"
 
 
-def test_the_json_keeps_to_its_published_schema(report: Report) -> None:
+def test_the_json_keeps_to_its_published_schema(report: TrialReport) -> None:
     published = json.loads(SCHEMA.read_text())
 
     jsonschema.validate(json.loads(made(report, "json")), published)
     assert published == data.schema(), "run `python -m reports.trial_report.data` and say in the changelog what is new"
 
 
-def test_the_json_says_what_the_content_says(report: Report) -> None:
+def test_the_json_says_what_the_content_says(report: TrialReport) -> None:
     told = json.loads(made(report, "json"))
 
     assert (told["schema"], told["trial"]["id"], told["state"]) == ("avenue-trial-report-1", "neuro", "running")
@@ -375,7 +375,7 @@ def test_the_json_says_what_the_content_says(report: Report) -> None:
 # --- XLSX
 
 
-def test_the_workbook_reads_back_with_real_numbers(report: Report) -> None:
+def test_the_workbook_reads_back_with_real_numbers(report: TrialReport) -> None:
     book = openpyxl.load_workbook(io.BytesIO(made(report, "xlsx")))
 
     rows = {(row[0], row[2]): row[4] for row in book["Totals"].iter_rows(min_row=2, values_only=True)}
@@ -386,7 +386,7 @@ def test_the_workbook_reads_back_with_real_numbers(report: Report) -> None:
     assert all(sheet.freeze_panes == "A2" for sheet in book)
 
 
-def test_the_workbook_takes_no_text_for_a_formula(report: Report) -> None:
+def test_the_workbook_takes_no_text_for_a_formula(report: TrialReport) -> None:
     text = type(report.product.name)(zh="=1+1", en="=1+1")
 
     book = openpyxl.load_workbook(
@@ -397,7 +397,7 @@ def test_the_workbook_takes_no_text_for_a_formula(report: Report) -> None:
     assert [cell.data_type for cell in cells] == ["s"]
 
 
-def test_the_workbook_is_capped_and_says_so(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workbook_is_capped_and_says_so(report: TrialReport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reports.trial_report.workbook.MAX_ROWS", 5)
 
     book = openpyxl.load_workbook(io.BytesIO(made(report, "xlsx")))
@@ -419,7 +419,7 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(
         threads.append(threading.current_thread().name)
         return maker(context, request)
 
-    reading = Reading(world.clickhouse, lambda: world.directory, Settings(), ManualClock(NOW))
+    reading = ReadService(world.clickhouse, lambda: world.directory, Settings(), ManualClock(NOW))
     monkeypatch.setattr("reports.trial_report.make.report_maker", lambda _: watched)
     app = http_application(reading.settings, reading.directory, reading=reading)
     owner = {"authorization": f"Bearer {KEYS['startup:calmwave']}"}
@@ -438,7 +438,7 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(
     assert reading.exports_running == [0]
 
 
-def test_without_a_server_the_report_is_made_of_the_store_alone(world: World, report: Report) -> None:
+def test_without_a_server_the_report_is_made_of_the_store_alone(world: World, report: TrialReport) -> None:
     directory = stored_registry(world)
 
     content = report_of(world.clickhouse, Settings(), ReportRequest("neuro", "en", "json"))

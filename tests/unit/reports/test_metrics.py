@@ -3,7 +3,17 @@
 import re
 from typing import get_args
 
-from reports.metrics import MEASURES, METRICS, Amount, Distinct, Quantile, Ratio, Reported, page, percent_rank
+from reports.metrics import (
+    MEASURES,
+    METRICS,
+    DistinctRule,
+    DueShareRule,
+    QuantileRule,
+    RatioRule,
+    SumRule,
+    page,
+    percent_rank,
+)
 from reports.queries.metric_columns import columns_of
 from schemas.registry import MetricId
 from tests.support.paths import DOCS
@@ -28,12 +38,12 @@ def test_every_rule_names_measures_that_exist_on_both_layers() -> None:
     assert len(METRICS) == 20
     for metric in METRICS.values():
         match metric.rule:
-            case Amount(first, second) | Ratio(first, second):
+            case SumRule(first, second) | RatioRule(first, second):
                 assert {first, second} <= MEASURES.keys()
-            case Distinct() | Quantile():
+            case DistinctRule() | QuantileRule():
                 assert columns_of((metric.id,), "cells").derived
                 assert columns_of((metric.id,), "events").derived
-            case Reported(share):
+            case DueShareRule(share):
                 assert share == metric.id
 
 

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 
 from avenue.serve.application import http_application
 from producers.gateway.responses import HttpAnswer
-from reports.service import Reading
+from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.problems import PROBLEM_JSON
@@ -45,7 +45,9 @@ def role(request: pytest.FixtureRequest) -> str:
 def client(role: str) -> Iterator[Client]:
     """Return a client of what *role* serves. Its store does not open: nothing here asks it, but where that is the point."""
     settings, known = Settings(), directory()
-    reading = Reading(ClickHouse(settings.clickhouse), lambda: known, settings, SystemClock(), session_secret=b"s" * 32)
+    reading = ReadService(
+        ClickHouse(settings.clickhouse), lambda: known, settings, SystemClock(), session_secret=b"s" * 32
+    )
     gateway: Any = SimpleNamespace(door=BrokenDoor(), replayer=None)
     app = http_application(
         settings,
@@ -173,7 +175,7 @@ def test_a_fault_of_the_reading_side_is_a_problem_that_tells_nothing_of_itself(
         raise RuntimeError("the secret is 42")
 
     monkeypatch.setattr("reports.api.routes.avenue_map", broken)
-    monkeypatch.setattr("reports.service.Reading.context", broken)
+    monkeypatch.setattr("reports.service.ReadService.context", broken)
     answer = client.get("/v1/avenue", headers=OPERATOR)
 
     assert_problem(answer, 500)

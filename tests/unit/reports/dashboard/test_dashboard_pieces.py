@@ -16,7 +16,7 @@ from reports.dashboard.readout_page import plots
 from reports.dashboard.render import local_path
 from reports.dashboard.trend import TrendPick, trend_interval
 from reports.presentation.drawing import bars, spark
-from reports.presentation.language import Language, language_of, speech
+from reports.presentation.language import Language, language_of, translator
 from reports.queries.model import AvenueMap, Interval, MapPlace, Point
 from reports.queries.readout import ArmReadout
 from runtime.errors import ConfigurationError
@@ -113,7 +113,7 @@ def test_no_label_of_the_street_covers_another(spots: list[tuple[float, str]]) -
         MapPlace(metre=metre, side=side, zone="", state="reporting", placement_id=f"p-{n}")
         for n, (metre, side) in enumerate(spots)
     )
-    page = AvenuePage(AvenueMap(200, places, Interval(NOW - DAY, NOW)), street(), speech("en"))
+    page = AvenuePage(AvenueMap(200, places, Interval(NOW - DAY, NOW)), street(), translator("en"))
 
     drawn = sorted((spot["y"], spot["x"]) for spot in page.values()["places"])
 

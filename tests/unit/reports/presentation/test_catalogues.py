@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_file
 
 from reports.presentation.catalogue import REPORTS, SCRIPT_KEYWORDS, extracted, po_path
 from reports.presentation.labels import KINDS, PLATFORMS, REASONS, SCRIPT_TEXTS
-from reports.presentation.language import LANGUAGES, Language, speech
+from reports.presentation.language import LANGUAGES, Language, translator
 from schemas.event import KINDS as ALL_KINDS
 from schemas.event import PLATFORMS as ALL_PLATFORMS
 from schemas.outcomes import RejectReason
@@ -74,7 +74,7 @@ def test_every_kind_platform_and_reject_reason_has_a_name() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_reason_is_explained_with_cause_and_way_out(language: Language) -> None:
-    words = speech(language)
+    words = translator(language)
     explained = [words.say(part) for text in REASONS.values() for part in (text.title, text.cause, text.way_out)]
 
     assert len(set(explained)) == 3 * len(RejectReason)

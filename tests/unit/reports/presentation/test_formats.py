@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.presentation.formats import NOTHING, Formats, iso
-from reports.presentation.language import Language, speech
+from reports.presentation.formats import NOTHING, LocaleFormatter, iso
+from reports.presentation.language import Language, translator
 from schemas.registry import MetricId
 from tests.support.reports_harness import DAY, HOUR, at
 
-ZH, EN = Formats(speech("zh")), Formats(speech("en"))
+ZH, EN = LocaleFormatter(translator("zh")), LocaleFormatter(translator("en"))
 NOON = at("2026-11-22T12:05")
 
 
@@ -57,7 +57,7 @@ def test_an_age_is_told_in_one_unit(before: int, zh: str, en: str) -> None:
 
 @given(st.integers(-(10**15), 10**15), st.sampled_from(["zh", "en"]))
 def test_money_never_loses_a_fen(fen: int, language: Language) -> None:
-    written = Formats(speech(language)).money(fen)
+    written = LocaleFormatter(translator(language)).money(fen)
 
     digits = written.replace("¥", "").replace(",", "").replace(".", "").replace("−", "-")
     assert int(digits) == fen

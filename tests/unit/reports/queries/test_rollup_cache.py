@@ -3,30 +3,30 @@
 import numpy as np
 
 from reports.queries.metric_columns import merged
-from reports.queries.rollup_cache import Kept
+from reports.queries.rollup_cache import RollupCache
 
 
 def test_what_was_not_looked_at_for_longest_goes_first_when_room_runs_out() -> None:
-    kept = Kept(max_bytes=1000)
-    kept.keep("a", [(1,) * 10])
-    kept.keep("b", [(2,) * 10])
-    assert kept.take("a") == ((1,) * 10,)
+    cache = RollupCache(max_bytes=1000)
+    cache.put("a", [(1,) * 10])
+    cache.put("b", [(2,) * 10])
+    assert cache.get("a") == ((1,) * 10,)
 
-    kept.keep("c", [(3,) * 10])
+    cache.put("c", [(3,) * 10])
 
-    assert [kept.take(key) is not None for key in "abc"] == [True, False, True]
+    assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
 
 
 def test_an_answer_larger_than_all_room_is_given_and_not_kept() -> None:
-    kept = Kept(max_bytes=100)
+    cache = RollupCache(max_bytes=100)
 
-    found = kept.keep("a", [(1,) * 10])
+    found = cache.put("a", [(1,) * 10])
 
-    assert (found, kept.take("a")) == (((1,) * 10,), None)
+    assert (found, cache.get("a")) == (((1,) * 10,), None)
 
 
 def test_lists_of_numbers_are_kept_as_arrays_that_hold_each_number() -> None:
-    ((small, large, none),) = Kept().keep("a", [([1, 2**32 - 1], [1, 1_790_000_000_000], [])])
+    ((small, large, none),) = RollupCache().put("a", [([1, 2**32 - 1], [1, 1_790_000_000_000], [])])
 
     assert (small.dtype, large.dtype) == (np.uint32, np.int64)
     assert (small.tolist(), large.tolist(), none.tolist()) == ([1, 2**32 - 1], [1, 1_790_000_000_000], [])

@@ -70,8 +70,8 @@ def test_on_lasts_from_the_first_online_to_the_next_offline() -> None:
 
 
 def test_a_silence_longer_than_allowed_is_out_as_a_whole() -> None:
-    signs = [(0, 2), (5, 5), (20, 21)]
+    heartbeats = [(0, 2), (5, 5), (20, 21)]
 
-    assert alive_spans(signs, 4, 24) == [(0, 5), (20, 24)]
-    assert alive_spans(signs, 4, 30) == [(0, 5), (20, 21)]
-    assert alive_spans(signs, 15, 30) == [(0, 30)]
+    assert alive_spans(heartbeats, 4, 24) == [(0, 5), (20, 24)]
+    assert alive_spans(heartbeats, 4, 30) == [(0, 5), (20, 21)]
+    assert alive_spans(heartbeats, 15, 30) == [(0, 30)]

@@ -9,25 +9,25 @@ import matplotlib as mpl
 import pytest
 
 from avenue.commands.report import form_of
-from reports.metrics import METRICS, Text
+from reports.metrics import METRICS, BilingualText
 from reports.presentation.catalogue import read
 from reports.presentation.labels import REASONS
 from reports.presentation.language import LANGUAGES, Language
 from reports.trial_report import words
-from reports.trial_report.charts import Drawn, Frame, grid_chart, line_chart
+from reports.trial_report.charts import ChartAxes, ChartLine, grid_chart, line_chart
 from reports.trial_report.fonts import MISSING, characters, shown
 from reports.trial_report.html import inline, spanned
 from reports.trial_report.page_charts import tick
-from reports.trial_report.voice import Voice
+from reports.trial_report.voice import ReportVoice
 
 PLACES = re.compile(r"{(\w*)}")
-FRAME = Frame(("11/20", "11/21", "11/22"), lambda value: f"{value:.0f}")
-LINE = Drawn("试点组", ((0, 3.0, False), (1, 5.0, False), (2, 4.0, True)))
+FRAME = ChartAxes(("11/20", "11/21", "11/22"), lambda value: f"{value:.0f}")
+LINE = ChartLine("试点组", ((0, 3.0, False), (1, 5.0, False), (2, 4.0, True)))
 
 
-def texts(found: Any) -> list[Text]:
+def texts(found: Any) -> list[BilingualText]:
     """Return every text that *found* holds, however deep."""
-    if isinstance(found, Text):
+    if isinstance(found, BilingualText):
         return [found]
     if isinstance(found, dict):
         return [text for value in found.values() for text in texts(value)]
@@ -80,7 +80,7 @@ def test_a_drawing_is_the_same_in_every_thread_and_leaves_no_setting_behind(lang
 
 
 def test_a_drawing_says_its_names_in_outlines_and_needs_nothing_from_elsewhere() -> None:
-    svg = line_chart("lines", [LINE, Drawn("$基线$", ((0, 1.0, False),), quiet=True)], FRAME)
+    svg = line_chart("lines", [LINE, ChartLine("$基线$", ((0, 1.0, False),), quiet=True)], FRAME)
 
     text = svg.decode()
     assert text.startswith("<svg")
@@ -100,8 +100,8 @@ def test_a_grid_draws_full_and_empty_days_and_nothing_where_nothing_was_due() ->
 
 
 def test_a_day_without_data_is_a_gap_and_not_a_bridge() -> None:
-    whole = line_chart("x", [Drawn("a", ((0, 1.0, False), (1, 1.0, False), (2, 1.0, False)))], FRAME)
-    broken = line_chart("x", [Drawn("a", ((0, 1.0, False), (2, 1.0, False)))], FRAME)
+    whole = line_chart("x", [ChartLine("a", ((0, 1.0, False), (1, 1.0, False), (2, 1.0, False)))], FRAME)
+    broken = line_chart("x", [ChartLine("a", ((0, 1.0, False), (2, 1.0, False)))], FRAME)
 
     def lines(svg: bytes) -> int:
         return len(re.findall(rb"stroke-width: 1.5", svg))
@@ -114,7 +114,7 @@ def test_a_day_without_data_is_a_gap_and_not_a_bridge() -> None:
     [("share", 0.8, "80%"), ("fen", -120_000, "−¥1,200"), ("events", 1500.0, "1,500"), ("stars", 2.5, "2.5")],
 )
 def test_an_axis_says_no_more_digits_than_its_steps_need(unit: Any, value: float, said: str) -> None:
-    assert tick(Voice("en"), unit, value) == said
+    assert tick(ReportVoice("en"), unit, value) == said
 
 
 def test_rows_that_open_empty_belong_to_the_row_above() -> None:
