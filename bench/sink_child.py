@@ -13,7 +13,7 @@ from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings, Settings, SinkSettings
-from sinks.clickhouse.migrate import split_statements
+from runtime.sql import split_statements
 from sinks.consumer.tables import StoreTable
 from sinks.reconciliation.conservation import conservation
 from sinks.reconciliation.incremental import RunningSums

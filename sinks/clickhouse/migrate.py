@@ -2,20 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.clickhouse import ClickHouse, Client
 from runtime.errors import ProtocolError
 from runtime.logging import get_logger
+from runtime.sql import split_statements
 
 log = get_logger(__name__)
 
 FOLDER = Path(__file__).parent / "migrations"
 _FILE = re.compile(r"^([0-9]{4})_([a-z0-9_]+)\.sql$")
-# What a semicolon may hide in: a quoted text or name (with doubled or escaped quotes), a comment.
-_TOKEN = re.compile(r"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|;", re.DOTALL)
 _RECORDS = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (
@@ -73,25 +71,6 @@ def read_folder(folder: Path) -> list[Migration]:
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise ProtocolError(f"the migrations in {folder.name} are not numbered 0001, 0002, …")
     return found
-
-
-def split_statements(text: str) -> Iterator[str]:
-    """Yield the statements of *text*, without comments; a semicolon in a quoted text or a comment ends nothing."""
-    kept: list[str] = []
-    at = 0
-    for match in _TOKEN.finditer(text):
-        kept.append(text[at : match.start()])
-        at = match.end()
-        piece = match[0]
-        if piece == ";":
-            if statement := "".join(kept).strip():
-                yield statement
-            kept.clear()
-        elif not piece.startswith(("--", "/*")):
-            kept.append(piece)
-    kept.append(text[at:])
-    if statement := "".join(kept).strip():
-        yield statement
 
 
 def _applied(client: Client) -> dict[int, str]:

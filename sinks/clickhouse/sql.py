@@ -1,30 +1,15 @@
-"""The queries of `queries/*.sql`, put together: `#name#` stands for the file of that name.
+"""The sinks' statements by name: the files of `queries/`, with the rules of counting that the read side shares."""
 
-`#name:place=other#` is that file with *other* where it says `#place#`.
-"""
-
-import re
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from sinks.clickhouse.migrate import split_statements
+from runtime.sql import SqlTemplates
+from schemas import sql
 
-FOLDER = Path(__file__).parent / "queries"
-_PLACE = re.compile(r"#([a-z_]+)(?::([a-z_]+)=([a-z_]+))?#")
+_TEMPLATES = SqlTemplates(Path(__file__).parent / "queries", sql.FOLDER)
 
 
 @cache
 def query(name: str, **parts: str) -> str:
-    """Return the query *name* with its fragments; *parts* name the file that stands for a placeholder."""
-    return _assemble(name, parts)
-
-
-def _assemble(name: str, parts: Mapping[str, str]) -> str:
-    (text,) = split_statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
-
-    def fragment(match: re.Match[str]) -> str:
-        place, key, value = match.groups()
-        return _assemble(parts.get(place, place), {**parts, key: value} if key else parts)
-
-    return _PLACE.sub(fragment, text)
+    """Return the statement *name*; *parts* name the files that it includes by a variable."""
+    return _TEMPLATES.render(name, **parts)

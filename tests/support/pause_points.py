@@ -122,19 +122,18 @@ def hold_worker() -> None:
 def hold_server() -> None:
     """Make the places of gateway, sink and settlement."""
     from producers import publisher
+    from runtime.sql import split_statements
     from sinks.clickhouse import migrate
     from sinks.consumer import consumer, topic_consumer, writer
     from sinks.settlement import settle
 
-    split = migrate.split_statements
-
     def split_and_hold(text: str) -> Iterator[str]:
-        for number, statement in enumerate(split(text)):
+        for number, statement in enumerate(split_statements(text)):
             if number == STATEMENTS_BEFORE_HOLD:
                 hold("migration")
             yield statement
 
-    migrate.split_statements = split_and_hold
+    setattr(migrate, "split_statements", split_and_hold)  # noqa: B010 - what is imported there is no target to mypy
     before(publisher.Publisher, "_send_all", "gateway-coalescing")
     before(publisher.Publisher, "_settle_reported", "gateway-acknowledged")
     after(writer.ClickHouseRowWriter, "write", "sink-between-inserts")

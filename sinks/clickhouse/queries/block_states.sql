@@ -26,6 +26,6 @@ LEFT JOIN
 (
     SELECT product_id, toStartOfFiveMinutes(minute) AS block, max(run) AS last_run
     FROM cells_settled
-    WHERE #chosen_cells#
+    WHERE {% include "chosen_cells.sql" %}
     GROUP BY product_id, block
 ) AS cells ON cells.product_id = wanted.chosen.1 AND cells.block = wanted.chosen.2

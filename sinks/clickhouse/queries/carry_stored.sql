@@ -1,5 +1,5 @@
 -- What the sums have of a trial's events, by source and account.
-SELECT epoch, partition, account_id, count(), countIf(#is_late#)
+SELECT epoch, partition, account_id, count(), countIf({% include "is_late.sql" %})
 FROM pilot_events FINAL
-WHERE #trial_events#
+WHERE {% include "trial_events.sql" %}
 GROUP BY epoch, partition, account_id

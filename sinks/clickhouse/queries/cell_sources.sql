@@ -4,6 +4,6 @@ SELECT
     sum(source.4), sum(source.5)
 FROM cells_settled FINAL
 ARRAY JOIN sources AS source
-WHERE #chosen_cells#
+WHERE {% include "chosen_cells.sql" %}
 GROUP BY product_id, block_s, epoch, partition, account_id
 SETTINGS do_not_merge_across_partitions_select_final = 1

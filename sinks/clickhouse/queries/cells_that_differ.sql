@@ -32,17 +32,17 @@ FROM
     (
         SELECT
             0 AS side, settled AS is_settled, product_id, trial_id, platform, placement_id, arm, kind, minute, events,
-            #digest# AS digest
+            {% include "digest.sql" %} AS digest
         FROM cells
         WHERE minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({until_s:UInt32}, 'UTC')
             AND ({trial:String} = '' OR trial_id = {trial:String})
-            AND NOT (#is_retired_cell#)
+            AND NOT ({% include "is_retired_cell.sql" %})
         UNION ALL
-        SELECT 1, 0, product_id, trial_id, platform, placement_id, arm, kind, minute, events, #digest# AS digest
-        FROM (#recompute:events=span_events#)
+        SELECT 1, 0, product_id, trial_id, platform, placement_id, arm, kind, minute, events, {% include "digest.sql" %} AS digest
+        FROM ({% with events = "span_events" %}{% include "recompute.sql" %}{% endwith %})
         UNION ALL
-        SELECT 2, 0, product_id, trial_id, platform, placement_id, arm, kind, minute, events, #digest# AS digest
-        FROM (#recompute:events=span_events_not_late#)
+        SELECT 2, 0, product_id, trial_id, platform, placement_id, arm, kind, minute, events, {% include "digest.sql" %} AS digest
+        FROM ({% with events = "span_events_not_late" %}{% include "recompute.sql" %}{% endwith %})
     )
     GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute
 )

@@ -12,23 +12,23 @@ FROM
         0 AS cells_run, 0 AS cells_rows, 0 AS cells_settled_run,
         0 AS funnels_run, 0 AS funnels_rows, 0 AS funnels_settled_run
     FROM touched_blocks AS touches
-    WHERE #which#
+    WHERE {% include which ~ ".sql" %}
     GROUP BY product_id, day_start
     UNION ALL
     SELECT
         product_id, toDateTime(toStartOfDay(block, 'Asia/Shanghai'), 'UTC') AS day_start,
         0, sum(settlements.rows), max(run), countIf(unexplained > 0), 0, 0, 0, 0, 0, 0
     FROM settled_blocks AS settlements FINAL
-    WHERE #which#
+    WHERE {% include which ~ ".sql" %}
     GROUP BY product_id, day_start
     UNION ALL
     SELECT product_id, day, 0, 0, 0, 0, run, rolled.rows, settled_run, 0, 0, 0
     FROM rolled_days AS rolled FINAL
-    WHERE sort = 'cells' AND #which#
+    WHERE sort = 'cells' AND {% include which ~ ".sql" %}
     UNION ALL
     SELECT product_id, day, 0, 0, 0, 0, 0, 0, 0, run, rolled.rows, settled_run
     FROM rolled_days AS rolled FINAL
-    WHERE sort = 'funnels' AND #which#
+    WHERE sort = 'funnels' AND {% include which ~ ".sql" %}
 )
 GROUP BY product_id, day_start
 ORDER BY product_id, day_start

@@ -2,13 +2,13 @@
 -- (side 1) apart from the others (side 0). Bins and registers as they come: one of each event.
 SELECT
     product_id, trial_id, platform, placement_id, arm, kind, toStartOfMinute(toDateTime(occurred_at, 'UTC')) AS minute,
-    epoch, partition, account_id, toUInt8(#is_late#) AS side,
+    epoch, partition, account_id, toUInt8({% include "is_late.sql" %}) AS side,
     count() AS events,
     countIf(outcome = 'failed') AS failed,
     countIf(outcome = 'abandoned') AS abandoned,
     count(duration_ms) AS duration_count,
     sum(toUInt64(ifNull(duration_ms, 0))) AS duration_ms_sum,
-    groupArrayIf(#duration_bin#, isNotNull(duration_ms)) AS bins,
+    groupArrayIf({% include "duration_bin.sql" %}, isNotNull(duration_ms)) AS bins,
     count(amount_fen) AS amount_count,
     sum(toInt64(ifNull(amount_fen, 0))) AS amount_fen_sum,
     count(rating) AS rating_count,
@@ -17,7 +17,7 @@ SELECT
     groupArrayIf(session_register, session_register != 0) AS sessions,
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
     max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
-    #cell_weight# + arraySum(bin -> intHash64(bin), bins) AS weight
+    {% include "cell_weight.sql" %} + arraySum(bin -> intHash64(bin), bins) AS weight
 FROM pilot_events FINAL
-WHERE #chosen_events#
+WHERE {% include "chosen_events.sql" %}
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, account_id, side

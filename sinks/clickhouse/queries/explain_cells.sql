@@ -45,7 +45,7 @@ FROM
             events.epoch AS epoch, events.partition AS partition, events.offset AS offset,
             1 AS stored, toInt64(-1) AS version, 0 AS live_count,
             marks.mark_ms AS mark_ms
-        FROM (SELECT * FROM pilot_events FINAL WHERE #chosen_events# AND NOT (#is_late#)) AS events
+        FROM (SELECT * FROM pilot_events FINAL WHERE {% include "chosen_events.sql" %} AND NOT ({% include "is_late.sql" %})) AS events
         LEFT JOIN marks
             ON marks.epoch = events.epoch AND marks.partition = events.partition AND marks.offset = events.offset
         UNION ALL
@@ -53,7 +53,7 @@ FROM
             product_id, trial_id, platform, placement_id, arm, kind, toInt64(toUnixTimestamp(minute)) AS minute_s,
             epoch, partition, 0, 0, toInt64(version), live.events, 0
         FROM cells_live AS live FINAL
-        WHERE #chosen_cells#
+        WHERE {% include "chosen_cells.sql" %}
     )
     WINDOW cell AS (
         PARTITION BY product_id, trial_id, platform, placement_id, arm, kind, minute_s, epoch, partition

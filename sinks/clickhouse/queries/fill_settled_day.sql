@@ -23,7 +23,7 @@ LEFT JOIN
     (
         SELECT
             product_id, toStartOfFiveMinutes(toDateTime(occurred_at, 'UTC')) AS block,
-            epoch, partition, toString(account_id) AS account, count() AS rows, countIf(#is_late#) AS late_rows
+            epoch, partition, toString(account_id) AS account, count() AS rows, countIf({% include "is_late.sql" %}) AS late_rows
         FROM pilot_events FINAL
         WHERE occurred_at >= fromUnixTimestamp64Milli(toInt64({day_s:UInt32}) * 1000, 'UTC')
             AND occurred_at < fromUnixTimestamp64Milli((toInt64({day_s:UInt32}) + 86400) * 1000, 'UTC')
@@ -33,7 +33,7 @@ LEFT JOIN
 ) AS counts ON counts.product_id = blocks.product_id AND counts.block = blocks.block
 LEFT JOIN
 (
-    SELECT product_id, block, run, sum(#listed_lines#) AS explained_lines
+    SELECT product_id, block, run, sum({% include "listed_lines.sql" %}) AS explained_lines
     FROM settlement_differences FINAL
     WHERE block >= toDateTime({day_s:UInt32}, 'UTC') AND block < toDateTime({day_s:UInt32} + 86400, 'UTC')
     GROUP BY product_id, block, run

@@ -1,4 +1,4 @@
--- The cells that stored events come to, one row each; repeats are gone. #events# chooses the events.
+-- The cells that stored events come to, one row each; repeats are gone. `events` names the file that chooses the events.
 SELECT
     product_id,
     trial_id,
@@ -13,7 +13,7 @@ SELECT
     count(duration_ms) AS duration_count,
     sum(toUInt64(ifNull(duration_ms, 0))) AS duration_ms_sum,
     (sumMapIf(
-        [#duration_bin#],
+        [{% include "duration_bin.sql" %}],
         [toUInt64(1)],
         isNotNull(duration_ms)
     ) AS bins).1 AS duration_bins,
@@ -36,5 +36,5 @@ SELECT
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
     max(toUnixTimestamp64Milli(occurred_at)) AS last_ms
 FROM pilot_events FINAL
-WHERE #events#
+WHERE {% include events ~ ".sql" %}
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute

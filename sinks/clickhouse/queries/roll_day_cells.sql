@@ -43,7 +43,7 @@ FROM
     FROM cells_settled AS settled FINAL
     WHERE product_id IN {products:Array(String)}
         AND minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({until_s:UInt32}, 'UTC')
-        AND #chosen_days#
+        AND {% include "chosen_days.sql" %}
         AND settled.events > 0
     GROUP BY product_id, trial_id, day_start, platform, placement_id, arm, kind
 ) AS found

@@ -19,8 +19,8 @@ FROM
         groupArrayIf(
             (toUnixTimestamp64Milli(occurred_at), toString(kind)), kind IN ('device.online', 'device.offline')
         ) AS switches
-    FROM (#day_events#)
-    WHERE placement_id != '' AND #chosen_days#
+    FROM ({% include "day_events.sql" %})
+    WHERE placement_id != '' AND {% include "chosen_days.sql" %}
     GROUP BY product_id, trial_id, day_start, placement_id, minute
 ) AS found
 GROUP BY product_id, trial_id, day_start, placement_id

@@ -5,7 +5,7 @@ SELECT
     arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.completed' AND isNotNull(duration_ms))),
     arraySort(groupUniqArrayIf(reinterpretAsUInt128(sipHash128(subject)), subject != '')),
     arraySort(groupUniqArrayIf(reinterpretAsUInt128(sipHash128(session_id)), session_id != ''))
-FROM (#day_events#)
-WHERE #chosen_days#
+FROM ({% include "day_events.sql" %})
+WHERE {% include "chosen_days.sql" %}
 GROUP BY product_id, trial_id, day_start, arm, placement_id
 SETTINGS do_not_merge_across_partitions_select_final = 1

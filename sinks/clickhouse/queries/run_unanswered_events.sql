@@ -3,7 +3,7 @@ SELECT account_id, received_at < fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC
 FROM pilot_events FINAL
 WHERE received_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
     AND received_at <= fromUnixTimestamp64Milli({cut_ms:Int64}, 'UTC')
-    AND NOT (#is_retired#)
+    AND NOT ({% include "is_retired.sql" %})
     AND delivery_id NOT IN
     (
         SELECT delivery_id

@@ -44,21 +44,21 @@ SELECT
     groupArrayIf((epoch, partition, account_id, share.events, if(side = 1, share.events, 0)), side < 2)
 FROM
 (
-    SELECT * FROM (#event_shares#)
+    SELECT * FROM ({% include "event_shares.sql" %})
     UNION ALL
     SELECT
         product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, '', 2,
         events, failed, abandoned, duration_count, duration_ms_sum, [], amount_count, amount_fen_sum, rating_count,
         rating_sum, subjects, sessions, first_ms, last_ms,
-        #cell_weight# + arraySum((bin, times) -> intHash64(bin) * times, duration_bins, duration_counts)
+        {% include "cell_weight.sql" %} + arraySum((bin, times) -> intHash64(bin) * times, duration_bins, duration_counts)
     FROM cells_live FINAL
-    WHERE #chosen_cells#
+    WHERE {% include "chosen_cells.sql" %}
     UNION ALL
     SELECT DISTINCT
         product_id, trial_id, platform, placement_id, arm, kind, minute, 0, 0, '', 3,
         0, 0, 0, 0, 0, [], 0, 0, 0, 0, [], [], 0, 0, 0
     FROM cells_settled
-    WHERE #chosen_cells#
+    WHERE {% include "chosen_cells.sql" %}
 ) AS share
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute
 SETTINGS do_not_merge_across_partitions_select_final = 1, max_threads = 1

@@ -2,4 +2,4 @@
 SELECT product_id, toUnixTimestamp(block), source.1, source.2, source.3, source.4, source.5
 FROM settled_blocks FINAL
 ARRAY JOIN sources AS source
-WHERE #chosen_settlements#
+WHERE {% include "chosen_settlements.sql" %}

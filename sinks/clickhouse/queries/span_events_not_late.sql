@@ -1,1 +1,1 @@
-#span_events# AND NOT (#is_late#)
+{% include "span_events.sql" %} AND NOT ({% include "is_late.sql" %})

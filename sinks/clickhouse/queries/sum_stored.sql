@@ -1,5 +1,5 @@
 -- Stored events, repeats gone, by source and account; the last column: late ones.
-SELECT epoch, partition, account_id, count(), countIf(#is_late#)
+SELECT epoch, partition, account_id, count(), countIf({% include "is_late.sql" %})
 FROM pilot_events FINAL
-WHERE NOT (#is_retired#)
+WHERE NOT ({% include "is_retired.sql" %})
 GROUP BY epoch, partition, account_id

@@ -3,6 +3,6 @@ SELECT account_id, count()
 FROM pilot_events FINAL
 WHERE received_at <= fromUnixTimestamp64Milli({cut_ms:Int64}, 'UTC')
     AND received_at >= fromUnixTimestamp64Milli({records_ms:Int64}, 'UTC')
-    AND NOT (#is_retired#)
+    AND NOT ({% include "is_retired.sql" %})
     AND delivery_id NOT IN (SELECT delivery_id FROM pilot_deliveries)
 GROUP BY account_id

@@ -6,7 +6,7 @@ FROM
 (
     SELECT product_id, block, sum(rows) AS seen_rows, max(touched_at) AS last_at
     FROM touched_blocks
-    WHERE #which#
+    WHERE {% include which ~ ".sql" %}
     GROUP BY product_id, block
 ) AS touches
 LEFT JOIN
@@ -15,7 +15,7 @@ LEFT JOIN
         product_id, block, max(run) AS last_run, argMax(settled_blocks.rows, run) AS settled_rows,
         max(settled_at) AS last_settled_at
     FROM settled_blocks
-    WHERE #which#
+    WHERE {% include which ~ ".sql" %}
     GROUP BY product_id, block
 ) AS settlements ON settlements.product_id = touches.product_id AND settlements.block = touches.block
 WHERE touches.seen_rows != settlements.settled_rows

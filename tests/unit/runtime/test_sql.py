@@ -1,0 +1,43 @@
+"""Statements in files: what ends one, what is put into one, and what is not sent."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from runtime.sql import SqlTemplates, split_statements
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"]),
+        ("SELECT ';'; SELECT 2", ["SELECT ';'", "SELECT 2"]),
+        ("SELECT 'it''s;' , '\\';'", ["SELECT 'it''s;' , '\\';'"]),
+        ("-- a; b\nSELECT 1 -- c;\n;", ["SELECT 1"]),
+        ("/* a;\nb */ SELECT `x;y`;;\n", ["SELECT `x;y`"]),
+        ("", []),
+    ],
+)
+def test_a_semicolon_ends_a_statement_only_outside_quotes_and_comments(text: str, statements: list[str]) -> None:
+    assert list(split_statements(text)) == statements
+
+
+def test_a_statement_includes_files_of_both_folders_without_their_comments(tmp_path: Path) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    own.mkdir()
+    shared.mkdir()
+    (own / "late.sql").write_text('SELECT countIf({% include "is_late.sql" %}) FROM {{ table }}\n')
+    (shared / "is_late.sql").write_text("-- The rule.\nreceived_at > {until:DateTime} -- excluded\n")
+    (shared / "late.sql").write_text("never taken")
+
+    assert SqlTemplates(own, shared).render("late", table="events") == (
+        "SELECT countIf(received_at > {until:DateTime}) FROM events"
+    )
+
+
+def test_a_part_that_was_forgotten_is_an_error_and_no_gap(tmp_path: Path) -> None:
+    (tmp_path / "events.sql").write_text("SELECT * FROM {{ table }}")
+
+    with pytest.raises(UndefinedError, match="table"):
+        SqlTemplates(tmp_path).render("events")
