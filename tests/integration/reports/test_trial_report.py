@@ -204,8 +204,8 @@ def test_a_partner_whose_clock_is_ahead_waits_for_its_moment(clickhouse: ClickHo
 
 def test_an_event_that_comes_meanwhile_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter(range(100))
-    whole = gather.__globals__["arrivals"]
-    monkeypatch.setitem(gather.__globals__, "arrivals", lambda *asked: replace(whole(*asked), stored=next(counts)))
+    whole = gather.__globals__["arrival_summary"]
+    monkeypatch.setitem(gather.__globals__, "arrival_summary", lambda *a: replace(whole(*a), stored=next(counts)))
 
     assert gathered(world).moved
 
