@@ -16,7 +16,7 @@ Better = Literal["higher", "lower", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
-class BilingualText:
+class TranslatedText:
     """The same in both languages."""
 
     zh: str
@@ -76,9 +76,9 @@ class Metric:
     """One metric. Formula and exclusions are written for whoever reads the numbers."""
 
     id: MetricId
-    name: BilingualText
-    formula: BilingualText
-    exclusions: BilingualText
+    name: TranslatedText
+    formula: TranslatedText
+    exclusions: TranslatedText
     unit: Unit
     better: Better
     rule: MetricRule
@@ -125,19 +125,19 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     }
 )
 
-_NOTHING = BilingualText(zh="无", en="nothing")
-_NO_OUTCOME = BilingualText(
+_NOTHING = TranslatedText(zh="无", en="nothing")
+_NO_OUTCOME = TranslatedText(
     zh="未产生 use.completed 的使用（只有开始、没有结束）",
     en="uses without a use.completed (started, never ended)",
 )
-_NO_DURATION = BilingualText(zh="没有 duration_ms 的 use.completed", en="use.completed without duration_ms")
+_NO_DURATION = TranslatedText(zh="没有 duration_ms 的 use.completed", en="use.completed without duration_ms")
 
 
 def _counted(metric: MetricId, zh: str, en: str, kind: str, better: Better = "higher") -> Metric:
     return Metric(
         id=metric,
-        name=BilingualText(zh, en),
-        formula=BilingualText(zh=f"类型为 {kind} 的事件数", en=f"number of {kind} events"),
+        name=TranslatedText(zh, en),
+        formula=TranslatedText(zh=f"类型为 {kind} 的事件数", en=f"number of {kind} events"),
         exclusions=_NOTHING,
         unit="events",
         better=better,
@@ -145,11 +145,11 @@ def _counted(metric: MetricId, zh: str, en: str, kind: str, better: Better = "hi
     )
 
 
-def _share_of_uses(metric: MetricId, name: BilingualText, outcome: str, top: str, better: Better) -> Metric:
+def _share_of_uses(metric: MetricId, name: TranslatedText, outcome: str, top: str, better: Better) -> Metric:
     return Metric(
         id=metric,
         name=name,
-        formula=BilingualText(
+        formula=TranslatedText(
             zh=f"结果为 {outcome} 的 use.completed ÷ 全部 use.completed",
             en=f"use.completed with outcome {outcome} ÷ all use.completed",
         ),
@@ -163,8 +163,8 @@ def _share_of_uses(metric: MetricId, name: BilingualText, outcome: str, top: str
 def _quantile(metric: MetricId, zh: str, en: str, percent: int) -> Metric:
     return Metric(
         id=metric,
-        name=BilingualText(zh, en),
-        formula=BilingualText(
+        name=TranslatedText(zh, en),
+        formula=TranslatedText(
             zh=f"至少 {percent} % 的 use.completed 的 duration_ms 不超过的最小值；"
             "随时间的曲线取自直方图（256 毫秒以内精确，以上每格宽度 ≤ 1 %，取格中点），读数与报告由存储事件精确计算",
             en=f"the smallest duration_ms that at least {percent} % of use.completed do not exceed; over time from a "
@@ -178,17 +178,17 @@ def _quantile(metric: MetricId, zh: str, en: str, percent: int) -> Metric:
     )
 
 
-def _people(metric: Literal["subjects", "sessions"], name: BilingualText, what: BilingualText, unit: Unit) -> Metric:
+def _people(metric: Literal["subjects", "sessions"], name: TranslatedText, what: TranslatedText, unit: Unit) -> Metric:
     return Metric(
         id=metric,
         name=name,
-        formula=BilingualText(
+        formula=TranslatedText(
             zh=f"不同的{what.zh}数（按试验密钥的哈希，同一账号内）；随时间的曲线为 HyperLogLog 估计"
             "（1,024 个寄存器，标准误差 3.25 %），读数与报告精确",
             en=f"number of different {what.en} (hashed with the trial's key, within one account); over time estimated "
             "with HyperLogLog (1,024 registers, standard error 3.25 %), in readouts and reports exact",
         ),
-        exclusions=BilingualText(
+        exclusions=TranslatedText(
             zh=f"没有{what.zh}的事件；同一人经两个账号出现时计为两个",
             en=f"events without a {metric.removesuffix('s')}; one person through two accounts counts as two",
         ),
@@ -201,38 +201,38 @@ def _people(metric: Literal["subjects", "sessions"], name: BilingualText, what: 
 _DEFINED: tuple[Metric, ...] = (
     Metric(
         id="events",
-        name=BilingualText("事件数", "Events"),
-        formula=BilingualText("已接受的全部事件数", "number of accepted events"),
-        exclusions=BilingualText("重复与被拒的事件", "duplicates and rejected events"),
+        name=TranslatedText("事件数", "Events"),
+        formula=TranslatedText("已接受的全部事件数", "number of accepted events"),
+        exclusions=TranslatedText("重复与被拒的事件", "duplicates and rejected events"),
         unit="events",
         better="neither",
         rule=SumRule("events", "events"),
     ),
-    _people("subjects", BilingualText("人数", "People"), BilingualText("主体（subject）", "subjects"), "people"),
+    _people("subjects", TranslatedText("人数", "People"), TranslatedText("主体（subject）", "subjects"), "people"),
     _people(
-        "sessions", BilingualText("会话数", "Sessions"), BilingualText("会话（session_id）", "sessions"), "sessions"
+        "sessions", TranslatedText("会话数", "Sessions"), TranslatedText("会话（session_id）", "sessions"), "sessions"
     ),
     _counted("exposures", "曝光数", "Exposures", "exposure"),
     _counted("interactions", "互动数", "Interactions", "interaction"),
     _counted("starts", "开始使用数", "Starts", "use.started"),
     Metric(
         id="completions",
-        name=BilingualText("完成数", "Completions"),
-        formula=BilingualText("结果为 ok 的 use.completed 事件数", "number of use.completed events with outcome ok"),
-        exclusions=BilingualText(
+        name=TranslatedText("完成数", "Completions"),
+        formula=TranslatedText("结果为 ok 的 use.completed 事件数", "number of use.completed events with outcome ok"),
+        exclusions=TranslatedText(
             "结果为 failed 或 abandoned 的 use.completed", "use.completed that failed or were abandoned"
         ),
         unit="events",
         better="higher",
         rule=SumRule("ok", "ok"),
     ),
-    _share_of_uses("success_rate", BilingualText("成功率", "Success rate"), "ok", "ok", "higher"),
-    _share_of_uses("failure_rate", BilingualText("失败率", "Failure rate"), "failed", "failed", "lower"),
-    _share_of_uses("abandon_rate", BilingualText("放弃率", "Abandon rate"), "abandoned", "abandoned", "lower"),
+    _share_of_uses("success_rate", TranslatedText("成功率", "Success rate"), "ok", "ok", "higher"),
+    _share_of_uses("failure_rate", TranslatedText("失败率", "Failure rate"), "failed", "failed", "lower"),
+    _share_of_uses("abandon_rate", TranslatedText("放弃率", "Abandon rate"), "abandoned", "abandoned", "lower"),
     Metric(
         id="duration_mean",
-        name=BilingualText("平均时长", "Mean duration"),
-        formula=BilingualText(
+        name=TranslatedText("平均时长", "Mean duration"),
+        formula=TranslatedText(
             "use.completed 的 duration_ms 之和 ÷ 有 duration_ms 的 use.completed 数",
             "sum of duration_ms of use.completed ÷ number of use.completed with a duration_ms",
         ),
@@ -246,24 +246,24 @@ _DEFINED: tuple[Metric, ...] = (
     _counted("orders", "订单数", "Orders", "order.paid"),
     Metric(
         id="revenue_fen",
-        name=BilingualText("净收入", "Revenue"),
-        formula=BilingualText(
+        name=TranslatedText("净收入", "Revenue"),
+        formula=TranslatedText(
             "order.paid 的 amount_fen 之和 − order.refunded 的 amount_fen 之和（分）",
             "sum of amount_fen of order.paid − sum of amount_fen of order.refunded, in fen",
         ),
-        exclusions=BilingualText("以旧换新的估价与成交金额", "amounts of trade-in quotes and completions"),
+        exclusions=TranslatedText("以旧换新的估价与成交金额", "amounts of trade-in quotes and completions"),
         unit="fen",
         better="higher",
         rule=SumRule("revenue_fen", "orders_and_refunds"),
     ),
     Metric(
         id="refund_rate",
-        name=BilingualText("退款率", "Refund rate"),
-        formula=BilingualText(
+        name=TranslatedText("退款率", "Refund rate"),
+        formula=TranslatedText(
             "同一时段内 order.refunded 事件数 ÷ order.paid 事件数",
             "number of order.refunded ÷ number of order.paid of the same time",
         ),
-        exclusions=BilingualText(
+        exclusions=TranslatedText(
             "没有付款订单的时段不计算；退款按退款发生的时间计，可能属于更早的订单，故短时段内可超过 100 %；"
             "平台未上报退款时不显示 0，而是空值",
             "nothing is said for a time without paid orders; a refund counts when it happened and may belong to an "
@@ -277,20 +277,20 @@ _DEFINED: tuple[Metric, ...] = (
     _counted("trade_ins", "以旧换新数", "Trade-ins", "trade_in.completed"),
     Metric(
         id="rating_mean",
-        name=BilingualText("平均评分", "Mean rating"),
-        formula=BilingualText(
+        name=TranslatedText("平均评分", "Mean rating"),
+        formula=TranslatedText(
             "rating 之和 ÷ 带 rating 的事件数（任何类型）",
             "sum of rating ÷ number of events with a rating, of any kind",
         ),
-        exclusions=BilingualText("没有 rating 的事件", "events without a rating"),
+        exclusions=TranslatedText("没有 rating 的事件", "events without a rating"),
         unit="stars",
         better="higher",
         rule=RatioRule("stars", "ratings"),
     ),
     Metric(
         id="uptime",
-        name=BilingualText("在线率", "Uptime"),
-        formula=BilingualText(
+        name=TranslatedText("在线率", "Uptime"),
+        formula=TranslatedText(
             "应在线时间中，处于 device.online 与其后的 device.offline 之间、且不在超过 heartbeat_s 的静默之内的份额；"
             "静默从最后一个事件算到下一个事件。应在线时间＝展位在册期间 ∩ 试验期间 ∩ 营业时间，"
             "算到数据完整的时刻；n 为应在线分钟数",
@@ -298,7 +298,7 @@ _DEFINED: tuple[Metric, ...] = (
             "than heartbeat_s, a silence being from the last event to the next. Due time = the placement's and the "
             "trial's times within opening hours, up to when data are complete; n is due minutes",
         ),
-        exclusions=BilingualText(
+        exclusions=TranslatedText(
             "从未上报过 device.online 或 device.offline 的展位：其状态无人知晓",
             "placements that never sent a device.online or device.offline: nobody knows their state",
         ),
@@ -308,14 +308,14 @@ _DEFINED: tuple[Metric, ...] = (
     ),
     Metric(
         id="coverage",
-        name=BilingualText("覆盖率", "Coverage"),
-        formula=BilingualText(
+        name=TranslatedText("覆盖率", "Coverage"),
+        formula=TranslatedText(
             "应上报的“展位·小时”中，至少有一个事件或心跳的份额；短于一小时的步长显示其所在小时的值；"
             "n 为应上报的“展位·小时”数",
             "share of due placement-hours with at least one event or heartbeat; a step shorter than an hour shows its "
             "hour's value; n is due placement-hours",
         ),
-        exclusions=BilingualText(
+        exclusions=TranslatedText(
             "尚未结束的小时；完全在营业时间、展位或试验时间之外的小时",
             "hours that are not over; hours wholly outside opening hours or the placement's or trial's times",
         ),

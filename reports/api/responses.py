@@ -29,7 +29,7 @@ from reports.api.shapes import (
     SeriesJson,
     TrialJson,
 )
-from reports.metrics import METRICS, TranslatedText, Metric
+from reports.metrics import METRICS, Metric, TranslatedText
 from reports.queries.model import (
     AvenueMap,
     Freshness,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reports.dashboard.trial_data import judged_by
-from reports.metrics import METRICS, BilingualText
+from reports.metrics import METRICS, TranslatedText
 from reports.presentation.language import LANGUAGES
 from reports.presentation.names import arm_name, placement_name
 from reports.queries.model import HealthState
@@ -44,7 +44,7 @@ class ReportNote:
 
     code: str
     state: HealthState
-    text: BilingualText
+    text: TranslatedText
 
     @property
     def changes(self) -> bool:
@@ -57,7 +57,7 @@ def notes(report: TrialReport) -> tuple[ReportNote, ...]:
     # Which lines there are depends on the content alone, so both languages have the same.
     chinese, english = (_lines(report, ReportVoice(language)) for language in LANGUAGES)
     return tuple(
-        ReportNote(code, state, BilingualText(zh, en))
+        ReportNote(code, state, TranslatedText(zh, en))
         for (code, state, zh), (_, _, en) in zip(chinese, english, strict=True)
     )
 
@@ -73,7 +73,7 @@ def _lines(report: TrialReport, voice: ReportVoice) -> list[Said]:
     ]
     if any(code in CHANGING for code, _, _ in found):
         return found
-    final = BilingualText(
+    final = TranslatedText(
         "试验及迟到期限均已过去，全部数据已结算：已知没有会改变这些数字的因素。",
         "The trial and the time for late events are over and all data are settled: nothing is known that would change "
         "these numbers.",
@@ -84,16 +84,16 @@ def _lines(report: TrialReport, voice: ReportVoice) -> list[Said]:
 def _time(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     formats = voice.formats
     if report.state == "planned":
-        text = BilingualText("试验将于 {start}开始。", "The trial begins on {start}.")
+        text = TranslatedText("试验将于 {start}开始。", "The trial begins on {start}.")
         yield "not_started", "unknown", voice.say(text, start=formats.moment(report.span.starts_ms))
     elif report.state == "running":
-        text = BilingualText(
+        text = TranslatedText(
             "试验进行到 {end}为止：这是中期报告，所有数字都还会变化。",
             "The trial runs until {end}: this is an interim report, and every number will still change.",
         )
         yield "running", "warning", voice.say(text, end=formats.moment(report.span.ends_ms))
     elif report.present_ms < report.late_until_ms:
-        text = BilingualText(
+        text = TranslatedText(
             "试验已结束，但迟到的事件在 {until}之前仍会计入，并改写其发生的那一天。",
             "The trial is over, but late events are taken until {until}; each changes the day on which it happened.",
         )
@@ -102,13 +102,13 @@ def _time(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
 
 def _gathering(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     if report.as_of_ms is None and report.arrivals.stored:
-        text = BilingualText(
+        text = TranslatedText(
             "数据完整到何时尚不可知：处理线路还没有报告进度。",
             "Up to when the data are complete is not known: the road has not reported its progress yet.",
         )
         yield "completeness_unknown", "warning", voice.say(text)
     if report.moved:
-        text = BilingualText(
+        text = TranslatedText(
             "制作报告期间仍有数据到达：各部分依据的事件可能略有出入。",
             "Data came while this report was made: its parts may not stand on quite the same events.",
         )
@@ -123,7 +123,7 @@ def _judged(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         rows = [row for row in report.readout.rows if row.metric == metric and row.why is not None]
         if not rows:
             continue
-        text = BilingualText(
+        text = TranslatedText(
             "{metric}：数据还不够，没有区间。{arms}。", "{metric}: not enough yet for an interval. {arms}."
         )
         arms = voice.listed(_unjudged(row, voice) for row in rows)
@@ -132,17 +132,17 @@ def _judged(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
 
 def _unjudged(row: ArmReadout, voice: ReportVoice) -> str:
     text = {
-        "no_data": BilingualText("{arm}：尚无可计算的数据", "{arm}: nothing to compute from yet"),
-        "too_few_blocks": BilingualText(
+        "no_data": TranslatedText("{arm}：尚无可计算的数据", "{arm}: nothing to compute from yet"),
+        "too_few_blocks": TranslatedText(
             "{arm}：现有 {units} 个“展位·日”，至少需要 {needed} 个",
             "{arm}: {units} of at least {needed} placement-days",
         ),
-        "too_skewed": BilingualText(
+        "too_skewed": TranslatedText(
             "{arm}：现有 {units} 个“展位·日”，相差悬殊，约需 {needed} 个",
             "{arm}: {units} of about {needed} placement-days, which differ widely",
         ),
-        "not_reported": BilingualText("{arm}：平台未上报退款", "{arm}: refunds of its platform are not reported"),
-        "no_spread": BilingualText(
+        "not_reported": TranslatedText("{arm}：平台未上报退款", "{arm}: refunds of its platform are not reported"),
+        "no_spread": TranslatedText(
             "{arm}：{units} 个“展位·日”完全相同，无从估计误差",
             "{arm}: all {units} placement-days are the same, with no error to judge by",
         ),
@@ -154,7 +154,7 @@ def _unjudged(row: ArmReadout, voice: ReportVoice) -> str:
 def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     found = report.arrivals
     if found.settled_share is not None and found.settled_blocks < found.blocks:
-        text = BilingualText(
+        text = TranslatedText(
             "尚未结算的五分钟时段：{open} 个（全部数据的 {share}）。其中的事件已计入，结算时还会再核对一次。",
             "Five-minute windows not settled yet: {open} ({share} of the data). Their events are counted, and will be "
             "checked once more.",
@@ -166,7 +166,7 @@ def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         yield "unsettled", "warning", voice.say(text, **numbers)
     unexplained = sum(block.reason == "unexplained" for block in report.freshness.flagged)
     if unexplained:
-        text = BilingualText(
+        text = TranslatedText(
             "{n} 个五分钟时段存在未解释的差异，运营方正在处理；报告取由存储事件重新计算的数字。",
             "{n} five-minute windows differ unexplained and are the operator's to mend; figures here are those "
             "recomputed from stored events.",
@@ -178,7 +178,7 @@ def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     poor = [p.placement_id for p in report.presences if p.due_hours and p.covered_hours / p.due_hours < LOW_COVERAGE]
     if poor:
         names = [placement_name(p, report.directory, voice.translator) for p in poor[:NAMED]]
-        text = BilingualText(
+        text = TranslatedText(
             "上报小时不足应上报 {share} 的展位：{names}{more}。其静默时段的情况无从得知。",
             "Placements that reported in less than {share} of their due hours: {names}{more}. What happened while they "
             "were silent is not known.",
@@ -192,7 +192,7 @@ def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     silent = {arm: units for arm, units in report.readout.silent_units.items() if units}
     if silent:
         counts = [f"{arm_name(arm, voice.translator)} {voice.formats.whole(units)}" for arm, units in silent.items()]
-        text = BilingualText(
+        text = TranslatedText(
             "应有而没有任何事件的“展位·日”：{counts}；它们不进入平均数。",
             "Placement-days that were due and sent nothing: {counts}; they are in no mean.",
         )
@@ -202,13 +202,13 @@ def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
 def _more(count: int, voice: ReportVoice) -> str:
     if count <= 0:
         return ""
-    return voice.say(BilingualText("，以及另外 {n} 个", " and {n} more"), n=voice.formats.whole(count))
+    return voice.say(TranslatedText("，以及另外 {n} 个", " and {n} more"), n=voice.formats.whole(count))
 
 
 def _rejects(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     replayable = sum(report.rejects.get(reason, 0) for reason in REPLAYABLE)
     if replayable:
-        text = BilingualText(
+        text = TranslatedText(
             "{n} 个保留的被拒事件在登记册或我方更正之后可以重放，届时会计入其发生的那一天。",
             "{n} kept rejects can be replayed once the registry, or a fault of ours, is mended; they would then "
             "count on "
@@ -216,7 +216,7 @@ def _rejects(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         )
         yield "replayable", "warning", voice.say(text, n=voice.formats.whole(replayable))
     if report.arrivals.unassigned:
-        text = BilingualText(
+        text = TranslatedText(
             "{n} 个事件没有分组：计入合计，不参与比较。",
             "{n} events are in no arm: they are in the totals and in no comparison.",
         )

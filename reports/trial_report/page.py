@@ -1,6 +1,6 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
-from reports.metrics import METRICS, BilingualText
+from reports.metrics import METRICS, TranslatedText
 from reports.presentation.language import Language
 from reports.presentation.names import arm_name
 from reports.trial_report import words
@@ -103,7 +103,7 @@ def _covered(report: TrialReport, voice: ReportVoice) -> str:
     return voice.say(words.COVERED_VALUE, start=start, end=end)
 
 
-def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[BilingualText, str]]:
+def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[TranslatedText, str]]:
     if report.span.baseline_from_ms is None:
         return []
     start, events = voice.formats.date(report.span.baseline_from_ms), report.arrivals.baseline_period

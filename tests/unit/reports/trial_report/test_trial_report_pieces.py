@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from avenue.commands.report import form_of
-from reports.metrics import METRICS, BilingualText
+from reports.metrics import METRICS, TranslatedText
 from reports.presentation.catalogue import read
 from reports.presentation.labels import REASONS
 from reports.presentation.language import LANGUAGES, Language
@@ -25,9 +25,9 @@ FRAME = ChartAxes(("11/20", "11/21", "11/22"), lambda value: f"{value:.0f}")
 LINE = ChartLine("试点组", ((0, 3.0, False), (1, 5.0, False), (2, 4.0, True)))
 
 
-def texts(found: Any) -> list[BilingualText]:
+def texts(found: Any) -> list[TranslatedText]:
     """Return every text that *found* holds, however deep."""
-    if isinstance(found, BilingualText):
+    if isinstance(found, TranslatedText):
         return [found]
     if isinstance(found, dict):
         return [text for value in found.values() for text in texts(value)]
