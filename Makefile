@@ -49,7 +49,7 @@ test-fault: setup ## every fault, under a million events and more; ends with a t
 	@AVENUE_TEST_EVENTS=$${AVENUE_TEST_EVENTS:-1000000} $(BIN)/python -m pytest tests/fault $(PYTEST_ARGS)
 
 test-unit: setup ## only the quick ones
-	@$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick $(PYTEST_ARGS)
 
 check: setup ## formatting, lint, types, import contracts, spelling, locks
 	@$(BIN)/ruff format --check .

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 import pytest_socket
 
@@ -24,6 +23,9 @@ from avenue.embedded.jars import locked_jars
 from runtime.errors import ConfigurationError
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings
+from tests.support.paths import TESTS
+from tests.support.properties import register_profiles
+from tests.support.tiers import OFFLINE
 
 _OPTIONAL = (
     "tests.support.clickhouse_fixtures",
@@ -38,9 +40,7 @@ TEST_HEAP_MB = 384
 LOOPBACK = ["127.0.0.1", "::1"]
 GRACE_S = 5.0
 
-# How long an example takes says something of the machine, not of the code.
-hypothesis.settings.register_profile("avenue", deadline=None)
-hypothesis.settings.load_profile("avenue")
+register_profiles()
 
 MakeTopic = Callable[..., str]
 StartBroker = Callable[[Path], Broker]
@@ -165,10 +165,10 @@ def unique_topic(make_topic: MakeTopic) -> str:
 
 @pytest.fixture(autouse=True)
 def _network_stays_here(request: pytest.FixtureRequest) -> None:
-    """Let unit tests open no socket but a pair, and others reach this machine only."""
+    """Let the tiers of one process open no socket but a pair, and others reach this machine only."""
     if request.node.get_closest_marker("enable_socket"):
         return
-    if "unit" in request.path.relative_to(request.config.rootpath).parts:
+    if request.path.relative_to(TESTS).parts[0] in OFFLINE:
         pytest_socket.disable_socket(allow_unix_socket=True)
     else:
         pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import msgspec
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from producers.adapters.base import Adapter, Context, Handshake, Mapped, Message, Push, Read, Refused, Unmapped
@@ -16,9 +16,10 @@ from producers.adapters.catalogue import adapter_for
 from schemas.event import KINDS
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import NOW_MS, Sent, make_account, make_push
+from tests.support.properties import examples
 
 # One inherited test runs in several classes: each is an executor of its own, on purpose.
-PROPERTY = settings(max_examples=40, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
+PROPERTY = examples(40, suppress=[HealthCheck.differing_executors, HealthCheck.too_slow])
 PERSONAL = ("张三", "Zhang San", "13800138000", "上海市长宁区", "hunter2-wifi", "460001234567890", "come at eight")
 """What must not be found again anywhere in what is kept."""
 UNREADABLE = (

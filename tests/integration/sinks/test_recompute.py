@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runtime.clickhouse import ClickHouse
@@ -14,6 +14,7 @@ from schemas.lines import StoredEvent
 from sinks.clickhouse.sql import query
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
+from tests.support.properties import examples
 from tests.support.settlement_harness import NOON_MS, TIMING, World, event
 
 pytestmark = pytest.mark.clickhouse
@@ -42,7 +43,7 @@ def events(draw: st.DrawFn) -> list[StoredEvent]:
     ]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress=[HealthCheck.function_scoped_fixture])
 @given(events())
 def test_sql_and_python_come_to_the_same_cells(clickhouse: ClickHouse, drawn: list[StoredEvent]) -> None:
     clickhouse.writer().command("TRUNCATE TABLE pilot_events")

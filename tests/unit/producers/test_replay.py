@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.adapters.base import Mapped, Read
@@ -27,6 +27,7 @@ from schemas.registry import Account, Placement
 from schemas.timing import DAY_MS, MINUTE_MS
 from tests.support.adapter_signing import Sent, make_account, make_push
 from tests.support.paths import ADAPTER_GOLDENS
+from tests.support.properties import examples
 from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, SENTINEL, Keys, event, parts
 
 FILES = [json.loads(path.read_text()) for path in sorted(ADAPTER_GOLDENS.glob("*.json"))]
@@ -173,7 +174,7 @@ def sound_events(draw: st.DrawFn) -> bytes:
 
 
 @given(sound_events().filter(lambda raw: b'"outcome"' in raw or b"use.completed" not in raw))
-@settings(max_examples=200)
+@examples(200)
 def test_every_field_of_a_kept_batch_event_comes_back(raw: bytes) -> None:
     after = directory_with(_ACCOUNT, {"id": "p-late", "match": {"sn": "late"}})
     first = intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)
@@ -280,7 +281,7 @@ def test_a_native_field_that_was_masked_is_named() -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["event", "message", "attributes", "type", "length", "subject_hash", "kind", "body", "form"]), inner, max_size=4), max_leaves=8))  # fmt: skip
-@settings(max_examples=300)
+@examples(300)
 def test_any_payload_is_read_again_or_refused_and_never_an_exception(payload: Any) -> None:
     base = rejected(placement_id="p-late")
     for flow in ("events", "receipt", "callback"):

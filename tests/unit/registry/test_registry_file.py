@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.checks import faults_of
@@ -15,6 +15,7 @@ from registry.render import render
 from runtime.errors import ConfigurationError
 from schemas.registry import FLOWS, MATCH_KEYS, Registry
 from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.properties import examples
 
 FAULTY = """\
 [avenue]
@@ -143,7 +144,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(data=st.data())
 def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) -> None:
     registry = load_registry(EXAMPLE_REGISTRY)
@@ -225,7 +226,7 @@ def registries(draw: st.DrawFn) -> Registry:
     )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(registries())
 def test_a_registry_comes_back_from_its_file_as_it_was(registry: Registry) -> None:
     checked = check_registry(render(registry).encode())
@@ -235,7 +236,7 @@ def test_a_registry_comes_back_from_its_file_as_it_was(registry: Registry) -> No
     assert Registry.model_validate_json(registry.model_dump_json(by_alias=True)) == registry
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_a_fault_put_anywhere_is_found_on_its_line(data: st.DataObject) -> None:
     lines = render(data.draw(registries())).split("\n")

@@ -82,7 +82,7 @@ def test_rows_are_retired_only_by_a_clock_that_is_believed(
 
     settler = SimpleNamespace(settle=settle, settle_again=len, waiting=dict)
     monkeypatch.setattr("sinks.settlement_thread.Settler", lambda *_: settler)
-    monkeypatch.setattr("sinks.settlement_thread.Retention", lambda *_: SimpleNamespace(turn=retire))
+    monkeypatch.setattr("sinks.settlement_thread.RetentionJob", lambda *_: SimpleNamespace(run_once=retire))
     monkeypatch.setattr("sinks.settlement_thread.wrongly_settled", lambda _clickhouse: ())
     monkeypatch.setattr("sinks.settlement_thread.measure", lambda *_: 0.0)
     monkeypatch.setattr("sinks.settlement_thread.LOOK_AGAIN_S", 0.01)

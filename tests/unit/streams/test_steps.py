@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA
@@ -31,12 +31,13 @@ from tests.support.counting_harness import (
     rows_of,
     state_after,
 )
+from tests.support.properties import examples
 
 MINUTE = minute_of(START_MS)
 
 
 @given(logs())
-@settings(max_examples=200)
+@examples(200)
 def test_every_row_is_what_a_plain_recomputation_of_the_prefix_gives(written: Written) -> None:
     truth = Truth(written)
     state = SourceState(EPOCH, PARTITION, TIMING)
@@ -48,7 +49,7 @@ def test_every_row_is_what_a_plain_recomputation_of_the_prefix_gives(written: Wr
 
 
 @given(logs(), st.data())
-@settings(max_examples=300)
+@examples(300)
 def test_a_state_rebuilt_at_any_offset_gives_the_rows_of_one_that_was_never_lost(
     written: Written, data: st.DataObject
 ) -> None:
@@ -67,7 +68,7 @@ def test_a_state_rebuilt_at_any_offset_gives_the_rows_of_one_that_was_never_lost
 
 
 @given(logs(), st.data())
-@settings(max_examples=200)
+@examples(200)
 def test_a_rebuild_sends_every_cell_that_is_still_open(written: Written, data: st.DataObject) -> None:
     truth, log = Truth(written), MemoryLog([record for record, _ in written])
     record = log.records[data.draw(st.integers(0, len(written) - 1))]
@@ -145,7 +146,7 @@ def test_a_repeat_in_a_foreign_record_has_the_line_that_the_sink_gives_it() -> N
 
 
 @given(logs(), st.data())
-@settings(max_examples=200)
+@examples(200)
 def test_a_rebuild_tells_the_repeats_of_the_last_minutes_and_none_that_is_none(
     written: Written, data: st.DataObject
 ) -> None:
@@ -170,7 +171,7 @@ def test_a_rebuild_tells_the_repeats_of_the_last_minutes_and_none_that_is_none(
 
 
 @given(st.binary(max_size=400), st.sampled_from([OUR_HEADERS, {}]))
-@settings(max_examples=300)
+@examples(300)
 def test_any_bytes_get_one_outcome_a_line_and_never_an_exception(value: bytes, headers: dict[str, bytes]) -> None:
     state = SourceState(EPOCH, PARTITION, TIMING)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avenue.demo.registry import demo_registry, write_demo_registry
 from registry.file import check_registry, load_registry
 from schemas.event import PLATFORMS
 from schemas.registry import FLOWS, MATCH_KEYS, Registry
+from tests.support.properties import examples
 
 
 def demo(today: date) -> Registry:
@@ -22,7 +23,7 @@ def demo(today: date) -> Registry:
     return checked.registry
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.dates(date(2020, 3, 1), date(2090, 1, 1)))
 def test_it_is_sound_and_running_on_any_day(today: date) -> None:
     registry = demo(today)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avenue.demo.registry import demo_registry
@@ -25,6 +25,7 @@ from schemas.event import EVENT_ID_PATTERN
 from schemas.registry import Account, Registry
 from schemas.timing import DAY_MS, HOUR_MS
 from tests.support.paths import ROOT
+from tests.support.properties import examples
 
 NOW_MS = 1_795_381_200_000
 PLAIN = TrafficShares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
@@ -72,7 +73,7 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one_with_the_same_seed() -> 
     assert wires(short)[:150] == wires(long)[:150]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     count=st.integers(1, 400),
     batch=st.integers(1, 120),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ from producers.validation.decode import DecodedEvent, EventFault, decode_event
 from schemas.event import KINDS, PilotEvent, missing_field, parse_time_ms
 from schemas.event_struct import EventStruct, decode_event_struct
 from schemas.outcomes import RejectReason
+from tests.support.properties import examples
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SOUND = {"event_id": "e-1", "kind": "exposure", "occurred_at": "2026-11-22T10:15:30.123+08:00", "product_id": "band"}
@@ -84,7 +85,7 @@ def dumped(value: Any) -> bytes:
 @example(dumped({**SOUND, "event_id": "e-1\n"}))
 @example(dumped({**SOUND, "subject": "\ud800"}))
 @example(b'{"event_id":"a","event_id":"b","kind":"exposure","occurred_at":"2026-11-22T10:15:30Z","product_id":"p"}')
-@settings(max_examples=600)
+@examples(600)
 def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
     assert model_accepts(raw) == struct_accepts(raw)
 
@@ -94,14 +95,14 @@ def test_model_and_struct_give_the_same_verdict(raw: bytes) -> None:
 @example(b'{"attributes":' * 50_000)
 @example(b'{"event_id":1e999}')
 @example(b"")
-@settings(max_examples=300)
+@examples(300)
 def test_any_bytes_get_one_verdict_and_never_an_exception(raw: bytes) -> None:
     assert model_accepts(raw) == struct_accepts(raw)
     assert isinstance(decode_event(raw), DecodedEvent | EventFault)
 
 
 @given(events.map(dumped))
-@settings(max_examples=300)
+@examples(300)
 def test_decoding_refuses_exactly_what_the_model_refuses(raw: bytes) -> None:
     decoded = decode_event(raw)
     assert isinstance(decoded, DecodedEvent) == model_accepts(raw)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.parsing.body import Element, split
@@ -25,6 +25,7 @@ from registry.directory import Directory
 from schemas.codec import encode
 from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
 from schemas.event_struct import are_event_ids
+from tests.support.properties import examples
 from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, make_validator, parts
 
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 2, 7)]
@@ -148,7 +149,7 @@ def gathered(judged: Judged) -> list[Any]:
 
 
 @given(batches)
-@settings(max_examples=600)
+@examples(600)
 def test_the_fast_path_gives_the_exact_path_s_outcomes(loop: asyncio.AbstractEventLoop, batch: list[bytes]) -> None:
     exact = make_validator(world(loop))
     short = make_validator(world(loop))
@@ -266,7 +267,7 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
         max_size=20,
     )
 )
-@settings(max_examples=300)
+@examples(300)
 def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
     # Trials and placements begin and end around now, so that a stretch of time ends within the window.
     trials = [t.model_copy(update={"starts": NOW + timedelta(hours=2), "baseline_from": NOW - timedelta(hours=3),
@@ -303,7 +304,7 @@ class Named:
 
 @given(st.lists(st.text(min_size=1, max_size=MAX_ID_CHARS, alphabet=st.characters(codec="utf-8")), max_size=3))
 @example(["a-b", "c\n"])
-@settings(max_examples=300)
+@examples(300)
 def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
     assert are_event_ids(ids) == all(re.match(EVENT_ID_PATTERN, event_id) for event_id in ids)
 
@@ -312,7 +313,7 @@ def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
 @example({"n": 13800138000.0})
 @example({"n": 1.2345678901e-5})
 @example({"1380013８000": "x"})
-@settings(max_examples=500)
+@examples(500)
 def test_the_glance_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
     sound = {key: value for key, value in found.items() if not isinstance(value, float) or abs(value) < 2**53}
     assert attributes_may_hold_pii(encode([{}, sound])) or find_pii_attribute(sound) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.adapters.base import Mapped
@@ -37,6 +37,7 @@ from schemas.registry import Registry, epoch_ms
 from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import partition_of
 from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.properties import examples
 
 NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 NOW_MS = epoch_ms(NOW)
@@ -325,7 +326,7 @@ def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has
         lambda d: json.dumps(d).encode()
     )
 )
-@settings(max_examples=300)
+@examples(300)
 def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
     outcome = validate(raw)
     assert isinstance(outcome, AcceptedEvent | RejectedEvent)
@@ -338,7 +339,7 @@ def test_any_bytes_get_exactly_one_outcome(raw: bytes) -> None:
     ),
     st.dictionaries(st.sampled_from(["a", "13800138000"]), st.sampled_from(["13800138000", 13800138000, "ok"])),
 )
-@settings(max_examples=300)
+@examples(300)
 def test_nothing_personal_is_kept_of_a_reject(fields: dict[str, Any], attributes: dict[str, Any]) -> None:
     # What a sender calls a subject may be anything; elsewhere a subject's text cannot be known to be one.
     sound = {name: value for name, value in fields.items() if value != SENTINEL or name in {"subject", "session_id"}}
