@@ -27,15 +27,15 @@ from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import ACCOUNT, bodies, events, headers_of, write_registry
 from bench.wire import push_over_wire
 from producers.consent.ledger import ConsentLedger
-from producers.gateway.responses import Receipt
+from producers.gateway.responses import BatchResult
 from producers.orders.ledger import OrderLedger
 from producers.parsing.body import Element, split
-from producers.publisher import Lines, OpenRecord
+from producers.publisher import LineBatch, OpenRecord
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.fast_path import FastPath
 from producers.validation.placement import TimeWindow
 from producers.validation.pseudonym_cache import PseudonymCache
-from producers.validation.results import Pile
+from producers.validation.results import PartitionBatch
 from producers.validation.validator import EventValidator, RequestCaches, ValidatorDeps
 from registry.directory import Directory
 from registry.file import load_registry
@@ -211,9 +211,9 @@ def _elements(body: bytes) -> list[Element]:
     return elements
 
 
-def _records(records: Sequence[OpenRecord], piles: Sequence[Pile], now_ms: int) -> None:
+def _records(records: Sequence[OpenRecord], piles: Sequence[PartitionBatch], now_ms: int) -> None:
     for record, pile in zip(records, piles, strict=True):
-        record.add(Lines(ACCOUNT, now_ms, pile.lines, pile.ids))
+        record.add(LineBatch(ACCOUNT, now_ms, pile.lines, pile.ids))
         encode_record(record.lines)
 
 
@@ -223,11 +223,11 @@ def _window(duplicates: DuplicateWindow, records: Sequence[OpenRecord], now_ms: 
         duplicates.settle(ACCOUNT, record.ids[ACCOUNT], acknowledged=True, now_ms=now_ms)
 
 
-def _answer(piles: Sequence[Pile]) -> None:
+def _answer(piles: Sequence[PartitionBatch]) -> None:
     accepted: dict[int, str] = {}
     for pile in piles:
         accepted.update(zip(pile.indexes, pile.ids, strict=False))
-    Receipt("d-bench", accepted, []).answer(every=False)
+    BatchResult("d-bench", accepted, []).answer(every=False)
 
 
 if __name__ == "__main__":

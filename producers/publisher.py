@@ -25,7 +25,7 @@ from schemas.topics import Topic
 
 log = get_logger(__name__)
 
-Finished = Callable[[str, Sequence[str], bool], None]
+RecordSettled = Callable[[str, Sequence[str], bool], None]
 """Told, for each account in a record, its ids there and whether the broker acknowledged them."""
 
 # What a record weighs beyond its lines: position placeholders and Kafka's own framing.
@@ -35,7 +35,7 @@ REFUSED_FOR_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineBatch:
     """Lines of one account and one time of receipt (Unix ms) to publish, with their ids where they are events.
 
     *ids* has one id a line; a single line may have several.
@@ -46,13 +46,13 @@ class Lines:
     values: Sequence[bytes]
     ids: Sequence[str] = ()
 
-    def cut(self, count: int) -> tuple["Lines", "Lines"]:
+    def cut(self, count: int) -> tuple["LineBatch", "LineBatch"]:
         """Return the first *count* lines and the rest."""
         if count >= len(self.values):
-            return self, Lines(self.account_id, self.received_ms, ())
+            return self, LineBatch(self.account_id, self.received_ms, ())
         return (
-            Lines(self.account_id, self.received_ms, self.values[:count], self.ids[:count]),
-            Lines(self.account_id, self.received_ms, self.values[count:], self.ids[count:]),
+            LineBatch(self.account_id, self.received_ms, self.values[:count], self.ids[:count]),
+            LineBatch(self.account_id, self.received_ms, self.values[count:], self.ids[count:]),
         )
 
 
@@ -85,7 +85,7 @@ class OpenRecord:
             size += len(values[place]) + _LINE_OVERHEAD_BYTES
         return count
 
-    def add(self, lines: Lines) -> None:
+    def add(self, lines: LineBatch) -> None:
         """Take *lines* in."""
         count = len(lines.values)
         self.lines += lines.values
@@ -103,7 +103,7 @@ class Publisher:
     not be stored. Raises `RetryableError` from `reserve` where the budget of bytes in flight is used up.
     """
 
-    def __init__(self, kafka: KafkaSettings, limits: GatewaySettings, *, finished: Finished) -> None:
+    def __init__(self, kafka: KafkaSettings, limits: GatewaySettings, *, finished: RecordSettled) -> None:
         self._kafka = kafka
         self._limits = limits
         self._finished = finished
@@ -156,10 +156,10 @@ class Publisher:
                 "too much is waiting for the broker; nothing of this request was stored", retry_after_s=2
             )
 
-    def add(self, topic: Topic, partition: int, lines: Lines) -> list[tuple[Lines, asyncio.Future[bool]]]:
+    def add(self, topic: Topic, partition: int, lines: LineBatch) -> list[tuple[LineBatch, asyncio.Future[bool]]]:
         """Take *lines* in, in order, and return what the records will come to that they are spread over."""
         limits = self._limits
-        spread: list[tuple[Lines, asyncio.Future[bool]]] = []
+        spread: list[tuple[LineBatch, asyncio.Future[bool]]] = []
         while lines.values:
             record = self._open.get((topic, partition)) or self._begin(topic, partition)
             room = record.room_for(lines.values, max_lines=limits.record_events, max_bytes=limits.record_bytes)

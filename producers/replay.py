@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from producers.adapters.base import Context, Mapped, Message
+from producers.adapters.base import MappedMessage, MappingContext, PlatformMessage
 from producers.adapters.catalogue import adapter_for
 from producers.adapters.wire.masking import is_leaf
 from producers.consent.ledger import ConsentChange, ConsentLedger, ConsentMerge
@@ -33,11 +33,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Reread:
+class ReadableReject:
     """A reject whose kept payload says all that the event said."""
 
     line: RejectLine
-    said: Message | bytes
+    said: PlatformMessage | bytes
     """A native message by today's mapping, or a batch's element; subjects are first-step hashes already."""
 
 
@@ -49,7 +49,7 @@ class NotReplayable:
     why: str
 
 
-class HashedAlready:
+class PrehashedPseudonyms:
     """Pseudonyms of what was kept: the first step was taken at the first receipt, only the second is left."""
 
     def __init__(self, pseudonyms: Pseudonymiser) -> None:
@@ -68,7 +68,7 @@ class HashedAlready:
         return self._pseudonyms.two_steps(account_id, trial_id)
 
 
-class TriedConsent(ConsentLedger):
+class DryRunConsent(ConsentLedger):
     """Changes of consent that are only tried: laid over *ledger*, which stays as it is."""
 
     def __init__(self, ledger: ConsentLedger) -> None:
@@ -88,7 +88,7 @@ class TriedConsent(ConsentLedger):
         return super().merge(key, changes)
 
 
-def reread(line: RejectLine, account: Account | None) -> Reread | NotReplayable:
+def reread_reject(line: RejectLine, account: Account | None) -> ReadableReject | NotReplayable:
     """Return what *line*, a kept reject, says when it is read again. Total.
 
     *account*: as the registry has it today; None where it no longer does.
@@ -99,7 +99,7 @@ def reread(line: RejectLine, account: Account | None) -> Reread | NotReplayable:
     return _reread_element(line, payload) if line.flow == BATCH_FLOW else _reread_native(line, payload, account)
 
 
-def judge_again(intake: EventValidator, item: Reread, window: TimeWindow, index: int) -> ValidationResult:
+def revalidate(intake: EventValidator, item: ReadableReject, window: TimeWindow, index: int) -> ValidationResult:
     """Return the outcome of *item*, the one with *index*, by *window*, the clock of its first receipt.
 
     One rejected again keeps its line as it was, with its id and first reason, so that it is kept once.
@@ -107,7 +107,7 @@ def judge_again(intake: EventValidator, item: Reread, window: TimeWindow, index:
     judged = intake.with_window(window)
     if isinstance(item.said, bytes):
         outcome = judged.validate_bytes(item.said, index)
-    elif isinstance(item.said, Mapped):
+    elif isinstance(item.said, MappedMessage):
         outcome = judged.validate_mapped(item.said, index, b"")
     else:
         outcome = judged.validate_unmapped(item.said, index, b"")
@@ -140,7 +140,7 @@ def _why_gone(line: RejectLine, payload: Mapping[str, Any], account: Account | N
     return f"account {line.account_id} is no longer in the registry" if account is None else ""
 
 
-def _reread_element(line: RejectLine, payload: Mapping[str, Any]) -> Reread | NotReplayable:
+def _reread_element(line: RejectLine, payload: Mapping[str, Any]) -> ReadableReject | NotReplayable:
     inner = payload.get("event")
     # What was no event was kept field by field; what was one, under a name of its own.
     well_formed = isinstance(inner, Mapping) and "kind" in inner
@@ -148,7 +148,7 @@ def _reread_element(line: RejectLine, payload: Mapping[str, Any]) -> Reread | No
     if (name := _lacking_field(fields, well_formed=well_formed)) is not None:
         return _not_kept(line, name)
     subjects = {kept: name for name, kept in HASHED.items()}
-    return Reread(line, _encode({subjects.get(name, name): value for name, value in fields.items()}))
+    return ReadableReject(line, _encode({subjects.get(name, name): value for name, value in fields.items()}))
 
 
 def _lacking_field(fields: Mapping[str, Any], *, well_formed: bool) -> str | None:
@@ -182,7 +182,7 @@ def _not_kept(line: RejectLine, name: str) -> NotReplayable:
     return NotReplayable(line, f"{name} was kept as type and length only; {_AGAIN}")
 
 
-def _reread_native(line: RejectLine, payload: Mapping[str, Any], account: Account) -> Reread | NotReplayable:
+def _reread_native(line: RejectLine, payload: Mapping[str, Any], account: Account) -> ReadableReject | NotReplayable:
     adapter = adapter_for(account.platform, line.flow)
     if adapter is None or line.platform != account.platform:
         return NotReplayable(line, f"account {account.id} has no flow {line.flow} of {line.platform} any more")
@@ -192,11 +192,13 @@ def _reread_native(line: RejectLine, payload: Mapping[str, Any], account: Accoun
     if "subject" in kept:
         return _not_kept(line, "the subject")
     document = {("subject" if name == HASHED["subject"] else name): value for name, value in kept.items()}
-    message = adapter.interpret(document, Context(account, line.flow, line.received_ms))
-    if not isinstance(message, Mapped):
-        return _not_kept(line, message.field) if _is_masked_at(document, message.field) else Reread(line, message)
+    message = adapter.interpret(document, MappingContext(account, line.flow, line.received_ms))
+    if not isinstance(message, MappedMessage):
+        return (
+            _not_kept(line, message.field) if _is_masked_at(document, message.field) else ReadableReject(line, message)
+        )
     alias = payload.get("alias")
-    return Reread(line, replace(message, alias=alias) if isinstance(alias, str) else message)
+    return ReadableReject(line, replace(message, alias=alias) if isinstance(alias, str) else message)
 
 
 def _is_masked_at(document: Any, path: str) -> bool:

@@ -9,8 +9,8 @@ from litestar.routes import HTTPRoute
 
 from avenue.serve.openapi import openapi_route
 from avenue.serve.replay_routes import replay_routes
-from producers.gateway.asgi import PushFirst
-from producers.gateway.handler import Door
+from producers.gateway.asgi import PushASGIApp
+from producers.gateway.handler import PushHandler
 from producers.gateway.replayer import Replayer
 from producers.gateway.routes import gateway_routes
 from registry.directory import Directory
@@ -25,7 +25,7 @@ class GatewaySide(Protocol):
     """What a gateway answers with."""
 
     @property
-    def door(self) -> Door:
+    def handler(self) -> PushHandler:
         """Takes pushes."""
         ...
 
@@ -46,7 +46,7 @@ def http_application(
     framework = routed(settings, directory, gateway=gateway, reading=reading)
     if gateway is None:
         return framework
-    return PushFirst(gateway.door, framework, settings.gateway)
+    return PushASGIApp(gateway.handler, framework, settings.gateway)
 
 
 def routed(
@@ -62,7 +62,7 @@ def routed(
     routes: list[Any] = []
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
-        routes += [*gateway_routes(gateway.door), *replay_routes(gateway.replayer, directory, SystemClock())]
+        routes += [*gateway_routes(gateway.handler), *replay_routes(gateway.replayer, directory, SystemClock())]
     if reading is not None:
         from reports.dashboard.routes import unknown_address
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from avenue.serve.http_server import HttpServer
-from producers.gateway.service import Gateway
+from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
@@ -41,7 +41,7 @@ class ServerRoles:
         self._ops = OpsServer(self._health, roles, host=settings.http.ops_host, port=settings.http.ops_port)
         self._follower = RegistryFollower(settings)
         self._clickhouse = ClickHouse.of(settings)
-        self._gateway: Gateway | None = None
+        self._gateway: GatewayService | None = None
         self._sink: Sink | None = None
         self._reading: ReadService | None = None
         self._http: HttpServer | None = None
@@ -81,7 +81,7 @@ class ServerRoles:
             self._health.watch("sink", self._sink.problem)
             self._sink.start()
         if "gateway" in self._roles:
-            self._gateway = Gateway(self._settings, self._follower)
+            self._gateway = GatewayService(self._settings, self._follower)
             self._gateway.watch(self._health)
             await self._gateway.start()
         if "reports" in self._roles:

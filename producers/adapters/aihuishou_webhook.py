@@ -5,26 +5,34 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused, bounded_event_id
+from producers.adapters.base import (
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformMessage,
+    RefusedPush,
+    bounded_event_id,
+)
 from producers.adapters.standard_webhooks import verify
-from producers.adapters.wire.fields import Draft, Fields, read_object, understand
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.fields import DocumentFields, EventDraft, map_document, read_object
+from producers.adapters.wire.masking import AllowList, ValueFormat
 
 STATUS_CHANGED = "recycle.order.status_changed"
 STATUS_KINDS: Mapping[str, str] = MappingProxyType({"quoted": "trade_in.quoted", "completed": "trade_in.completed"})
-POSITIVE = Answer(200, b"{}")
-NEGATIVE = Answer(503, b"{}")
-ALLOWED: Allowed = {
-    "event_id": Shape.ID,
+POSITIVE = PlatformAnswer(200, b"{}")
+NEGATIVE = PlatformAnswer(503, b"{}")
+ALLOWED: AllowList = {
+    "event_id": ValueFormat.ID,
     "body": {
-        "type": Shape.WORD,
-        "timestamp": Shape.TIME,
+        "type": ValueFormat.WORD,
+        "timestamp": ValueFormat.TIME,
         "data": {
-            "order_no": Shape.ID,
-            "status": Shape.WORD,
-            "amount_fen": Shape.NUMBER,
-            "store_id": Shape.ID,
-            "occurred_at": Shape.TIME,
+            "order_no": ValueFormat.ID,
+            "status": ValueFormat.WORD,
+            "amount_fen": ValueFormat.NUMBER,
+            "store_id": ValueFormat.ID,
+            "occurred_at": ValueFormat.TIME,
         },
     },
 }
@@ -37,26 +45,26 @@ class AihuishouWebhook:
     platform: str = "aihuishou"
     flow: str = "webhook"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         signed = verify(push.headers, push.body, push.secrets, push.received_ms)
-        if isinstance(signed, Refused):
+        if isinstance(signed, RefusedPush):
             return signed
-        context = Context(push.account, push.flow, push.received_ms)
+        context = MappingContext(push.account, push.flow, push.received_ms)
         event_id = bounded_event_id("ahs:", signed.webhook_id)
         return read_object(push.body, lambda body: self.interpret({"event_id": event_id, "body": body}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _draft, str(document.get("event_id", "")))
+        return map_document(document, ALLOWED, _draft, str(document.get("event_id", "")))
 
 
-def _draft(document: Fields) -> Draft:
-    body = Fields(document.child("body").tree)
+def _draft(document: DocumentFields) -> EventDraft:
+    body = DocumentFields(document.child("body").tree)
     if body.identifier("type") != STATUS_CHANGED:
         raise body.lacking("type", "is of a sort that has no mapping")
     data = body.child("data")
@@ -71,4 +79,4 @@ def _draft(document: Fields) -> Draft:
         found["amount_fen"] = data.fen("amount_fen")
     if kind == "interaction":
         found["attributes"] = {"status": status}
-    return Draft(found, ({"store_id": data.identifier("store_id")},))
+    return EventDraft(found, ({"store_id": data.identifier("store_id")},))

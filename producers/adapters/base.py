@@ -16,7 +16,7 @@ MAX_EVENT_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlatformAnswer:
     """An HTTP answer, body as the platform wants it."""
 
     status: int
@@ -25,7 +25,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class NativePush:
     """One request as it came: raw bytes, nothing re-serialised. Header names are lower-case."""
 
     method: str
@@ -42,7 +42,7 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class MappedMessage:
     """A message understood: the event's fields as a partner would send them, without place."""
 
     fields: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmapped:
+class UnmappedMessage:
     """A signed message that becomes no event: kept with its reason."""
 
     reason: RejectReason
@@ -76,35 +76,35 @@ class Unmapped:
     event_id: str = ""
 
 
-Message = Mapped | Unmapped
+PlatformMessage = MappedMessage | UnmappedMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedPush:
     """Signature wrong, missing or too old: 401, nothing is stored. `message` says what to check, never a secret."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class PlatformHandshake:
     """A probe of the platform's: answered, nothing is stored."""
 
-    answer: Answer
+    answer: PlatformAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class VerifiedPush:
     """A push whose signature holds, and its messages: at least one."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[PlatformMessage, ...]
 
 
-Reading = Refused | Handshake | Read
+AdapterResult = RefusedPush | PlatformHandshake | VerifiedPush
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class MappingContext:
     """What a message's meaning depends on besides itself."""
 
     account: Account
@@ -133,24 +133,24 @@ class Adapter(Protocol):
         ...
 
     @property
-    def positive(self) -> Answer:
+    def positive(self) -> PlatformAnswer:
         """What is answered when every message has its outcome safe, whatever it is."""
         ...
 
     @property
-    def negative(self) -> Answer:
+    def negative(self) -> PlatformAnswer:
         """What is answered when Kafka could not take it in time, so that the platform retries."""
         ...
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document*, a message or the payload kept of one, by today's rules: so a reject is replayed. Total.
 
         `document["subject"]` is passed on as it is: in a kept payload it is a hash already.
         """
         ...
 
-    def read(self, push: Push) -> Reading:
-        """Verify *push* and take it apart. Total: any bytes give a Reading, never an exception."""
+    def read(self, push: NativePush) -> AdapterResult:
+        """Verify *push* and take it apart. Total: any bytes give an `AdapterResult`, never an exception."""
         ...
 
 
@@ -168,7 +168,7 @@ def bounded_event_id(prefix: str, rest: str) -> str:
     return prefix + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def unreadable(body: bytes, reason: RejectReason, message: str) -> Unmapped:
+def unreadable(body: bytes, reason: RejectReason, message: str) -> UnmappedMessage:
     """Return the reject of bytes that cannot be read: only their length and SHA-256 are kept."""
     payload = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    return Unmapped(reason, "", message, payload)
+    return UnmappedMessage(reason, "", message, payload)

@@ -11,46 +11,51 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Handshake,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
 )
 from producers.adapters.wire.fields import (
-    Draft,
-    Fields,
+    DocumentFields,
+    EventDraft,
     malformed,
+    map_document,
     match_on,
     no_message,
     subject_of,
-    understand,
     with_subject,
 )
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from schemas.event import CONSENT_KINDS
 
 SIGNATURE = "x-bilibili-signature"
 CHALLENGE = "verify_webhooks"
-POSITIVE = Answer(200, b"{}")
-NEGATIVE = Answer(503, b"{}")
-ALLOWED: Allowed = {
+POSITIVE = PlatformAnswer(200, b"{}")
+NEGATIVE = PlatformAnswer(503, b"{}")
+ALLOWED: AllowList = {
     "body": {
-        "event": Shape.WORD,
-        "timestamp": Shape.TIME,
-        "content": {"client_id": Shape.ID, "resource_id": Shape.ID, "state": Shape.NUMBER, "data": Shape.NUMBER},
+        "event": ValueFormat.WORD,
+        "timestamp": ValueFormat.TIME,
+        "content": {
+            "client_id": ValueFormat.ID,
+            "resource_id": ValueFormat.ID,
+            "state": ValueFormat.NUMBER,
+            "data": ValueFormat.NUMBER,
+        },
     },
-    "digest": Shape.ID,
-    "subject": Shape.SUBJECT,
+    "digest": ValueFormat.ID,
+    "subject": ValueFormat.SUBJECT,
 }
 _VIDEO = "content.published"
-LINES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+MAPPINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "authorize": {"kind": "consent.granted"},
         "deauthorize": {"kind": "consent.withdrawn"},
@@ -67,14 +72,14 @@ class BilibiliWebhook:
     platform: str = "bilibili"
     flow: str = "webhook"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         presented = from_hex(push.headers.get(SIGNATURE))
         if not holds(presented, push.secrets, lambda secret: (plain_hash("sha1", secret, push.body),)):
-            return Refused(f"{SIGNATURE} is missing or does not match; check the app secret")
+            return RefusedPush(f"{SIGNATURE} is missing or does not match; check the app secret")
         try:
             body = read_json(push.body)
         except UnreadableError as error:
@@ -83,14 +88,14 @@ class BilibiliWebhook:
             return no_message(push.body, "the body is not an object")
         challenge = _challenge(body)
         if challenge is not None:
-            return Handshake(Answer(200, b'{"data":%d}' % challenge))
-        context = Context(push.account, push.flow, push.received_ms)
-        return Read((self.interpret(_document(body, push.body), context),))
+            return PlatformHandshake(PlatformAnswer(200, b'{"data":%d}' % challenge))
+        context = MappingContext(push.account, push.flow, push.received_ms)
+        return VerifiedPush((self.interpret(_document(body, push.body), context),))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _draft, _event_id(document))
+        return map_document(document, ALLOWED, _draft, _event_id(document))
 
 
 def _challenge(body: Mapping[str, Any]) -> int | None:
@@ -115,21 +120,21 @@ def _event_id(document: Mapping[str, Any]) -> str:
     return bounded_event_id("bili:", digest) if isinstance(digest, str) and digest else ""
 
 
-def _draft(document: Fields) -> Draft:
-    body = Fields(document.child("body").tree)
+def _draft(document: DocumentFields) -> EventDraft:
+    body = DocumentFields(document.child("body").tree)
     event = body.identifier("event")
-    line = LINES.get(event)
-    if line is None:
+    mapping = MAPPINGS.get(event)
+    if mapping is None:
         raise body.lacking("event", "is of a sort that has no mapping")
     content = body.child("content")
-    consent = line["kind"] in CONSENT_KINDS
+    consent = mapping["kind"] in CONSENT_KINDS
     found: dict[str, Any] = {
         "event_id": bounded_event_id("bili:", document.identifier("digest")),
-        **line,
+        **mapping,
         "occurred_at": body.moment("timestamp"),
         **subject_of(document, "content.openid", needed=consent),
     }
-    resource = content.optional("resource_id") if line["kind"] == _VIDEO else ""
+    resource = content.optional("resource_id") if mapping["kind"] == _VIDEO else ""
     if resource:
         found["attributes"] = {"resource_id": resource}
-    return Draft(found, match_on(content, "client_id", consent=consent))
+    return EventDraft(found, match_on(content, "client_id", consent=consent))

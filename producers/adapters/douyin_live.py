@@ -10,28 +10,28 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Handshake,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
     unreadable,
 )
 from producers.adapters.wire.fields import (
-    Draft,
-    Fields,
+    DocumentFields,
+    EventDraft,
     LackingError,
     malformed,
+    map_document,
     no_message,
     subject_of,
-    understand,
     with_subject,
 )
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_base64, header_bytes, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from producers.adapters.wire.times import is_fresh, unix_ms
@@ -64,25 +64,30 @@ SELF_TEST = "marks the console's self-test, which is no event of the trial"
 # How many of a thing: a like may stand for thirty.
 COUNTS = ("like_num", "gift_num", "gift_value")
 CHALLENGE = "verify_request"
-POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')
-NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again"}')
-ALLOWED: Allowed = {
-    "headers": {"x-msg-type": Shape.WORD, "x-roomid": Shape.ID, "x-appid": Shape.ID, "x-timestamp": Shape.TIME},
-    "message": {
-        "msg_id": Shape.ID,
-        "timestamp": Shape.TIME,
-        "sec_gift_id": Shape.ID,
-        "gift_num": Shape.NUMBER,
-        "gift_value": Shape.NUMBER,
-        "like_num": Shape.NUMBER,
-        "fansclub_reason_type": Shape.WORD,
-        "fansclub_level": Shape.NUMBER,
-        "follow_action": Shape.WORD,
-        "user_enter_leave_type": Shape.WORD,
-        "group_id": Shape.ID,
-        "test": Shape.WORD,
+POSITIVE = PlatformAnswer(200, b'{"err_no":0,"err_tips":"success"}')
+NEGATIVE = PlatformAnswer(503, b'{"err_no":1,"err_tips":"try again"}')
+ALLOWED: AllowList = {
+    "headers": {
+        "x-msg-type": ValueFormat.WORD,
+        "x-roomid": ValueFormat.ID,
+        "x-appid": ValueFormat.ID,
+        "x-timestamp": ValueFormat.TIME,
     },
-    "subject": Shape.SUBJECT,
+    "message": {
+        "msg_id": ValueFormat.ID,
+        "timestamp": ValueFormat.TIME,
+        "sec_gift_id": ValueFormat.ID,
+        "gift_num": ValueFormat.NUMBER,
+        "gift_value": ValueFormat.NUMBER,
+        "like_num": ValueFormat.NUMBER,
+        "fansclub_reason_type": ValueFormat.WORD,
+        "fansclub_level": ValueFormat.NUMBER,
+        "follow_action": ValueFormat.WORD,
+        "user_enter_leave_type": ValueFormat.WORD,
+        "group_id": ValueFormat.ID,
+        "test": ValueFormat.WORD,
+    },
+    "subject": ValueFormat.SUBJECT,
 }
 
 
@@ -93,33 +98,35 @@ class DouyinLive:
     platform: str = "douyin"
     flow: str = "live"
     fast: bool = True
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         head = _signed_headers(push)
         if head is None:
-            return Refused(f"{SIGNATURE} is missing or does not match; check the secret and the x- headers it covers")
+            return RefusedPush(
+                f"{SIGNATURE} is missing or does not match; check the secret and the x- headers it covers"
+            )
         sent_ms = unix_ms(head["x-timestamp"])
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused("x-timestamp is no time, or too far from the server's")
+            return RefusedPush("x-timestamp is no time, or too far from the server's")
         if head["x-msg-type"] == CHALLENGE:
-            return Handshake(self.positive)
+            return PlatformHandshake(self.positive)
         try:
             value = read_json(push.body)
         except UnreadableError as error:
             return malformed(push.body, error)
-        context = Context(push.account, push.flow, push.received_ms)
+        context = MappingContext(push.account, push.flow, push.received_ms)
         return _take(push.body, value, lambda element: self.interpret(_document(head, element), context))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _interaction, _event_id(document))
+        return map_document(document, ALLOWED, _interaction, _event_id(document))
 
 
-def _signed_headers(push: Push) -> dict[str, str] | None:
+def _signed_headers(push: NativePush) -> dict[str, str] | None:
     """Return the headers that the signature covers, None where it covers none of the possible sets."""
     presented = from_base64(push.headers.get(SIGNATURE))
     found = None
@@ -140,13 +147,15 @@ def _header_sets(headers: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
         yield from ((*COMMON, scope) for scope in SCOPES if scope in headers)
 
 
-def _take(body: bytes, value: Any, interpret: Callable[[Any], Message]) -> Read:
+def _take(body: bytes, value: Any, interpret: Callable[[Any], PlatformMessage]) -> VerifiedPush:
     elements = [value] if isinstance(value, dict) else value
     if not isinstance(elements, list) or not elements:
         return no_message(body, "the push holds no message")
     if len(elements) > MAX_MESSAGES:
-        return Read((unreadable(body, RejectReason.TOO_LARGE, f"more than {MAX_MESSAGES} messages in one push"),))
-    return Read(tuple(interpret(element) for element in elements))
+        return VerifiedPush(
+            (unreadable(body, RejectReason.TOO_LARGE, f"more than {MAX_MESSAGES} messages in one push"),)
+        )
+    return VerifiedPush(tuple(interpret(element) for element in elements))
 
 
 def _document(head: Mapping[str, str], element: Any) -> dict[str, Any]:
@@ -159,22 +168,22 @@ def _document(head: Mapping[str, str], element: Any) -> dict[str, Any]:
 def _event_id(document: Mapping[str, Any]) -> str:
     message = document.get("message")
     try:
-        return _message_id(Fields(message)) if isinstance(message, Mapping) else ""
+        return _message_id(DocumentFields(message)) if isinstance(message, Mapping) else ""
     except LackingError:
         return ""
 
 
-def _message_id(message: Fields) -> str:
+def _message_id(message: DocumentFields) -> str:
     return bounded_event_id("dy-live:", message.identifier("msg_id"))
 
 
-def _interaction(document: Fields) -> Draft:
-    headers = Fields(document.child("headers").tree)
-    sort = headers.identifier("x-msg-type")
-    action = ACTIONS.get(sort)
+def _interaction(document: DocumentFields) -> EventDraft:
+    headers = DocumentFields(document.child("headers").tree)
+    message_type = headers.identifier("x-msg-type")
+    action = ACTIONS.get(message_type)
     if action is None:
-        raise headers.lacking("x-msg-type", KEPT.get(sort, "is of a sort that has no mapping"))
-    message = Fields(document.child("message").tree)
+        raise headers.lacking("x-msg-type", KEPT.get(message_type, "is of a sort that has no mapping"))
+    message = DocumentFields(document.child("message").tree)
     if message.tree.get("test") in (True, "true"):
         raise message.lacking("test", SELF_TEST)
     found = {
@@ -184,10 +193,10 @@ def _interaction(document: Fields) -> Draft:
         **subject_of(document, "sec_openid"),
         "attributes": {"action": action, **_counts(message)},
     }
-    return Draft(found, ({"room_id": headers.identifier("x-roomid")},))
+    return EventDraft(found, ({"room_id": headers.identifier("x-roomid")},))
 
 
-def _counts(message: Fields) -> dict[str, int]:
+def _counts(message: DocumentFields) -> dict[str, int]:
     """Return how many likes or gifts it stands for: it is one act, however many."""
     counts = {name: _small_count(message.tree.get(name)) for name in COUNTS}
     return {name: count for name, count in counts.items() if count is not None}

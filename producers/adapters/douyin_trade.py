@@ -4,37 +4,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused
-from producers.adapters.wire.fields import Draft, Fields, read_inner, read_object, understand
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.base import (
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformMessage,
+    RefusedPush,
+)
+from producers.adapters.wire.fields import DocumentFields, EventDraft, map_document, read_inner, read_object
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_base64, header_bytes, rsa_holds
 from producers.adapters.wire.times import is_fresh, unix_ms
 
 SIGNATURE = "byte-signature"
-POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success"}')
-NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again"}')
+POSITIVE = PlatformAnswer(200, b'{"err_no":0,"err_tips":"success"}')
+NEGATIVE = PlatformAnswer(503, b'{"err_no":1,"err_tips":"try again"}')
 NO_MAPPING = "has no mapping yet: how a trade becomes an order is not agreed"
-ALLOWED: Allowed = {
+ALLOWED: AllowList = {
     "body": {
-        "version": Shape.WORD,
-        "type": Shape.WORD,
+        "version": ValueFormat.WORD,
+        "type": ValueFormat.WORD,
         "msg": {
-            "app_id": Shape.ID,
-            "order_id": Shape.ID,
-            "out_order_no": Shape.ID,
-            "refund_id": Shape.ID,
-            "out_refund_no": Shape.ID,
-            "status": Shape.WORD,
-            "total_amount": Shape.NUMBER,
-            "refund_total_amount": Shape.NUMBER,
-            "refund_amount": Shape.NUMBER,
-            "item_order_id": Shape.ID,
-            "out_settle_no": Shape.ID,
-            "settle_id": Shape.ID,
-            "settle_amount": Shape.NUMBER,
-            "pay_time": Shape.TIME,
-            "refund_time": Shape.TIME,
-            "event_time": Shape.TIME,
+            "app_id": ValueFormat.ID,
+            "order_id": ValueFormat.ID,
+            "out_order_no": ValueFormat.ID,
+            "refund_id": ValueFormat.ID,
+            "out_refund_no": ValueFormat.ID,
+            "status": ValueFormat.WORD,
+            "total_amount": ValueFormat.NUMBER,
+            "refund_total_amount": ValueFormat.NUMBER,
+            "refund_amount": ValueFormat.NUMBER,
+            "item_order_id": ValueFormat.ID,
+            "out_settle_no": ValueFormat.ID,
+            "settle_id": ValueFormat.ID,
+            "settle_amount": ValueFormat.NUMBER,
+            "pay_time": ValueFormat.TIME,
+            "refund_time": ValueFormat.TIME,
+            "event_time": ValueFormat.TIME,
         },
     },
 }
@@ -47,29 +54,29 @@ class DouyinTrade:
     platform: str = "douyin"
     flow: str = "trade"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         timestamp = push.headers.get("byte-timestamp", "")
         nonce = push.headers.get("byte-nonce-str", "")
         signed = b"%b\n%b\n%b\n" % (header_bytes(timestamp), header_bytes(nonce), push.body)
         if not rsa_holds(from_base64(push.headers.get(SIGNATURE)), signed, push.secrets):
-            return Refused(
+            return RefusedPush(
                 f"{SIGNATURE} is missing or does not match; check that the secret is the platform's public key"
             )
         sent_ms = unix_ms(timestamp)
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused("byte-timestamp is no time, or too far from the server's")
-        context = Context(push.account, push.flow, push.received_ms)
+            return RefusedPush("byte-timestamp is no time, or too far from the server's")
+        context = MappingContext(push.account, push.flow, push.received_ms)
         return read_object(push.body, lambda body: self.interpret({"body": read_inner(body, "msg")}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _unsupported)
+        return map_document(document, ALLOWED, _unsupported)
 
 
-def _unsupported(document: Fields) -> Draft:
-    raise Fields(document.child("body").tree).lacking("type", NO_MAPPING)
+def _unsupported(document: DocumentFields) -> EventDraft:
+    raise DocumentFields(document.child("body").tree).lacking("type", NO_MAPPING)

@@ -11,28 +11,28 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Handshake,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
 )
 from producers.adapters.wire.fields import (
-    Draft,
-    Fields,
+    DocumentFields,
+    EventDraft,
     malformed,
+    map_document,
     match_on,
     no_message,
     read_inner,
     subject_of,
-    understand,
     with_subject,
 )
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from schemas.event import CONSENT_KINDS
@@ -50,10 +50,12 @@ KEPT_ACTIONS: Mapping[str, str] = MappingProxyType(
     {"verify_cancel": "takes a redemption back: a counted use stays, and an abandoned one would be another"}
 )
 # Both shapes in one body: ordinary apps look for the first, life-service apps for the second.
-POSITIVE = Answer(200, b'{"err_no":0,"err_tips":"success","data":{"error_code":0,"description":"success"}}')
-NEGATIVE = Answer(503, b'{"err_no":1,"err_tips":"try again","data":{"error_code":100,"description":"try again"}}')
-_ID, _WORD, _TIME, _NUMBER = Shape.ID, Shape.WORD, Shape.TIME, Shape.NUMBER
-_ORDER: Allowed = {
+POSITIVE = PlatformAnswer(200, b'{"err_no":0,"err_tips":"success","data":{"error_code":0,"description":"success"}}')
+NEGATIVE = PlatformAnswer(
+    503, b'{"err_no":1,"err_tips":"try again","data":{"error_code":100,"description":"try again"}}'
+)
+_ID, _WORD, _TIME, _NUMBER = ValueFormat.ID, ValueFormat.WORD, ValueFormat.TIME, ValueFormat.NUMBER
+_ORDER: AllowList = {
     "order_id": _ID,
     "account_id": _ID,
     "pay_amount": _NUMBER,
@@ -67,7 +69,7 @@ _ORDER: Allowed = {
     "sku_id": _ID,
     "count": _NUMBER,
 }
-_CERTIFICATE: Allowed = {
+_CERTIFICATE: AllowList = {
     "certificate_id": _ID,
     "order_id": _ID,
     "order_item_id": _ID,
@@ -84,7 +86,7 @@ _CERTIFICATE: Allowed = {
     "pay_amount": _NUMBER,
     "original_amount": _NUMBER,
 }
-_CONTENT: Allowed = {
+_CONTENT: AllowList = {
     "action": _WORD,
     "msg_time": _TIME,
     "create_time": _TIME,
@@ -108,13 +110,13 @@ _CONTENT: Allowed = {
         _ID,
     ),
     # The conversation's own id is left out: it stands for a person, as an open id does.
-    **dict.fromkeys(("item_id", "server_message_id"), Shape.MARKED_ID),
+    **dict.fromkeys(("item_id", "server_message_id"), ValueFormat.MARKED_ID),
     **dict.fromkeys(("status", "audit_status", "product_status", "source", "scene", "action_type"), _WORD),
 }
-ALLOWED: Allowed = {
+ALLOWED: AllowList = {
     "body": {"event": _WORD, "client_key": _ID, "log_id": _ID, "content": _CONTENT},
     "digest": _ID,
-    "subject": Shape.SUBJECT,
+    "subject": ValueFormat.SUBJECT,
 }
 
 
@@ -125,14 +127,14 @@ class DouyinWebhook:
     platform: str = "douyin"
     flow: str = "webhook"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         presented = from_hex(push.headers.get(SIGNATURE))
         if not holds(presented, push.secrets, lambda secret: _signatures(secret, push.body)):
-            return Refused(f"{SIGNATURE} is missing or does not match; check the app's client secret")
+            return RefusedPush(f"{SIGNATURE} is missing or does not match; check the app's client secret")
         try:
             body = read_json(push.body)
             if not isinstance(body, dict):
@@ -142,21 +144,21 @@ class DouyinWebhook:
             return malformed(push.body, error)
         challenge = _challenge(body)
         if challenge is not None:
-            return Handshake(Answer(200, b'{"challenge":%d}' % challenge))
-        return Read((self._message(body, push),))
+            return PlatformHandshake(PlatformAnswer(200, b'{"challenge":%d}' % challenge))
+        return VerifiedPush((self._message(body, push),))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
-        return understand(document, ALLOWED, lambda fields: _draft(fields, context, ""), _event_id(document))
+        return map_document(document, ALLOWED, lambda fields: _draft(fields, context, ""), _event_id(document))
 
-    def _message(self, body: dict[str, Any], push: Push) -> Message:
+    def _message(self, body: dict[str, Any], push: NativePush) -> PlatformMessage:
         subject = body.pop("from_user_id", None)
         digest = hashlib.sha256(_one_line(push.body)).hexdigest()[:32]
         document = with_subject({"body": body, "digest": digest}, subject)
-        context = Context(push.account, push.flow, push.received_ms)
+        context = MappingContext(push.account, push.flow, push.received_ms)
         message_id = push.headers.get("msg-id", "")
         alias = bounded_event_id("dy-msg:", message_id) if message_id else ""
-        return understand(document, ALLOWED, lambda fields: _draft(fields, context, alias), _event_id(document))
+        return map_document(document, ALLOWED, lambda fields: _draft(fields, context, alias), _event_id(document))
 
 
 def _one_line(body: bytes) -> bytes:
@@ -181,27 +183,27 @@ def _event_id(document: Mapping[str, Any]) -> str:
     return bounded_event_id("dy:", digest) if isinstance(digest, str) and digest else ""
 
 
-def _draft(fields: Fields, context: Context, alias: str) -> Draft:
-    body = Fields(fields.child("body").tree)
+def _draft(fields: DocumentFields, context: MappingContext, alias: str) -> EventDraft:
+    body = DocumentFields(fields.child("body").tree)
     event = body.identifier("event")
     if event == ORDERS:
         return _order_paid(body)
     if event == CERTIFICATES:
         return _certificate(body, context)
-    line = LINES.get(event)
-    if line is None:
+    mapping = MAPPINGS.get(event)
+    if mapping is None:
         raise body.lacking("event", KEPT.get(event, "is of a sort that has no mapping"))
     found = {
         "event_id": bounded_event_id("dy:", fields.identifier("digest")),
-        "kind": line.kind,
-        "occurred_at": line.occurred_at(body, context),
-        **subject_of(fields, "from_user_id", needed=line.consent),
-        **({} if line.outcome is None else {"outcome": line.outcome}),
+        "kind": mapping.kind,
+        "occurred_at": mapping.occurred_at(body, context),
+        **subject_of(fields, "from_user_id", needed=mapping.consent),
+        **({} if mapping.outcome is None else {"outcome": mapping.outcome}),
     }
-    return Draft(found, match_on(body, "client_key", consent=line.consent), alias)
+    return EventDraft(found, match_on(body, "client_key", consent=mapping.consent), alias)
 
 
-def _order_paid(body: Fields) -> Draft:
+def _order_paid(body: DocumentFields) -> EventDraft:
     content = body.child("content")
     if content.identifier("action") != PAY_SUCCESS:
         raise content.lacking("action", f"is not {PAY_SUCCESS}")
@@ -213,10 +215,10 @@ def _order_paid(body: Fields) -> Draft:
         "occurred_at": order.moment("pay_time"),
         "amount_fen": order.fen("pay_amount"),
     }
-    return Draft(found, ({"account_id": order.identifier("account_id")},), order_id=ORDER_KEY + order_id)
+    return EventDraft(found, ({"account_id": order.identifier("account_id")},), order_id=ORDER_KEY + order_id)
 
 
-def _certificate(body: Fields, context: Context) -> Draft:
+def _certificate(body: DocumentFields, context: MappingContext) -> EventDraft:
     """Return what became of a voucher. It names no amount: a refund gives back what its order has left."""
     content = body.child("content")
     action = content.identifier("action")
@@ -228,19 +230,19 @@ def _certificate(body: Fields, context: Context) -> Draft:
     if action == VERIFY:
         event_id = bounded_event_id("dy-cert:", certificate.identifier("certificate_id"))
         found = {"event_id": event_id, "kind": "use.completed", "outcome": "ok", "occurred_at": occurred_at}
-        return Draft(found, match)
+        return EventDraft(found, match)
     order_id = certificate.identifier("order_id")
     # One for an order, however many vouchers it had: what each of them cost is not told.
     event_id = bounded_event_id("dy-refund:", order_id)
     found = {"event_id": event_id, "kind": "order.refunded", "occurred_at": occurred_at}
-    return Draft(found, match, order_id=ORDER_KEY + order_id)
+    return EventDraft(found, match, order_id=ORDER_KEY + order_id)
 
 
-def _received(_body: Fields, context: Context) -> int:
+def _received(_body: DocumentFields, context: MappingContext) -> int:
     return context.received_ms
 
 
-def _created(body: Fields, context: Context) -> int:
+def _created(body: DocumentFields, context: MappingContext) -> int:
     content = body.tree.get("content")
     if not isinstance(content, Mapping):
         return context.received_ms
@@ -248,11 +250,11 @@ def _created(body: Fields, context: Context) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _EventMapping:
     """What an event of a name becomes."""
 
     kind: str
-    occurred_at: Callable[[Fields, Context], int] = _received
+    occurred_at: Callable[[DocumentFields, MappingContext], int] = _received
     outcome: str | None = None
 
     @property
@@ -261,18 +263,18 @@ class _Line:
         return self.kind in CONSENT_KINDS
 
 
-LINES: Mapping[str, _Line] = {
-    "im_receive_msg": _Line("interaction", _created),
-    "im_group_receive_msg": _Line("interaction", _created),
-    "im_enter_direct_msg": _Line("interaction", _created),
-    "receive_msg": _Line("interaction", _created),
-    "enter_im": _Line("interaction", _created),
-    "dial_phone": _Line("interaction", _created),
-    "website_contact": _Line("interaction", _created),
-    "personal_tab_contact": _Line("interaction", _created),
-    "create_video": _Line("content.published", outcome="ok"),
-    "authorize": _Line("consent.granted"),
-    "unauthorize": _Line("consent.withdrawn"),
+MAPPINGS: Mapping[str, _EventMapping] = {
+    "im_receive_msg": _EventMapping("interaction", _created),
+    "im_group_receive_msg": _EventMapping("interaction", _created),
+    "im_enter_direct_msg": _EventMapping("interaction", _created),
+    "receive_msg": _EventMapping("interaction", _created),
+    "enter_im": _EventMapping("interaction", _created),
+    "dial_phone": _EventMapping("interaction", _created),
+    "website_contact": _EventMapping("interaction", _created),
+    "personal_tab_contact": _EventMapping("interaction", _created),
+    "create_video": _EventMapping("content.published", outcome="ok"),
+    "authorize": _EventMapping("consent.granted"),
+    "unauthorize": _EventMapping("consent.withdrawn"),
 }
 # Published events that become nothing, and why.
 KEPT: Mapping[str, str] = MappingProxyType(

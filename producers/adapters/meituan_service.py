@@ -9,18 +9,18 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
 )
-from producers.adapters.wire.fields import Draft, Fields, malformed, read_inner, understand
+from producers.adapters.wire.fields import DocumentFields, EventDraft, malformed, map_document, read_inner
 from producers.adapters.wire.forms import Pair, as_text, parse_pairs, single
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError
 from producers.adapters.wire.times import is_fresh, unix_ms
@@ -30,28 +30,38 @@ from schemas.event import CONSENT_KINDS
 BEYOND_MAPPING: Mapping[str, str] = MappingProxyType(
     {"use.completed": "outcome", "rating.given": "rating"} | dict.fromkeys(CONSENT_KINDS, "subject")
 )
-POSITIVE = Answer(200, b'{"code":0,"message":"success"}')
-NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
-_MESSAGE: Allowed = {
-    "orderId": Shape.ID,
-    "orderViewId": Shape.ID,
-    "refundId": Shape.ID,
-    "amount": Shape.NUMBER,
-    "status": Shape.WORD,
-    "payTime": Shape.TIME,
-    "refundTime": Shape.TIME,
+POSITIVE = PlatformAnswer(200, b'{"code":0,"message":"success"}')
+NEGATIVE = PlatformAnswer(503, b'{"code":703,"message":"try again"}')
+_MESSAGE: AllowList = {
+    "orderId": ValueFormat.ID,
+    "orderViewId": ValueFormat.ID,
+    "refundId": ValueFormat.ID,
+    "amount": ValueFormat.NUMBER,
+    "status": ValueFormat.WORD,
+    "payTime": ValueFormat.TIME,
+    "refundTime": ValueFormat.TIME,
 }
-_ITEM: Allowed = {"money": Shape.NUMBER, "orderId": Shape.ID, "refundId": Shape.ID, "status": Shape.WORD}
-_BIZ_DATA: Allowed = {"item": _ITEM, "orderId": Shape.ID, "refundId": Shape.ID, "status": Shape.WORD}
-ALLOWED: Allowed = {
+_ITEM: AllowList = {
+    "money": ValueFormat.NUMBER,
+    "orderId": ValueFormat.ID,
+    "refundId": ValueFormat.ID,
+    "status": ValueFormat.WORD,
+}
+_BIZ_DATA: AllowList = {
+    "item": _ITEM,
+    "orderId": ValueFormat.ID,
+    "refundId": ValueFormat.ID,
+    "status": ValueFormat.WORD,
+}
+ALLOWED: AllowList = {
     "form": {
-        "developerId": Shape.ID,
-        "businessId": Shape.ID,
-        "ePoiId": Shape.ID,
-        "opBizCode": Shape.ID,
-        "msgType": Shape.ID,
-        "msgId": Shape.ID,
-        "timestamp": Shape.TIME,
+        "developerId": ValueFormat.ID,
+        "businessId": ValueFormat.ID,
+        "ePoiId": ValueFormat.ID,
+        "opBizCode": ValueFormat.ID,
+        "msgType": ValueFormat.ID,
+        "msgId": ValueFormat.ID,
+        "timestamp": ValueFormat.TIME,
         "message": {**_MESSAGE, "bizData": _BIZ_DATA},
         "bizData": _BIZ_DATA,
     },
@@ -65,28 +75,30 @@ class MeituanService:
     platform: str = "meituan"
     flow: str = "service"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         received = parse_pairs(push.body)
         signed = [pair for pair in received if pair[0] != b"sign" and pair[1]]
         presented = from_hex(single(received, b"sign"))
         if not holds(presented, push.secrets, lambda secret: (plain_hash("sha1", secret, _glued(signed)),)):
-            return Refused("sign is missing or does not match; check the signKey")
+            return RefusedPush("sign is missing or does not match; check the signKey")
         sent_ms = unix_ms(single(signed, b"timestamp"))
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused("timestamp is missing or too far from the server's time")
+            return RefusedPush("timestamp is missing or too far from the server's time")
         try:
             form = _unfolded(as_text(signed))
         except UnreadableError as error:
             return malformed(push.body, error)
-        return Read((self.interpret({"form": form}, Context(push.account, push.flow, push.received_ms)),))
+        return VerifiedPush(
+            (self.interpret({"form": form}, MappingContext(push.account, push.flow, push.received_ms)),)
+        )
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
-        return understand(document, ALLOWED, lambda fields: _draft(fields, context), _event_id(document))
+        return map_document(document, ALLOWED, lambda fields: _draft(fields, context), _event_id(document))
 
 
 def _unfolded(form: dict[str, Any]) -> dict[str, Any]:
@@ -106,8 +118,8 @@ def _event_id(document: Mapping[str, Any]) -> str:
     return bounded_event_id("mt-s:", message_id) if isinstance(message_id, str) and message_id else ""
 
 
-def _draft(document: Fields, context: Context) -> Draft:
-    form = Fields(document.child("form").tree)
+def _draft(document: DocumentFields, context: MappingContext) -> EventDraft:
+    form = DocumentFields(document.child("form").tree)
     kind = context.account.message_types.get(form.identifier("msgType"))
     if kind is None:
         raise form.lacking("msgType", "is not in the account's message_types")
@@ -122,17 +134,17 @@ def _draft(document: Fields, context: Context) -> Draft:
         "occurred_at": form.moment("timestamp"),
         **_amount(form, needed=needed),
     }
-    return Draft(found, _match(form), order_id=f"mt-s:{order}" if order else "")
+    return EventDraft(found, _match(form), order_id=f"mt-s:{order}" if order else "")
 
 
-def _order_id(form: Fields) -> str:
+def _order_id(form: DocumentFields) -> str:
     return form.child("message").optional("orderId") if isinstance(form.tree.get("message"), Mapping) else ""
 
 
-def _amount(form: Fields, *, needed: bool) -> dict[str, int]:
+def _amount(form: DocumentFields, *, needed: bool) -> dict[str, int]:
     """Return `message.amount`, whole fen, else the item's `money`, yuan as text."""
     message = form.tree.get("message")
-    if isinstance(message, Mapping) and Fields(message).has("amount"):
+    if isinstance(message, Mapping) and DocumentFields(message).has("amount"):
         return {"amount_fen": form.child("message").fen("amount")}
     item = _item(form)
     if item is not None and item.has("money"):
@@ -142,7 +154,7 @@ def _amount(form: Fields, *, needed: bool) -> dict[str, int]:
     raise form.child("message").lacking("amount") if form.has("message") else form.lacking("message")
 
 
-def _item(form: Fields) -> Fields | None:
+def _item(form: DocumentFields) -> DocumentFields | None:
     """Return `bizData.item`, in the message or beside it."""
     message = form.tree.get("message")
     for fields in (*([form.child("message")] if isinstance(message, Mapping) else []), form):
@@ -152,7 +164,7 @@ def _item(form: Fields) -> Fields | None:
     return None
 
 
-def _match(form: Fields) -> tuple[Mapping[str, str], ...]:
+def _match(form: DocumentFields) -> tuple[Mapping[str, str], ...]:
     """Return the keys in the order they are tried; the second look-up also finds a placement that names both."""
     keys = {name: form.identifier(name) for name in ("opBizCode", "ePoiId") if form.has(name)}
     if not keys:

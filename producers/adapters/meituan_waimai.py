@@ -12,19 +12,19 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Handshake,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
 )
-from producers.adapters.wire.fields import Draft, Fields, LackingError, malformed, understand
+from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, malformed, map_document
 from producers.adapters.wire.forms import Pair, as_text, decode, join, parse_pairs, single
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError
 from producers.adapters.wire.times import is_fresh, unix_ms
@@ -68,46 +68,46 @@ REFUND_STATES: Mapping[str, str] = MappingProxyType(
 FINALLY_AGREED = frozenset({"21", "27"})
 # The first review's word is the last one only where no goods come back.
 FIRST_AGREED, NO_GOODS_BACK = frozenset({"10", "17"}), "1"
-POSITIVE = Answer(200, b'{"data":"ok"}')
-NEGATIVE = Answer(503, b'{"code":703,"message":"try again"}')
-ALLOWED: Allowed = {
+POSITIVE = PlatformAnswer(200, b'{"data":"ok"}')
+NEGATIVE = PlatformAnswer(503, b'{"code":703,"message":"try again"}')
+ALLOWED: AllowList = {
     "form": {
-        "app_id": Shape.ID,
-        "app_poi_code": Shape.ID,
-        "order_id": Shape.ID,
-        "wm_order_id_view": Shape.ID,
-        "status": Shape.WORD,
-        "notify_type": Shape.WORD,
-        "res_type": Shape.WORD,
-        "service_type": Shape.WORD,
-        "is_appeal": Shape.WORD,
-        "refund_id": Shape.ID,
-        "refund_type": Shape.WORD,
-        "reason_code": Shape.WORD,
-        "deal_op_type": Shape.WORD,
-        "pay_type": Shape.WORD,
-        "logistics_status": Shape.WORD,
-        "logistics_code": Shape.WORD,
-        "time": Shape.TIME,
-        "order_send_time": Shape.TIME,
-        "order_receive_time": Shape.TIME,
-        "order_confirm_time": Shape.TIME,
-        "order_cancel_time": Shape.TIME,
-        "order_completed_time": Shape.TIME,
-        "logistics_send_time": Shape.TIME,
-        "logistics_confirm_time": Shape.TIME,
-        "logistics_completed_time": Shape.TIME,
-        "timestamp": Shape.TIME,
-        "ctime": Shape.TIME,
-        "utime": Shape.TIME,
-        "delivery_time": Shape.NUMBER,  # 0: at once
-        "total": Shape.NUMBER,
-        "original_price": Shape.NUMBER,
-        "shipping_fee": Shape.NUMBER,
-        "money": Shape.NUMBER,
-        "day_seq": Shape.NUMBER,
+        "app_id": ValueFormat.ID,
+        "app_poi_code": ValueFormat.ID,
+        "order_id": ValueFormat.ID,
+        "wm_order_id_view": ValueFormat.ID,
+        "status": ValueFormat.WORD,
+        "notify_type": ValueFormat.WORD,
+        "res_type": ValueFormat.WORD,
+        "service_type": ValueFormat.WORD,
+        "is_appeal": ValueFormat.WORD,
+        "refund_id": ValueFormat.ID,
+        "refund_type": ValueFormat.WORD,
+        "reason_code": ValueFormat.WORD,
+        "deal_op_type": ValueFormat.WORD,
+        "pay_type": ValueFormat.WORD,
+        "logistics_status": ValueFormat.WORD,
+        "logistics_code": ValueFormat.WORD,
+        "time": ValueFormat.TIME,
+        "order_send_time": ValueFormat.TIME,
+        "order_receive_time": ValueFormat.TIME,
+        "order_confirm_time": ValueFormat.TIME,
+        "order_cancel_time": ValueFormat.TIME,
+        "order_completed_time": ValueFormat.TIME,
+        "logistics_send_time": ValueFormat.TIME,
+        "logistics_confirm_time": ValueFormat.TIME,
+        "logistics_completed_time": ValueFormat.TIME,
+        "timestamp": ValueFormat.TIME,
+        "ctime": ValueFormat.TIME,
+        "utime": ValueFormat.TIME,
+        "delivery_time": ValueFormat.NUMBER,  # 0: at once
+        "total": ValueFormat.NUMBER,
+        "original_price": ValueFormat.NUMBER,
+        "shipping_fee": ValueFormat.NUMBER,
+        "money": ValueFormat.NUMBER,
+        "day_seq": ValueFormat.NUMBER,
     },
-    "digest": Shape.ID,
+    "digest": ValueFormat.ID,
 }
 
 
@@ -118,34 +118,36 @@ class MeituanWaimai:
     platform: str = "meituan"
     flow: str = "waimai"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         wire = push.body if push.method.upper() == "POST" and push.body else push.query
         if not wire and not push.body:
-            return Handshake(self.positive)
+            return PlatformHandshake(self.positive)
         if push.account.public_url is None:
-            return Refused("the account has no public_url, which the signature covers")
+            return RefusedPush("the account has no public_url, which the signature covers")
         received = parse_pairs(wire)
         address = (push.account.public_url.rstrip("/") + push.path).encode("utf-8", "surrogatepass")
         signed = _signed_pairs(received, address, push.secrets)
         if signed is None:
-            return Refused("sig is missing or does not match; check the secret, public_url and the console's address")
+            return RefusedPush(
+                "sig is missing or does not match; check the secret, public_url and the console's address"
+            )
         sent_ms = unix_ms(single(signed, b"timestamp"))
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused("timestamp is missing or too far from the server's time")
+            return RefusedPush("timestamp is missing or too far from the server's time")
         try:
             document = {"form": as_text(signed), "digest": _digest(signed)}
         except UnreadableError as error:
             return malformed(wire, error)
-        return Read((self.interpret(document, Context(push.account, push.flow, push.received_ms)),))
+        return VerifiedPush((self.interpret(document, MappingContext(push.account, push.flow, push.received_ms)),))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         kind = context.flow.removeprefix(FLOW_PREFIX)
-        return understand(document, ALLOWED, lambda fields: _draft(fields, kind), _event_id_or_blank(document, kind))
+        return map_document(document, ALLOWED, lambda fields: _draft(fields, kind), _event_id_or_blank(document, kind))
 
 
 def _signed_pairs(received: Sequence[Pair], address: bytes, secrets: Sequence[bytes]) -> list[Pair] | None:
@@ -177,21 +179,21 @@ def _digest(signed: Sequence[Pair]) -> str:
     return hashlib.sha256(join(pair for pair in signed if pair[0] != b"timestamp")).hexdigest()[:16]
 
 
-def _draft(document: Fields, kind: str) -> Draft:
-    line = LINES.get(kind)
+def _draft(document: DocumentFields, kind: str) -> EventDraft:
+    line = MAPPINGS.get(kind)
     if line is None:
         raise LackingError("", f"notices of kind {kind} {KEPT.get(kind, 'have no mapping')}")
-    form = Fields(document.child("form").tree)
+    form = DocumentFields(document.child("form").tree)
     found = {"event_id": _event_id(document, kind), **line(form)}
     order_id = f"mt:{form.identifier('order_id')}" if found["kind"].startswith("order.") else ""
     refund_id = form.optional("refund_id") if found["kind"] == "order.refunded" else ""
     # A refund may be told twice, each time in other words: by the shop and by the platform's own service.
     alias = bounded_event_id("mt-refund:", refund_id) if refund_id else ""
-    return Draft(found, ({"app_poi_code": form.identifier("app_poi_code")},), alias, order_id)
+    return EventDraft(found, ({"app_poi_code": form.identifier("app_poi_code")},), alias, order_id)
 
 
-def _event_id(document: Fields, kind: str) -> str:
-    form = Fields(document.child("form").tree)
+def _event_id(document: DocumentFields, kind: str) -> str:
+    form = DocumentFields(document.child("form").tree)
     state = form.optional("status") or form.optional("notify_type")
     last = form.optional("utime") or document.identifier("digest")
     return bounded_event_id(
@@ -201,24 +203,24 @@ def _event_id(document: Fields, kind: str) -> str:
 
 def _event_id_or_blank(document: Mapping[str, Any], kind: str) -> str:
     try:
-        return _event_id(Fields(document), kind)
+        return _event_id(DocumentFields(document), kind)
     except LackingError:
         return ""
 
 
-def _paid(form: Fields) -> dict[str, Any]:
+def _paid(form: DocumentFields) -> dict[str, Any]:
     return {"kind": "order.paid", "occurred_at": form.moment("utime"), "amount_fen": form.yuan("total")}
 
 
-def _completed(form: Fields) -> dict[str, Any]:
+def _completed(form: DocumentFields) -> dict[str, Any]:
     return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "ok"}
 
 
-def _cancelled(form: Fields) -> dict[str, Any]:
+def _cancelled(form: DocumentFields) -> dict[str, Any]:
     return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "abandoned"}
 
 
-def _refunded(form: Fields) -> dict[str, Any]:
+def _refunded(form: DocumentFields) -> dict[str, Any]:
     """Return a refund; only a part refund names its sum, a full one gives back what its order has left."""
     _check_agreed(form)
     occurred_at = form.moment_or("utime", lambda: form.moment_or("ctime", lambda: form.moment("timestamp")))
@@ -226,7 +228,7 @@ def _refunded(form: Fields) -> dict[str, Any]:
     return {"kind": "order.refunded", "occurred_at": occurred_at, **amount}
 
 
-def _check_agreed(form: Fields) -> None:
+def _check_agreed(form: DocumentFields) -> None:
     if form.has("notify_type"):
         if form.identifier("notify_type") != AGREED:
             raise form.lacking("notify_type", f"is not {AGREED}: only an agreed refund moves money")
@@ -240,11 +242,11 @@ def _check_agreed(form: Fields) -> None:
         raise form.lacking("status", f"says that the refund is {REFUND_STATES[status]}, which moves no money")
 
 
-def _updated(form: Fields) -> int:
+def _updated(form: DocumentFields) -> int:
     return form.moment_or("utime", lambda: form.moment("timestamp"))
 
 
-LINES: Mapping[str, Callable[[Fields], dict[str, Any]]] = MappingProxyType(
+MAPPINGS: Mapping[str, Callable[[DocumentFields], dict[str, Any]]] = MappingProxyType(
     {
         "order-paid": _paid,
         "order-completed": _completed,

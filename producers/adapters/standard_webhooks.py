@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from producers.adapters.base import Refused
+from producers.adapters.base import RefusedPush
 from producers.adapters.wire.signing import from_base64
 from producers.adapters.wire.times import is_fresh
 from registry.webhook_secret import parse_webhook_secret
@@ -26,29 +26,31 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class VerifiedWebhook:
     """A push whose signature holds. `webhook_id` stays the same over retries."""
 
     webhook_id: str
     sent_ms: int
 
 
-def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], received_ms: int) -> Signed | Refused:
+def verify(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], received_ms: int
+) -> VerifiedWebhook | RefusedPush:
     """Check the three headers (names lower-case) against *body* as it was on the wire. Total."""
     webhook_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     presented = headers.get("webhook-signature", "")
     if not _ID.match(webhook_id):
-        return Refused("webhook-id is missing, or not 1 to 256 visible characters without a dot")
+        return RefusedPush("webhook-id is missing, or not 1 to 256 visible characters without a dot")
     if not _TIMESTAMP.match(timestamp):
-        return Refused("webhook-timestamp is missing, or not Unix seconds")
+        return RefusedPush("webhook-timestamp is missing, or not Unix seconds")
     sent_s = int(timestamp)
     keys = _keys(secrets)
     if not _any_holds(presented, _signed(webhook_id, timestamp, body), keys):
-        return Refused(_mismatch(presented, webhook_id, sent_s, body, keys))
+        return RefusedPush(_mismatch(presented, webhook_id, sent_s, body, keys))
     if not is_fresh(sent_s * 1000, received_ms, TOLERANCE_S):
-        return Refused(_stale(sent_s, received_ms))
-    return Signed(webhook_id, sent_s * 1000)
+        return RefusedPush(_stale(sent_s, received_ms))
+    return VerifiedWebhook(webhook_id, sent_s * 1000)
 
 
 def key_of(secret: bytes) -> bytes:

@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from producers.adapters.base import Answer, Context, Message, Push, Reading, Refused, bounded_event_id
-from producers.adapters.wire.fields import Draft, Fields, LackingError, read_object, understand
-from producers.adapters.wire.masking import Allowed, Shape, is_leaf, keep
+from producers.adapters.base import (
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformMessage,
+    RefusedPush,
+    bounded_event_id,
+)
+from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, map_document, read_object
+from producers.adapters.wire.masking import AllowList, ValueFormat, is_leaf, mask_document
 from producers.adapters.wire.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
 from producers.adapters.wire.times import is_fresh, unix_ms
 
@@ -23,9 +31,9 @@ TIMESTAMP, NONCE, NOTIFY_TYPE = "sunmi-timestamp", "sunmi-nonce", "sunmi-notifyt
 _FORMS = {TIMESTAMP: re.compile(r"[0-9]{10}\Z"), NONCE: re.compile(r"[0-9]{6}\Z"), NOTIFY_TYPE: re.compile(r".+\Z")}
 ONLINE = 4
 ACTIONS = {1: "device.online", 2: "device.offline"}
-_W, _N = Shape.WORD, Shape.NUMBER
+_W, _N = ValueFormat.WORD, ValueFormat.NUMBER
 # Totals since the device was made, signal strengths, model and versions; never an identity, a place or a password.
-REPORTED: Mapping[str, Shape] = {
+REPORTED: Mapping[str, ValueFormat] = {
     "model": _W,
     "app_version": _W,
     "hardware_version": _W,
@@ -52,17 +60,17 @@ REPORTED: Mapping[str, Shape] = {
     "volume_level": _N,
 }
 # Kept for a mapping to come, and no attributes: ids of what a speaker announced.
-ANNOUNCED: Mapping[str, Shape] = {"trade_no": Shape.ID, "task_id": Shape.ID}
+ANNOUNCED: Mapping[str, ValueFormat] = {"trade_no": ValueFormat.ID, "task_id": ValueFormat.ID}
 # Any of them may stand in any of these objects: one official sample has base fields under the timing object.
 PARTS = ("device_base_data", "device_status_data", "device_timing_data")
-POSITIVE = Answer(200, b"SUCCESS", "text/plain")
-NEGATIVE = Answer(500, b"FAIL", "text/plain")
-ALLOWED: Allowed = {
-    "headers": {TIMESTAMP: Shape.TIME, NONCE: Shape.ID, NOTIFY_TYPE: _W},
+POSITIVE = PlatformAnswer(200, b"SUCCESS", "text/plain")
+NEGATIVE = PlatformAnswer(500, b"FAIL", "text/plain")
+ALLOWED: AllowList = {
+    "headers": {TIMESTAMP: ValueFormat.TIME, NONCE: ValueFormat.ID, NOTIFY_TYPE: _W},
     "body": {
-        "sn": Shape.ID,
+        "sn": ValueFormat.ID,
         "report_type": _N,
-        "device_online_data": {"action": _N, "update_at": Shape.TIME},
+        "device_online_data": {"action": _N, "update_at": ValueFormat.TIME},
         **{part: {**REPORTED, **ANNOUNCED} for part in PARTS},
     },
 }
@@ -75,30 +83,32 @@ class SunmiCallback:
     platform: str = "sunmi"
     flow: str = "callback"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         if not _holds(push):
-            return Refused(f"{SIGNATURE} is missing or does not match; check the Appkey, and that NotifyType is signed")
+            return RefusedPush(
+                f"{SIGNATURE} is missing or does not match; check the Appkey, and that NotifyType is signed"
+            )
         head = {name: push.headers.get(name, "") for name in _FORMS}
         for name, form in _FORMS.items():
             if not form.match(head[name]):
-                return Refused(f"{name} is missing or not of its form")
+                return RefusedPush(f"{name} is missing or not of its form")
         sent_ms = unix_ms(head[TIMESTAMP])
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused(f"{TIMESTAMP} is too far from the server's time")
-        context = Context(push.account, push.flow, push.received_ms)
+            return RefusedPush(f"{TIMESTAMP} is too far from the server's time")
+        context = MappingContext(push.account, push.flow, push.received_ms)
         return read_object(push.body, lambda body: self.interpret({"headers": head, "body": body}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _draft, _event_id_or_blank(document))
+        return map_document(document, ALLOWED, _draft, _event_id_or_blank(document))
 
 
-def _holds(push: Push) -> bool:
+def _holds(push: NativePush) -> bool:
     names = ("sunmi-appid", TIMESTAMP, NONCE, NOTIFY_TYPE)
     signed = push.body + b"".join(header_bytes(push.headers.get(name, "")) for name in names)
     presented = push.headers.get(SIGNATURE)
@@ -106,9 +116,9 @@ def _holds(push: Push) -> bool:
     return by_key or rsa_holds(from_base64(presented), signed, push.secrets)
 
 
-def _event_id(document: Fields) -> str:
-    headers = Fields(document.child("headers").tree)
-    body = Fields(document.child("body").tree)
+def _event_id(document: DocumentFields) -> str:
+    headers = DocumentFields(document.child("headers").tree)
+    body = DocumentFields(document.child("body").tree)
     notify_type = re.sub(r"\s", "", headers.identifier(NOTIFY_TYPE))
     parts = (body.identifier("sn"), notify_type, headers.identifier(TIMESTAMP), headers.identifier(NONCE))
     return bounded_event_id("sm:", ":".join(parts))
@@ -116,25 +126,25 @@ def _event_id(document: Fields) -> str:
 
 def _event_id_or_blank(document: Mapping[str, Any]) -> str:
     try:
-        return _event_id(Fields(document))
+        return _event_id(DocumentFields(document))
     except LackingError:
         return ""
 
 
-def _draft(document: Fields) -> Draft:
-    body = Fields(document.child("body").tree)
+def _draft(document: DocumentFields) -> EventDraft:
+    body = DocumentFields(document.child("body").tree)
     report_type = body.number("report_type")
     if report_type == ONLINE:
         found = _went(body)
     elif report_type in {1, 2, 3}:
-        headers = Fields(document.child("headers").tree)
+        headers = DocumentFields(document.child("headers").tree)
         found = {"kind": "device.reported", "occurred_at": headers.moment(TIMESTAMP), **_reported(body)}
     else:
         raise body.lacking("report_type", "is none of 1 to 4")
-    return Draft({"event_id": _event_id(document), **found}, ({"sn": body.identifier("sn")},))
+    return EventDraft({"event_id": _event_id(document), **found}, ({"sn": body.identifier("sn")},))
 
 
-def _went(body: Fields) -> dict[str, Any]:
+def _went(body: DocumentFields) -> dict[str, Any]:
     online = body.child("device_online_data")
     kind = ACTIONS.get(online.number("action"))
     if kind is None:
@@ -142,12 +152,12 @@ def _went(body: Fields) -> dict[str, Any]:
     return {"kind": kind, "occurred_at": online.moment("update_at")}
 
 
-def _reported(body: Fields) -> dict[str, Any]:
+def _reported(body: DocumentFields) -> dict[str, Any]:
     """Return the listed fields as attributes: what has another form than its field should have stays a masked leaf."""
     attributes: dict[str, Any] = {}
     for part in PARTS:
         values = body.tree.get(part)
-        kept = keep(values, REPORTED) if isinstance(values, Mapping) else {}
+        kept = mask_document(values, REPORTED) if isinstance(values, Mapping) else {}
         attributes |= {name: _attribute(kept[name], REPORTED[name]) for name in REPORTED if _is_kept(kept, name)}
     return {"attributes": attributes} if attributes else {}
 
@@ -156,8 +166,8 @@ def _is_kept(kept: Mapping[str, Any], name: str) -> bool:
     return name in kept and not is_leaf(kept[name])
 
 
-def _attribute(value: Any, shape: Shape) -> Any:
+def _attribute(value: Any, shape: ValueFormat) -> Any:
     """Return a counter as a number, also where it was sent as text."""
-    if shape is not Shape.NUMBER or not isinstance(value, str):
+    if shape is not ValueFormat.NUMBER or not isinstance(value, str):
         return value
     return float(value) if "." in value else int(value)

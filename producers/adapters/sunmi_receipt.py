@@ -9,18 +9,18 @@ from types import MappingProxyType
 from typing import Any
 
 from producers.adapters.base import (
-    Answer,
-    Context,
-    Message,
-    Push,
-    Read,
-    Reading,
-    Refused,
+    AdapterResult,
+    MappingContext,
+    NativePush,
+    PlatformAnswer,
+    PlatformMessage,
+    RefusedPush,
+    VerifiedPush,
     bounded_event_id,
 )
-from producers.adapters.wire.fields import Draft, Fields, LackingError, malformed, read_inner, understand
+from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, malformed, map_document, read_inner
 from producers.adapters.wire.forms import as_text, join, parse_pairs, single
-from producers.adapters.wire.masking import Allowed, Shape
+from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError
 from producers.adapters.wire.times import is_fresh, unix_ms
@@ -35,24 +35,24 @@ NO_ORDER: Mapping[int, str] = MappingProxyType(
     }
 )
 NOT_PARSED = "is neither 6003 nor 6004: only a parsed receipt says what was paid"
-POSITIVE = Answer(200, b"SUCCESS", "text/plain")
-NEGATIVE = Answer(500, b"FAIL", "text/plain")
-ALLOWED: Allowed = {
+POSITIVE = PlatformAnswer(200, b"SUCCESS", "text/plain")
+NEGATIVE = PlatformAnswer(500, b"FAIL", "text/plain")
+ALLOWED: AllowList = {
     "form": {
-        "app_id": Shape.ID,
-        "event": Shape.ID,
-        "shop_id": Shape.ID,
-        "sunmi_shop_no": Shape.ID,
-        "timestamp": Shape.TIME,
+        "app_id": ValueFormat.ID,
+        "event": ValueFormat.ID,
+        "shop_id": ValueFormat.ID,
+        "sunmi_shop_no": ValueFormat.ID,
+        "timestamp": ValueFormat.TIME,
         "payload": {
-            "id": Shape.ID,
-            "sn": Shape.ID,
-            "seq": Shape.ID,
-            "order_id": Shape.ID,
-            "order_time": Shape.TIME,
-            "order_received_amount": Shape.AMOUNT,
-            "calculated_pay_amount": Shape.AMOUNT,
-            "receipt_type": Shape.NUMBER,
+            "id": ValueFormat.ID,
+            "sn": ValueFormat.ID,
+            "seq": ValueFormat.ID,
+            "order_id": ValueFormat.ID,
+            "order_time": ValueFormat.TIME,
+            "order_received_amount": ValueFormat.AMOUNT,
+            "calculated_pay_amount": ValueFormat.AMOUNT,
+            "receipt_type": ValueFormat.NUMBER,
         },
     },
 }
@@ -65,90 +65,92 @@ class SunmiReceipt:
     platform: str = "sunmi"
     flow: str = "receipt"
     fast: bool = False
-    positive: Answer = POSITIVE
-    negative: Answer = NEGATIVE
+    positive: PlatformAnswer = POSITIVE
+    negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: Push) -> Reading:
+    def read(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         received = parse_pairs(push.body)
         signed = [pair for pair in received if pair[0] != b"sign"]
         text = join(signed) + b"&key="
         presented = from_hex(single(received, b"sign"))
         if not holds(presented, push.secrets, lambda secret: (plain_hash("md5", text, secret),)):
-            return Refused("sign is missing or does not match; check the app key")
+            return RefusedPush("sign is missing or does not match; check the app key")
         sent_ms = unix_ms(single(signed, b"timestamp"))
         if sent_ms is None or not is_fresh(sent_ms, push.received_ms, push.account.max_age_s):
-            return Refused("timestamp is missing or too far from the server's time")
+            return RefusedPush("timestamp is missing or too far from the server's time")
         try:
             form = read_inner(as_text(signed), "payload")
         except UnreadableError as error:
             return malformed(push.body, error)
-        return Read((self.interpret({"form": form}, Context(push.account, push.flow, push.received_ms)),))
+        return VerifiedPush(
+            (self.interpret({"form": form}, MappingContext(push.account, push.flow, push.received_ms)),)
+        )
 
-    def interpret(self, document: Mapping[str, Any], context: Context) -> Message:
+    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
-        return understand(document, ALLOWED, _draft, _event_id_or_blank(document))
+        return map_document(document, ALLOWED, _draft, _event_id_or_blank(document))
 
 
-def _draft(document: Fields) -> Draft:
-    form = Fields(document.child("form").tree)
+def _draft(document: DocumentFields) -> EventDraft:
+    form = DocumentFields(document.child("form").tree)
     if form.identifier("event") not in PARSED:
         raise form.lacking("event", NOT_PARSED)
     payload = form.child("payload")
-    sort = _sort(payload)
-    if sort not in {SALE, REFUND}:
-        raise payload.lacking("receipt_type", NO_ORDER.get(sort, "is none of 1 to 4"))
+    receipt_type = _receipt_type(payload)
+    if receipt_type not in {SALE, REFUND}:
+        raise payload.lacking("receipt_type", NO_ORDER.get(receipt_type, "is none of 1 to 4"))
     found = {
-        "event_id": _event_id(form, payload, sort),
-        "kind": "order.paid" if sort == SALE else "order.refunded",
+        "event_id": _event_id(form, payload, receipt_type),
+        "kind": "order.paid" if receipt_type == SALE else "order.refunded",
         "occurred_at": payload.moment("order_time"),
-        **_amount(payload, sort),
+        **_amount(payload, receipt_type),
     }
     order = payload.optional("order_id")
-    return Draft(found, _match(form, payload), order_id=f"sm:{_till(form, payload)}:{order}" if order else "")
+    return EventDraft(found, _match(form, payload), order_id=f"sm:{_till(form, payload)}:{order}" if order else "")
 
 
-def _sort(payload: Fields) -> int:
+def _receipt_type(payload: DocumentFields) -> int:
     """Return the `receipt_type`; event 6003 has none, and is a sale."""
     return payload.number("receipt_type") if payload.has("receipt_type") else SALE
 
 
-def _amount(payload: Fields, sort: int) -> dict[str, int]:
+def _amount(payload: DocumentFields, receipt_type: int) -> dict[str, int]:
     """Return what was paid or given back, in fen: tills print a refund with or without a minus.
 
     A refund slip without an amount gives back what its order has left.
     """
-    if sort == REFUND and payload.has("order_id") and not payload.has("order_received_amount"):
+    if receipt_type == REFUND and payload.has("order_id") and not payload.has("order_received_amount"):
         return {}
     amount = payload.printed_yuan("order_received_amount")
-    if sort == SALE and amount < 0:
+    if receipt_type == SALE and amount < 0:
         raise payload.lacking("order_received_amount", "is negative on a sale: receipt_type 2 marks a refund")
     return {"amount_fen": abs(amount)}
 
 
-def _event_id(form: Fields, payload: Fields, sort: int) -> str:
+def _event_id(form: DocumentFields, payload: DocumentFields, receipt_type: int) -> str:
     """Return one id for every print of an order: `id` is the print's, `order_id` the till's."""
     order = payload.optional("order_id")
-    rest = f"{_till(form, payload)}:{order}:{sort}" if order else payload.identifier("id")
+    rest = f"{_till(form, payload)}:{order}:{receipt_type}" if order else payload.identifier("id")
     return bounded_event_id("sm-r:", rest)
 
 
-def _till(form: Fields, payload: Fields) -> str:
+def _till(form: DocumentFields, payload: DocumentFields) -> str:
     """Return whose order numbers these are."""
     return payload.optional("sn") or form.identifier("shop_id")
 
 
 def _event_id_or_blank(document: Mapping[str, Any]) -> str:
     try:
-        form = Fields(Fields(document).child("form").tree)
+        form = DocumentFields(DocumentFields(document).child("form").tree)
         payload = form.child("payload")
-        return _event_id(form, payload, _sort(payload))
+        return _event_id(form, payload, _receipt_type(payload))
     except LackingError:
         return ""
 
 
-def _match(form: Fields, payload: Fields) -> tuple[Mapping[str, str], ...]:
+def _match(form: DocumentFields, payload: DocumentFields) -> tuple[Mapping[str, str], ...]:
     """Return the keys in the order they are tried; the second look-up also finds a placement that names both."""
     keys = {
         name: value for name, value in (("sn", payload.optional("sn")), ("shop_id", form.optional("shop_id"))) if value

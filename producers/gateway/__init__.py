@@ -1,1 +1,1 @@
-"""The HTTP door: authenticate, adapt, judge, publish, answer."""
+"""The HTTP gateway: authenticate, adapt, validate, publish, answer."""

@@ -1,10 +1,10 @@
-"""Pushes straight from the server to the door, past the HTTP framework, which costs more than the rest of a push."""
+"""Pushes straight from the server to the handler, past the HTTP framework, which costs more than the rest of a push."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from producers.gateway.handler import Door, Request
+from producers.gateway.handler import HttpRequest, PushHandler
 from producers.gateway.responses import HttpAnswer, problem
 from runtime.logging import get_logger
 from runtime.metrics import GATEWAY_REQUESTS
@@ -21,15 +21,15 @@ BATCH_PATH = "/v1/events"
 _BATCH = ("", "")
 
 
-class PushFirst:
+class PushASGIApp:
     """An ASGI application that answers pushes and hands everything else to *rest*, the framework's application.
 
     The framework's own routes for these paths stay: they say in OpenAPI what is here, and answer other methods and
-    other spellings of the path. Both ask the same `Door`.
+    other spellings of the path. Both ask the same `PushHandler`.
     """
 
-    def __init__(self, door: Door, rest: Any, limits: GatewaySettings) -> None:
-        self._door = door
+    def __init__(self, handler: PushHandler, rest: Any, limits: GatewaySettings) -> None:
+        self._handler = handler
         self._rest = rest
         self._max_body_bytes = limits.max_body_bytes
         self._body_timeout_s = limits.body_timeout_s
@@ -37,14 +37,14 @@ class PushFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or (push := _push_of(scope)) is None:
-            await self._rest(scope, _impatient(receive, self._body_timeout_s), send)
+            await self._rest(scope, _receive_in_time(receive, self._body_timeout_s), send)
             return
         try:
             answer = await self._answer(scope, receive, push)
         except Exception:
             # The sender is told that it may try again, which is harmless; the log has the trace.
             log.exception("a push failed", path=scope["path"])
-            answer = _refused(500, "this push could not be answered; send it again, the same event_id is counted once")
+            answer = _refuse(500, "this push could not be answered; send it again, the same event_id is counted once")
         if answer is not None:
             await _send(send, answer)
 
@@ -55,18 +55,20 @@ class PushFirst:
                 body = await _body(receive, self._max_body_bytes)
         except TimeoutError:
             detail = f"the body was not here within {self._body_timeout_s:g} s; send smaller batches, or compress them"
-            return _refused(408, detail, scope)
+            return _refuse(408, detail, scope)
         if body is None:
             return None
         if isinstance(body, HttpAnswer):
             return body
         request = request_of(scope, body)
-        return await (self._door.push_batch(request) if push == _BATCH else self._door.push_native(*push, request))
+        return await (
+            self._handler.push_batch(request) if push == _BATCH else self._handler.push_native(*push, request)
+        )
 
 
-def request_of(scope: Scope, body: bytes) -> Request:
-    """Return what the door is told of a request."""
-    return Request(
+def request_of(scope: Scope, body: bytes) -> HttpRequest:
+    """Return a request of the ASGI scope as the handler takes it."""
+    return HttpRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
         query=scope["query_string"],
@@ -96,12 +98,12 @@ async def _body(receive: Receive, max_bytes: int) -> bytes | HttpAnswer | None:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > max_bytes:
-            return _refused(413, f"at most {max_bytes} bytes are taken; send smaller batches")
+            return _refuse(413, f"at most {max_bytes} bytes are taken; send smaller batches")
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _impatient(receive: Receive, timeout_s: float) -> Receive:
+def _receive_in_time(receive: Receive, timeout_s: float) -> Receive:
     """Return *receive* for the framework: a sender whose body is not here after *timeout_s* has hung up."""
     deadline_s = asyncio.get_running_loop().time() + timeout_s
     whole = False
@@ -122,8 +124,8 @@ def _impatient(receive: Receive, timeout_s: float) -> Receive:
     return receive_in_time
 
 
-def _refused(status: int, detail: str, scope: Scope | None = None) -> HttpAnswer:
-    """Return and count a refusal of what did not reach the door; the connection of *scope* cannot be used again."""
+def _refuse(status: int, detail: str, scope: Scope | None = None) -> HttpAnswer:
+    """Return and count a refusal of what did not reach the handler; the connection of *scope* cannot be used again."""
     GATEWAY_REQUESTS.labels("-", "-", status).inc()
     answer = problem(status, detail)
     if scope is not None and scope.get("http_version", "1.1").startswith("1"):

@@ -46,7 +46,7 @@ class PushOperation(Operation):
     """The batch push. The framework hands its handler the bytes, and so knows nothing of what is in them."""
 
     def __post_init__(self) -> None:
-        """Say what the door takes."""
+        """Say what the gateway takes."""
         batch = OpenAPIMediaType(schema=Reference(ref=f"#/components/schemas/{EVENTS}"))
         lines = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description=_SAID["ndjson"]))
         content = {"application/json": batch, **dict.fromkeys(sorted(NDJSON_TYPES), lines)}

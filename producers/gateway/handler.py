@@ -1,4 +1,4 @@
-"""The door: who is it, may they, and which way does their push go. Knows HTTP's words, but no framework."""
+"""Who pushes, may they, and which way does their push go. Knows HTTP's words, but no framework."""
 
 import asyncio
 import functools
@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from producers.adapters import standard_webhooks
-from producers.adapters.base import Adapter, Answer, Handshake, Mapped, Message, Push, Refused
+from producers.adapters.base import (
+    Adapter,
+    MappedMessage,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+)
 from producers.adapters.catalogue import adapter_for
-from producers.gateway.ingest_request import Job, TakeIn, UnknownStoredError
+from producers.gateway.ingest_request import IngestRequest, RequestIngestor, UnknownStoredError
 from producers.gateway.limits import IdempotencyKeys, RateLimit
 from producers.gateway.responses import HttpAnswer, problem, retry_after
 from producers.parsing.body import BodyProblem, Element, split, unpack
 from producers.validation.fast_path import FastPath
-from producers.validation.results import Judge, Judged
+from producers.validation.results import BatchResults, Validate
 from producers.validation.validator import BATCH_FLOW, EventValidator
 from registry.directory import Directory
 from runtime.clock import Clock
@@ -33,7 +41,7 @@ SecretsFor = Callable[[Account, str], tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request as it came. Header names are lower-case."""
 
     method: str
@@ -44,27 +52,27 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class DoorParts:
-    """What the door stands on."""
+class HandlerDeps:
+    """What the handler needs."""
 
     limits: GatewaySettings
     directory: Callable[[], Directory]
     secrets_for: SecretsFor
-    take_in: TakeIn
+    ingestor: RequestIngestor
     clock: Clock
 
 
-class Door:
+class PushHandler:
     """Answers batch and native pushes. Total: every request gets an answer, and one line in the request metrics."""
 
-    def __init__(self, parts: DoorParts) -> None:
+    def __init__(self, parts: HandlerDeps) -> None:
         self._parts = parts
         self._rates = RateLimit(parts.limits.requests_per_s)
         self._keys = IdempotencyKeys(
             max_keys=parts.limits.idempotency_keys, keep_s=parts.limits.idempotency_minutes * 60
         )
 
-    async def push_batch(self, request: Request) -> HttpAnswer:
+    async def push_batch(self, request: HttpRequest) -> HttpAnswer:
         """Answer `POST /v1/events`."""
         started = time.perf_counter()
         account = self._authenticate(request)
@@ -76,7 +84,7 @@ class Door:
         GATEWAY_REQUEST_SECONDS.labels(BATCH_FLOW).observe(time.perf_counter() - started)
         return answer
 
-    async def push_native(self, account_id: str, flow: str, request: Request) -> HttpAnswer:
+    async def push_native(self, account_id: str, flow: str, request: HttpRequest) -> HttpAnswer:
         """Answer `/in/{account}/{flow}` in the platform's own words."""
         started = time.perf_counter()
         account = self._parts.directory().accounts.get(account_id)
@@ -92,7 +100,7 @@ class Door:
 
     # --- batch push
 
-    def _authenticate(self, request: Request) -> Account | HttpAnswer:
+    def _authenticate(self, request: HttpRequest) -> Account | HttpAnswer:
         directory, now_ms = self._parts.directory(), self._parts.clock.now_ms()
         authorization = request.headers.get("authorization", "")
         if authorization:
@@ -100,8 +108,8 @@ class Door:
             key = directory.key_of(presented.strip(), now_ms=now_ms) if scheme.lower() == "bearer" else None
             if key is None:
                 return problem(401, "the key is unknown, expired or revoked; send `Authorization: Bearer <key>`")
-            sort, _, account_id = key.scope.partition(":")
-            account = directory.accounts.get(account_id) if sort == "account" else None
+            scope_type, _, account_id = key.scope.partition(":")
+            account = directory.accounts.get(account_id) if scope_type == "account" else None
             if account is None:
                 return problem(403, "this key may not push events; a key of scope account:ID may")
             return account
@@ -109,18 +117,18 @@ class Door:
             return self._authenticate_signed(request, directory, now_ms)
         return problem(401, "send `Authorization: Bearer <key>`, or Standard Webhooks headers with ?account=ID")
 
-    def _authenticate_signed(self, request: Request, directory: Directory, now_ms: int) -> Account | HttpAnswer:
+    def _authenticate_signed(self, request: HttpRequest, directory: Directory, now_ms: int) -> Account | HttpAnswer:
         names = parse_qs(request.query.decode("latin-1")).get("account", [])
         account = directory.accounts.get(names[0]) if len(names) == 1 else None
         secrets = self._parts.secrets_for(account, "push") if account is not None else ()
         # An unknown account is told nothing that a wrong signature would not be told.
         checked = standard_webhooks.verify(request.headers, request.body, secrets, now_ms)
-        if isinstance(checked, Refused) or account is None:
-            detail = checked.message if isinstance(checked, Refused) else "the signature does not match"
+        if isinstance(checked, RefusedPush) or account is None:
+            detail = checked.message if isinstance(checked, RefusedPush) else "the signature does not match"
             return problem(401, f"{detail}; sign with the account's push secret and name it with ?account=ID")
         return account
 
-    async def _batch(self, request: Request, account: Account) -> HttpAnswer:
+    async def _batch(self, request: HttpRequest, account: Account) -> HttpAnswer:
         now_s = time.monotonic()
         if (wait_s := self._rates.wait_s(account.id, now_s)) > 0:
             return problem(429, "too many requests a second for this account", retry_after_s=wait_s)
@@ -143,7 +151,7 @@ class Door:
             self._keys.end(account.id, key, answer if answer is not None and answer.status == 200 else None)
         return answer
 
-    async def _take_batch(self, request: Request, account: Account) -> HttpAnswer:
+    async def _take_batch(self, request: HttpRequest, account: Account) -> HttpAnswer:
         limits, received_ms = self._parts.limits, self._parts.clock.now_ms()
         body = unpack(request.body, request.headers.get("content-encoding", ""), max_bytes=limits.max_body_bytes)
         if isinstance(body, BodyProblem):
@@ -151,7 +159,7 @@ class Door:
         elements = split(body, request.headers.get("content-type", ""), max_events=limits.max_events)
         if isinstance(elements, BodyProblem):
             return problem(elements.status, elements.detail)
-        job = Job(
+        job = IngestRequest(
             account=account,
             flow=BATCH_FLOW,
             received=len(elements),
@@ -161,7 +169,7 @@ class Door:
             timeout_s=limits.batch_publish_timeout_s,
         )
         try:
-            receipt = await self._parts.take_in.run(job)
+            receipt = await self._parts.ingestor.run(job)
         except UnknownStoredError as error:
             return problem(503, str(error), retry_after_s=error.retry_after_s, stored="unknown")
         except RetryableError as error:
@@ -173,12 +181,12 @@ class Door:
     # --- native push
 
     async def _native(
-        self, request: Request, account: Account, adapter: Adapter, flow: str, secrets: tuple[bytes, ...]
+        self, request: HttpRequest, account: Account, adapter: Adapter, flow: str, secrets: tuple[bytes, ...]
     ) -> HttpAnswer:
         if len(request.body) > self._parts.limits.max_body_bytes:
             return problem(413, f"at most {self._parts.limits.max_body_bytes} bytes are taken")
         received_ms = self._parts.clock.now_ms()
-        push = Push(
+        push = NativePush(
             method=request.method,
             path=request.path,
             query=request.query,
@@ -190,16 +198,16 @@ class Door:
             secrets=secrets,
         )
         reading = adapter.read(push)
-        if isinstance(reading, Refused):
+        if isinstance(reading, RefusedPush):
             return problem(401, reading.message)
-        if isinstance(reading, Handshake):
+        if isinstance(reading, PlatformHandshake):
             return _answer(reading.answer)
         if (wait_s := self._rates.wait_s(account.id, time.monotonic())) > 0:
             return _over_limit(adapter.negative, wait_s)
         limits = self._parts.limits
         # A GET push says everything in its query; the bytes are what tells one kept reject from another.
         said = request.body or request.query
-        job = Job(
+        job = IngestRequest(
             account=account,
             flow=flow,
             received=len(reading.messages),
@@ -209,35 +217,35 @@ class Door:
             timeout_s=limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s,
         )
         try:
-            await self._parts.take_in.run(job)
+            await self._parts.ingestor.run(job)
         except (RetryableError, UnavailableError) as error:
             log.warning("native push could not be stored", account=account.id, flow=adapter.flow, cause=str(error))
             return _answer(adapter.negative, counts_as=503)
         return _answer(adapter.positive)
 
 
-def _answer(answer: Answer, *, counts_as: int = 0) -> HttpAnswer:
+def _answer(answer: PlatformAnswer, *, counts_as: int = 0) -> HttpAnswer:
     return HttpAnswer(answer.status, answer.body, answer.content_type, counts_as=counts_as)
 
 
-def _over_limit(negative: Answer, wait_s: float) -> HttpAnswer:
+def _over_limit(negative: PlatformAnswer, wait_s: float) -> HttpAnswer:
     """Return the platform's negative answer as a 429, so that it waits; as a 200 where it reads the body only."""
     status = 200 if negative.status == 200 else 429
     headers = retry_after(wait_s)
     return HttpAnswer(status, negative.body, negative.content_type, headers, counts_as=429)
 
 
-def _batch_judge(elements: Sequence[Element], intake: EventValidator) -> Judge:
+def _batch_judge(elements: Sequence[Element], intake: EventValidator) -> Validate:
     way = FastPath(intake)
     return lambda indexes: way.validate([elements[index] for index in indexes], indexes)
 
 
-def _native_judge(messages: Sequence[Message], body: bytes, intake: EventValidator) -> Judge:
-    def judge(indexes: Sequence[int]) -> Judged:
-        judged = Judged()
+def _native_judge(messages: Sequence[PlatformMessage], body: bytes, intake: EventValidator) -> Validate:
+    def judge(indexes: Sequence[int]) -> BatchResults:
+        judged = BatchResults()
         for index in indexes:
             message = messages[index]
-            if isinstance(message, Mapped):
+            if isinstance(message, MappedMessage):
                 judged.add(index, intake.validate_mapped(message, index, body))
             else:
                 judged.add(index, intake.validate_unmapped(message, index, body))

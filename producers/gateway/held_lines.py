@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from producers.publisher import Lines, Publisher
+from producers.publisher import LineBatch, Publisher
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.effects import EventEffect
 from runtime.clock import Clock
@@ -24,7 +24,7 @@ class HeldLines:
         self._duplicates = duplicates
         self._clock = clock
         self._caused: list[Record] = []
-        self._lines: list[tuple[int, Lines, Record]] = []
+        self._lines: list[tuple[int, LineBatch, Record]] = []
         self._partitions: set[int] = set()
 
     def cause(self, effects: Iterable[EventEffect], received_ms: int) -> None:
@@ -35,7 +35,7 @@ class HeldLines:
         """Tell whether lines of *partition* are held: one more has to go behind them."""
         return partition in self._partitions
 
-    def take(self, partition: int, lines: Lines) -> None:
+    def take(self, partition: int, lines: LineBatch) -> None:
         """Hold *lines*, and claim their ids."""
         published = self._publisher.promise()
         self._duplicates.claim(lines.account_id, lines.ids, published)
@@ -61,7 +61,7 @@ class HeldLines:
             records |= self._publish(partition, held, published)
         return records
 
-    def _publish(self, partition: int, lines: Lines, published: Record) -> set[Record]:
+    def _publish(self, partition: int, lines: LineBatch, published: Record) -> set[Record]:
         self._publisher.hold(-_size(lines))
         records: set[Record] = set()
         for taken, record in self._publisher.add(Topic.EVENTS, partition, lines):
@@ -95,5 +95,5 @@ def _resolve_with(published: Record, records: set[Record]) -> None:
         record.add_done_callback(done)
 
 
-def _size(lines: Lines) -> int:
+def _size(lines: LineBatch) -> int:
     return sum(map(len, lines.values))

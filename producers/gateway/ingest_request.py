@@ -9,14 +9,14 @@ from typing import Any
 
 from producers.consent.ledger import ConsentLedger
 from producers.gateway.held_lines import HeldLines
-from producers.gateway.responses import Receipt, Verdict, rejected
+from producers.gateway.responses import BatchResult, Verdict, rejected
 from producers.orders.ledger import OrderLedger, TriedOrders
-from producers.publisher import Finished, Lines, Publisher
-from producers.replay import HashedAlready, TriedConsent
+from producers.publisher import LineBatch, Publisher, RecordSettled
+from producers.replay import DryRunConsent, PrehashedPseudonyms
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.placement import TimeWindow
 from producers.validation.pseudonym_cache import Pseudonymiser
-from producers.validation.results import Judge, Judged, Pile
+from producers.validation.results import BatchResults, PartitionBatch, Validate
 from producers.validation.validator import (
     DuplicateEvent,
     EventValidator,
@@ -47,24 +47,24 @@ class UnknownStoredError(RetryableError):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class IngestRequest:
     """A request that was let in: whose, what, and how long its sender waits."""
 
     account: Account
     flow: str
     received: int
     """How many events it has."""
-    judge_with: Callable[[EventValidator], Judge]
+    judge_with: Callable[[EventValidator], Validate]
     """What judges them."""
     size: int
     """Bytes of the body."""
     received_ms: int
     timeout_s: float
-    replay: "Replay | None" = None
+    replay: "ReplayOrigin | None" = None
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class ReplayOrigin:
     """What a job is that judges kept rejects once more."""
 
     reject_ids: Sequence[str]
@@ -74,8 +74,8 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeInParts:
-    """What taking in stands on."""
+class IngestDeps:
+    """What ingesting needs."""
 
     limits: GatewaySettings
     directory: Callable[[], Directory]
@@ -88,22 +88,22 @@ class TakeInParts:
     memory: RequestCaches
 
 
-class TakeIn:
+class RequestIngestor:
     """Gives every event of a job its outcome, safe in Kafka, before it returns.
 
     Raises `RetryableError` where nothing was stored (budget, no epoch yet, no hash key yet), `UnknownStoredError`
     where part of it may be.
     """
 
-    def __init__(self, parts: TakeInParts) -> None:
+    def __init__(self, parts: IngestDeps) -> None:
         self._parts = parts
 
-    async def run(self, job: Job) -> Receipt:
+    async def run(self, job: IngestRequest) -> BatchResult:
         """Take *job* in."""
         parts = self._parts
         intake = self._intake(job)
         parts.publisher.reserve(job.size)
-        request = _Request(parts, job, intake)
+        request = _RequestInProgress(parts, job, intake)
         try:
             async with _deadline(job.timeout_s):
                 await request.judge_all()
@@ -118,21 +118,21 @@ class TakeIn:
         _count(job, receipt)
         return receipt
 
-    def try_out(self, job: Job) -> Receipt:
+    def try_out(self, job: IngestRequest) -> BatchResult:
         """Return what *job* would come to now; nothing is stored, claimed or remembered."""
         parts = self._parts
-        intake = self._intake(job, TriedConsent(parts.consent), TriedOrders(parts.orders))
+        intake = self._intake(job, DryRunConsent(parts.consent), TriedOrders(parts.orders))
         judged = job.judge_with(intake)(range(job.received))
         told = [_verdict(index, other) for index, other in judged.others]
-        return Receipt("", {i: event_id for pile in judged.accepted for i, event_id in pile.events()}, told)
+        return BatchResult("", {i: event_id for pile in judged.accepted for i, event_id in pile.events()}, told)
 
     def _intake(
-        self, job: Job, consent: ConsentLedger | None = None, orders: OrderLedger | None = None
+        self, job: IngestRequest, consent: ConsentLedger | None = None, orders: OrderLedger | None = None
     ) -> EventValidator:
         parts, directory = self._parts, self._parts.directory()
         if directory.epoch is None:
             raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
-        pseudonyms = HashedAlready(parts.pseudonyms) if job.replay else parts.pseudonyms
+        pseudonyms = PrehashedPseudonyms(parts.pseudonyms) if job.replay else parts.pseudonyms
         given = ValidatorDeps(
             directory,
             directory.epoch.partitions,
@@ -186,10 +186,10 @@ def _unknown(cause: str = "the broker did not acknowledge in time") -> UnknownSt
     )
 
 
-class _Request:
+class _RequestInProgress:
     """The state of one job under way."""
 
-    def __init__(self, parts: TakeInParts, job: Job, intake: EventValidator) -> None:
+    def __init__(self, parts: IngestDeps, job: IngestRequest, intake: EventValidator) -> None:
         self._parts = parts
         self._job = job
         self._judge = job.judge_with(intake)
@@ -201,9 +201,9 @@ class _Request:
         self.began = False
         """Whether anything of it is on its way to the broker."""
 
-    def receipt(self, delivery_id: str) -> Receipt:
+    def receipt(self, delivery_id: str) -> BatchResult:
         """Return what became of each event."""
-        return Receipt(delivery_id, self._accepted, [self._others[index] for index in sorted(self._others)])
+        return BatchResult(delivery_id, self._accepted, [self._others[index] for index in sorted(self._others)])
 
     def let_go(self) -> None:
         """Give up what was not published: to be called however the request ends."""
@@ -250,11 +250,11 @@ class _Request:
                         self._others[index] = _verdict(index, other)
         return waiting
 
-    def _publish(self, judged: Judged) -> None:
+    def _publish(self, judged: BatchResults) -> None:
         self.began = self.began or bool(judged.effects or judged.accepted)
         self._held.cause(judged.effects, self._job.received_ms)
         for pile in judged.accepted:
-            lines = Lines(self._job.account.id, self._job.received_ms, pile.lines, pile.ids)
+            lines = LineBatch(self._job.account.id, self._job.received_ms, pile.lines, pile.ids)
             now, behind = lines.cut(self._free(pile))
             if now.values:
                 self._add_events(pile.partition, now)
@@ -262,13 +262,13 @@ class _Request:
                 self._held.take(pile.partition, behind)
             self._accepted.update(pile.events())
 
-    def _free(self, pile: Pile) -> int:
+    def _free(self, pile: PartitionBatch) -> int:
         """Return how many of the lines of *pile* wait for nothing."""
         if self._held.holds(pile.partition):
             return 0
         return len(pile.lines) if pile.held_from is None else pile.held_from
 
-    def _add_events(self, partition: int, lines: Lines) -> None:
+    def _add_events(self, partition: int, lines: LineBatch) -> None:
         for taken, record in self._parts.publisher.add(Topic.EVENTS, partition, lines):
             if not record.done():
                 self._parts.duplicates.claim(lines.account_id, taken.ids, record)
@@ -287,7 +287,7 @@ class _Request:
             self._add(Topic.REJECTS, [encode(line) for line in self._rejects])
             await self._acknowledged()
 
-    async def publish_delivery(self, receipt: Receipt) -> None:
+    async def publish_delivery(self, receipt: BatchResult) -> None:
         """Publish what is about to be answered."""
         job, counts = self._job, receipt.counts()
         line = DeliveryLine(
@@ -310,11 +310,11 @@ class _Request:
         await self._acknowledged()
 
     def _add(self, topic: Topic, values: Sequence[bytes]) -> None:
-        lines = Lines(self._job.account.id, self._job.received_ms, values)
+        lines = LineBatch(self._job.account.id, self._job.received_ms, values)
         self._records.update(record for _, record in self._parts.publisher.add(topic, 0, lines))
 
 
-def _replayed(replay: Replay | None, receipt: Receipt) -> dict[str, Any]:
+def _replayed(replay: ReplayOrigin | None, receipt: BatchResult) -> dict[str, Any]:
     """Return what a delivery says of a replay."""
     if replay is None:
         return {}
@@ -324,7 +324,7 @@ def _replayed(replay: Replay | None, receipt: Receipt) -> dict[str, Any]:
     return {"replay": True, "replays": told, "asked_by": replay.asked_by}
 
 
-def _count(job: Job, receipt: Receipt) -> None:
+def _count(job: IngestRequest, receipt: BatchResult) -> None:
     account = job.account
     if job.replay is not None:
         # Counted as rejected when they came first; shares of rejects are of what partners send.
@@ -337,7 +337,7 @@ def _count(job: Job, receipt: Receipt) -> None:
         GATEWAY_EVENTS.labels(account.id, account.platform, outcome, reason).inc(count)
 
 
-def settle_with(duplicates: DuplicateWindow, clock: Clock) -> Finished:
+def settle_with(duplicates: DuplicateWindow, clock: Clock) -> RecordSettled:
     """Return what the publisher tells of each record: the window learns which ids the broker has."""
 
     def finished(account_id: str, ids: Sequence[str], acknowledged: bool) -> None:  # noqa: FBT001 - the publisher's word

@@ -24,7 +24,7 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _FirstAnswer:
     digest: bytes
     answer: "asyncio.Future[HttpAnswer | None]"
     until_s: float
@@ -39,9 +39,9 @@ class IdempotencyKeys:
     def __init__(self, *, max_keys: int, keep_s: float) -> None:
         self._max_keys = max_keys
         self._keep_s = keep_s
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], _FirstAnswer] = OrderedDict()
 
-    def find(self, account_id: str, key: str, now_s: float) -> _Kept | None:
+    def find(self, account_id: str, key: str, now_s: float) -> _FirstAnswer | None:
         """Return what is kept under *key*, or None where it is free."""
         while self._kept and next(iter(self._kept.values())).until_s <= now_s:
             self._kept.popitem(last=False)
@@ -52,7 +52,7 @@ class IdempotencyKeys:
         if len(self._kept) >= self._max_keys:
             self._kept.popitem(last=False)
         future = asyncio.get_running_loop().create_future()
-        self._kept[account_id, key] = _Kept(digest, future, now_s + self._keep_s)
+        self._kept[account_id, key] = _FirstAnswer(digest, future, now_s + self._keep_s)
 
     def end(self, account_id: str, key: str, answer: HttpAnswer | None) -> None:
         """Keep *answer*; None frees the key for another try."""

@@ -6,11 +6,11 @@ from functools import partial
 
 import msgspec
 
-from producers.gateway.ingest_request import Job, Replay, TakeIn, window_of
-from producers.gateway.responses import Receipt
-from producers.replay import NotReplayable, Reread, judge_again, reread
+from producers.gateway.ingest_request import IngestRequest, ReplayOrigin, RequestIngestor, window_of
+from producers.gateway.responses import BatchResult
+from producers.replay import NotReplayable, ReadableReject, reread_reject, revalidate
 from producers.validation.placement import TimeWindow
-from producers.validation.results import Judge, Judged
+from producers.validation.results import BatchResults, Validate
 from producers.validation.validator import EventValidator
 from registry.directory import Directory
 from runtime.clock import Clock
@@ -25,7 +25,7 @@ NOT_REPLAYABLE = "not_replayable"
 MAX_IN_DELIVERY = 500
 
 
-class Replayed(msgspec.Struct, frozen=True):
+class ReplayOutcome(msgspec.Struct, frozen=True):
     """What became of one kept reject."""
 
     reject_id: str
@@ -41,12 +41,12 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayerParts:
-    """What a replayer stands on."""
+class ReplayerDeps:
+    """What a replayer needs."""
 
     limits: GatewaySettings
     directory: Callable[[], Directory]
-    take_in: TakeIn
+    ingestor: RequestIngestor
     clock: Clock
 
 
@@ -57,36 +57,38 @@ class Replayer:
     reject again is a duplicate, like the same event pushed again.
     """
 
-    def __init__(self, parts: ReplayerParts) -> None:
+    def __init__(self, parts: ReplayerDeps) -> None:
         self._parts = parts
 
-    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[Replayed]:
+    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[ReplayOutcome]:
         """Return what became, or with *dry_run* what would become, of each of *lines*, in their order.
 
-        Each account and flow among them is a delivery of its own. Raises what `TakeIn.run` raises; deliveries before
-        the one that failed are published then, and the same lines again do no harm.
+        Each account and flow among them is a delivery of its own. Raises what `RequestIngestor.run` raises; deliveries
+        before the one that failed are published then, and the same lines again do no harm.
         """
         accounts = self._parts.directory().accounts
-        items = [reread(line, accounts.get(line.account_id)) for line in lines]
+        items = [reread_reject(line, accounts.get(line.account_id)) for line in lines]
         found = {
-            item.line.reject_id: Replayed(item.line.reject_id, NOT_REPLAYABLE, item.line.event_id, message=item.why)
+            item.line.reject_id: ReplayOutcome(
+                item.line.reject_id, NOT_REPLAYABLE, item.line.event_id, message=item.why
+            )
             for item in items
             if isinstance(item, NotReplayable)
         }
-        for job_items in _jobs(item for item in items if isinstance(item, Reread)):
+        for job_items in _jobs(item for item in items if isinstance(item, ReadableReject)):
             job = self._job(job_items, asked_by)
-            receipt = self._parts.take_in.try_out(job) if dry_run else await self._parts.take_in.run(job)
+            receipt = self._parts.ingestor.try_out(job) if dry_run else await self._parts.ingestor.run(job)
             found |= {told.reject_id: told for told in _told(job_items, receipt)}
             if not dry_run:
                 log.info("rejects replayed", account=job.account.id, flow=job.flow, asked_by=asked_by,
                          delivery=receipt.delivery_id, **receipt.counts())  # fmt: skip
         return [found[line.reject_id] for line in lines]
 
-    def _job(self, items: Sequence[Reread], asked_by: str) -> Job:
+    def _job(self, items: Sequence[ReadableReject], asked_by: str) -> IngestRequest:
         line = items[0].line
         account = self._parts.directory().accounts[line.account_id]
         windows = [window_of(account, self._parts.limits, item.line.received_ms) for item in items]
-        return Job(
+        return IngestRequest(
             account=account,
             flow=line.flow,
             received=len(items),
@@ -94,13 +96,13 @@ class Replayer:
             size=sum(len(item.line.payload) for item in items),
             received_ms=self._parts.clock.now_ms(),
             timeout_s=self._parts.limits.batch_publish_timeout_s,
-            replay=Replay([item.line.reject_id for item in items], asked_by),
+            replay=ReplayOrigin([item.line.reject_id for item in items], asked_by),
         )
 
 
-def _jobs(items: Iterable[Reread]) -> Iterable[Sequence[Reread]]:
+def _jobs(items: Iterable[ReadableReject]) -> Iterable[Sequence[ReadableReject]]:
     """Yield *items* by account and flow, each in its order."""
-    groups: dict[tuple[str, str], list[Reread]] = {}
+    groups: dict[tuple[str, str], list[ReadableReject]] = {}
     for item in items:
         groups.setdefault((item.line.account_id, item.line.flow), []).append(item)
     for group in groups.values():
@@ -108,22 +110,22 @@ def _jobs(items: Iterable[Reread]) -> Iterable[Sequence[Reread]]:
             yield group[start : start + MAX_IN_DELIVERY]
 
 
-def _judge(items: Sequence[Reread], windows: Sequence[TimeWindow], intake: EventValidator) -> Judge:
-    def judge(indexes: Sequence[int]) -> Judged:
-        judged = Judged()
+def _judge(items: Sequence[ReadableReject], windows: Sequence[TimeWindow], intake: EventValidator) -> Validate:
+    def judge(indexes: Sequence[int]) -> BatchResults:
+        judged = BatchResults()
         for index in indexes:
-            judged.add(index, judge_again(intake, items[index], windows[index], index))
+            judged.add(index, revalidate(intake, items[index], windows[index], index))
         return judged
 
     return judge
 
 
-def _told(items: Sequence[Reread], receipt: Receipt) -> Iterable[Replayed]:
+def _told(items: Sequence[ReadableReject], receipt: BatchResult) -> Iterable[ReplayOutcome]:
     for index, event_id in receipt.accepted_ids.items():
-        yield Replayed(items[index].line.reject_id, "accepted", event_id, delivery_id=receipt.delivery_id)
+        yield ReplayOutcome(items[index].line.reject_id, "accepted", event_id, delivery_id=receipt.delivery_id)
     for other in receipt.others:
         line = items[other.index].line
-        yield Replayed(
+        yield ReplayOutcome(
             line.reject_id,
             other.verdict,
             other.event_id or line.event_id,

@@ -1,4 +1,4 @@
-"""What the door answers: verdicts, and problems in the form of RFC 9457."""
+"""What pushes are answered: verdicts, and problems in the form of RFC 9457."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class PushAnswer(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class BatchResult:
     """What became of one request, every event of it."""
 
     delivery_id: str

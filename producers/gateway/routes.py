@@ -1,4 +1,4 @@
-"""The gateway's paths on the HTTP framework: bytes in, bytes out. Pushes as they should be take `PushFirst` instead."""
+"""The gateway's paths on the HTTP framework: bytes in, bytes out. Well-formed pushes take `PushASGIApp` instead."""
 
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ FlowName = Annotated[
 ]
 
 
-def gateway_routes(gate: handler.Door) -> list[Any]:
+def gateway_routes(push_handler: handler.PushHandler) -> list[Any]:
     """Return the handlers of batch and native push."""
 
     @post(
@@ -33,7 +33,7 @@ def gateway_routes(gate: handler.Door) -> list[Any]:
     )
     async def push_events(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Take a batch in: one verdict for each event, always; accepted means stored on all in-sync replicas."""
-        return _respond(await gate.push_batch(await _request(request)))
+        return _respond(await push_handler.push_batch(await _request(request)))
 
     @route(
         NATIVE_PATH,
@@ -49,7 +49,7 @@ def gateway_routes(gate: handler.Door) -> list[Any]:
         """Take a platform's push in; who sent it follows from the signature. GET is for handshakes, and for pushes
         whose every field stands in their address.
         """
-        return _respond(await gate.push_native(account, flow, await _request(request)))
+        return _respond(await push_handler.push_native(account, flow, await _request(request)))
 
     return [push_events, push_native]
 
@@ -58,7 +58,7 @@ def _native_id(_: Any, method: Any, __: Any) -> str:
     return NATIVE_POST if method == "POST" else NATIVE_GET
 
 
-async def _request(request: Request[Any, Any, Any]) -> handler.Request:
+async def _request(request: Request[Any, Any, Any]) -> handler.HttpRequest:
     return request_of(request.scope, await request.body())
 
 

@@ -5,9 +5,9 @@ import os
 
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentLog
-from producers.gateway.handler import Door, DoorParts
-from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
-from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.handler import HandlerDeps, PushHandler
+from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
+from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderLog
@@ -35,7 +35,7 @@ _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
 
 
-class Gateway:
+class GatewayService:
     """The gateway's parts and their lives."""
 
     def __init__(self, settings: Settings, follower: RegistryFollower, *, clock: Clock | None = None) -> None:
@@ -54,8 +54,8 @@ class Gateway:
             keep_ms=limits.duplicate_window_hours * _HOUR_MS, max_ids=limits.duplicate_window_ids
         )
         self._publisher = Publisher(settings.kafka, limits, finished=settle_with(duplicates, clock))
-        take_in = TakeIn(
-            TakeInParts(
+        ingestor = RequestIngestor(
+            IngestDeps(
                 limits=limits,
                 directory=lambda: follower.directory,
                 duplicates=duplicates,
@@ -69,17 +69,17 @@ class Gateway:
                 ),
             )
         )
-        self.door = Door(
-            DoorParts(
+        self.handler = PushHandler(
+            HandlerDeps(
                 limits=limits,
                 directory=lambda: follower.directory,
                 secrets_for=self._secrets.secrets_for,
-                take_in=take_in,
+                ingestor=ingestor,
                 clock=clock,
             )
         )
         self.replayer = Replayer(
-            ReplayerParts(limits=limits, directory=lambda: follower.directory, take_in=take_in, clock=clock)
+            ReplayerDeps(limits=limits, directory=lambda: follower.directory, ingestor=ingestor, clock=clock)
         )
         self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
         self._counting_refunds: asyncio.Task[None] | None = None
@@ -118,7 +118,7 @@ class Gateway:
         health.watch("gateway-hash-keys", self._hash_keys.problem)
         health.watch("gateway-consent", self._consent_log.problem)
         health.watch("gateway-orders", self._order_log.problem)
-        # One account's missing secret must not take the door away from the others.
+        # One account's missing secret must not shut out the others.
         health.advise(SECRETS, lambda: self._check_secrets(self._follower.directory))
 
     def _problem_of_kafka(self) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 from producers.parsing.body import Element
 from producers.parsing.written_once import ESCAPED_MARK, is_written_once
 from producers.validation.pii import attributes_may_hold_pii, ids_may_be_pii
-from producers.validation.results import Judged, Pile
+from producers.validation.results import BatchResults, PartitionBatch
 from producers.validation.validator import EventValidator
 from runtime.errors import UnavailableError
 from schemas.event import CONSENT_KINDS, KINDS, MAX_ATTRIBUTES_BYTES, REQUIRED_BY_KIND, USE_OUTCOMES, parse_time_ms
@@ -61,18 +61,18 @@ class FastPath:
             validator.delivery_id.encode(),
         )
 
-    def validate(self, elements: Sequence[Element], indexes: Sequence[int]) -> Judged:
+    def validate(self, elements: Sequence[Element], indexes: Sequence[int]) -> BatchResults:
         """Return the outcome of each of *elements*, which have these *indexes* in the request.
 
         Raises `UnavailableError` where a hash key is not here yet.
         """
-        results = Judged()
+        results = BatchResults()
         for start in range(0, len(elements), CHUNK_EVENTS):
             end = start + CHUNK_EVENTS
             self._validate_chunk(results, elements[start:end], indexes[start:end])
         return results
 
-    def _validate_chunk(self, results: Judged, elements: Sequence[Element], indexes: Sequence[int]) -> None:
+    def _validate_chunk(self, results: BatchResults, elements: Sequence[Element], indexes: Sequence[int]) -> None:
         events = _decoded(elements)
         doubtful = self._doubtful(events)
         texts = _attribute_texts(elements, events)
@@ -92,7 +92,9 @@ class FastPath:
             doubtful.update(event_id for event_id in ids if ids_may_be_pii((event_id,)))
         return doubtful
 
-    def _accept(self, piles: Mapping[int, Pile], index: int, element: Element, event: Any, text: bytes) -> bool:
+    def _accept(
+        self, piles: Mapping[int, PartitionBatch], index: int, element: Element, event: Any, text: bytes
+    ) -> bool:
         """Accept *event*, whose attributes are encoded as *text*, or return False: it is not for the fast path."""
         kind_part, needed = _KINDS.get(event.kind, _OF_CONSENT)
         if kind_part is None or (needed is not None and getattr(event, needed) is None):

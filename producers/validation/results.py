@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from producers.validation.effects import EventEffect
 
 
-class Pile:
+class PartitionBatch:
     """Accepted events of one partition: their lines, ids and indexes in the request, in order."""
 
     __slots__ = ("held_from", "ids", "indexes", "lines", "partition")
@@ -34,26 +34,26 @@ class Pile:
         return zip(self.indexes, self.ids, strict=False)
 
 
-class _Piles(dict[int, Pile]):
-    def __missing__(self, partition: int) -> Pile:
-        found = self[partition] = Pile(partition)
+class _PartitionBatches(dict[int, PartitionBatch]):
+    def __missing__(self, partition: int) -> PartitionBatch:
+        found = self[partition] = PartitionBatch(partition)
         return found
 
 
-class Judged:
+class BatchResults:
     """The outcomes, each event in one of the two."""
 
     def __init__(self) -> None:
-        self.piles = _Piles()
+        self.piles = _PartitionBatches()
         """By partition."""
         self.others: list[tuple[int, DuplicateEvent | InFlightDuplicate | RejectedEvent]] = []
         """With their indexes in the request."""
         self.effects: list[EventEffect] = []
         """What the accepted and the rejected ones cause."""
-        self._with_alias: list[Pile] = []
+        self._with_alias: list[PartitionBatch] = []
 
     @property
-    def accepted(self) -> list[Pile]:
+    def accepted(self) -> list[PartitionBatch]:
         """Every pile."""
         return [*self.piles.values(), *self._with_alias]
 
@@ -65,7 +65,7 @@ class Judged:
             self.others.append((index, judgement))
             return
         if judgement.alias:
-            pile = Pile(judgement.partition)
+            pile = PartitionBatch(judgement.partition)
             self._with_alias.append(pile)
         else:
             pile = self.piles[judgement.partition]
@@ -76,5 +76,5 @@ class Judged:
         pile.indexes.append(index)
 
 
-Judge = Callable[[Sequence[int]], Judged]
+Validate = Callable[[Sequence[int]], BatchResults]
 """Judges the events of a request that have these indexes, in order."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from producers.adapters.base import Mapped, Unmapped
+from producers.adapters.base import MappedMessage, UnmappedMessage
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_effects, consent_key
 from producers.orders.ledger import OrderFact, OrderLedger, amount_effect, waiting_effect
 from producers.validation.decode import DecodedEvent, EventFault, decode_event
@@ -177,7 +177,7 @@ class EventValidator:
             return replace(rejected, effects=self._effects_despite(fault, decoded, index))
         return outcome
 
-    def validate_mapped(self, message: Mapped, index: int, body: bytes) -> ValidationResult:
+    def validate_mapped(self, message: MappedMessage, index: int, body: bytes) -> ValidationResult:
         """Return the outcome of one message that a native push was taken apart into."""
         redacted = {
             "event": redact_event(message.fields, self._hash, self._is_id),
@@ -211,7 +211,7 @@ class EventValidator:
         self.taken.add(alias_id(alias))
         return replace(accepted, alias=alias_id(alias))
 
-    def validate_unmapped(self, message: Unmapped, index: int, body: bytes) -> RejectedEvent:
+    def validate_unmapped(self, message: UnmappedMessage, index: int, body: bytes) -> RejectedEvent:
         """Return the reject of a signed message that becomes no event."""
         fault = EventFault(message.reason, message.field, message.message, message.event_id)
         return self._reject(fault, index, body, {"message": self._hash_payload(message.payload)})

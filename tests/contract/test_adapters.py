@@ -3,7 +3,7 @@
 import json
 from typing import Any, ClassVar
 
-from producers.adapters.base import Context, Mapped, Refused
+from producers.adapters.base import MappedMessage, MappingContext, RefusedPush
 from tests.support.adapter_contract import UNREADABLE, AdapterContract
 from tests.support.adapter_signing import (
     NOW_MS,
@@ -315,7 +315,7 @@ class TestSunmiReport(TestSunmiOnline):
     def test_counters_and_model_become_attributes_and_nothing_else_does(self) -> None:
         (message,) = self.messages(self.push(self.sent(self.content(), self.signing[0])))
 
-        assert isinstance(message, Mapped)
+        assert isinstance(message, MappedMessage)
         assert message.fields["attributes"] == {"model": "NT311", "printed_kilometre": 12, "print_head_broken_count": 3}
         assert all(text not in str(message) for text in ("8986", "aa:bb", "31.22", "121.42"))
 
@@ -338,7 +338,7 @@ class TestSunmiCallbackRsa(TestSunmiOnline):
     def test_an_hmac_keyed_with_the_public_key_is_refused(self) -> None:
         sent = callback(as_json(self.content()), public_pem("one"))
 
-        assert isinstance(self.adapter().read(self.push(sent)), Refused)
+        assert isinstance(self.adapter().read(self.push(sent)), RefusedPush)
 
 
 class TestSunmiReceipt(AdapterContract):
@@ -376,7 +376,7 @@ def test_a_kept_reject_maps_once_its_message_type_is_agreed() -> None:
     (kept,) = contract.messages(push)
 
     agreed = push.account.model_copy(update={"message_types": {"590000": "order.refunded"}})
-    again = contract.adapter().interpret(kept.payload, Context(agreed, push.flow, push.received_ms))
+    again = contract.adapter().interpret(kept.payload, MappingContext(agreed, push.flow, push.received_ms))
 
-    assert isinstance(again, Mapped)
+    assert isinstance(again, MappedMessage)
     assert again.fields["kind"] == "order.refunded"

@@ -8,15 +8,15 @@ import pytest
 from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_callback
 from producers.adapters.base import Adapter
 from producers.adapters.catalogue import ADAPTERS
-from producers.adapters.standard_webhooks import Signed, verify
+from producers.adapters.standard_webhooks import VerifiedWebhook, verify
 from schemas.registry import MATCH_KEYS
 from tests.support.adapter_signing import NOW_MS, WHSEC_1
 from tests.support.paths import PARTNER_PAGES
 
 WORDS = {
-    "douyin": [*douyin_webhook.LINES, douyin_webhook.ORDERS, *douyin_live.ACTIONS],
-    "bilibili": list(bilibili_webhook.LINES),
-    "meituan": list(meituan_waimai.LINES),
+    "douyin": [*douyin_webhook.MAPPINGS, douyin_webhook.ORDERS, *douyin_live.ACTIONS],
+    "bilibili": list(bilibili_webhook.MAPPINGS),
+    "meituan": list(meituan_waimai.MAPPINGS),
     "aihuishou": ["recycle.order.status_changed", "quoted", "completed"],
     "sunmi": list(sunmi_callback.REPORTED),
 }
@@ -58,4 +58,4 @@ def test_the_signing_example_signs_what_the_gateway_accepts() -> None:
 
     headers = namespace["sign"](WHSEC_1.decode(), "push-1", NOW_MS // 1000, b"[]")
 
-    assert isinstance(verify(headers, b"[]", [WHSEC_1], NOW_MS), Signed)
+    assert isinstance(verify(headers, b"[]", [WHSEC_1], NOW_MS), VerifiedWebhook)

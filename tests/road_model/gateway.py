@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
 from producers.consent.topic import ConsentFold
-from producers.gateway.handler import Door, DoorParts
-from producers.gateway.handler import Request as HttpRequest
-from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
-from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.handler import HandlerDeps, HttpRequest, PushHandler
+from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
+from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.responses import HttpAnswer
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
@@ -65,7 +64,7 @@ class SkewedClock:
 
 
 @dataclass
-class Request:
+class PartnerPush:
     """What a partner wants to be answered: it is sent until it is."""
 
     bodies: list[bytes]
@@ -128,7 +127,7 @@ class GatewayProcess:
         ahead = SkewedClock(clock, skew_ms)
         self.inflight: list[tuple[int, Sent]] = []
         """With the time they were sent at."""
-        self.requests: list[Request] = []
+        self.requests: list[PartnerPush] = []
         self.consent = consent_at_start(topics)
         self.orders = orders_at_start(topics)
         self._folds: dict[tuple[Topic, int], TopicProjection] = {
@@ -139,8 +138,8 @@ class GatewayProcess:
         self.window = DuplicateWindow(keep_ms=DAY_MS, max_ids=1000)
         self.publisher = Publisher(KafkaSettings(), LIMITS, finished=settle_with(self.window, ahead))
         self.publisher._loop, self.publisher._producer = OrderlyLoop(), self  # type: ignore[assignment]  # what it uses
-        self.take_in = TakeIn(
-            TakeInParts(
+        self.ingestor = RequestIngestor(
+            IngestDeps(
                 limits=LIMITS,
                 directory=directory,
                 duplicates=self.window,
@@ -152,8 +151,8 @@ class GatewayProcess:
                 clock=ahead,
             )
         )
-        self._door = Door(DoorParts(LIMITS, directory, lambda _account, _flow: (), self.take_in, ahead))
-        replayer = Replayer(ReplayerParts(LIMITS, directory, self.take_in, ahead))
+        self._handler = PushHandler(HandlerDeps(LIMITS, directory, lambda _account, _flow: (), self.ingestor, ahead))
+        replayer = Replayer(ReplayerDeps(LIMITS, directory, self.ingestor, ahead))
         self._waiting = WaitingRefunds(self.orders, replayer, self.publisher, ahead)
         self._waiting._leave_s = LEAVE_S + skew_ms / 1000
         self.counting: asyncio.Task[int] | None = None
@@ -174,14 +173,14 @@ class GatewayProcess:
         self.inflight.append((self._clock.now_ms(), sent))
         return sent
 
-    def push(self, request: Request) -> None:
+    def push(self, request: PartnerPush) -> None:
         """Let *request* in."""
         request.sent_ms = self._clock.now_ms()
         if request.slip is not None:
-            request.task = asyncio.create_task(push_slip(self.take_in, request.slip, request.sent_ms))
+            request.task = asyncio.create_task(push_slip(self.ingestor, request.slip, request.sent_ms))
         else:
             http = HttpRequest("POST", "/v1/events", b"results=all", PUSH, b"\n".join(request.bodies))
-            request.task = asyncio.create_task(self._door.push_batch(http))
+            request.task = asyncio.create_task(self._handler.push_batch(http))
         self.requests.append(request)
 
     def follow(self) -> None:
@@ -223,14 +222,14 @@ class GatewayProcess:
             if request.task is not None and request.sent_ms + PATIENCE_MS < until_ms:
                 request.task.cancel()
 
-    def finished(self) -> list[Request]:
+    def finished(self) -> list[PartnerPush]:
         """Return the requests that have come to an end, and let go of them."""
         ended = [request for request in self.requests if request.task is not None and request.task.done()]
         for request in ended:
             self.requests.remove(request)
         return ended
 
-    def kill(self) -> list[Request]:
+    def kill(self) -> list[PartnerPush]:
         """End at once; what is on its way to the broker is lost or stored, by `expire`. Return who had no answer."""
         self.publisher._open.clear()
         if self.publisher._timer is not None:
@@ -285,14 +284,14 @@ class Partner:
     selling: bool = False
     """Whether its till pushes orders, and refunds of them that name no amount."""
     sent: list[bytes] = field(default_factory=list)
-    waiting: list[Request] = field(default_factory=list)
+    waiting: list[PartnerPush] = field(default_factory=list)
     """Requests that have to be sent again."""
     unanswered: int = 0
     changes: dict[str, tuple[str, ConsentChange]] = field(default_factory=dict)
     """By event id: the changes of consent that it sent, with the key that they have in the ledger."""
     slips: list[Slip] = field(default_factory=list)
 
-    def new_request(self, chance: random.Random) -> Request:
+    def new_request(self, chance: random.Random) -> PartnerPush:
         """Return a request of fresh events, some with ones that were sent before, or twice in it."""
         if self.selling and chance.random() < 0.5:
             return self._of_till(chance)
@@ -304,9 +303,9 @@ class Partner:
         if chance.random() < 0.03:
             bodies.append(b'{"event_id": 5}')
         self.unanswered += 1
-        return Request(bodies)
+        return PartnerPush(bodies)
 
-    def note(self, request: Request) -> list[dict[str, Any]]:
+    def note(self, request: PartnerPush) -> list[dict[str, Any]]:
         """Return the verdicts of *request*; one without an answer will be sent again, as the partners' guide says."""
         task = request.task
         if task is not None and task.done() and not task.cancelled():
@@ -321,7 +320,7 @@ class Partner:
         self.waiting.append(request)
         return []
 
-    def _of_till(self, chance: random.Random) -> Request:
+    def _of_till(self, chance: random.Random) -> PartnerPush:
         """Return a push of the till's: an order or a refund, the other one of a last order, or one of them again."""
         names = {slip.name for slip in self.slips}
         lacking = [slip for slip in self.slips[-4:] if (slip.order, not slip.refund) not in names]
@@ -336,7 +335,7 @@ class Partner:
         if slip.name not in names:
             self.slips.append(slip)
         self.unanswered += 1
-        return Request([], slip=slip)
+        return PartnerPush([], slip=slip)
 
     def _fresh(self, chance: random.Random) -> bytes:
         self.sent.append(self._event(chance))

@@ -18,7 +18,7 @@ from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import DueRefund, dealt_with_effect
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.effects import EventEffect
-from producers.validation.results import Pile
+from producers.validation.results import PartitionBatch
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_REPEATS
 from schemas.topics import Topic
@@ -77,7 +77,7 @@ def _remember_all(window: DuplicateWindow, *args: Any, **kwargs: Any) -> None:
     _settle(window, *args, **{**kwargs, "acknowledged": True})
 
 
-def _no_line_held(_request: object, pile: Pile) -> int:
+def _no_line_held(_request: object, pile: PartitionBatch) -> int:
     return len(pile.lines)
 
 
@@ -208,12 +208,21 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 
 
 GUARDS = (
-    Guard("an answer waits for the broker's acknowledgement", ((ingest_request._Request, "_acknowledged", _no_wait),)),
+    Guard(
+        "an answer waits for the broker's acknowledgement",
+        ((ingest_request._RequestInProgress, "_acknowledged", _no_wait),),
+    ),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
     Guard(
-        "what an event causes before its line", ((ingest_request._Request, "_free", _no_line_held),), consenting=True
+        "what an event causes before its line",
+        ((ingest_request._RequestInProgress, "_free", _no_line_held),),
+        consenting=True,
     ),
-    Guard("an order's amount before its line", ((ingest_request._Request, "_free", _no_line_held),), selling=True),
+    Guard(
+        "an order's amount before its line",
+        ((ingest_request._RequestInProgress, "_free", _no_line_held),),
+        selling=True,
+    ),
     Guard(
         "a refund that waits is left to no one gateway",
         ((WaitingRefunds, "_due", _only_of_own_orders),),

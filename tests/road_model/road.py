@@ -20,7 +20,7 @@ from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
 from schemas.topics import Topic
 from sinks.reconciliation.conservation import conservation
-from tests.road_model.gateway import GatewayProcess, Partner, Request, consent_at_start, orders_at_start
+from tests.road_model.gateway import GatewayProcess, Partner, PartnerPush, consent_at_start, orders_at_start
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
 from tests.road_model.surroundings import START_MS, KilledError, Time, Topics, epoch
@@ -122,7 +122,7 @@ class Road:
             for request in gateway.finished():
                 self._note(request)
 
-    def _note(self, request: Request) -> None:
+    def _note(self, request: PartnerPush) -> None:
         for verdict in self.partner.note(request):
             if verdict["verdict"] != "rejected" and verdict["event_id"] not in self.truth.ids:
                 raise WrongError(f"lost: {verdict['event_id']} was answered {verdict['verdict']} and is not on the log")

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from producers.adapters.base import Context
+from producers.adapters.base import MappingContext
 from producers.adapters.catalogue import adapter_for
 from producers.gateway.handler import _native_judge
-from producers.gateway.ingest_request import Job, TakeIn
+from producers.gateway.ingest_request import IngestRequest, RequestIngestor
 from producers.gateway.responses import HttpAnswer, problem
 from producers.orders.ledger import OrderLedger, event_digest, order_digest
-from producers.validation.results import Judge
+from producers.validation.results import Validate
 from producers.validation.validator import EventValidator
 from runtime.errors import RetryableError
 from runtime.kafka import LogRecord
@@ -63,20 +63,20 @@ class Slip:
         return {"form": {"event": "6004", "payload": payload}}
 
 
-async def push_slip(take_in: TakeIn, slip: Slip, received_ms: int) -> HttpAnswer:
+async def push_slip(ingestor: RequestIngestor, slip: Slip, received_ms: int) -> HttpAnswer:
     """Let *slip* in, and return the verdict as a batch would be told it."""
     account = directory().accounts[ACCOUNT]
     adapter = adapter_for(account.platform, FLOW)
     assert adapter is not None
-    message = adapter.interpret(slip.document(), Context(account, FLOW, received_ms))
+    message = adapter.interpret(slip.document(), MappingContext(account, FLOW, received_ms))
     body = repr(slip).encode()
 
-    def judge_with(intake: EventValidator) -> Judge:
+    def judge_with(intake: EventValidator) -> Validate:
         return _native_judge((message,), body, intake)
 
-    job = Job(account, FLOW, 1, judge_with, len(body), received_ms, timeout_s=3600)
+    job = IngestRequest(account, FLOW, 1, judge_with, len(body), received_ms, timeout_s=3600)
     try:
-        return (await take_in.run(job)).answer(every=True)
+        return (await ingestor.run(job)).answer(every=True)
     except RetryableError as error:
         return problem(503, str(error), retry_after_s=1)
 

@@ -11,7 +11,17 @@ import msgspec
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
-from producers.adapters.base import Adapter, Context, Handshake, Mapped, Message, Push, Read, Refused, Unmapped
+from producers.adapters.base import (
+    Adapter,
+    MappedMessage,
+    MappingContext,
+    NativePush,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from schemas.event import KINDS
 from schemas.outcomes import RejectReason
@@ -101,13 +111,13 @@ class AdapterContract(ABC):
         assert found is not None
         return found
 
-    def push(self, sent: Sent, *, secrets: tuple[bytes, ...] | None = None, received_ms: int = NOW_MS) -> Push:
+    def push(self, sent: Sent, *, secrets: tuple[bytes, ...] | None = None, received_ms: int = NOW_MS) -> NativePush:
         account = make_account(self.platform, **self.account_fields)
         return make_push(sent, account, self.flow, self.secrets() if secrets is None else secrets, received_ms)
 
-    def messages(self, push: Push) -> tuple[Message, ...]:
+    def messages(self, push: NativePush) -> tuple[PlatformMessage, ...]:
         reading = self.adapter().read(push)
-        assert isinstance(reading, Read), reading
+        assert isinstance(reading, VerifiedPush), reading
         return reading.messages
 
     def test_the_catalogue_knows_it_under_its_platform(self) -> None:
@@ -134,7 +144,7 @@ class AdapterContract(ABC):
 
         reading = self.adapter().read(self.push(sent, secrets=self.secrets()[:1]))
 
-        assert isinstance(reading, Refused)
+        assert isinstance(reading, RefusedPush)
 
     def test_a_changed_body_is_refused(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
@@ -143,19 +153,19 @@ class AdapterContract(ABC):
 
         altered = replace(sent, body=changed) if sent.body else replace(sent, query=changed)
 
-        assert isinstance(self.adapter().read(self.push(altered)), Refused)
+        assert isinstance(self.adapter().read(self.push(altered)), RefusedPush)
 
     def test_without_a_signature_or_a_secret_it_is_refused(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
         bare = replace(sent, headers={}, body=sent.body.split(b"&sig")[0], query=sent.query.split(b"&sig")[0])
 
-        assert isinstance(self.adapter().read(self.push(bare)), Refused)
-        assert isinstance(self.adapter().read(self.push(sent, secrets=())), Refused)
+        assert isinstance(self.adapter().read(self.push(bare)), RefusedPush)
+        assert isinstance(self.adapter().read(self.push(sent, secrets=())), RefusedPush)
 
     def test_an_empty_secret_signs_nothing(self) -> None:
         reading = self.adapter().read(self.push(self.sent_with_empty_secret(), secrets=(b"",)))
 
-        assert isinstance(reading, Refused)
+        assert isinstance(reading, RefusedPush)
 
     def sent_with_empty_secret(self) -> Sent:
         """Return a push signed with the empty text."""
@@ -166,7 +176,7 @@ class AdapterContract(ABC):
 
         reading = self.adapter().read(self.push(sent, secrets=self.secrets()[:1]))
 
-        assert isinstance(reading, Refused)
+        assert isinstance(reading, RefusedPush)
         assert all(secret.decode() not in reading.message for secret in self.secrets())
 
     def test_both_secrets_are_valid_while_one_is_rotated(self) -> None:
@@ -189,8 +199,8 @@ class AdapterContract(ABC):
         late = self.push(sent, received_ms=NOW_MS + self.window_s * 1000 + 1000)
         early = self.push(sent, received_ms=NOW_MS - self.window_s * 1000 - 1000)
 
-        assert isinstance(self.adapter().read(late), Refused if self.signs_time else Read)
-        assert isinstance(self.adapter().read(early), Refused if self.signs_time else Read)
+        assert isinstance(self.adapter().read(late), RefusedPush if self.signs_time else VerifiedPush)
+        assert isinstance(self.adapter().read(early), RefusedPush if self.signs_time else VerifiedPush)
 
     def test_a_signed_time_just_inside_the_window_is_taken(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
@@ -201,14 +211,14 @@ class AdapterContract(ABC):
     def test_nothing_personal_is_kept_or_passed_on(self) -> None:
         (message,) = self.messages(self.push(self.sent(self.content(), self.signing[0])))
 
-        passed_on = dict(message.fields) if isinstance(message, Mapped) else {}
+        passed_on = dict(message.fields) if isinstance(message, MappedMessage) else {}
         passed_on.pop("subject", None)
         kept = json.dumps([message.payload, passed_on], ensure_ascii=False)
         assert [text for text in PERSONAL if text in kept] == []
 
     def test_the_subject_stands_in_one_place_only(self) -> None:
         (message,) = self.messages(self.push(self.sent(self.content(), self.signing[0])))
-        subject = message.fields.get("subject") if isinstance(message, Mapped) else None
+        subject = message.fields.get("subject") if isinstance(message, MappedMessage) else None
 
         kept = dict(message.payload)
         assert kept.pop("subject", None) == subject
@@ -219,7 +229,7 @@ class AdapterContract(ABC):
         (message,) = self.messages(push)
         kept = json.loads(msgspec.json.encode(message.payload))
 
-        again = self.adapter().interpret(kept, Context(push.account, push.flow, push.received_ms))
+        again = self.adapter().interpret(kept, MappingContext(push.account, push.flow, push.received_ms))
 
         assert _comparable(again) == _comparable(message)
 
@@ -232,7 +242,7 @@ class AdapterContract(ABC):
             (message,) = self.messages(push)
 
             expected = {"bytes": len(push.body), "sha256": hashlib.sha256(push.body).hexdigest()}
-            assert isinstance(message, Unmapped), raw[:40]
+            assert isinstance(message, UnmappedMessage), raw[:40]
             assert (message.reason, message.payload) == (RejectReason.MALFORMED, expected), raw[:40]
 
     @PROPERTY
@@ -242,7 +252,7 @@ class AdapterContract(ABC):
     ) -> None:
         reading = self.adapter().read(self.push(Sent(body, headers, query, method)))
 
-        assert isinstance(reading, Refused | Handshake)
+        assert isinstance(reading, RefusedPush | PlatformHandshake)
 
     @PROPERTY
     @given(raw=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
@@ -262,7 +272,7 @@ class AdapterContract(ABC):
 
         for message in self.messages(self.push(self.sent(content, self.signing[0]))):
             assert msgspec.json.encode(message.payload)
-            assert isinstance(message, Mapped) or message.reason in {
+            assert isinstance(message, MappedMessage) or message.reason in {
                 RejectReason.UNSUPPORTED_EVENT,
                 RejectReason.MALFORMED,
             }
@@ -272,22 +282,22 @@ class AdapterContract(ABC):
     def test_any_kept_document_maps_to_a_message(self, document: dict[str, Any]) -> None:
         push = self.push(Sent())
 
-        message = self.adapter().interpret(document, Context(push.account, push.flow, NOW_MS))
+        message = self.adapter().interpret(document, MappingContext(push.account, push.flow, NOW_MS))
 
-        assert isinstance(message, Mapped | Unmapped)
+        assert isinstance(message, MappedMessage | UnmappedMessage)
         assert msgspec.json.encode(message.payload)
 
 
-def _kind(message: Message) -> str:
-    return str(message.fields["kind"]) if isinstance(message, Mapped) else ""
+def _kind(message: PlatformMessage) -> str:
+    return str(message.fields["kind"]) if isinstance(message, MappedMessage) else ""
 
 
-def _event_id(message: Message) -> str:
-    return str(message.fields["event_id"]) if isinstance(message, Mapped) else message.event_id
+def _event_id(message: PlatformMessage) -> str:
+    return str(message.fields["event_id"]) if isinstance(message, MappedMessage) else message.event_id
 
 
-def _comparable(message: Message) -> Any:
-    if isinstance(message, Mapped):
+def _comparable(message: PlatformMessage) -> Any:
+    if isinstance(message, MappedMessage):
         return dict(message.fields), message.match, message.payload
     return message
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from producers.adapters.base import Push
+from producers.adapters.base import NativePush
 from schemas.registry import Account
 
 NOW_MS = 1_795_312_800_000  # 2026-11-22T02:00:00Z
@@ -35,8 +35,10 @@ def make_account(platform: str, **fields: object) -> Account:
     return Account.model_validate({"id": "acct", "platform": platform, "public_url": PUBLIC_URL, **fields})
 
 
-def make_push(sent: Sent, account: Account, flow: str, secrets: Sequence[bytes], received_ms: int = NOW_MS) -> Push:
-    return Push(
+def make_push(
+    sent: Sent, account: Account, flow: str, secrets: Sequence[bytes], received_ms: int = NOW_MS
+) -> NativePush:
+    return NativePush(
         method=sent.method,
         path=f"/in/{account.id}/{flow}",
         query=sent.query,

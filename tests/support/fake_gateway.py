@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from producers.adapters.base import Handshake, Mapped, Push, Refused
+from producers.adapters.base import MappedMessage, NativePush, PlatformHandshake, RefusedPush
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentLedger
 from producers.orders.ledger import OrderLedger
@@ -90,22 +90,22 @@ class JudgingRoad:
         if adapter is None or not secrets:
             return 404, b""
         reading = adapter.read(self._push(request, account, flow, secrets))
-        if isinstance(reading, Refused):
+        if isinstance(reading, RefusedPush):
             return 401, reading.message.encode()
-        if isinstance(reading, Handshake):
+        if isinstance(reading, PlatformHandshake):
             return reading.answer.status, reading.answer.body
         intake = self._intake(account, flow)
         judgements = [
             intake.validate_mapped(message, index, request.body)
-            if isinstance(message, Mapped)
+            if isinstance(message, MappedMessage)
             else intake.validate_unmapped(message, index, request.body)
             for index, message in enumerate(reading.messages)
         ]
         self._settle(account, judgements)
         return adapter.positive.status, adapter.positive.body
 
-    def _push(self, request: JudgedRequest, account: Account, flow: str, secrets: tuple[bytes, ...]) -> Push:
-        return Push(
+    def _push(self, request: JudgedRequest, account: Account, flow: str, secrets: tuple[bytes, ...]) -> NativePush:
+        return NativePush(
             method=request.method,
             path=request.path,
             query=request.query.encode(),

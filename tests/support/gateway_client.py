@@ -1,4 +1,4 @@
-"""A running gateway on a real broker, and a partner at its door."""
+"""A running gateway on a real broker, and a partner at its gateway."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from avenue.embedded.ports import free_port
 from avenue.embedded.prepare import prepare_cluster
 from avenue.serve.application import http_application
 from avenue.serve.http_server import HttpServer
-from producers.gateway.service import Gateway
+from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
@@ -30,7 +30,7 @@ from tests.support.paths import EXAMPLE_REGISTRY
 REGISTRY = Registry.model_validate(tomllib.loads(EXAMPLE_REGISTRY.read_text()))
 
 
-class Door:
+class GatewayClient:
     """A running gateway and a client of it."""
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient, keys: Mapping[str, str], broker: Broker) -> None:
@@ -91,7 +91,9 @@ def event(**change: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY, **limits: float) -> AsyncIterator[Door]:
+async def open_gateway(
+    broker: Broker, home: Path, registry: Registry = REGISTRY, **limits: float
+) -> AsyncIterator[GatewayClient]:
     """Run a gateway on *broker* with *registry*, a key of its batch account, and *limits* in the place of defaults."""
     kafka = broker.settings().model_copy(update={"delivery_timeout_s": 6.0, "request_timeout_s": 2.0})
     settings = Settings(home=home, kafka=kafka, gateway=GatewaySettings.model_validate(limits))
@@ -102,14 +104,14 @@ async def open_door(broker: Broker, home: Path, registry: Registry = REGISTRY, *
             writer.publish_key(key.entry)
     follower = RegistryFollower(settings)
     await asyncio.to_thread(follower.start, 20)
-    gateway = Gateway(settings, follower)
+    gateway = GatewayService(settings, follower)
     await gateway.start()
     port = free_port()
     app = http_application(settings, lambda: follower.directory, gateway=gateway)
     server = HttpServer(app, host="127.0.0.1", port=port)
     server.start()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
-        yield Door(settings, client, {key.entry.scope: key.secret for key in issued}, broker)
+        yield GatewayClient(settings, client, {key.entry.scope: key.secret for key in issued}, broker)
     await server.stop()
     await gateway.stop()
     await asyncio.to_thread(follower.stop)

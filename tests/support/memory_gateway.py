@@ -12,8 +12,8 @@ import httpx
 
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
-from producers.gateway.handler import Door, DoorParts
-from producers.gateway.ingest_request import TakeIn, TakeInParts, settle_with
+from producers.gateway.handler import HandlerDeps, PushHandler
+from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
 from producers.orders.ledger import OrderLedger
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
@@ -96,16 +96,16 @@ async def memory_gateway(
     duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
     publisher, log = Publisher(KafkaSettings(), settings, finished=settle_with(duplicates, clock)), MemoryLog()
     publisher._loop, publisher._producer = asyncio.get_running_loop(), log
-    take_in = TakeIn(
-        TakeInParts(
+    ingestor = RequestIngestor(
+        IngestDeps(
             settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000),
             OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(_Keys()), publisher, clock,
             RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
-    door = Door(DoorParts(settings, lambda: directory, secrets_for, take_in, clock))
+    handler = PushHandler(HandlerDeps(settings, lambda: directory, secrets_for, ingestor, clock))
     # Nobody replays here.
-    gateway: Any = SimpleNamespace(door=door, replayer=None)
+    gateway: Any = SimpleNamespace(handler=handler, replayer=None)
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

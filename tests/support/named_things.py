@@ -157,7 +157,7 @@ class Program:
             settings=settings,
             clock=SystemClock(),
         )
-        gateway = SimpleNamespace(door=None, replayer=None)
+        gateway = SimpleNamespace(handler=None, replayer=None)
         app = routed(settings, reading.directory, gateway=cast("Any", gateway), reading=reading)
         framework = [(route.path, frozenset(map(str, getattr(route, "methods", ())))) for route in app.routes]
         return [*framework, *((path, frozenset({"GET"})) for path in OPS_PATHS)]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from producers.adapters.base import Mapped, Read
+from producers.adapters.base import MappedMessage, VerifiedPush
 from schemas.registry import Account, Placement, Registry
 from tests.contract import test_adapters
 from tests.support.adapter_contract import AdapterContract
@@ -29,9 +29,9 @@ def registry_of(contract: AdapterContract) -> Registry:
     """Return a registry in which the contract's own message has its place."""
     account = account_of(contract)
     reading = contract.adapter().read(contract.push(contract.sent(contract.content(), contract.signing[0])))
-    assert isinstance(reading, Read)
+    assert isinstance(reading, VerifiedPush)
     (message,) = reading.messages
-    keys = dict(message.match[0]) if isinstance(message, Mapped) and message.match else {"sn": "none"}
+    keys = dict(message.match[0]) if isinstance(message, MappedMessage) and message.match else {"sn": "none"}
     spot: Placement = REGISTRY.placements[0].model_copy(update={"id": "spot", "account": "acct", "match": keys})
     return REGISTRY.model_copy(update={"accounts": [account], "placements": [spot]})
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from producers.adapters.base import Mapped
+from producers.adapters.base import MappedMessage
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentFold
-from producers.gateway.ingest_request import Job, TakeIn, TakeInParts, settle_with
-from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.ingest_request import IngestDeps, IngestRequest, RequestIngestor, settle_with
+from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderFold
@@ -19,7 +19,7 @@ from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.fast_path import FastPath
 from producers.validation.pseudonym_cache import PseudonymCache
-from producers.validation.results import Judge, Judged
+from producers.validation.results import BatchResults, Validate
 from producers.validation.validator import EventValidator, RequestCaches
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
@@ -33,7 +33,7 @@ from tests.support.settlement_harness import epoch_of
 from tests.unit.producers.validation.test_validator import NOW_MS, REGISTRY, Keys
 
 if TYPE_CHECKING:
-    from producers.gateway.responses import Receipt
+    from producers.gateway.responses import BatchResult
 
 T = TypeVar("T")
 PARTITIONS = 4
@@ -114,8 +114,8 @@ class HandGateway:
         self.limits = limits or GatewaySettings(coalesce_ms=0)
         self.publisher = Publisher(KafkaSettings(), self.limits, finished=settle_with(self.duplicates, self.clock))
         self.publisher._loop, self.publisher._producer = asyncio.get_running_loop(), broker
-        self.take_in = TakeIn(
-            TakeInParts(
+        self.ingestor = RequestIngestor(
+            IngestDeps(
                 limits=self.limits,
                 directory=lambda: self.directory,
                 duplicates=self.duplicates,
@@ -127,7 +127,7 @@ class HandGateway:
                 memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
             )
         )
-        self.replayer = Replayer(ReplayerParts(self.limits, lambda: self.directory, self.take_in, self.clock))
+        self.replayer = Replayer(ReplayerDeps(self.limits, lambda: self.directory, self.ingestor, self.clock))
         self.waiting_refunds = WaitingRefunds(self.orders, self.replayer, self.publisher, self.clock)
         self.follow()
 
@@ -137,24 +137,24 @@ class HandGateway:
             for record in self.broker.on(topic):
                 fold.apply(record)
 
-    def push(self, events: Sequence[Mapping[str, Any]], account: str = "sunmi-main") -> "asyncio.Task[Receipt]":
+    def push(self, events: Sequence[Mapping[str, Any]], account: str = "sunmi-main") -> "asyncio.Task[BatchResult]":
         """Let a batch in."""
         elements = [json.dumps(event).encode() for event in events]
 
-        def judge_with(intake: EventValidator) -> Judge:
+        def judge_with(intake: EventValidator) -> Validate:
             way = FastPath(intake)
             return lambda indexes: way.validate([elements[index] for index in indexes], indexes)
 
         return self._take(judge_with, len(events), account, "events")
 
     def push_native(
-        self, messages: list[Mapped], account: str = "sunmi-main", flow: str = "receipt"
-    ) -> "asyncio.Task[Receipt]":
+        self, messages: list[MappedMessage], account: str = "sunmi-main", flow: str = "receipt"
+    ) -> "asyncio.Task[BatchResult]":
         """Let a platform's push in."""
 
-        def judge_with(intake: EventValidator) -> Judge:
-            def judge(indexes: Any) -> Judged:
-                judged = Judged()
+        def judge_with(intake: EventValidator) -> Validate:
+            def judge(indexes: Any) -> BatchResults:
+                judged = BatchResults()
                 for index in indexes:
                     judged.add(index, intake.validate_mapped(messages[index], index, b"the bytes"))
                 return judged
@@ -164,9 +164,9 @@ class HandGateway:
         return self._take(judge_with, len(messages), account, flow)
 
     def _take(
-        self, judge_with: Callable[[EventValidator], Judge], received: int, account: str, flow: str
-    ) -> "asyncio.Task[Receipt]":
-        job = Job(
+        self, judge_with: Callable[[EventValidator], Validate], received: int, account: str, flow: str
+    ) -> "asyncio.Task[BatchResult]":
+        job = IngestRequest(
             account=self.directory.accounts[account],
             flow=flow,
             received=received,
@@ -175,7 +175,7 @@ class HandGateway:
             received_ms=NOW_MS,
             timeout_s=60,
         )
-        return asyncio.create_task(self.take_in.run(job))
+        return asyncio.create_task(self.ingestor.run(job))
 
 
 async def turn() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from producers.adapters.base import Mapped, Message, Read, Unmapped, unreadable
-from producers.adapters.wire.masking import Allowed, keep
+from producers.adapters.base import MappedMessage, PlatformMessage, UnmappedMessage, VerifiedPush, unreadable
+from producers.adapters.wire.masking import AllowList, mask_document
 from producers.adapters.wire.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from producers.adapters.wire.times import moment_ms
@@ -26,7 +26,7 @@ class LackingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class DocumentFields:
     """An object of a document; `path` leads to it in the names that rejects give."""
 
     tree: Mapping[str, Any]
@@ -45,12 +45,12 @@ class Fields:
         value = self.tree.get(name)
         return value is not None and value != ""
 
-    def child(self, name: str) -> "Fields":
+    def child(self, name: str) -> "DocumentFields":
         """Return the object under *name*. Raises `LackingError` where there is none."""
         value = self.tree.get(name)
         if not isinstance(value, Mapping):
             raise self.lacking(name, "is not an object" if self.has(name) else "is missing")
-        return Fields(value, self.named(name))
+        return DocumentFields(value, self.named(name))
 
     def identifier(self, name: str) -> str:
         """Return an id as text, also where it was sent as an integer. Raises `LackingError`."""
@@ -117,7 +117,7 @@ def with_subject(document: Mapping[str, Any], subject: Any) -> dict[str, Any]:
     return dict(document) | ({} if subject is None or subject == "" else {"subject": subject})
 
 
-def subject_of(document: Fields, name: str, *, needed: bool = False) -> dict[str, str]:
+def subject_of(document: DocumentFields, name: str, *, needed: bool = False) -> dict[str, str]:
     """Return the event's field `subject`, none where the message has none.
 
     Raises `LackingError`, naming the platform's field *name*, where it is no text, or *needed* and absent.
@@ -130,7 +130,7 @@ def subject_of(document: Fields, name: str, *, needed: bool = False) -> dict[str
     return {"subject": subject}
 
 
-def match_on(fields: Fields, name: str, *, consent: bool = False) -> tuple[Mapping[str, str], ...]:
+def match_on(fields: DocumentFields, name: str, *, consent: bool = False) -> tuple[Mapping[str, str], ...]:
     """Return the placement key *name*.
 
     Raises `LackingError` where it is absent, but for a change of consent: a person's word holds wherever it was given.
@@ -139,7 +139,7 @@ def match_on(fields: Fields, name: str, *, consent: bool = False) -> tuple[Mappi
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EventDraft:
     """An event that a document became, before it is joined with what may be kept of it."""
 
     fields: Mapping[str, Any]
@@ -148,36 +148,41 @@ class Draft:
     order_id: str = ""
 
 
-def understand(
-    document: Mapping[str, Any], allowed: Allowed, interpret: Callable[[Fields], Draft], event_id: str = ""
-) -> Message:
+def map_document(
+    document: Mapping[str, Any],
+    allowed: AllowList,
+    interpret: Callable[[DocumentFields], EventDraft],
+    event_id: str = "",
+) -> PlatformMessage:
     """Return the message that *document* is: what *interpret* makes of it, or the reject that names what it lacks.
 
     *event_id* is what the reject is listed under.
     """
-    payload = keep(document, allowed)
+    payload = mask_document(document, allowed)
     try:
-        draft = interpret(Fields(document))
+        draft = interpret(DocumentFields(document))
     except LackingError as error:
-        return Unmapped(RejectReason.UNSUPPORTED_EVENT, error.field, str(error), payload, event_id)
-    return Mapped(draft.fields, draft.match, payload, draft.alias, draft.order_id)
+        return UnmappedMessage(RejectReason.UNSUPPORTED_EVENT, error.field, str(error), payload, event_id)
+    return MappedMessage(draft.fields, draft.match, payload, draft.alias, draft.order_id)
 
 
-def malformed(body: bytes, error: UnreadableError) -> Read:
+def malformed(body: bytes, error: UnreadableError) -> VerifiedPush:
     """Return the one reject of a signed body that cannot be read."""
-    return Read((unreadable(body, RejectReason.MALFORMED, str(error)),))
+    return VerifiedPush((unreadable(body, RejectReason.MALFORMED, str(error)),))
 
 
-def no_message(body: bytes, message: str) -> Read:
+def no_message(body: bytes, message: str) -> VerifiedPush:
     """Return the one reject of a signed body that holds no message."""
-    return Read((unreadable(body, RejectReason.UNSUPPORTED_EVENT, message),))
+    return VerifiedPush((unreadable(body, RejectReason.UNSUPPORTED_EVENT, message),))
 
 
-def read_object(body: bytes, take: Callable[[dict[str, Any]], Message]) -> Read:
+def read_object(body: bytes, take: Callable[[dict[str, Any]], PlatformMessage]) -> VerifiedPush:
     """Return what *take* makes of the JSON object that a signed *body* holds, or its one reject."""
     try:
         value = read_json(body)
-        return Read((take(value),)) if isinstance(value, dict) else no_message(body, "the body is not an object")
+        return (
+            VerifiedPush((take(value),)) if isinstance(value, dict) else no_message(body, "the body is not an object")
+        )
     except UnreadableError as error:
         return malformed(body, error)
 

@@ -14,7 +14,7 @@ from producers.parsing.any_json import has_half_pair
 from producers.validation.pii import find_pii_value
 
 
-class Shape(Enum):
+class ValueFormat(Enum):
     """The form an allow-listed value must have to be kept: free text does not slip through a known name."""
 
     ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
@@ -30,7 +30,7 @@ class Shape(Enum):
 
 
 # Recursive, so quoted; a list is never kept element by element.
-Allowed: TypeAlias = "Mapping[str, Shape | Allowed]"
+AllowList: TypeAlias = "Mapping[str, ValueFormat | AllowList]"
 
 MAX_LEAVES = 64
 """Leaves named with type and length; those beyond, and those whose name could itself tell something, are counted."""
@@ -40,17 +40,19 @@ _TYPES = frozenset({"string", "number", "boolean", "null", "array", "object"})
 MAX_NUMBER = 2**63
 
 
-def keep(document: Mapping[str, Any], allowed: Allowed) -> dict[str, Any]:
+def mask_document(document: Mapping[str, Any], allowed: AllowList) -> dict[str, Any]:
     """Return what may be kept of *document*. The same again on what was kept gives the same."""
     kept: dict[str, Any] = {}
     unnamed = 0
     leaves = 0
     for name, value in document.items():
         rule = allowed.get(name)
-        if isinstance(rule, Shape):
+        if isinstance(rule, ValueFormat):
             kept[name] = _plain(value) if _fits(value, rule) else _leaf(value)
         elif rule is not None:
-            kept[name] = keep(value, rule) if isinstance(value, Mapping) and not is_leaf(value) else _leaf(value)
+            kept[name] = (
+                mask_document(value, rule) if isinstance(value, Mapping) and not is_leaf(value) else _leaf(value)
+            )
         elif name == COUNTED and type(value) is int and 0 <= value < MAX_NUMBER:
             unnamed += value
         elif leaves < MAX_LEAVES and _NAME.match(name):
@@ -61,19 +63,19 @@ def keep(document: Mapping[str, Any], allowed: Allowed) -> dict[str, Any]:
     return kept | ({COUNTED: unnamed} if unnamed else {})
 
 
-def _fits(value: Any, shape: Shape) -> bool:
+def _fits(value: Any, shape: ValueFormat) -> bool:
     if isinstance(value, bool):
-        return shape is Shape.WORD
+        return shape is ValueFormat.WORD
     if isinstance(value, str):
-        if shape is Shape.SUBJECT:
+        if shape is ValueFormat.SUBJECT:
             return value != "" and not has_half_pair(value)
         plain = shape.value.match(value) is not None
-    elif shape is Shape.SUBJECT or not isinstance(value, int | float | Decimal):
+    elif shape is ValueFormat.SUBJECT or not isinstance(value, int | float | Decimal):
         return False
     else:
-        plain = -MAX_NUMBER < value < MAX_NUMBER and Shape.NUMBER.value.match(str(value)) is not None
+        plain = -MAX_NUMBER < value < MAX_NUMBER and ValueFormat.NUMBER.value.match(str(value)) is not None
     # An id may look like a card number, and like nothing else that is a person's.
-    return plain and find_pii_value(value, cards=shape not in {Shape.ID, Shape.MARKED_ID}) is None
+    return plain and find_pii_value(value, cards=shape not in {ValueFormat.ID, ValueFormat.MARKED_ID}) is None
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from avenue.embedded.broker import Broker
 from schemas.topics import Topic
-from tests.support.gateway_client import Door, event, open_door
+from tests.support.gateway_client import GatewayClient, event, open_gateway
 
 pytestmark = [pytest.mark.kafka]
 
@@ -16,30 +16,30 @@ pytestmark = [pytest.mark.kafka]
 async def test_a_broker_that_is_down_is_a_503_and_a_retry_is_counted_once(
     private_broker: Broker, tmp_path: Path
 ) -> None:
-    async with open_door(private_broker, tmp_path) as door:
-        await goes_away_and_comes_back(door)
+    async with open_gateway(private_broker, tmp_path) as gateway:
+        await goes_away_and_comes_back(gateway)
 
 
-async def goes_away_and_comes_back(door: Door) -> None:
-    door.begin()
+async def goes_away_and_comes_back(gateway: GatewayClient) -> None:
+    gateway.begin()
     batch = [event() for _ in range(5)]
-    door.broker.kill()
-    refused = await door.push(batch)
+    gateway.broker.kill()
+    refused = await gateway.push(batch)
     assert refused.status_code == 503
     assert refused.json()["stored"] == "unknown"
     assert int(refused.headers["retry-after"]) >= 1
-    door.broker.start()
-    await asyncio.to_thread(door.broker.wait_ready, 60)
+    gateway.broker.start()
+    await asyncio.to_thread(gateway.broker.wait_ready, 60)
 
-    answer = await retried(door, batch)
+    answer = await retried(gateway, batch)
     assert answer["accepted"] + answer["duplicate"] == 5, answer
-    assert len({line["event_id"] for line in door.lines(Topic.EVENTS)}) == 5
+    assert len({line["event_id"] for line in gateway.lines(Topic.EVENTS)}) == 5
 
 
-async def retried(door: Door, batch: list[dict[str, Any]]) -> dict[str, Any]:
+async def retried(gateway: GatewayClient, batch: list[dict[str, Any]]) -> dict[str, Any]:
     """Do what a partner does: send again until it is answered."""
     for _ in range(20):
-        answer = await door.push(batch)
+        answer = await gateway.push(batch)
         if answer.status_code == 200:
             found: dict[str, Any] = answer.json()
             return found

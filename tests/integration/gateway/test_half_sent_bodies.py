@@ -11,7 +11,7 @@ import pytest_asyncio
 from avenue.embedded.broker import Broker
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.support.gateway_client import Door, event, open_door
+from tests.support.gateway_client import GatewayClient, event, open_gateway
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("half-sent")]
 
@@ -26,15 +26,17 @@ def broker(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def door(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    async with open_door(broker, tmp_path_factory.mktemp("half-sent-home"), body_timeout_s=TIMEOUT_S) as door:
-        yield door
+async def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayClient]:
+    async with open_gateway(broker, tmp_path_factory.mktemp("half-sent-home"), body_timeout_s=TIMEOUT_S) as gateway:
+        yield gateway
 
 
-async def answered(door: Door, path: str, sent: bytes, *, then: bytes = b"") -> tuple[bytes, float]:
+async def answered(gateway: GatewayClient, path: str, sent: bytes, *, then: bytes = b"") -> tuple[bytes, float]:
     """Send *sent* of a body of 1,000 bytes, then *then* every 50 ms; return the answer to its end, and the seconds."""
-    reader, writer = await asyncio.open_connection(door.client.base_url.host, door.client.base_url.port)
-    head = f"POST {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {door.key}\r\nContent-Length: 1000\r\n\r\n"
+    reader, writer = await asyncio.open_connection(gateway.client.base_url.host, gateway.client.base_url.port)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {gateway.key}\r\nContent-Length: 1000\r\n\r\n"
+    )
     began = time.monotonic()
     writer.write(head.encode() + sent)
     ended = asyncio.Event()
@@ -60,18 +62,20 @@ async def answered(door: Door, path: str, sent: bytes, *, then: bytes = b"") -> 
 
 @pytest.mark.parametrize("then", [b"", b" "], ids=["silent", "trickling"])
 @pytest.mark.parametrize("path", ["/v1/events", "/in/sunmi-main/callback"])
-async def test_a_half_sent_push_is_a_408_and_the_connection_ends(door: Door, path: str, then: bytes) -> None:
-    door.begin()
-    answer, took_s = await answered(door, path, b"[", then=then)
+async def test_a_half_sent_push_is_a_408_and_the_connection_ends(
+    gateway: GatewayClient, path: str, then: bytes
+) -> None:
+    gateway.begin()
+    answer, took_s = await answered(gateway, path, b"[", then=then)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"within 0.5 s" in answer
     assert TIMEOUT_S <= took_s < 15
-    assert door.lines(Topic.DELIVERIES) == []
+    assert gateway.lines(Topic.DELIVERIES) == []
     # Others are served, before and after.
-    assert (await door.push([event()])).json()["accepted"] == 1
+    assert (await gateway.push([event()])).json()["accepted"] == 1
 
 
-async def test_a_half_sent_body_for_another_path_is_not_held_either(door: Door) -> None:
-    answer, took_s = await answered(door, "/v1/events/", b"[")
+async def test_a_half_sent_body_for_another_path_is_not_held_either(gateway: GatewayClient) -> None:
+    answer, took_s = await answered(gateway, "/v1/events/", b"[")
     assert answer == b"" or not answer.startswith(b"HTTP/1.1 2")
     assert took_s < 15

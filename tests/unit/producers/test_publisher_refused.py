@@ -6,7 +6,7 @@ import pytest
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 
 from producers import publisher as module
-from producers.publisher import Lines, Publisher
+from producers.publisher import LineBatch, Publisher
 from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.topics import Topic
 
@@ -42,7 +42,7 @@ async def test_a_refused_record_is_told_with_its_cause(
     await publisher.start()
     assert publisher.problem() is None
 
-    ((_, acknowledged),) = publisher.add(Topic.EVENTS, 0, Lines("acct", 1, [b"{}"]))
+    ((_, acknowledged),) = publisher.add(Topic.EVENTS, 0, LineBatch("acct", 1, [b"{}"]))
 
     assert await acknowledged is False
     problem = publisher.problem()

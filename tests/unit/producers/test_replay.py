@@ -10,12 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.adapters.base import Mapped, Read
+from producers.adapters.base import MappedMessage, VerifiedPush
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
 from producers.gateway.ingest_request import window_of
 from producers.orders.ledger import FactKey, OrderLedger, event_digest, order_digest
-from producers.replay import HashedAlready, NotReplayable, Reread, TriedConsent, judge_again, reread
+from producers.replay import (
+    DryRunConsent,
+    NotReplayable,
+    PrehashedPseudonyms,
+    ReadableReject,
+    reread_reject,
+    revalidate,
+)
 from producers.validation.validator import AcceptedEvent, EventValidator, RejectedEvent, ValidationResult, ValidatorDeps
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
@@ -64,15 +71,15 @@ def again(
     line: RejectLine, account: Account, directory: Directory, *, now_ms: int = NOW_MS, orders: OrderLedger | None = None
 ) -> ValidationResult:
     """Return the outcome of *line*'s replay at *now_ms*."""
-    item = reread(line, account)
-    assert isinstance(item, Reread), item
-    given_parts = replace(parts(directory=directory), pseudonyms=HashedAlready(Pseudonyms(Keys())))
+    item = reread_reject(line, account)
+    assert isinstance(item, ReadableReject), item
+    given_parts = replace(parts(directory=directory), pseudonyms=PrehashedPseudonyms(Pseudonyms(Keys())))
     given_parts = replace(given_parts, orders=orders or given_parts.orders)
     desk = intake(given_parts, account, line.flow, received_ms=now_ms)
-    return judge_again(desk, item, window_of(account, GatewaySettings(), line.received_ms), 0)
+    return revalidate(desk, item, window_of(account, GatewaySettings(), line.received_ms), 0)
 
 
-def orders_with(message: Mapped, account: Account) -> OrderLedger:
+def orders_with(message: MappedMessage, account: Account) -> OrderLedger:
     """Return orders among which is that of *message*: it was paid with 20.50 yuan."""
     ledger = OrderLedger(max_orders=10, max_waiting=10)
     if message.order_id and message.fields["kind"] == "order.refunded":
@@ -101,14 +108,14 @@ NATIVE = [
 ]
 
 
-def messages_of(file: dict[str, Any], example: dict[str, Any], account: Account) -> Read:
+def messages_of(file: dict[str, Any], example: dict[str, Any], account: Account) -> VerifiedPush:
     flow = example.get("flow", file["flow"])
     sent = Sent(example["body"].encode(), example["headers"], example["query"].encode(), example["method"])
     adapter = adapter_for(file["platform"], flow)
     assert adapter is not None
     secrets = [secret.encode() for secret in file["secrets"]]
     reading = adapter.read(make_push(sent, account, flow, secrets, example["received_ms"]))
-    assert isinstance(reading, Read)
+    assert isinstance(reading, VerifiedPush)
     return reading
 
 
@@ -118,7 +125,7 @@ def test_a_native_message_kept_for_its_place_becomes_the_event_that_it_was(
 ) -> None:
     account = make_account(file["platform"], **file["account"])
     message = messages_of(file, example, account).messages[index]
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     at_ms, flow = example["received_ms"], example.get("flow", file["flow"])
     before = directory_with(account)
     after = directory_with(account, *({"id": f"p-{n}", "match": dict(keys)} for n, keys in enumerate(message.match)))
@@ -242,7 +249,7 @@ def test_one_rejected_again_keeps_its_line_and_names_the_reason_of_today() -> No
     ],
 )
 def test_what_was_not_kept_is_never_made_up(raw: bytes, why: str) -> None:
-    item = reread(kept(intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)), _ACCOUNT)
+    item = reread_reject(kept(intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)), _ACCOUNT)
 
     assert isinstance(item, NotReplayable)
     assert why in item.why
@@ -253,9 +260,9 @@ def test_a_reject_whose_account_or_flow_is_gone_says_so() -> None:
     native = msgspec.structs.replace(line, flow="receipts")
 
     for item, why in (
-        (reread(line, None), "account sunmi-main is no longer in the registry"),
-        (reread(native, _ACCOUNT), "account sunmi-main has no flow receipts of sunmi any more"),
-        (reread(msgspec.structs.replace(line, flow="foreign"), None), "the gateway did not write this line"),
+        (reread_reject(line, None), "account sunmi-main is no longer in the registry"),
+        (reread_reject(native, _ACCOUNT), "account sunmi-main has no flow receipts of sunmi any more"),
+        (reread_reject(msgspec.structs.replace(line, flow="foreign"), None), "the gateway did not write this line"),
     ):
         assert isinstance(item, NotReplayable)
         assert why in item.why
@@ -274,7 +281,7 @@ def test_a_native_field_that_was_masked_is_named() -> None:
         payload=json.dumps({"message": payload}),
     )
 
-    item = reread(line, account)
+    item = reread_reject(line, account)
 
     assert isinstance(item, NotReplayable)
     assert item.why.startswith("data.store_id was kept as type and length only")
@@ -287,13 +294,13 @@ def test_any_payload_is_read_again_or_refused_and_never_an_exception(payload: An
     for flow in ("events", "receipt", "callback"):
         line = msgspec.structs.replace(base, flow=flow, payload=json.dumps(payload))
 
-        assert isinstance(reread(line, _ACCOUNT), Reread | NotReplayable)
+        assert isinstance(reread_reject(line, _ACCOUNT), ReadableReject | NotReplayable)
 
 
 def test_a_trial_of_consent_leaves_the_ledger_as_it_was() -> None:
     ledger = ConsentLedger(max_subjects=10)
     ledger.merge(consent_key("a", "1"), [ConsentChange(5, granted=False)])
-    tried = TriedConsent(ledger)
+    tried = DryRunConsent(ledger)
 
     tried.merge(consent_key("a", "1"), [ConsentChange(9, granted=True)])
     tried.merge(consent_key("a", "2"), [ConsentChange(1, granted=False)])

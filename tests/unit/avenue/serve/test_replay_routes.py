@@ -13,7 +13,7 @@ import pytest
 
 from avenue.serve.application import routed
 from avenue.serve.replay_routes import MAX_LINES, PATH
-from producers.gateway.replayer import Replayer, ReplayerParts
+from producers.gateway.replayer import Replayer, ReplayerDeps
 from registry.directory import Directory
 from registry.keys import issue_key
 from runtime.errors import RetryableError
@@ -29,7 +29,7 @@ KNOWN: Directory = replace(DIRECTORY, keys={key.entry.sha256: key.entry for key 
 
 async def asked(gateway: HandGateway, body: Any, scope: str = "operator", **query: str) -> httpx.Response:
     """Post *body* with the key of *scope*, or what *scope* says instead of a key."""
-    side: Any = SimpleNamespace(door=None, replayer=gateway.replayer)
+    side: Any = SimpleNamespace(handler=None, replayer=gateway.replayer)
     app: Any = routed(Settings(), lambda: KNOWN, gateway=side)
     authorization = f"Bearer {KEYS[scope].secret}" if scope in KEYS else scope
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
@@ -92,7 +92,7 @@ async def test_a_gateway_that_cannot_take_it_now_says_when_to_come_again() -> No
     def not_ready() -> Directory:
         raise RetryableError("the topics are not ready yet", retry_after_s=7)
 
-    gateway.replayer = Replayer(ReplayerParts(gateway.limits, not_ready, gateway.take_in, gateway.clock))
+    gateway.replayer = Replayer(ReplayerDeps(gateway.limits, not_ready, gateway.ingestor, gateway.clock))
     answer = await asked(gateway, [reject(1)])
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from producers.adapters.base import Handshake, Mapped, Message, Read, Reading, Unmapped
+from producers.adapters.base import (
+    AdapterResult,
+    MappedMessage,
+    PlatformHandshake,
+    PlatformMessage,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import Sent, bilibili, make_account, make_push
@@ -17,21 +24,21 @@ VIDEO = {"openid": "o-1", "client_id": "c-1", "resource_id": "BV1", "state": 0}
 TIME = "2025-07-01 08:00:00"
 
 
-def read(sent: Sent) -> Reading:
+def read(sent: Sent) -> AdapterResult:
     adapter = adapter_for("bilibili", "webhook")
     assert adapter is not None
     return adapter.read(make_push(sent, make_account("bilibili"), "webhook", [SECRET]))
 
 
-def only(body: Any) -> Message:
+def only(body: Any) -> PlatformMessage:
     reading = read(bilibili(json.dumps(body).encode(), SECRET))
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     (message,) = reading.messages
     return message
 
 
-def lacking(message: Message) -> str:
-    assert isinstance(message, Unmapped), message
+def lacking(message: PlatformMessage) -> str:
+    assert isinstance(message, UnmappedMessage), message
     assert message.reason is RejectReason.UNSUPPORTED_EVENT
     return message.field
 
@@ -51,7 +58,7 @@ def test_an_event_becomes_its_line(event: str, rest: dict[str, Any]) -> None:
     message = only(body)
 
     digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": f"bili:{digest}",
         "occurred_at": 1_751_328_000_000,
@@ -81,7 +88,7 @@ def test_an_event_that_lacks_something_is_kept_with_its_name(body: Any, field: s
 def test_a_withdrawal_without_an_app_holds_all_the_same() -> None:
     message = only({"event": "deauthorize", "content": {"openid": "o-1"}, "timestamp": TIME})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.match == ()
 
 
@@ -90,7 +97,7 @@ def test_the_challenge_is_the_plural_one_and_a_true_integer() -> None:
 
     answered = read(sent)
 
-    assert isinstance(answered, Handshake)
+    assert isinstance(answered, PlatformHandshake)
     assert answered.answer.body == b'{"data":-7}'
     assert lacking(only({"event": "verify_webhook", "content": {"data": 7}})) == "event"
     assert lacking(only({"event": "verify_webhooks", "content": {"data": True}})) == "event"

@@ -10,7 +10,16 @@ import pytest
 
 from producers.adapters import douyin_live as douyin_live_adapter
 from producers.adapters import douyin_webhook as douyin_webhook_adapter
-from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Reading, Refused, Unmapped
+from producers.adapters.base import (
+    AdapterResult,
+    MappedMessage,
+    NativePush,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import (
@@ -32,35 +41,35 @@ PAID = {"event": "life_trade_order_notify", "client_key": "aw", "content": {"act
 COMMENT = {"msg_id": "m-1", "sec_openid": "o-1", "timestamp": NOW_MS}
 
 
-def as_push(sent: Sent, flow: str) -> Push:
+def as_push(sent: Sent, flow: str) -> NativePush:
     return make_push(sent, make_account("douyin"), flow, [SECRET])
 
 
-def read(sent: Sent, flow: str = "webhook") -> Reading:
+def read(sent: Sent, flow: str = "webhook") -> AdapterResult:
     adapter = adapter_for("douyin", flow)
     assert adapter is not None
     return adapter.read(as_push(sent, flow))
 
 
-def messages(sent: Sent, flow: str = "webhook") -> tuple[Message, ...]:
+def messages(sent: Sent, flow: str = "webhook") -> tuple[PlatformMessage, ...]:
     reading = read(sent, flow)
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     return reading.messages
 
 
-def webhook(body: Any, **headers: str) -> Message:
+def webhook(body: Any, **headers: str) -> PlatformMessage:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     (message,) = messages(douyin_webhook(raw, SECRET, **headers))
     return message
 
 
-def spi(body: Any) -> Message:
+def spi(body: Any) -> PlatformMessage:
     (message,) = messages(life_spi(json.dumps(body).encode(), SECRET), "life-spi")
     return message
 
 
-def lacking(message: Message) -> str:
-    assert isinstance(message, Unmapped)
+def lacking(message: PlatformMessage) -> str:
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.UNSUPPORTED_EVENT
     return message.field
 
@@ -69,8 +78,8 @@ def test_content_may_be_an_object_or_its_text() -> None:
     as_text = webhook({**PAID, "content": json.dumps(PAID["content"])})
     as_object = webhook(PAID)
 
-    assert isinstance(as_text, Mapped)
-    assert isinstance(as_object, Mapped)
+    assert isinstance(as_text, MappedMessage)
+    assert isinstance(as_object, MappedMessage)
     assert as_text.fields == as_object.fields
 
 
@@ -78,8 +87,8 @@ def test_one_order_has_one_id_by_webhook_and_by_spi() -> None:
     by_webhook = webhook(PAID)
     by_spi = spi({"order_id": "8001", "account_id": "7001", "pay_amount": 1990, "pay_time_unix": NOW_S})
 
-    assert isinstance(by_webhook, Mapped)
-    assert isinstance(by_spi, Mapped)
+    assert isinstance(by_webhook, MappedMessage)
+    assert isinstance(by_spi, MappedMessage)
     assert by_webhook.fields == by_spi.fields
     assert by_webhook.fields["event_id"] == "dy-order:8001"
 
@@ -112,7 +121,7 @@ def test_an_order_that_is_not_as_agreed_is_kept_with_the_fields_name(content: An
 def test_content_text_that_is_no_json_makes_the_body_unreadable() -> None:
     message = webhook({**PAID, "content": '{"action":1,"action":2}'})
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.MALFORMED
 
 
@@ -137,7 +146,7 @@ def test_an_event_about_a_user_becomes_its_line(event: str, kind: str, outcome: 
 
     message = webhook(body)
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": "dy:" + hashlib.sha256(body).hexdigest()[:32],
         "kind": kind,
@@ -154,8 +163,8 @@ def test_a_message_has_the_time_it_was_written() -> None:
     in_ms = webhook({**body, "content": {"create_time": NOW_MS - 5000}})
     in_s = webhook({**body, "content": {"create_time": str(NOW_S - 5)}})
 
-    assert isinstance(in_ms, Mapped)
-    assert isinstance(in_s, Mapped)
+    assert isinstance(in_ms, MappedMessage)
+    assert isinstance(in_s, MappedMessage)
     assert in_ms.fields["occurred_at"] == in_s.fields["occurred_at"] == NOW_MS - 5000
 
 
@@ -166,7 +175,7 @@ def test_line_breaks_change_neither_signature_nor_id() -> None:
 
     first, second, third = webhook(body), messages(by_line)[0], webhook(one_line)
 
-    assert isinstance(first, Mapped)
+    assert isinstance(first, MappedMessage)
     assert first == second
     assert first == third
 
@@ -176,9 +185,9 @@ def test_the_unsigned_msg_id_is_an_alias_and_no_part_of_the_id() -> None:
 
     one, other, none = webhook(body, **{"Msg-Id": "m-1"}), webhook(body, **{"Msg-Id": "m-2"}), webhook(body)
 
-    assert isinstance(one, Mapped)
-    assert isinstance(other, Mapped)
-    assert isinstance(none, Mapped)
+    assert isinstance(one, MappedMessage)
+    assert isinstance(other, MappedMessage)
+    assert isinstance(none, MappedMessage)
     assert (one.alias, other.alias, none.alias) == ("dy-msg:m-1", "dy-msg:m-2", "")
     assert one.fields == other.fields == none.fields
 
@@ -188,14 +197,14 @@ def test_consent_without_a_person_is_kept_and_without_a_place_holds() -> None:
     nowhere = webhook({"event": "unauthorize", "client_key": "", "from_user_id": "o-1"})
 
     assert lacking(nobody) == "from_user_id"
-    assert isinstance(nowhere, Mapped)
+    assert isinstance(nowhere, MappedMessage)
     assert nowhere.match == ()
 
 
 CERTIFICATE = {"certificate_id": "9001", "order_id": "8001", "account_id": "7001", "code": "secret-voucher"}
 
 
-def voucher(action: str, **certificate: Any) -> Message:
+def voucher(action: str, **certificate: Any) -> PlatformMessage:
     content = {"action": action, "msg_time": NOW_S - 5, "certificate": CERTIFICATE | certificate}
     return webhook({"event": "life_trade_certificate_notify", "client_key": "aw", "content": json.dumps(content)})
 
@@ -203,7 +212,7 @@ def voucher(action: str, **certificate: Any) -> Message:
 def test_a_redeemed_voucher_is_a_use_at_the_place() -> None:
     message = voucher("verify")
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": "dy-cert:9001",
         "kind": "use.completed",
@@ -216,9 +225,9 @@ def test_a_redeemed_voucher_is_a_use_at_the_place() -> None:
 def test_a_voucher_given_back_refunds_its_order_once() -> None:
     order, first, second = webhook(PAID), voucher("refund_success"), voucher("refund_success", certificate_id="9002")
 
-    assert isinstance(order, Mapped)
-    assert isinstance(first, Mapped)
-    assert isinstance(second, Mapped)
+    assert isinstance(order, MappedMessage)
+    assert isinstance(first, MappedMessage)
+    assert isinstance(second, MappedMessage)
     assert first.fields == {"event_id": "dy-refund:8001", "kind": "order.refunded", "occurred_at": NOW_MS - 5000}
     assert first.fields == second.fields
     assert order.order_id == first.order_id == "dy:8001"
@@ -227,7 +236,7 @@ def test_a_voucher_given_back_refunds_its_order_once() -> None:
 def test_an_order_by_spi_is_found_by_a_refund_too() -> None:
     message = spi({"order_id": "8001", "account_id": "7001", "pay_amount": 1990, "pay_time_unix": NOW_S})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.order_id == "dy:8001"
 
 
@@ -256,7 +265,7 @@ def test_a_published_event_that_becomes_nothing_says_why(event: str) -> None:
     message = webhook({"event": event, "client_key": "aw", "content": {"create_time": NOW_MS}})
 
     assert lacking(message) == "event"
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.message == f"event {douyin_webhook_adapter.KEPT[event]}"
 
 
@@ -270,9 +279,9 @@ def test_a_challenge_is_answered_only_when_it_is_signed() -> None:
 
     answered, refused = read(sent), read(replace(sent, headers={}))
 
-    assert isinstance(answered, Handshake)
+    assert isinstance(answered, PlatformHandshake)
     assert answered.answer.body == b'{"challenge":77}'
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedPush)
 
 
 @pytest.mark.parametrize("challenge", [True, "77", 7.7, None, {}])
@@ -294,9 +303,9 @@ def test_spi_signs_its_query_decoded_and_sorted() -> None:
     query = f"timestamp={NOW_MS}&sign=old&client_key=aw&a=x%20y".encode()
     sent = Sent(body, {"x-life-sign": hashlib.sha256(text).hexdigest()}, query)
 
-    assert isinstance(read(sent, "life-spi"), Read)
-    assert isinstance(read(replace(sent, query=query + b"&b=1"), "life-spi"), Refused)
-    assert isinstance(read(replace(sent, method="GET"), "life-spi"), Refused)
+    assert isinstance(read(sent, "life-spi"), VerifiedPush)
+    assert isinstance(read(replace(sent, query=query + b"&b=1"), "life-spi"), RefusedPush)
+    assert isinstance(read(replace(sent, method="GET"), "life-spi"), RefusedPush)
 
 
 @pytest.mark.parametrize("query", ["client_key=aw", "timestamp=1795312800000&timestamp=1795312800000", "timestamp=now"])
@@ -306,7 +315,7 @@ def test_spi_without_one_signed_time_is_refused(query: str) -> None:
 
     reading = read(Sent(b"{}", {"x-life-sign": signature}, query.encode()), "life-spi")
 
-    assert isinstance(reading, Refused)
+    assert isinstance(reading, RefusedPush)
     assert "timestamp" in reading.message
 
 
@@ -323,8 +332,8 @@ def test_each_element_of_a_live_push_is_a_message_of_its_own() -> None:
 
     first, second, third, fourth, fifth = messages(live(body, SECRET), "live")
 
-    assert isinstance(first, Mapped)
-    assert isinstance(second, Mapped)
+    assert isinstance(first, MappedMessage)
+    assert isinstance(second, MappedMessage)
     assert (first.fields["event_id"], second.fields["event_id"]) == ("dy-live:m-1", "dy-live:7")
     assert [lacking(m) for m in (third, fourth, fifth)] == ["msg_id", "message", "message"]
 
@@ -337,10 +346,10 @@ def test_the_consoles_self_test_is_no_event(sort: str, marked: Any) -> None:
     self_test, real = messages(live(body, SECRET, x_msg_type=sort), "live")
 
     assert lacking(self_test) == "test"
-    assert isinstance(self_test, Unmapped)
+    assert isinstance(self_test, UnmappedMessage)
     assert "self-test" in self_test.message
     assert self_test.payload["message"]["test"] == marked
-    assert isinstance(real, Mapped)
+    assert isinstance(real, MappedMessage)
 
 
 def test_a_like_is_one_act_and_says_how_many_it_stands_for() -> None:
@@ -348,10 +357,10 @@ def test_a_like_is_one_act_and_says_how_many_it_stands_for() -> None:
 
     many, unclear, beyond = messages(live(body.encode(), SECRET, x_msg_type="live_like"), "live")
 
-    assert isinstance(many, Mapped)
+    assert isinstance(many, MappedMessage)
     assert many.fields["attributes"] == {"action": "like", "like_num": 30}
     for message in (unclear, beyond):
-        assert isinstance(message, Mapped)
+        assert isinstance(message, MappedMessage)
         assert message.fields["attributes"] == {"action": "like"}
 
 
@@ -360,7 +369,7 @@ def test_a_published_live_sort_that_becomes_nothing_says_why(sort: str) -> None:
     (message,) = messages(live(json.dumps([COMMENT]).encode(), SECRET, x_msg_type=sort), "live")
 
     assert lacking(message) == "x-msg-type"
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.message == f"x-msg-type {douyin_live_adapter.KEPT[sort]}"
 
 
@@ -379,7 +388,7 @@ def test_a_live_message_names_its_action(msg_type: str, action: str) -> None:
 
     (message,) = messages(sent, "live")
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields["attributes"] == {"action": action}
     assert message.match == ({"room_id": "7300"},)
 
@@ -387,7 +396,7 @@ def test_a_live_message_names_its_action(msg_type: str, action: str) -> None:
 def test_a_live_message_without_a_person_counts_all_the_same() -> None:
     (message,) = messages(live(json.dumps([{"msg_id": "m", "timestamp": NOW_MS}]).encode(), SECRET), "live")
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert "subject" not in message.fields
 
 
@@ -405,22 +414,22 @@ def test_an_empty_live_push_is_one_kept_reject(body: bytes) -> None:
     (message,) = messages(live(body, SECRET), "live")
 
     assert lacking(message) == ""
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert "holds no message" in message.message
 
 
 def test_a_live_push_of_too_many_messages_is_one_kept_reject() -> None:
     (message,) = messages(live(b"[" + b"{}," * 10_000 + b"{}]", SECRET), "live")
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.TOO_LARGE
 
 
 def test_live_verify_request_is_a_handshake_when_signed() -> None:
     sent = live(b"", SECRET, x_msg_type="verify_request")
 
-    assert isinstance(read(sent, "live"), Handshake)
-    assert isinstance(read(replace(sent, body=b"x"), "live"), Refused)
+    assert isinstance(read(sent, "live"), PlatformHandshake)
+    assert isinstance(read(replace(sent, body=b"x"), "live"), RefusedPush)
 
 
 def test_a_room_that_the_signature_does_not_cover_is_not_believed() -> None:
@@ -446,7 +455,7 @@ def test_trade_is_verified_and_kept() -> None:
 
     reading = adapter.read(make_push(sent, make_account("douyin"), "trade", [public_pem("one")]))
 
-    assert isinstance(reading, Read)
+    assert isinstance(reading, VerifiedPush)
     (message,) = reading.messages
     assert lacking(message) == "type"
     assert message.payload["body"]["msg"] == {"order_id": "O-1", "buyer": {"type": "string", "length": 1}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producers.adapters.base import Handshake, Mapped, Message, Reading, Refused
+from producers.adapters.base import AdapterResult, MappedMessage, PlatformHandshake, PlatformMessage, RefusedPush
 from producers.adapters.catalogue import ADAPTERS, adapter_for
 from tests.support.adapter_signing import Sent, make_account, make_push
 from tests.support.paths import ADAPTER_GOLDENS
@@ -18,17 +18,17 @@ EXAMPLES = [
 ]
 
 
-def spelt(reading: Reading) -> Any:
+def spelt(reading: AdapterResult) -> Any:
     """Spell *reading* as the files do."""
-    if isinstance(reading, Refused):
+    if isinstance(reading, RefusedPush):
         return "refused"
-    if isinstance(reading, Handshake):
+    if isinstance(reading, PlatformHandshake):
         return {"handshake": reading.answer.body.decode()}
     return [spelt_message(message) for message in reading.messages]
 
 
-def spelt_message(message: Message) -> Any:
-    if isinstance(message, Mapped):
+def spelt_message(message: PlatformMessage) -> Any:
+    if isinstance(message, MappedMessage):
         return {"event": dict(message.fields), "match": [dict(keys) for keys in message.match]}
     return {"reject": message.reason.value, "field": message.field}
 

@@ -8,7 +8,16 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Reading, Refused, Unmapped
+from producers.adapters.base import (
+    AdapterResult,
+    MappedMessage,
+    NativePush,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from producers.adapters.meituan_waimai import KEPT, REFUND_STATES
 from schemas.outcomes import RejectReason
@@ -28,29 +37,29 @@ ORDER = {
 SERVICE = {"msgType": "580001", "msgId": "9001", "opBizCode": "op", "ePoiId": "e", "timestamp": str(NOW_S)}
 
 
-def waimai_push(sent: Sent, kind: str = "order-paid", public_url: str | None = PUBLIC_URL) -> Push:
+def waimai_push(sent: Sent, kind: str = "order-paid", public_url: str | None = PUBLIC_URL) -> NativePush:
     return make_push(sent, make_account("meituan", public_url=public_url), f"waimai-{kind}", [SECRET])
 
 
-def read(push: Push) -> Reading:
+def read(push: NativePush) -> AdapterResult:
     adapter = adapter_for("meituan", push.flow)
     assert adapter is not None
     return adapter.read(push)
 
 
-def only(push: Push) -> Message:
+def only(push: NativePush) -> PlatformMessage:
     reading = read(push)
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     (message,) = reading.messages
     return message
 
 
-def paid(kind: str = "order-paid", method: str = "POST", /, **changes: str | None) -> Message:
+def paid(kind: str = "order-paid", method: str = "POST", /, **changes: str | None) -> PlatformMessage:
     params: dict[str, str | bytes] = {k: v for k, v in (ORDER | changes).items() if v is not None}
     return only(waimai_push(waimai(params, SECRET, f"waimai-{kind}", method), kind))
 
 
-def serviced(message_types: dict[str, str] | None = None, /, **changes: str | None) -> Message:
+def serviced(message_types: dict[str, str] | None = None, /, **changes: str | None) -> PlatformMessage:
     params: dict[str, str | bytes] = {
         k: v for k, v in (SERVICE | {"message": '{"amount":1990}'} | changes).items() if v is not None
     }
@@ -58,13 +67,13 @@ def serviced(message_types: dict[str, str] | None = None, /, **changes: str | No
     return only(make_push(service(params, SECRET), account, "service", [SECRET]))
 
 
-def fields(message: Message) -> dict[str, Any]:
-    assert isinstance(message, Mapped), message
+def fields(message: PlatformMessage) -> dict[str, Any]:
+    assert isinstance(message, MappedMessage), message
     return dict(message.fields)
 
 
-def lacking(message: Message) -> str:
-    assert isinstance(message, Unmapped), message
+def lacking(message: PlatformMessage) -> str:
+    assert isinstance(message, UnmappedMessage), message
     assert message.reason is RejectReason.UNSUPPORTED_EVENT
     return message.field
 
@@ -76,12 +85,12 @@ def signed(text: str) -> str:
 def test_an_empty_probe_is_answered_and_nothing_else_unsigned_is() -> None:
     by_get, by_post = (read(waimai_push(Sent(method=method))) for method in ("GET", "POST"))
 
-    assert isinstance(by_get, Handshake)
+    assert isinstance(by_get, PlatformHandshake)
     assert by_get == by_post
     assert by_get.answer.body == b'{"data":"ok"}'
-    assert isinstance(read(waimai_push(Sent(b"x=1"))), Refused)
-    assert isinstance(read(waimai_push(Sent(query=b"x=1", method="GET"))), Refused)
-    assert isinstance(read(waimai_push(Sent(b"x=1", method="GET"))), Refused)
+    assert isinstance(read(waimai_push(Sent(b"x=1"))), RefusedPush)
+    assert isinstance(read(waimai_push(Sent(query=b"x=1", method="GET"))), RefusedPush)
+    assert isinstance(read(waimai_push(Sent(b"x=1", method="GET"))), RefusedPush)
 
 
 def test_the_signed_address_is_the_accounts_and_never_the_requests() -> None:
@@ -89,16 +98,16 @@ def test_the_signed_address_is_the_accounts_and_never_the_requests() -> None:
     push = waimai_push(sent)
 
     other_host = replace(push, headers={"host": "elsewhere.example"})
-    assert isinstance(read(other_host), Read)
-    assert isinstance(read(waimai_push(sent, public_url=PUBLIC_URL + "/")), Read)
-    assert isinstance(read(waimai_push(sent, public_url="https://other.example")), Refused)
-    assert isinstance(read(replace(push, path="/in/acct/waimai-order-refunded")), Refused)
+    assert isinstance(read(other_host), VerifiedPush)
+    assert isinstance(read(waimai_push(sent, public_url=PUBLIC_URL + "/")), VerifiedPush)
+    assert isinstance(read(waimai_push(sent, public_url="https://other.example")), RefusedPush)
+    assert isinstance(read(replace(push, path="/in/acct/waimai-order-refunded")), RefusedPush)
 
 
 def test_an_account_without_an_address_refuses_and_says_why() -> None:
     reading = read(waimai_push(waimai(ORDER, SECRET, "waimai-order-paid"), public_url=None))
 
-    assert isinstance(reading, Refused)
+    assert isinstance(reading, RefusedPush)
     assert "public_url" in reading.message
 
 
@@ -126,7 +135,7 @@ def test_a_fifth_spelling_is_refused() -> None:
     text = f"caution=不要辣&note=50%25&timestamp={NOW_S}"  # empties dropped, only listed fields decoded
     wire = f"caution={quote_plus(quote_plus('不要辣'))}&note=50%2525&remark=&timestamp={NOW_S}"
 
-    assert isinstance(read(waimai_push(Sent(f"{wire}&sig={signed(text)}".encode()))), Refused)
+    assert isinstance(read(waimai_push(Sent(f"{wire}&sig={signed(text)}".encode()))), RefusedPush)
 
 
 def test_img_data_is_neither_signed_nor_believed() -> None:
@@ -140,7 +149,7 @@ def test_a_parameter_appended_or_repeated_breaks_the_signature() -> None:
     sent = waimai(ORDER, SECRET, "waimai-order-paid")
 
     for more in (b"&total=1", b"&sig=0", b"&x=1", b"&total=20.5"):
-        assert isinstance(read(waimai_push(replace(sent, body=sent.body + more))), Refused), more
+        assert isinstance(read(waimai_push(replace(sent, body=sent.body + more))), RefusedPush), more
     empty = replace(sent, body=sent.body + b"&x=")
     assert only(waimai_push(empty)) == only(waimai_push(sent))
 
@@ -150,7 +159,7 @@ def test_a_repeated_parameter_that_is_signed_is_unreadable() -> None:
 
     message = only(waimai_push(Sent(f"{text}&sig={signed(text)}".encode())))
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.MALFORMED
 
 
@@ -227,8 +236,8 @@ FULL = {"status": None, "utime": None, "total": None, "res_type": "2", "refund_i
 def test_a_full_refund_names_no_sum_and_gives_back_what_its_order_has_left() -> None:
     order, refund = paid(), paid("order-refunded", **FULL, notify_type="agree")
 
-    assert isinstance(order, Mapped)
-    assert isinstance(refund, Mapped)
+    assert isinstance(order, MappedMessage)
+    assert isinstance(refund, MappedMessage)
     assert fields(refund) | {"event_id": ""} == {
         "event_id": "",
         "kind": "order.refunded",
@@ -261,16 +270,16 @@ def test_where_goods_come_back_only_the_final_agreement_moves_money(status: str)
 def test_where_no_goods_come_back_the_first_agreement_is_the_last(status: str, moves: bool) -> None:
     message = paid("order-refunded", **(FULL | {"status": status, "service_type": "1"}))
 
-    assert isinstance(message, Mapped) is moves
+    assert isinstance(message, MappedMessage) is moves
 
 
 def test_one_refund_told_in_other_words_is_one_refund() -> None:
     by_shop, by_platform = (paid("order-refunded", **(FULL | more)) for more in ({"status": "21"}, {"status": "27"}))
     other = paid("order-refunded", **(FULL | {"status": "21", "refund_id": "78"}))
 
-    assert isinstance(by_shop, Mapped)
-    assert isinstance(by_platform, Mapped)
-    assert isinstance(other, Mapped)
+    assert isinstance(by_shop, MappedMessage)
+    assert isinstance(by_platform, MappedMessage)
+    assert isinstance(other, MappedMessage)
     assert by_shop.fields["event_id"] != by_platform.fields["event_id"]
     assert by_shop.alias == by_platform.alias == "mt-refund:77" != other.alias
 
@@ -311,7 +320,7 @@ def test_a_kind_that_becomes_nothing_says_why(kind: str) -> None:
     message = paid(kind)
 
     assert lacking(message) == ""
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.message == f"notices of kind {kind} {KEPT[kind]}"
 
 
@@ -339,14 +348,14 @@ def test_a_service_message_means_what_the_account_agreed() -> None:
         "occurred_at": NOW_MS,
         "amount_fen": 1990,
     }
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.match == ({"opBizCode": "op"}, {"opBizCode": "op", "ePoiId": "e"})
 
 
 def test_a_service_message_is_placed_by_what_it_names() -> None:
     by_shop, by_neither = serviced(opBizCode=""), serviced(opBizCode="", ePoiId=None)
 
-    assert isinstance(by_shop, Mapped)
+    assert isinstance(by_shop, MappedMessage)
     assert by_shop.match == ({"ePoiId": "e"},)
     assert lacking(by_neither) == "opBizCode"
 
@@ -395,8 +404,8 @@ def test_a_service_refund_without_an_amount_needs_its_order() -> None:
     refund = serviced(refunds, msgType="580002", message='{"orderId":"T1"}')
     order = serviced(refunds, message='{"orderId":"T1","amount":1990}')
 
-    assert isinstance(refund, Mapped)
-    assert isinstance(order, Mapped)
+    assert isinstance(refund, MappedMessage)
+    assert isinstance(order, MappedMessage)
     assert "amount_fen" not in refund.fields
     assert refund.order_id == order.order_id == "mt-s:T1"
     assert lacking(serviced(refunds, msgType="580002", message="{}")) == "message.amount"
@@ -411,4 +420,4 @@ def test_a_service_push_without_a_time_is_refused() -> None:
 
     reading = read(make_push(service(params, SECRET), make_account("meituan"), "service", [SECRET]))
 
-    assert isinstance(reading, Refused)
+    assert isinstance(reading, RefusedPush)

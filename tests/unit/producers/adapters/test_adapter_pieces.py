@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from producers.adapters.base import MAX_EVENT_ID, bounded_event_id
 from producers.adapters.catalogue import ADAPTERS, adapter_for, secret_flow
 from producers.adapters.wire.forms import as_text, parse_pairs, single
-from producers.adapters.wire.masking import Allowed, Shape, keep
+from producers.adapters.wire.masking import AllowList, ValueFormat, mask_document
 from producers.adapters.wire.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.wire.signing import from_hex, holds, plain_hash, rsa_holds
 from producers.adapters.wire.strict_json import MAX_DEPTH, UnreadableError, read_json
@@ -145,7 +145,7 @@ def test_every_amount_survives_the_way_over_paper(amount: int, mark: str) -> Non
         f"{mark}{sign}{whole}.{rest:02d}元",
     ):
         assert fen_from_print(text) == amount
-        assert keep({"amount": text}, {"amount": Shape.AMOUNT}) == {"amount": text}
+        assert mask_document({"amount": text}, {"amount": ValueFormat.AMOUNT}) == {"amount": text}
 
 
 @pytest.mark.parametrize("value", [19.9, Decimal("19.9"), "19.9", -1, "-1", True, None, [], 10**15])
@@ -217,13 +217,16 @@ def test_a_form_is_decoded_once_and_a_repeated_name_has_no_single_value() -> Non
         as_text(pairs)
 
 
-ALLOWED: Allowed = {"subject": Shape.SUBJECT, "body": {"id": Shape.ID, "status": Shape.WORD, "n": Shape.NUMBER}}
+ALLOWED: AllowList = {
+    "subject": ValueFormat.SUBJECT,
+    "body": {"id": ValueFormat.ID, "status": ValueFormat.WORD, "n": ValueFormat.NUMBER},
+}
 
 
 def test_only_allow_listed_fields_of_the_right_shape_are_kept() -> None:
     body = {"id": "x-1", "status": "call 13800138000", "n": Decimal("1.5"), "name": "张三", "tags": [1, 2], "ok": True}
 
-    kept = keep({"subject": "open-1", "body": body}, ALLOWED)
+    kept = mask_document({"subject": "open-1", "body": body}, ALLOWED)
 
     assert kept == {
         "subject": "open-1",
@@ -247,27 +250,29 @@ def test_an_id_may_have_a_mark_before_it_and_is_no_address() -> None:
         "e": "@@a",
     }
 
-    kept = keep(ids, dict.fromkeys(ids, Shape.MARKED_ID))
+    kept = mask_document(ids, dict.fromkeys(ids, ValueFormat.MARKED_ID))
 
     assert kept == ids | {name: {"type": "string", "length": len(ids[name])} for name in "cde"}
 
 
 def test_names_that_could_tell_something_are_only_counted() -> None:
-    kept = keep({"body": {"13800138000": 1, "张三": 1, "a@b.cn": 1, "phone_13800138000": 1, "id": "1"}}, ALLOWED)
+    kept = mask_document(
+        {"body": {"13800138000": 1, "张三": 1, "a@b.cn": 1, "phone_13800138000": 1, "id": "1"}}, ALLOWED
+    )
 
     assert kept == {"body": {"id": "1", "_unnamed": 4}}
 
 
 def test_a_subject_that_is_no_text_is_masked() -> None:
-    assert keep({"subject": {"phone": "13800138000"}}, ALLOWED) == {"subject": {"type": "object", "length": 1}}
+    assert mask_document({"subject": {"phone": "13800138000"}}, ALLOWED) == {"subject": {"type": "object", "length": 1}}
 
 
 @given(st.dictionaries(st.sampled_from(["subject", "body", "x"]) | st.text(), JSON))
 def test_what_is_kept_can_be_written_and_is_kept_the_same_again(document: dict[str, Any]) -> None:
-    kept = keep(document, ALLOWED)
+    kept = mask_document(document, ALLOWED)
 
     assert msgspec.json.encode({name: value for name, value in kept.items() if name != "subject"})
-    assert keep(kept, ALLOWED) == kept
+    assert mask_document(kept, ALLOWED) == kept
 
 
 @given(st.text(), st.text())
@@ -285,17 +290,18 @@ def test_an_id_that_could_be_a_person_s_number_is_replaced_by_its_digest(name: s
     assert bounded_event_id("mt:", "4111111111111111") == "mt:4111111111111111"
 
 
-@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("shape", ValueFormat)
 @pytest.mark.parametrize("number", ["13800138000", 13800138000, Decimal("1.3800138E10"), 13800138000.0, "008613800138000",
                                     "11010519491231002X", "someone@example.com"])  # fmt: skip
-def test_a_person_s_number_has_no_shape_but_a_subject_s(shape: Shape, number: Any) -> None:
-    kept = keep({"a": number}, {"a": shape})
-    assert (kept["a"] == number) == (shape is Shape.SUBJECT and isinstance(number, str))
+def test_a_person_s_number_has_no_shape_but_a_subject_s(shape: ValueFormat, number: Any) -> None:
+    kept = mask_document({"a": number}, {"a": shape})
+    assert (kept["a"] == number) == (shape is ValueFormat.SUBJECT and isinstance(number, str))
 
 
 def test_an_id_may_look_like_a_card_number_and_an_amount_may_not() -> None:
-    kept = keep(
-        {"order_id": "6212345678901232", "total": 6212345678901232}, {"order_id": Shape.ID, "total": Shape.NUMBER}
+    kept = mask_document(
+        {"order_id": "6212345678901232", "total": 6212345678901232},
+        {"order_id": ValueFormat.ID, "total": ValueFormat.NUMBER},
     )
     assert kept == {"order_id": "6212345678901232", "total": {"type": "number", "length": 16}}
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from producers.adapters.base import Mapped, Message, Push, Read, Reading, Refused, Unmapped
+from producers.adapters.base import (
+    AdapterResult,
+    MappedMessage,
+    NativePush,
+    PlatformMessage,
+    RefusedPush,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from producers.adapters.sunmi_receipt import NO_ORDER
 from schemas.outcomes import RejectReason
@@ -24,36 +32,36 @@ PAYLOAD = {
 FORM = {"app_id": "A", "event": "6003", "random": "R", "shop_id": "292", "timestamp": str(NOW_S)}
 
 
-def as_push(sent: Sent, flow: str) -> Push:
+def as_push(sent: Sent, flow: str) -> NativePush:
     return make_push(sent, make_account("sunmi"), flow, [SECRET])
 
 
-def read(sent: Sent, flow: str) -> Reading:
+def read(sent: Sent, flow: str) -> AdapterResult:
     adapter = adapter_for("sunmi", flow)
     assert adapter is not None
     return adapter.read(as_push(sent, flow))
 
 
-def only(sent: Sent, flow: str) -> Message:
+def only(sent: Sent, flow: str) -> PlatformMessage:
     reading = read(sent, flow)
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     (message,) = reading.messages
     return message
 
 
-def called(body: Any, **headers: str) -> Message:
+def called(body: Any, **headers: str) -> PlatformMessage:
     head = callback_headers() | {name.replace("_", "-"): value for name, value in headers.items()}
     return only(callback(json.dumps(body).encode(), SECRET, head), "callback")
 
 
-def printed(payload: Any = None, **changes: str | None) -> Message:
+def printed(payload: Any = None, **changes: str | None) -> PlatformMessage:
     text = json.dumps(PAYLOAD if payload is None else payload)
     params: dict[str, str | bytes] = {k: v for k, v in (FORM | {"payload": text} | changes).items() if v is not None}
     return only(receipt(params, SECRET), "receipt")
 
 
-def lacking(message: Message) -> str:
-    assert isinstance(message, Unmapped), message
+def lacking(message: PlatformMessage) -> str:
+    assert isinstance(message, UnmappedMessage), message
     assert message.reason is RejectReason.UNSUPPORTED_EVENT
     return message.field
 
@@ -62,7 +70,7 @@ def lacking(message: Message) -> str:
 def test_a_device_goes_online_and_offline_at_its_own_time(action: Any, kind: str) -> None:
     message = called({**ONLINE, "device_online_data": {"action": action, "update_at": NOW_S - 5}})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": f"sm:N301:CloudPrinted_4:{NOW_S}:123456",
         "kind": kind,
@@ -81,7 +89,7 @@ def test_a_report_has_the_headers_time_and_the_counters_wherever_they_stand() ->
 
     message = called(body, Sunmi_NotifyType="Cloud Printed_2")
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": f"sm:N301:CloudPrinted_2:{NOW_S}:123456",
         "kind": "device.reported",
@@ -95,7 +103,7 @@ def test_ids_that_a_speaker_announced_are_kept_and_are_no_attributes() -> None:
 
     message = called({"sn": "N301", "report_type": 2, "device_status_data": status})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields["attributes"] == {"play_time": 3}
     assert message.payload["body"]["device_status_data"] == status
 
@@ -103,7 +111,7 @@ def test_ids_that_a_speaker_announced_are_kept_and_are_no_attributes() -> None:
 def test_a_report_without_known_counters_has_no_attributes() -> None:
     message = called({"sn": "N301", "report_type": 1, "device_base_data": {"imei": "86", "model": "call 13800138000"}})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert "attributes" not in message.fields
 
 
@@ -126,15 +134,15 @@ def test_digits_moved_between_the_joined_headers_make_no_other_event() -> None:
     sent = callback(json.dumps(ONLINE).encode(), SECRET)
     moved = {"Sunmi-Nonce": "12345", "Sunmi-NotifyType": "6Cloud Printed_4"}
 
-    assert isinstance(read(replace(sent, headers={**sent.headers, **moved}), "callback"), Refused)
+    assert isinstance(read(replace(sent, headers={**sent.headers, **moved}), "callback"), RefusedPush)
     moved = {"Sunmi-Timestamp": f"{NOW_S}123", "Sunmi-Nonce": "456"}
-    assert isinstance(read(replace(sent, headers={**sent.headers, **moved}), "callback"), Refused)
+    assert isinstance(read(replace(sent, headers={**sent.headers, **moved}), "callback"), RefusedPush)
 
 
 def test_a_receipt_becomes_a_paid_order_at_chinas_time() -> None:
     message = printed()
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields == {
         "event_id": "sm-r:t-1",
         "kind": "order.paid",
@@ -145,16 +153,16 @@ def test_a_receipt_becomes_a_paid_order_at_chinas_time() -> None:
 
 
 def test_a_receipt_with_the_received_amount_is_one_too() -> None:
-    assert isinstance(printed(event="6004"), Mapped)
+    assert isinstance(printed(event="6004"), MappedMessage)
     assert lacking(printed(event="6001", payload={"id": "t-1"})) == "event"
 
 
 ORDERED = PAYLOAD | {"order_id": "T-1"}
 
 
-def of_order(**changes: Any) -> Mapped:
+def of_order(**changes: Any) -> MappedMessage:
     message = printed(ORDERED | changes, event="6004")
-    assert isinstance(message, Mapped), message
+    assert isinstance(message, MappedMessage), message
     return message
 
 
@@ -163,7 +171,7 @@ def test_every_print_of_an_order_is_one_order() -> None:
     reprint = of_order(id="t-2", order_time="2026-11-22 10:05:00", order_received_amount="20.50", receipt_type="1")
     of_6003 = printed(ORDERED)
 
-    assert isinstance(of_6003, Mapped)
+    assert isinstance(of_6003, MappedMessage)
     ids = {message.fields["event_id"] for message in (first, reprint, of_6003)}
     assert ids == {"sm-r:N302:T-1:1"}
     assert first.order_id == "sm:N302:T-1"
@@ -208,7 +216,7 @@ def test_paper_that_is_no_order_is_kept_and_never_revenue(sort: Any) -> None:
 def test_a_handover_says_why_it_is_none() -> None:
     message = printed(ORDERED | {"receipt_type": 3}, event="6004")
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.message == f"payload.receipt_type {NO_ORDER[3]}"
     assert message.event_id == "sm-r:N302:T-1:3"
 
@@ -220,7 +228,7 @@ def test_a_handover_says_why_it_is_none() -> None:
 def test_an_amount_may_be_spelt_as_paper_shows_it(amount: str, fen: int) -> None:
     message = printed(PAYLOAD | {"order_received_amount": amount})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields["amount_fen"] == fen
     assert message.payload["form"]["payload"]["order_received_amount"] == amount
 
@@ -233,7 +241,7 @@ def test_what_is_no_amount_on_paper_either_is_kept(amount: str) -> None:
 def test_a_time_without_seconds_is_its_minutes_start() -> None:
     message = printed(PAYLOAD | {"order_time": "2026-11-22 09:59"})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields["occurred_at"] == NOW_MS - 60_000
     assert message.payload["form"]["payload"]["order_time"] == "2026-11-22 09:59"
 
@@ -242,7 +250,7 @@ def test_a_receipt_without_a_device_is_placed_by_its_shop() -> None:
     by_shop = printed({name: value for name, value in PAYLOAD.items() if name != "sn"})
     by_neither = printed({name: value for name, value in PAYLOAD.items() if name != "sn"}, shop_id="")
 
-    assert isinstance(by_shop, Mapped)
+    assert isinstance(by_shop, MappedMessage)
     assert by_shop.match == ({"shop_id": "292"},)
     assert lacking(by_neither) == "payload.sn"
 
@@ -265,13 +273,13 @@ def test_a_receipt_that_lacks_something_is_kept_with_its_name(changes: dict[str,
 def test_a_receipts_amount_may_be_a_json_number_and_stays_exact() -> None:
     message = printed(PAYLOAD | {"order_received_amount": 19.99})
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert message.fields["amount_fen"] == 1999
 
 
 def test_a_receipt_whose_payload_is_no_json_is_unreadable() -> None:
     message = only(receipt(FORM | {"payload": "{"}, SECRET), "receipt")
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.MALFORMED
     assert lacking(printed(payload=[])) == "payload"

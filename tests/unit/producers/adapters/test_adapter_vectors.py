@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from producers.adapters.base import Handshake, Mapped, Message, Push, Read, Reading, Refused, Unmapped
+from producers.adapters.base import (
+    AdapterResult,
+    MappedMessage,
+    NativePush,
+    PlatformHandshake,
+    PlatformMessage,
+    RefusedPush,
+    UnmappedMessage,
+    VerifiedPush,
+)
 from producers.adapters.catalogue import adapter_for
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import Sent, make_account, make_push
@@ -86,7 +95,7 @@ REJECTS = {
 }
 
 
-def push_of(name: str) -> Push:
+def push_of(name: str) -> NativePush:
     vector = VECTORS[name]
     platform, flow = FLOWS[name]
     sent = Sent(vector["body"].encode(), vector.get("header", {}), vector.get("query", "").encode())
@@ -96,15 +105,15 @@ def push_of(name: str) -> Push:
     return replace(push, path="/in/meituan/order") if name == "M1_meituan_sig" else push
 
 
-def read(push: Push) -> Reading:
+def read(push: NativePush) -> AdapterResult:
     adapter = adapter_for(push.account.platform, push.flow)
     assert adapter is not None
     return adapter.read(push)
 
 
-def message_of(name: str) -> Message:
+def message_of(name: str) -> PlatformMessage:
     reading = read(push_of(name))
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     (message,) = reading.messages
     return message
 
@@ -118,7 +127,7 @@ def test_every_vector_is_used() -> None:
 def test_a_vector_becomes_its_event(name: str) -> None:
     message = message_of(name)
 
-    assert isinstance(message, Mapped)
+    assert isinstance(message, MappedMessage)
     assert (dict(message.fields), message.match[0]) == EVENTS[name]
 
 
@@ -126,7 +135,7 @@ def test_a_vector_becomes_its_event(name: str) -> None:
 def test_a_vector_that_lacks_a_field_is_kept_with_its_name(name: str) -> None:
     message = message_of(name)
 
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert (message.reason, message.field) == (RejectReason.UNSUPPORTED_EVENT, REJECTS[name])
 
 
@@ -134,7 +143,7 @@ def test_a_vector_that_lacks_a_field_is_kept_with_its_name(name: str) -> None:
 def test_a_challenge_is_echoed_byte_by_byte(name: str) -> None:
     reading = read(push_of(name))
 
-    assert isinstance(reading, Handshake)
+    assert isinstance(reading, PlatformHandshake)
     assert (reading.answer.status, reading.answer.body) == (200, VECTORS[name]["reply"].encode())
 
 
@@ -151,7 +160,7 @@ def test_a_vector_with_one_byte_more_is_refused(name: str) -> None:
     push = push_of(name)
     more = b"&x=1" if push.body.startswith((b"app_id", b"developerId")) else b" "
 
-    assert isinstance(read(replace(push, body=push.body + more)), Refused)
+    assert isinstance(read(replace(push, body=push.body + more)), RefusedPush)
 
 
 @pytest.mark.parametrize("name", [name for name in FLOWS if VECTORS[name].get("header")])
@@ -162,21 +171,21 @@ def test_a_vector_without_one_of_its_signed_headers_is_refused(name: str) -> Non
     assert signed
     for header in signed:
         rest = {key: value for key, value in push.headers.items() if key != header}
-        assert isinstance(read(replace(push, headers=rest)), Refused), header
+        assert isinstance(read(replace(push, headers=rest)), RefusedPush), header
 
 
 @pytest.mark.parametrize("name", [name for name in FLOWS if "douyin_webhook" not in name and "bili" not in name])
 def test_a_vector_is_refused_a_year_later_where_its_time_is_signed(name: str) -> None:
     push = replace(push_of(name), received_ms=AT_MS + 365 * 86_400_000)
 
-    assert isinstance(read(push), Handshake if name == "D1b_douyin_challenge" else Refused)
+    assert isinstance(read(push), PlatformHandshake if name == "D1b_douyin_challenge" else RefusedPush)
 
 
 def test_a_callback_signed_without_the_notify_type_is_refused() -> None:
     push = push_of("S1_sunmi_callback_hmac")
     sign = VECTORS["S1b_sunmi_request_hmac_no_notifytype"]["sign"]
 
-    assert isinstance(read(replace(push, headers={**push.headers, "sunmi-sign": sign})), Refused)
+    assert isinstance(read(replace(push, headers={**push.headers, "sunmi-sign": sign})), RefusedPush)
 
 
 def test_the_callback_signature_may_be_in_capitals() -> None:
@@ -213,7 +222,7 @@ def test_the_live_documents_own_example_is_reproduced() -> None:
     reading = read(make_push(sent, make_account("douyin"), "live", [b"123abc"]))
 
     assert expected == "GAkalGmhzqlUGQO/TgvMug=="
-    assert reading == Refused("x-timestamp is no time, or too far from the server's")
+    assert reading == RefusedPush("x-timestamp is no time, or too far from the server's")
 
 
 def test_the_waimai_documents_own_example_is_reproduced() -> None:
@@ -224,8 +233,8 @@ def test_the_waimai_documents_own_example_is_reproduced() -> None:
     reading = read(replace(push, path="/api/v1/poi/mget", received_ms=1_389_751_221_000))
     misspelt = read(replace(push, path="/api/v1/poi/mget", query=query.replace(b"codes", b"code")))
 
-    assert isinstance(reading, Read)
-    assert isinstance(misspelt, Refused)
+    assert isinstance(reading, VerifiedPush)
+    assert isinstance(misspelt, RefusedPush)
 
 
 def test_the_bilibili_signature_of_a_body_that_is_no_json_is_kept_as_malformed() -> None:
@@ -233,7 +242,7 @@ def test_the_bilibili_signature_of_a_body_that_is_no_json_is_kept_as_malformed()
 
     reading = read(make_push(sent, make_account("bilibili"), "webhook", [b"secret"]))
 
-    assert isinstance(reading, Read)
+    assert isinstance(reading, VerifiedPush)
     (message,) = reading.messages
-    assert isinstance(message, Unmapped)
+    assert isinstance(message, UnmappedMessage)
     assert message.reason is RejectReason.MALFORMED

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from avenue.simulator.messages.base import FlowSigner, MessageContext, PushRequest
 from avenue.simulator.messages.catalogue import FLAWED, MESSAGE_TYPES, PUBLISHED
 from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_receipt
-from producers.adapters.base import Handshake, Mapped, Read, Reading, Unmapped
+from producers.adapters.base import AdapterResult, MappedMessage, PlatformHandshake, UnmappedMessage, VerifiedPush
 from producers.adapters.catalogue import ADAPTERS, adapter_for
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import (
@@ -106,7 +106,7 @@ def scene(serial: int) -> MessageContext:
     )
 
 
-def read(by: FlowSigner, request: PushRequest) -> Reading:
+def read(by: FlowSigner, request: PushRequest) -> AdapterResult:
     adapter = adapter_for(request.platform, request.flow)
     assert adapter is not None
     headers = {**request.headers, **(request.sign(NOW_MS) if request.sign else {})}
@@ -115,11 +115,11 @@ def read(by: FlowSigner, request: PushRequest) -> Reading:
     return adapter.read(make_push(sent, by.account, request.flow, [secret]))
 
 
-def become(line: Line, serial: int = 1) -> Mapped | Unmapped:
+def become(line: Line, serial: int = 1) -> MappedMessage | UnmappedMessage:
     by = signer(line.platform, line.flow)
     message = PUBLISHED[line.platform, line.flow][line.message](by, scene(serial))
     reading = read(by, message.request)
-    assert isinstance(reading, Read), reading
+    assert isinstance(reading, VerifiedPush), reading
     return reading.messages[0]
 
 
@@ -147,11 +147,11 @@ def test_a_published_message_becomes_what_its_line_says(line: Line) -> None:
     message = become(line)
 
     if line.becomes == "kept":
-        assert isinstance(message, Unmapped), message
+        assert isinstance(message, UnmappedMessage), message
         assert message.reason is RejectReason.UNSUPPORTED_EVENT
         assert line.why in message.message
     else:
-        assert isinstance(message, Mapped), message
+        assert isinstance(message, MappedMessage), message
         assert message.fields["kind"] == line.becomes
 
 
@@ -205,7 +205,7 @@ def test_a_check_of_the_address_is_answered_and_no_message(platform: str, flow: 
 
     reading = adapter.read(make_push(sent, make_account(platform), flow, [b"secret"]))
 
-    assert isinstance(reading, Handshake)
+    assert isinstance(reading, PlatformHandshake)
     assert name in [line.message for line in LINES if (line.platform, line.flow) == (platform, flow)]
 
 
@@ -218,10 +218,10 @@ def test_every_check_of_an_address_stands_on_its_page() -> None:
 @pytest.mark.parametrize(
     ("platform", "flow", "table"),
     [
-        ("douyin", "webhook", [*douyin_webhook.LINES, *douyin_webhook.KEPT]),
+        ("douyin", "webhook", [*douyin_webhook.MAPPINGS, *douyin_webhook.KEPT]),
         ("douyin", "live", [*douyin_live.ACTIONS, *douyin_live.KEPT]),
-        ("bilibili", "webhook", list(bilibili_webhook.LINES)),
-        ("meituan", "waimai", [*meituan_waimai.LINES, *meituan_waimai.KEPT]),
+        ("bilibili", "webhook", list(bilibili_webhook.MAPPINGS)),
+        ("meituan", "waimai", [*meituan_waimai.MAPPINGS, *meituan_waimai.KEPT]),
         ("sunmi", "receipt", [*sunmi_receipt.PARSED]),
     ],
 )

@@ -1,27 +1,27 @@
-"""Pushes go straight to the door, everything else to the framework; every push gets an answer."""
+"""Pushes go straight to the handler, everything else to the framework; every push gets an answer."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from producers.gateway.asgi import PushFirst
-from producers.gateway.handler import Request
+from producers.gateway.asgi import PushASGIApp
+from producers.gateway.handler import HttpRequest
 from producers.gateway.responses import HttpAnswer
 from runtime.settings import GatewaySettings
 
 
-class DoorDouble:
+class HandlerDouble:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    async def push_batch(self, request: Request) -> HttpAnswer:
+    async def push_batch(self, request: HttpRequest) -> HttpAnswer:
         self.asked.append(request)
         if request.body == b"fails":
             raise RuntimeError("of ours")
         return HttpAnswer(429, b"{}", "application/problem+json", {"Retry-After": "3"})
 
-    async def push_native(self, account_id: str, flow: str, request: Request) -> HttpAnswer:
+    async def push_native(self, account_id: str, flow: str, request: HttpRequest) -> HttpAnswer:
         self.asked.append((account_id, flow, request.query))
         return HttpAnswer(200, b"SUCCESS", "text/plain")
 
@@ -32,8 +32,8 @@ async def no_answer(_message: Any) -> None:
 
 async def ask(
     method: str, path: str, *chunks: bytes, hangs_up: bool = False
-) -> tuple[DoorDouble, list[Any], list[Any]]:
-    door, sent, rest = DoorDouble(), [], []
+) -> tuple[HandlerDouble, list[Any], list[Any]]:
+    handler, sent, rest = HandlerDouble(), [], []
     messages = [{"type": "http.request", "body": c, "more_body": n + 1 < len(chunks)} for n, c in enumerate(chunks)]
     if hangs_up:
         messages = [{**messages[0], "more_body": True}, {"type": "http.disconnect"}]
@@ -48,13 +48,13 @@ async def ask(
         rest.append(scope["path"])
 
     scope = {"type": "http", "method": method, "path": path, "query_string": b"a=1", "headers": [(b"X-A", b"b")]}
-    await PushFirst(door, framework, GatewaySettings(max_body_bytes=10, body_timeout_s=0.05))(scope, receive, send)  # type: ignore[arg-type]  # a double
-    return door, sent, rest
+    await PushASGIApp(handler, framework, GatewaySettings(max_body_bytes=10, body_timeout_s=0.05))(scope, receive, send)  # type: ignore[arg-type]  # a double
+    return handler, sent, rest
 
 
-async def test_a_batch_push_reaches_the_door_whole_and_its_answer_the_sender() -> None:
-    door, sent, rest = await ask("POST", "/v1/events", b"[1,", b"2]")
-    assert (door.asked[0].body, door.asked[0].headers, rest) == (b"[1,2]", {"X-A": "b"}, [])
+async def test_a_batch_push_reaches_the_handler_whole_and_its_answer_the_sender() -> None:
+    handler, sent, rest = await ask("POST", "/v1/events", b"[1,", b"2]")
+    assert (handler.asked[0].body, handler.asked[0].headers, rest) == (b"[1,2]", {"X-A": "b"}, [])
     assert sent[0]["status"] == 429
     assert dict(sent[0]["headers"]) == {
         b"content-type": b"application/problem+json", b"content-length": b"2", b"retry-after": b"3",
@@ -63,8 +63,8 @@ async def test_a_batch_push_reaches_the_door_whole_and_its_answer_the_sender() -
 
 
 async def test_a_native_push_names_account_and_flow() -> None:
-    door, sent, _ = await ask("GET", "/in/sunmi-main/callback", b"")
-    assert door.asked == [("sunmi-main", "callback", b"a=1")]
+    handler, sent, _ = await ask("GET", "/in/sunmi-main/callback", b"")
+    assert handler.asked == [("sunmi-main", "callback", b"a=1")]
     assert sent[1]["body"] == b"SUCCESS"
 
 
@@ -74,15 +74,15 @@ async def test_a_native_push_names_account_and_flow() -> None:
      ("PUT", "/in/a/b"), ("GET", "/"), ("POST", "/v1/metrics")],
 )  # fmt: skip
 async def test_anything_else_is_the_framework_s(method: str, path: str) -> None:
-    door, sent, rest = await ask(method, path, b"")
-    assert (door.asked, sent, rest) == ([], [], [path])
+    handler, sent, rest = await ask(method, path, b"")
+    assert (handler.asked, sent, rest) == ([], [], [path])
 
 
 async def test_a_body_beyond_the_bound_is_refused_and_one_broken_off_is_not_taken() -> None:
-    door, sent, _ = await ask("POST", "/v1/events", b"x" * 6, b"x" * 5)
-    assert (door.asked, sent[0]["status"]) == ([], 413)
-    door, sent, _ = await ask("POST", "/v1/events", b"[", hangs_up=True)
-    assert (door.asked, sent) == ([], [])
+    handler, sent, _ = await ask("POST", "/v1/events", b"x" * 6, b"x" * 5)
+    assert (handler.asked, sent[0]["status"]) == ([], 413)
+    handler, sent, _ = await ask("POST", "/v1/events", b"[", hangs_up=True)
+    assert (handler.asked, sent) == ([], [])
 
 
 async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
@@ -92,7 +92,7 @@ async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
 
 
 async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> None:
-    door, sent = DoorDouble(), []
+    handler, sent = HandlerDouble(), []
     messages = [{"type": "http.request", "body": b"[", "more_body": True}]
 
     async def receive() -> Any:
@@ -102,10 +102,10 @@ async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> N
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/v1/events", "query_string": b"", "headers": []}
-    app = PushFirst(door, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
+    app = PushASGIApp(handler, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
     async with asyncio.timeout(2):
         await app(scope, receive, send)
-    assert (door.asked, sent[0]["status"]) == ([], 408)
+    assert (handler.asked, sent[0]["status"]) == ([], 408)
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
@@ -120,7 +120,7 @@ async def test_the_framework_is_told_that_a_sender_whose_body_does_not_end_hung_
         heard.extend([(await receive())["type"] for _ in range(2)])
 
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": []}
-    await PushFirst(DoorDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    await PushASGIApp(HandlerDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
     assert heard == ["http.request", "http.disconnect"]
 
 
@@ -143,5 +143,5 @@ async def test_whoever_waits_for_the_end_of_a_connection_is_not_hurried() -> Non
         heard.append("waited" if asyncio.get_running_loop().time() - began > 0.03 else "hurried")
 
     scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": []}
-    await PushFirst(DoorDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    await PushASGIApp(HandlerDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
     assert heard == ["http.disconnect", "waited"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import structlog
 
-from producers.gateway.handler import Request
-from producers.gateway.service import Gateway
+from producers.gateway.handler import HttpRequest
+from producers.gateway.service import GatewayService
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.master_key import make_master_key
@@ -44,10 +44,10 @@ class Applied(RegistryFollower):
             callback(self._directory)
 
 
-def gateway(applied: Applied, home: Path) -> tuple[Gateway, Health]:
+def gateway(applied: Applied, home: Path) -> tuple[GatewayService, Health]:
     settings = Settings(home=home)
     make_master_key(settings)
-    made, health = Gateway(settings, applied, clock=ManualClock(0)), Health()
+    made, health = GatewayService(settings, applied, clock=ManualClock(0)), Health()
     made.watch(health)
     return made, health
 
@@ -69,11 +69,11 @@ def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mende
 
 async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets(tmp_path: Path) -> None:
     applied = Applied()
-    door = gateway(applied, tmp_path)[0].door
+    door = gateway(applied, tmp_path)[0].handler
     applied.apply("env:NOT_THERE")
 
     answers = [
-        await door.push_native("acct", flow, Request("POST", f"/in/acct/{flow}", b"", {}, b"x"))
+        await door.push_native("acct", flow, HttpRequest("POST", f"/in/acct/{flow}", b"", {}, b"x"))
         for flow in ("service", "waimai-order-paid")
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from producers.gateway.replayer import MAX_IN_DELIVERY, Replayed
+from producers.gateway.replayer import MAX_IN_DELIVERY, ReplayOutcome
 from schemas.lines import DeliveryLine, RejectLine
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
@@ -42,7 +42,7 @@ def deliveries(broker: HandBroker) -> list[DeliveryLine]:
     ]
 
 
-async def replayed(gateway: HandGateway, lines: list[RejectLine], *, dry_run: bool = False) -> list[Replayed]:
+async def replayed(gateway: HandGateway, lines: list[RejectLine], *, dry_run: bool = False) -> list[ReplayOutcome]:
     task = asyncio.create_task(gateway.replayer.replay(lines, asked_by="k-1", dry_run=dry_run))
     return await serve(gateway.broker, task)
 

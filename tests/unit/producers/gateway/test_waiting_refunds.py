@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from producers.adapters.base import Mapped
+from producers.adapters.base import MappedMessage
 from producers.gateway.ingest_request import UnknownStoredError
 from producers.gateway.waiting_refunds import LEAVE_S
 from registry.directory import Directory
@@ -21,28 +21,28 @@ ACCOUNT, PAID_FLOW, REFUND_FLOW = "meituan-main", "waimai-order-paid", "waimai-o
 LONG_AFTER_S = 1000 + LEAVE_S[1]
 
 
-def order(**change: str | None) -> Mapped:
+def order(**change: str | None) -> MappedMessage:
     return mapped(notice("order-paid", **change))
 
 
-def whole_refund(refund_id: str = "r-1", **change: str | None) -> Mapped:
+def whole_refund(refund_id: str = "r-1", **change: str | None) -> MappedMessage:
     """As the platform sends it: without `money` and `utime`."""
     said = {"notify_type": "agree", "res_type": "2", "refund_id": refund_id, "ctime": "1795312790"}
     return mapped(notice("order-refunded", **{"total": None, "utime": None, **said, **change}))
 
 
-def mapped(message: Any) -> Mapped:
-    assert isinstance(message, Mapped), message
+def mapped(message: Any) -> MappedMessage:
+    assert isinstance(message, MappedMessage), message
     return message
 
 
-async def refund_taken(broker: HandBroker, gateway: HandGateway, *refunds: Mapped) -> list[str]:
+async def refund_taken(broker: HandBroker, gateway: HandGateway, *refunds: MappedMessage) -> list[str]:
     receipt = await serve(broker, gateway.push_native(list(refunds), ACCOUNT, REFUND_FLOW))
     gateway.follow()
     return [other.verdict for other in receipt.others]
 
 
-async def order_taken(broker: HandBroker, gateway: HandGateway, *orders: Mapped) -> list[str]:
+async def order_taken(broker: HandBroker, gateway: HandGateway, *orders: MappedMessage) -> list[str]:
     receipt = await serve(broker, gateway.push_native(list(orders), ACCOUNT, PAID_FLOW))
     gateway.follow()
     return [other.verdict for other in receipt.others]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producers.adapters.base import Mapped
+from producers.adapters.base import MappedMessage
 from producers.gateway.ingest_request import UnknownStoredError
 from producers.orders.ledger import MAX_FACTS, OrderLedger, amount_effect, event_digest, order_digest, read_key
 from producers.orders.topic import OrderFold
@@ -20,9 +20,11 @@ from tests.unit.producers.validation.test_validator import NOW_MS
 ORDER = "mt:28980000000000001"
 
 
-def message(event_id: str, kind: str, amount_fen: int | None = None, *, order_id: str = ORDER, **change: Any) -> Mapped:
+def message(
+    event_id: str, kind: str, amount_fen: int | None = None, *, order_id: str = ORDER, **change: Any
+) -> MappedMessage:
     amount = {} if amount_fen is None else {"amount_fen": amount_fen}
-    return Mapped(
+    return MappedMessage(
         fields={"event_id": event_id, "kind": kind, "occurred_at": NOW_MS - 5000, **amount, **change},
         match=({"sn": "N302TEST"},),
         payload={"order_id": order_id},
@@ -30,15 +32,15 @@ def message(event_id: str, kind: str, amount_fen: int | None = None, *, order_id
     )
 
 
-def paid(amount_fen: int = 2050, event_id: str = "paid", **change: Any) -> Mapped:
+def paid(amount_fen: int = 2050, event_id: str = "paid", **change: Any) -> MappedMessage:
     return message(event_id, "order.paid", amount_fen, **change)
 
 
-def refunded(event_id: str = "refund", amount_fen: int | None = None, **change: Any) -> Mapped:
+def refunded(event_id: str = "refund", amount_fen: int | None = None, **change: Any) -> MappedMessage:
     return message(event_id, "order.refunded", amount_fen, **change)
 
 
-async def taken(broker: HandBroker, gateway: HandGateway, *messages: Mapped) -> list[tuple[str, str]]:
+async def taken(broker: HandBroker, gateway: HandGateway, *messages: MappedMessage) -> list[tuple[str, str]]:
     """Push *messages*; return verdict and reason of each that was not accepted."""
     receipt = await serve(broker, gateway.push_native(list(messages)))
     return [(other.verdict, other.reason) for other in receipt.others]

@@ -19,7 +19,7 @@ from producers.validation.pii import attributes_may_hold_pii, find_pii_attribute
 from producers.validation.placement import TimeWindow, resolve_placement
 from producers.validation.placement_cache import PlacementCache
 from producers.validation.pseudonym_cache import COUNT_EVERY, PseudonymCache
-from producers.validation.results import Judged
+from producers.validation.results import BatchResults
 from producers.validation.validator import AcceptedEvent, EventValidator, RejectedEvent, ValidationResult, ValidatorDeps
 from registry.directory import Directory
 from schemas.codec import encode
@@ -139,7 +139,7 @@ def comparable(index: int, judgement: ValidationResult) -> Any:
     return (index, type(judgement).__name__, getattr(judgement, "event_id", None) or getattr(judgement, "line", None))
 
 
-def gathered(judged: Judged) -> list[Any]:
+def gathered(judged: BatchResults) -> list[Any]:
     accepted = [
         (index, pile.partition, event_id, line)
         for pile in judged.accepted

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.adapters.base import Mapped
+from producers.adapters.base import MappedMessage
 from producers.consent.ledger import ConsentLedger
 from producers.orders.ledger import OrderLedger
 from producers.validation.dedup_window import DuplicateWindow
@@ -270,8 +270,8 @@ def test_a_redelivered_reject_has_the_same_id_and_other_bytes_another() -> None:
     assert first.line.reject_id == again.line.reject_id != other.line.reject_id
 
 
-def mapped(**change: Any) -> Mapped:
-    base = Mapped(
+def mapped(**change: Any) -> MappedMessage:
+    base = MappedMessage(
         fields={"event_id": "sm-r:1", "kind": "order.paid", "occurred_at": NOW_MS - 5000, "amount_fen": 100, "subject": SENTINEL},
         match=({"sn": "N302TEST"}, {"shop_id": "1"}),
         payload={"id": "1", "subject": SENTINEL},

@@ -19,7 +19,7 @@ from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from schemas.registry import Account
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.support.gateway_client import REGISTRY, Door, open_door
+from tests.support.gateway_client import REGISTRY, GatewayClient, open_gateway
 from tests.support.paths import SIGNATURE_VECTORS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("vectors")]
@@ -185,7 +185,7 @@ def broker(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+async def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayClient]:
     accounts = [
         a.model_copy(update={"secrets": {**a.secrets, "trade": [f"plain:{PUBLIC_PEM.decode()}"]}})
         if a.id == "douyin-main"
@@ -194,20 +194,22 @@ async def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> A
     ]
     by_rsa = Account(id="sunmi-rsa", platform="sunmi", secrets={"callback": [f"plain:{PUBLIC_PEM.decode()}"]})
     registry = REGISTRY.model_copy(update={"accounts": [*accounts, by_rsa]})
-    async with open_door(broker, tmp_path_factory.mktemp("vectors-home"), registry) as door:
-        yield door
+    async with open_gateway(broker, tmp_path_factory.mktemp("vectors-home"), registry) as gateway:
+        yield gateway
 
 
 @pytest.fixture
-def door(running: Door) -> Door:
+def gateway(running: GatewayClient) -> GatewayClient:
     running.begin()
     return running
 
 
 @pytest.mark.parametrize("name", TWINS)
-async def test_a_freshly_signed_twin_is_answered_as_published_and_becomes_what_it_must(door: Door, name: str) -> None:
+async def test_a_freshly_signed_twin_is_answered_as_published_and_becomes_what_it_must(
+    gateway: GatewayClient, name: str
+) -> None:
     twin = TWINS[name]()
-    answer = await door.client.post(twin.path, content=twin.body, headers=dict(twin.headers))
+    answer = await gateway.client.post(twin.path, content=twin.body, headers=dict(twin.headers))
     assert 200 <= answer.status_code < 300, answer.text
     if twin.answer is not None:
         assert (
@@ -215,30 +217,30 @@ async def test_a_freshly_signed_twin_is_answered_as_published_and_becomes_what_i
             if twin.answer[:1] == b"{"
             else answer.content == twin.answer
         )
-    events, rejects = door.lines(Topic.EVENTS), door.lines(Topic.REJECTS)
+    events, rejects = gateway.lines(Topic.EVENTS), gateway.lines(Topic.REJECTS)
     assert [e["event_id"][: len(twin.event_id)] for e in events] == ([twin.event_id] if twin.event_id else [])
     assert [r["reason"] for r in rejects] == ([twin.reason] if twin.reason else [])
 
 
 @pytest.mark.parametrize("name", TWINS)
-async def test_a_twin_with_one_byte_changed_is_refused_and_leaves_nothing(door: Door, name: str) -> None:
+async def test_a_twin_with_one_byte_changed_is_refused_and_leaves_nothing(gateway: GatewayClient, name: str) -> None:
     twin = TWINS[name]()
     changed = twin.body.replace(b"1", b"2", 1) if b"1" in twin.body else twin.body + b"1"
-    answer = await door.client.post(twin.path, content=changed, headers=dict(twin.headers))
+    answer = await gateway.client.post(twin.path, content=changed, headers=dict(twin.headers))
     assert answer.status_code == 401
-    assert door.lines(Topic.EVENTS) == door.lines(Topic.REJECTS) == door.lines(Topic.DELIVERIES) == []
+    assert gateway.lines(Topic.EVENTS) == gateway.lines(Topic.REJECTS) == gateway.lines(Topic.DELIVERIES) == []
 
 
-async def test_a_callback_signed_as_a_request_is_refused(door: Door) -> None:
+async def test_a_callback_signed_as_a_request_is_refused(gateway: GatewayClient) -> None:
     twin = s1()
     short = {**twin.headers, "Sunmi-Sign": VECTORS["S1b_sunmi_request_hmac_no_notifytype"]["sign"]}
-    assert (await door.client.post(twin.path, content=twin.body, headers=short)).status_code == 401
+    assert (await gateway.client.post(twin.path, content=twin.body, headers=short)).status_code == 401
 
 
-async def test_an_empty_waimai_probe_is_answered_without_a_signature(door: Door) -> None:
+async def test_an_empty_waimai_probe_is_answered_without_a_signature(gateway: GatewayClient) -> None:
     for answer in (
-        await door.client.get("/in/meituan-main/waimai-order-paid"),
-        await door.client.post("/in/meituan-main/waimai-order-paid"),
+        await gateway.client.get("/in/meituan-main/waimai-order-paid"),
+        await gateway.client.post("/in/meituan-main/waimai-order-paid"),
     ):
         assert (answer.status_code, answer.json()) == (200, {"data": "ok"})
-    assert door.lines(Topic.DELIVERIES) == []
+    assert gateway.lines(Topic.DELIVERIES) == []
