@@ -130,7 +130,7 @@ class PilotEvent(BaseModel):
     `null` in an optional field is the same as its absence.
     """
 
-    # Python's own expressions, so that the derived msgspec Struct applies the very same ones.
+    # Python's own expressions, so that the msgspec Struct applies the very same ones.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, regex_engine="python-re")
 
     event_id: EventId

@@ -1,95 +1,79 @@
-"""The event as a msgspec Struct, derived from the pydantic model: eight times as fast, the same verdict.
+"""The event as a msgspec Struct: eight times as fast as the pydantic model, the same verdict.
 
-`PilotEvent` stays the source of truth: every bound here is read from it, and a property test holds the two to the
-same verdict on the same bytes.
+`PilotEvent` says what an event is; the Struct says it again, and a test holds its fields, types and bounds to the
+model's: by both schemas, by values at each bound, and by whatever else can be sent.
 """
 
 import re
-import types
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
-import annotated_types
 import msgspec
-from pydantic import StringConstraints
-from pydantic.fields import FieldInfo
+from msgspec import Meta
 
-from schemas.event import EVENT_ID_PATTERN, MAX_ID_CHARS, PilotEvent
-
-
-def _meta(constraints: tuple[Any, ...]) -> msgspec.Meta | None:
-    """Return what msgspec can check of pydantic's *constraints*."""
-    found: dict[str, Any] = {}
-    for constraint in constraints:
-        if isinstance(constraint, StringConstraints):
-            found |= {
-                "pattern": constraint.pattern,
-                "min_length": constraint.min_length,
-                "max_length": constraint.max_length,
-            }
-        elif isinstance(constraint, FieldInfo):
-            for part in constraint.metadata:
-                found |= _bounds(part)
-    kept = {name: value for name, value in found.items() if value is not None}
-    return msgspec.Meta(**kept) if kept else None
-
-
-def _bounds(part: Any) -> dict[str, Any]:
-    if isinstance(part, annotated_types.Ge):
-        return {"ge": part.ge}
-    if isinstance(part, annotated_types.Le):
-        return {"le": part.le}
-    if isinstance(part, annotated_types.MaxLen):
-        return {"max_length": part.max_length}
-    return {}
-
-
-def _derive(annotation: Any) -> Any:
-    """Return *annotation*, a pydantic one, in msgspec's terms."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        inner, *constraints = get_args(annotation)
-        meta = _meta(tuple(constraints))
-        return Annotated[_derive(inner), meta] if meta else _derive(inner)
-    if origin in {Union, types.UnionType}:
-        return Union[tuple(_derive(part) for part in get_args(annotation))]  # noqa: UP007 - made from a tuple
-    if origin is dict:
-        key, value = get_args(annotation)
-        return dict[_derive(key), _derive(value)]  # type: ignore[misc]  # a type made at run time
-    if origin is Literal:
-        return annotation
-    return annotation
-
-
-def _fields() -> list[tuple[str, Any] | tuple[str, Any, Any]]:
-    hints = get_type_hints(PilotEvent, include_extras=True)
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for name, info in PilotEvent.model_fields.items():
-        derived = _derive(hints[name])
-        fields.append((name, derived) if info.is_required() else (name, derived, info.default))
-    return fields
-
-
-EventStruct: Any = msgspec.defstruct(
-    "EventStruct", _fields(), frozen=True, forbid_unknown_fields=True, gc=False, module=__name__
-)
-"""Attributes as `PilotEvent`; its time is checked by `parse_time_ms`, its required fields by `missing_field`."""
-
-decode_event_struct: Any = msgspec.json.Decoder(EventStruct).decode
-
-# An expression costs a quarter of the whole decoding. Of many ids the characters can be looked at together.
-_PLAIN_ID = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARS)]
-_PlainIdEvent: Any = msgspec.defstruct(
-    "PlainIdEvent",
-    [(name, _PLAIN_ID) if name == "event_id" else (name, *rest) for name, *rest in _fields()],
-    frozen=True,
-    forbid_unknown_fields=True,
-    gc=False,
-    module=__name__,
+from schemas.event import (
+    EVENT_ID_PATTERN,
+    MAX_AMOUNT_FEN,
+    MAX_ATTRIBUTE_KEY_CHARS,
+    MAX_ATTRIBUTE_NUMBER,
+    MAX_ATTRIBUTE_TEXT_CHARS,
+    MAX_ATTRIBUTES,
+    MAX_DURATION_MS,
+    MAX_ID_CHARS,
+    MAX_SUBJECT_CHARS,
+    Kind,
 )
 
-decode_but_for_id: Any = msgspec.json.Decoder(_PlainIdEvent).decode
-"""As `decode_event_struct`, but any text of 1 to 64 characters passes for an id: ask `are_event_ids` of all of them."""
+_Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARS)]
+_Opaque = Annotated[str, Meta(max_length=MAX_SUBJECT_CHARS)]
+_AttributeKey = Annotated[str, Meta(max_length=MAX_ATTRIBUTE_KEY_CHARS)]
+_AttributeText = Annotated[str, Meta(max_length=MAX_ATTRIBUTE_TEXT_CHARS)]
+_AttributeInt = Annotated[int, Meta(ge=-MAX_ATTRIBUTE_NUMBER, le=MAX_ATTRIBUTE_NUMBER)]
+_AttributeFloat = Annotated[float, Meta(ge=-MAX_ATTRIBUTE_NUMBER, le=MAX_ATTRIBUTE_NUMBER)]
+
+Attributes = dict[str, str | bool | int | float]
+"""What is the sender's own about an event."""
+
+
+class EventStruct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A decoded event: fields as in `PilotEvent`.
+
+    Its time is checked by `parse_time_ms`, what its kind requires by `missing_field`.
+    """
+
+    event_id: Annotated[str, Meta(pattern=EVENT_ID_PATTERN)]
+    kind: Kind
+    occurred_at: str
+    product_id: _Identifier | None = None
+    placement_id: _Identifier | None = None
+    trial_id: _Identifier | None = None
+    arm: _Identifier | None = None
+    subject: _Opaque | None = None
+    session_id: _Opaque | None = None
+    outcome: Literal["ok", "failed", "abandoned"] | None = None
+    duration_ms: Annotated[int, Meta(ge=0, le=MAX_DURATION_MS)] | None = None
+    amount_fen: Annotated[int, Meta(ge=0, le=MAX_AMOUNT_FEN)] | None = None
+    rating: Annotated[int, Meta(ge=1, le=5)] | None = None
+    attributes: (
+        Annotated[
+            dict[_AttributeKey, _AttributeText | bool | _AttributeInt | _AttributeFloat],
+            Meta(max_length=MAX_ATTRIBUTES),
+        ]
+        | None
+    ) = None
+
+
+class UncheckedIdEvent(EventStruct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """An event whose id may be any text of 1 to 64 characters: ask `are_event_ids` of many at once.
+
+    An expression costs a quarter of the whole decoding; the characters of many ids can be looked at together.
+    """
+
+    event_id: _Identifier
+
+
+decode_event_struct = msgspec.json.Decoder(EventStruct).decode
+decode_but_for_id = msgspec.json.Decoder(UncheckedIdEvent).decode
 
 _ID_CHARACTERS = bytes(code for code in range(128) if re.match(EVENT_ID_PATTERN, chr(code)))
 

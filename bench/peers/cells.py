@@ -8,7 +8,7 @@ so it comes to the same cell, and forgetting the cell forgets them.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 MINUTE_MS = 60_000
 REGISTERS = 1024
@@ -95,8 +95,36 @@ class SetCell:
         }
 
 
-def add_to_sets(cell: SetCell, event: Any, *, dedupe: bool) -> SetCell:
-    """Take *event*, an object, into *cell*, unless *dedupe* and its id is known; return *cell*."""
+class PeerEvent(Protocol):
+    """What is counted of an event."""
+
+    @property
+    def event_id(self) -> str:
+        """As in a line."""
+
+    @property
+    def account_id(self) -> str:
+        """As in a line."""
+
+    @property
+    def outcome(self) -> str:
+        """As in a line."""
+
+    @property
+    def subject(self) -> str:
+        """As in a line."""
+
+    @property
+    def session_id(self) -> str:
+        """As in a line."""
+
+    @property
+    def duration_ms(self) -> int | None:
+        """As in a line."""
+
+
+def add_to_sets(cell: SetCell, event: PeerEvent, *, dedupe: bool) -> SetCell:
+    """Take *event* into *cell*, unless *dedupe* and its id is known; return *cell*."""
     if dedupe:
         name = (event.account_id, event.event_id)
         if name in cell.ids:
@@ -104,7 +132,7 @@ def add_to_sets(cell: SetCell, event: Any, *, dedupe: bool) -> SetCell:
         cell.ids.add(name)
     cell.events += 1
     cell.failed += event.outcome == FAILED
-    duration_ms = event.duration_ms
+    duration_ms = event.duration_ms or 0
     cell.duration_ms_sum += duration_ms
     index = bin_of(duration_ms)
     cell.bins[index] = cell.bins.get(index, 0) + 1

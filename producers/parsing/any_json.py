@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 MAX_DEPTH = 16
 """What lies deeper is read as empty: an event has three levels, and the parser recurses."""
@@ -34,7 +34,7 @@ class TooManyBracketsError(NotJsonError):
 class ParsedJson:
     """What a JSON text holds."""
 
-    value: Any
+    value: object
     """Integers of more than 18 digits are `BEYOND`, or its negative."""
     repeated: str | None
     """A name that one of its objects has twice; of such names only the last value is in `value`."""
@@ -44,7 +44,7 @@ def read_any(raw: bytes) -> ParsedJson:
     """Return what *raw* holds. Raises `NotJsonError` where it is not one JSON text in UTF-8."""
     repeated: list[str] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(items)
         if len(found) != len(items) and not repeated:
             counts = Counter(name for name, _ in items)

@@ -6,9 +6,10 @@ name has two quotation marks, and so has a text. As many as the decoded event ac
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+
+from schemas.event_struct import EventStruct
 
 _encode = msgspec.json.Encoder().encode
 # Fields that say that they are absent. No text can hold this: its quotation marks would have a backslash before them.
@@ -17,8 +18,8 @@ ESCAPED_MARK = b'\\"'
 """In encoded attributes; the same may have been sent as an escape without a quotation mark."""
 
 
-def are_written_once(raw: bytes, event: Any) -> bool:
-    """Tell whether *raw*, of which *event* (a `EventStruct`) was decoded, plainly gives each name once.
+def are_written_once(raw: bytes, event: EventStruct) -> bool:
+    """Tell whether *raw*, of which *event* was decoded, plainly gives each name once.
 
     False where it cannot be told at a glance: a text with a quotation mark in it.
     """
@@ -33,7 +34,7 @@ def marks_of(named: Sequence[str | None]) -> int:
     return 4 * (len(always) + sum(value is not None for value in named))
 
 
-def is_written_once(raw: bytes, event: Any, text: bytes, marks: int) -> bool:
+def is_written_once(raw: bytes, event: EventStruct, text: bytes, marks: int) -> bool:
     """As `are_written_once`, by its attributes' encoded *text* without `ESCAPED_MARK`, and *marks* as of `marks_of`."""
     if event.attributes is not None:
         marks += 2 + text.count(b'"')
@@ -53,7 +54,7 @@ def is_written_once(raw: bytes, event: Any, text: bytes, marks: int) -> bool:
     return found == marks or _with_nulls(raw, event, found - marks)
 
 
-def _with_nulls(raw: bytes, event: Any, surplus: int) -> bool:
+def _with_nulls(raw: bytes, event: EventStruct, surplus: int) -> bool:
     names = _NULL_FIELD.findall(raw)
     return (
         surplus == 2 * len(names) == 2 * len(set(names))

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from producers.parsing.any_json import NotJsonError, TooManyBracketsError, has_half_pair, read_any, whole_characters
 from producers.parsing.written_once import are_written_once
@@ -49,8 +49,7 @@ class EventFault:
 class DecodedEvent:
     """A well-formed event; `occurred_ms` is its time in Unix milliseconds."""
 
-    event: Any
-    """A `schemas.event_struct.EventStruct`."""
+    event: EventStruct
     occurred_ms: int
 
 
@@ -101,7 +100,7 @@ def _explain(raw: bytes) -> DecodedEvent | EventFault:
     return EventFault(first.reason, first.field, first.message + _meant_hint(first, text.value), event_id)
 
 
-def _after_all(fields: Mapping[str, Any]) -> DecodedEvent | EventFault:
+def _after_all(fields: Mapping[str, object]) -> DecodedEvent | EventFault:
     try:
         event = msgspec.convert(fields, EventStruct)
         return DecodedEvent(event, parse_time_ms(event.occurred_at))
@@ -112,7 +111,7 @@ def _after_all(fields: Mapping[str, Any]) -> DecodedEvent | EventFault:
         )
 
 
-def _faults(fields: Mapping[str, Any]) -> Iterator[EventFault]:
+def _faults(fields: Mapping[str, object]) -> Iterator[EventFault]:
     """Yield everything that is wrong with an event's *fields*."""
     unknown = _unknown(fields)
     if unknown:
@@ -137,7 +136,7 @@ def _faults(fields: Mapping[str, Any]) -> Iterator[EventFault]:
         yield from (fault for item in error.errors(include_url=False) if (fault := _fault(item)) is not None)
 
 
-def _unknown(fields: Mapping[str, Any]) -> list[str]:
+def _unknown(fields: Mapping[str, object]) -> list[str]:
     found: list[str] = []
     for name in fields:
         if name not in FIELDS:
@@ -147,7 +146,7 @@ def _unknown(fields: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _meant_hint(first: EventFault, fields: Mapping[str, Any]) -> str:
+def _meant_hint(first: EventFault, fields: Mapping[str, object]) -> str:
     """Return what the missing field may have been misspelt as, '' where nothing comes near."""
     if first.reason is not RejectReason.MISSING_FIELD:
         return ""
@@ -156,13 +155,13 @@ def _meant_hint(first: EventFault, fields: Mapping[str, Any]) -> str:
     return f"; {near[0]} is no field of an event: is it meant for {first.field}?" if near else ""
 
 
-def _event_id(fields: Mapping[str, Any]) -> str:
+def _event_id(fields: Mapping[str, object]) -> str:
     """Return the event's id where it can be told, for the answer; '' else."""
     found = fields.get("event_id")
     return found[:MAX_ECHO_CHARS] if isinstance(found, str) else ""
 
 
-def _fault(item: Any) -> EventFault | None:
+def _fault(item: ErrorDetails) -> EventFault | None:
     kind, path = item["type"], [str(part) for part in item["loc"]]
     field = path[0] if path else ""
     if kind == "missing":
@@ -190,7 +189,7 @@ def _unknown_field(name: str, place: int) -> tuple[str, str]:
     return shown, f"{shown} is no field of an event; put what is your own into attributes"
 
 
-def _attributes_fault(attributes: Mapping[str, Any]) -> EventFault | None:
+def _attributes_fault(attributes: Mapping[str, object]) -> EventFault | None:
     """Return the first attribute that the model does not take, named by its place where its name may not be told."""
     if len(attributes) > MAX_ATTRIBUTES:
         message = f"attributes: at most {MAX_ATTRIBUTES}; these are {len(attributes)}"
@@ -208,7 +207,7 @@ def _attributes_fault(attributes: Mapping[str, Any]) -> EventFault | None:
     return None
 
 
-def _attribute_problem(value: Any) -> str:
+def _attribute_problem(value: object) -> str:
     if isinstance(value, bool):
         return ""
     if isinstance(value, str):
@@ -223,7 +222,7 @@ def _attribute_problem(value: Any) -> str:
     return f"beyond {MAX_ATTRIBUTE_NUMBER} (2^53 - 1), up or down, readers keep no number exactly; send it as text"
 
 
-def _invalid_message(field: str, item: Any) -> str:
+def _invalid_message(field: str, item: ErrorDetails) -> str:
     """Return what is wrong with a value, without the value: it may be personal."""
     if field == "kind":
         given = item["input"]

@@ -7,33 +7,26 @@ An event costs about a fifth here of what it costs there; `bench/gateway.py` say
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from producers.parsing.body import Element
 from producers.parsing.written_once import ESCAPED_MARK, is_written_once
+from producers.validation.line_template import LineTemplate, encode_attributes
 from producers.validation.pii import attributes_may_hold_pii, ids_may_be_pii
 from producers.validation.results import BatchResults, PartitionBatch
 from producers.validation.validator import EventValidator
 from runtime.errors import UnavailableError
-from schemas.event import CONSENT_KINDS, KINDS, MAX_ATTRIBUTES_BYTES, REQUIRED_BY_KIND, USE_OUTCOMES, parse_time_ms
-from schemas.event_struct import are_event_ids, decode_but_for_id
+from schemas.event import CONSENT_KINDS, KINDS, MAX_ATTRIBUTES_BYTES, REQUIRED_BY_KIND, parse_time_ms
+from schemas.event_struct import EventStruct, are_event_ids, decode_but_for_id
 
 if TYPE_CHECKING:
     from producers.validation.pseudonym_cache import TrialPseudonyms
 
-# The part of the line, and the field that the kind requires. Consent is for the exact path.
-_KINDS = {
-    kind: (b'"%b","occurred_ms":' % kind.encode(), REQUIRED_BY_KIND.get(kind))
-    for kind in KINDS
-    if kind not in CONSENT_KINDS
-}
-_OF_CONSENT = (None, None)
-_OUTCOME_PARTS: dict[str | None, bytes] = {name: b',"outcome":"%b"' % name.encode() for name in USE_OUTCOMES}
-_OUTCOME_PARTS[None] = b""
-_encoder = msgspec.json.Encoder()
-_NO_ATTRIBUTES: dict[str, Any] = {}
+_NEEDS_NOTHING = ""
+# The field that each kind requires. Consent is for the exact path.
+_REQUIRED = {kind: REQUIRED_BY_KIND.get(kind, _NEEDS_NOTHING) for kind in KINDS if kind not in CONSENT_KINDS}
 # What so many events are decoded to stays in the processor's nearer cache until their lines are made.
 CHUNK_EVENTS = 100
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -56,10 +49,7 @@ class FastPath:
         self._find_place = deps.caches.placements(deps.directory, account, deps.partitions).find
         self._account_id = account.id
         self._oldest_ms, self._newest_ms = window.oldest_ms, window.newest_ms
-        self._stamp = b',"received_ms":%d,"delivery_id":"%b","attributes":' % (
-            window.now_ms,
-            validator.delivery_id.encode(),
-        )
+        self._template = LineTemplate(received_ms=window.now_ms, delivery_id=validator.delivery_id)
 
     def validate(self, elements: Sequence[Element], indexes: Sequence[int]) -> BatchResults:
         """Return the outcome of each of *elements*, which have these *indexes* in the request.
@@ -78,10 +68,15 @@ class FastPath:
         texts = _attribute_texts(elements, events)
         piles, accept = results.piles, self._accept
         for index, element, event, text in zip(indexes, elements, events, texts, strict=True):
-            if text is None or event.event_id in doubtful or not accept(piles, index, element, event, text):
+            if (
+                event is None
+                or text is None
+                or event.event_id in doubtful
+                or not accept(piles, index, element, event, text)
+            ):
                 results.add(index, self._validator.validate_bytes(element, index))
 
-    def _doubtful(self, events: Sequence[Any]) -> set[str]:
+    def _doubtful(self, events: Sequence[EventStruct | None]) -> set[str]:
         """Return the ids that were met before, stand here twice, or may be a personal number."""
         ids = [event.event_id for event in events if event is not None]
         distinct = set(ids)
@@ -93,11 +88,11 @@ class FastPath:
         return doubtful
 
     def _accept(
-        self, piles: Mapping[int, PartitionBatch], index: int, element: Element, event: Any, text: bytes
+        self, piles: Mapping[int, PartitionBatch], index: int, element: Element, event: EventStruct, text: bytes
     ) -> bool:
         """Accept *event*, whose attributes are encoded as *text*, or return False: it is not for the fast path."""
-        kind_part, needed = _KINDS.get(event.kind, _OF_CONSENT)
-        if kind_part is None or (needed is not None and getattr(event, needed) is None):
+        required = _REQUIRED.get(event.kind)
+        if required is None or (required and getattr(event, required) is None):
             return False
         try:
             occurred_ms = parse_time_ms(event.occurred_at)
@@ -112,22 +107,16 @@ class FastPath:
             return False
         subject, session_id = event.subject, event.session_id
         session = texts.sessions.get(session_id)
-        if session is None or session[0] != subject:
+        if session is None or session.subject != subject:
             session = texts.of_session(subject, session_id)
-        _, key, subject_part, session_part = session
+        key = session.consent_key
         if key in self._with_changes and not self._allows(key, occurred_ms, index):
             return False
         event_id, pile = event.event_id, piles[place.partition]
         self._taken.add(event_id)
         pile.ids.append(event_id)
         pile.indexes.append(index)
-        pile.lines.append(
-            b'{"event_id":"%b%b%b%d%b%b%b%b%b%b%b}'
-            % (
-                event_id.encode(), place.head, kind_part, occurred_ms, self._stamp, text, place.tail,
-                _OUTCOME_PARTS[event.outcome], subject_part, session_part, _numbers(event),
-            )
-        )  # fmt: skip
+        pile.lines.append(self._template.fill(event, occurred_ms, text, place.parts, session.who))
         return True
 
     def _begin_trial(self, trial_id: str) -> "TrialPseudonyms | None":
@@ -139,8 +128,9 @@ class FastPath:
         return texts
 
 
-def _decoded(elements: Sequence[Element]) -> list[Any]:
+def _decoded(elements: Sequence[Element]) -> list[EventStruct | None]:
     """Return the event of each element, or None where the exact path has to say what is wrong."""
+    events: list[EventStruct | None]
     try:
         events = [decode_but_for_id(element) for element in elements]
     except _UNREADABLE:
@@ -150,19 +140,19 @@ def _decoded(elements: Sequence[Element]) -> list[Any]:
     return [event if event is not None and are_event_ids((event.event_id,)) else None for event in events]
 
 
-def _decoded_or_none(element: Element) -> Any:
+def _decoded_or_none(element: Element) -> EventStruct | None:
     try:
         return decode_but_for_id(element)
     except _UNREADABLE:
         return None
 
 
-def _attribute_texts(elements: Sequence[Element], events: Sequence[Any]) -> Sequence[bytes | None]:
+def _attribute_texts(elements: Sequence[Element], events: Sequence[EventStruct | None]) -> Sequence[bytes | None]:
     """Return the attributes of each event encoded; None where the exact path has to look.
 
     It has to where they are large, may hold personal data, or may hide a name that was given twice.
     """
-    encoded = _encoder.encode_lines([None if event is None else event.attributes or _NO_ATTRIBUTES for event in events])
+    encoded = encode_attributes(events)
     texts = encoded.split(b"\n")[:-1]
     suspect = attributes_may_hold_pii(encoded) or ESCAPED_MARK in encoded
     if not suspect and None not in events and max(map(len, elements), default=0) <= MAX_ATTRIBUTES_BYTES:
@@ -175,13 +165,3 @@ def _attribute_texts(elements: Sequence[Element], events: Sequence[Any]) -> Sequ
 
 def _is_suspect(text: bytes) -> bool:
     return attributes_may_hold_pii(text) or ESCAPED_MARK in text
-
-
-def _numbers(event: Any) -> bytes:
-    """Return duration, amount and rating as they are stored."""
-    if event.duration_ms is event.amount_fen is event.rating is None:
-        return b""
-    part = b"" if event.duration_ms is None else b',"duration_ms":%d' % event.duration_ms
-    if event.amount_fen is not None:
-        part += b',"amount_fen":%d' % event.amount_fen
-    return part if event.rating is None else part + b',"rating":%d' % event.rating

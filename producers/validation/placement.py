@@ -1,10 +1,11 @@
 """Where an event belongs: placement, product, trial and arm, or why nowhere."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from producers.validation.decode import EventFault
 from registry.directory import Directory, PlacementSpan, TrialSpan
+from schemas.event_struct import EventStruct
 from schemas.outcomes import RejectReason
 
 
@@ -27,13 +28,13 @@ class TimeWindow:
 
 
 def resolve_placement(
-    event: Any,
+    event: EventStruct,
     occurred_ms: int,
     directory: Directory,
     window: TimeWindow,
     candidates: tuple[PlacementSpan, ...] | None = None,
 ) -> ResolvedPlacement | EventFault:
-    """Return where *event* (a `EventStruct`) at *occurred_ms* belongs, or the first fault in the order of reasons.
+    """Return where *event* at *occurred_ms* belongs, or the first fault in the order of reasons.
 
     *candidates*: the placements that a native push's keys match, whatever their times; None for a batch push, which
     names its place itself. Whether the account may name the product is not asked here.
@@ -80,7 +81,7 @@ def _span_text(ms: int) -> str:
 
 
 def _place_by_trial(
-    event: Any, occurred_ms: int, directory: Directory, *, native: bool
+    event: EventStruct, occurred_ms: int, directory: Directory, *, native: bool
 ) -> ResolvedPlacement | EventFault:
     if native or event.placement_id is not None:
         return EventFault(
@@ -97,17 +98,17 @@ def _place_by_trial(
     return ResolvedPlacement("", span.product_id, span.trial_id, "" if span.in_baseline(occurred_ms) else arm)
 
 
-def _running(event: Any, occurred_ms: int, directory: Directory) -> TrialSpan | None:
+def _running(event: EventStruct, occurred_ms: int, directory: Directory) -> TrialSpan | None:
     """Return the trial that *event* names, or its product's, where it runs at that time."""
     if event.trial_id is not None:
         span = directory.trial_spans.get(event.trial_id)
         return span if span is not None and span.covers(occurred_ms) else None
-    spans = directory.trials_of_product.get(event.product_id, ())
+    spans = () if event.product_id is None else directory.trials_of_product.get(event.product_id, ())
     return next((span for span in spans if span.covers(occurred_ms)), None)
 
 
 def _contradiction(
-    event: Any, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
+    event: EventStruct, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
 ) -> EventFault | None:
     product_id, trial_id = event.product_id, event.trial_id
     if placed is not None and product_id is not None and product_id != placed.product_id:
@@ -129,7 +130,7 @@ def _contradiction(
 
 
 def _arm_contradiction(
-    event: Any, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
+    event: EventStruct, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
 ) -> EventFault | None:
     if placed is not None:
         if event.arm != placed.arm:

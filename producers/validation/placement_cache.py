@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any
 
 from producers.parsing.written_once import marks_of
 from producers.validation.decode import EventFault
+from producers.validation.line_template import PlacementParts, placement_parts
 from producers.validation.placement import TimeWindow, resolve_placement
 from registry.directory import Directory
-from schemas.codec import encode
+from schemas.event_struct import EventStruct
 from schemas.registry import Account
 from schemas.topics import partition_of
 
@@ -22,16 +22,13 @@ Named = tuple[str | None, str | None, str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class PlacementSlice:
-    """A place within a stretch of time (Unix ms, *until_ms* excluded), with the parts of the line that it decides."""
+    """A place within a stretch of time (Unix ms, *until_ms* excluded), with what it decides of a line."""
 
     from_ms: int
     until_ms: int
     partition: int
     trial_id: str
-    head: bytes
-    """From the event id's closing quote to the kind."""
-    tail: bytes
-    """Placement and arm, where there are any."""
+    parts: PlacementParts
     marks: int
     """Quotation marks of what an event has in any case and of what names this place: `marks_of`."""
 
@@ -46,8 +43,8 @@ class PlacementCache:
         self._products = directory.products_of(account.id)
         self._found: dict[Named, PlacementSlice] = {}
 
-    def find(self, event: Any, occurred_ms: int, window: TimeWindow) -> PlacementSlice | None:
-        """Return where *event* (a `EventStruct`) belongs, or None where it belongs nowhere, or not to this account."""
+    def find(self, event: EventStruct, occurred_ms: int, window: TimeWindow) -> PlacementSlice | None:
+        """Return where *event* belongs, or None where it belongs nowhere, or not to this account."""
         named = (event.placement_id, event.product_id, event.trial_id, event.arm)
         found = self._found.get(named)
         if found is not None and found.from_ms <= occurred_ms < found.until_ms:
@@ -62,26 +59,12 @@ class PlacementCache:
             self._found.clear()
         moments = self._directory.moments
         after = bisect_right(moments, occurred_ms)
-        head = (
-            f'","account_id":{_text(self._account.id)},"platform":{_text(self._account.platform)}'
-            f',"product_id":{_text(located.product_id)},"trial_id":{_text(located.trial_id)},"kind":'
-        )
-        tail = "".join(
-            f',"{name}":{_text(value)}'
-            for name, value in (("placement_id", located.placement_id), ("arm", located.arm))
-            if value
-        )
         found = self._found[named] = PlacementSlice(
             from_ms=moments[after - 1] if after else -_FAR_MS,
             until_ms=moments[after] if after < len(moments) else _FAR_MS,
             partition=partition_of(located.product_id, self._partitions),
             trial_id=located.trial_id,
-            head=head.encode(),
-            tail=tail.encode(),
+            parts=placement_parts(self._account, located),
             marks=marks_of(named),
         )
         return found
-
-
-def _text(value: str) -> str:
-    return encode(value).decode()

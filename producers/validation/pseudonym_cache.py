@@ -3,9 +3,10 @@
 What partners send as subjects and sessions is held here in memory only, and forgotten as a whole when old or much.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from producers.consent.ledger import consent_key
+from producers.validation.line_template import NO_PART, session_part, subject_part
 from registry.pseudonyms import TwoSteps
 
 COUNT_EVERY = 16
@@ -28,8 +29,17 @@ class Pseudonymiser(Protocol):
         ...
 
 
-SessionPseudonyms = tuple[str | None, str, bytes, bytes]
-"""Whom a session's last event was of, that subject's consent key and part of the stored line, and the session's."""
+class SessionPseudonyms(NamedTuple):
+    """A session, and whom its last event was of."""
+
+    subject: str | None
+    """As sent."""
+    consent_key: str
+    """The subject's."""
+    who: bytes
+    """What both decide of a line."""
+    session_part: bytes
+    """What the session alone decides of it."""
 
 
 class TrialPseudonyms:
@@ -46,9 +56,10 @@ class TrialPseudonyms:
         """Return what stands for both. A session is one person's as a rule, so that its entry answers for both."""
         session = self.sessions[session_id] if session_id else _NOBODY
         # Nobody's subject is None; an empty one is stored as none is.
-        if session[0] == subject or not (subject or session[0]):
+        if session.subject == subject or not (subject or session.subject):
             return session
-        session = (subject, *(self.subjects[subject] if subject else _NO_SUBJECT), session[3])
+        key, of_subject = self.subjects[subject] if subject else _NO_SUBJECT
+        session = SessionPseudonyms(subject, key, of_subject + session.session_part, session.session_part)
         if session_id:
             self.sessions[session_id] = session
         return session
@@ -57,8 +68,8 @@ class TrialPseudonyms:
         return len(self.subjects) + len(self.sessions)
 
 
-_NO_SUBJECT = ("", b"")
-_NOBODY: SessionPseudonyms = (None, *_NO_SUBJECT, b"")
+_NO_SUBJECT = ("", NO_PART)
+_NOBODY = SessionPseudonyms(None, "", NO_PART, NO_PART)
 
 
 class _SubjectCache(dict[str, tuple[str, bytes]]):
@@ -69,17 +80,18 @@ class _SubjectCache(dict[str, tuple[str, bytes]]):
 
     def __missing__(self, text: str) -> tuple[str, bytes]:
         first, second = self._both(text)
-        found = self[text] = consent_key(self._account_id, first), b',"subject":"%b"' % second.encode()
+        found = self[text] = consent_key(self._account_id, first), subject_part(second)
         return found
 
 
-class _SessionCache(dict[str, SessionPseudonyms]):
+class _SessionCache(dict[str | None, SessionPseudonyms]):
     def __init__(self, steps: TwoSteps) -> None:
         super().__init__()
         self._both = steps.both
 
-    def __missing__(self, text: str) -> SessionPseudonyms:
-        found = self[text] = None, *_NO_SUBJECT, b',"session_id":"%b"' % self._both(text)[1].encode()
+    def __missing__(self, text: str | None) -> SessionPseudonyms:
+        part = session_part(self._both(text)[1]) if text else NO_PART
+        found = self[text] = SessionPseudonyms(None, "", part, part)
         return found
 
 

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
 
 import msgspec
 
@@ -40,12 +39,12 @@ _MASKED_NAME = re.compile(r"\([0-9]+ characters\)\Z")
 _encode = msgspec.json.Encoder().encode
 
 
-def redact_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
+def redact_event(fields: Mapping[str, object], hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, object]:
     """Return the event *fields* as they may be redacted: subjects hashed, personal values and other types masked.
 
     What *is_id* names among its attributes may look like a card number.
     """
-    redacted: dict[str, Any] = {}
+    redacted: dict[str, object] = {}
     for name, value in islice(fields.items(), 2 * MAX_ATTRIBUTES):
         if value is None and name in PilotEvent.model_fields:
             continue
@@ -64,14 +63,14 @@ def redact_event(fields: Mapping[str, Any], hash_subject: HashSubject, is_id: Is
     return redacted
 
 
-def _is_beyond(name: str, value: Any) -> bool:
+def _is_beyond(name: str, value: object) -> bool:
     """Tell whether *value* is a number where its field takes none, or none so large: then it may be anything."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return not 0 <= value <= _LARGEST.get(name, -1)
 
 
-def redact_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, Any]:
+def redact_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_ids) -> dict[str, object]:
     """Return what may be kept of *raw*, which is no event: known fields in harmless forms, else type and length."""
     try:
         text = read_any(raw)
@@ -84,7 +83,7 @@ def redact_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_id
     return redact_event(text.value, hash_subject, is_id)
 
 
-def redact_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, Any]]:
+def redact_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, object]]:
     """Return the placement keys of a native message as they may be redacted."""
     return [
         {name: mask(value) if find_pii(value, cards=False) else value for name, value in keys.items()} for keys in match
@@ -96,20 +95,20 @@ def harmless_id(text: str) -> str:
     return text if _EVENT_ID.match(text) and find_pii_in_id(text) is None else ""
 
 
-def redact_bytes(raw: bytes) -> dict[str, Any]:
+def redact_bytes(raw: bytes) -> dict[str, object]:
     """Return length and SHA-256 of bytes that nobody could read."""
     return {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
 
 
-def mask(value: Any) -> dict[str, Any]:
+def mask(value: object) -> dict[str, object]:
     """Return the type and length of *value* in its place."""
-    masked: dict[str, Any] = {"type": _KINDS.get(type(value), "null")}
+    masked: dict[str, object] = {"type": _KINDS.get(type(value), "null")}
     if isinstance(value, (str, list, dict)):
         masked["length"] = len(value)
     return masked
 
 
-def is_masked(value: Mapping[str, Any]) -> bool:
+def is_masked(value: Mapping[str, object]) -> bool:
     """Tell whether *value* stands in a kept payload for one that was not redacted."""
     kind = value.get("type")
     return value.keys() <= {"type", "length"} and isinstance(kind, str) and kind in {*_KINDS.values(), "null"}
@@ -120,7 +119,7 @@ def is_masked_name(name: str) -> bool:
     return _MASKED_NAME.match(name) is not None
 
 
-def payload_text(payload: Mapping[str, Any]) -> str:
+def payload_text(payload: Mapping[str, object]) -> str:
     """Return *payload* as JSON text; one too long leaves its size only."""
     encoded = _encode(payload)
     if len(encoded) > MAX_PAYLOAD_BYTES:
@@ -128,7 +127,7 @@ def payload_text(payload: Mapping[str, Any]) -> str:
     return encoded.decode()
 
 
-def _redact_attributes(attributes: Mapping[str, Any], is_id: IsId) -> dict[str, Any]:
+def _redact_attributes(attributes: Mapping[str, object], is_id: IsId) -> dict[str, object]:
     return {
         _redact_name(key): _redact_leaf(value, MAX_ATTRIBUTE_TEXT_CHARS, cards=not is_id(key))
         for key, value in islice(attributes.items(), 2 * MAX_ATTRIBUTES)
@@ -142,7 +141,7 @@ def _redact_name(name: str) -> str:
     return name
 
 
-def _redact_leaf(value: Any, max_chars: int, *, cards: bool = True) -> Any:
+def _redact_leaf(value: object, max_chars: int, *, cards: bool = True) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):

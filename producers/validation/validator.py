@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from producers.orders.ledger import OrderFact, OrderLedger, amount_effect, waiti
 from producers.validation.decode import DecodedEvent, EventFault, decode_event
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.effects import EventEffect
+from producers.validation.line_template import encode_attributes, encode_line
 from producers.validation.pii import (
     IsId,
     find_pii,
@@ -39,7 +40,6 @@ from schemas.outcomes import RejectReason
 from schemas.registry import Account
 from schemas.topics import partition_of
 
-_encode = msgspec.json.Encoder().encode
 # A consent change is the subject's word, wherever the device stood that passed it on.
 _CONSENT_HOLDS_DESPITE = frozenset(
     {RejectReason.UNKNOWN_PRODUCT, RejectReason.UNKNOWN_PLACEMENT, RejectReason.OUTSIDE_TRIAL}
@@ -233,8 +233,8 @@ class EventValidator:
             return EventFault(RejectReason.NOT_YOUR_PRODUCT, "product_id", _NOT_YOURS)
         return located
 
-    def _may_name_either(self, event: Any) -> bool:
-        placed = self._directory.placed.get(event.placement_id)
+    def _may_name_either(self, event: EventStruct) -> bool:
+        placed = None if event.placement_id is None else self._directory.placed.get(event.placement_id)
         return event.product_id in self._products or (placed is not None and placed.product_id in self._products)
 
     def _validate(
@@ -312,7 +312,7 @@ class EventValidator:
     def _line(self, decoded: DecodedEvent, located: ResolvedPlacement, first: str) -> bytes:
         event = decoded.event
         second_step = self._pseudonyms.second_step
-        return _encode(
+        return encode_line(
             StoredEvent(
                 event_id=event.event_id,
                 account_id=self._account_id,
@@ -338,7 +338,7 @@ class EventValidator:
     def _hash(self, subject: str) -> str:
         return self._pseudonyms.first_step(self._account_id, subject) if subject else ""
 
-    def _hash_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def _hash_payload(self, payload: Mapping[str, object]) -> dict[str, object]:
         redacted = dict(payload)
         # A subject that is no text stays, as type and length: a replay must not take the message for one without.
         if isinstance(subject := payload.get("subject"), str):
@@ -346,11 +346,11 @@ class EventValidator:
             redacted["subject_hash"] = self._hash(subject)
         return redacted
 
-    def _keep(self, decoded: DecodedEvent) -> dict[str, Any]:
+    def _keep(self, decoded: DecodedEvent) -> dict[str, object]:
         fields = {name: getattr(decoded.event, name) for name in decoded.event.__struct_fields__}
         return redact_event(fields, self._hash, self._is_id)
 
-    def _reject(self, fault: EventFault, index: int, raw: bytes, redacted: Mapping[str, Any]) -> RejectedEvent:
+    def _reject(self, fault: EventFault, index: int, raw: bytes, redacted: Mapping[str, object]) -> RejectedEvent:
         fault = _tellable(replace(fault, event_id=harmless_id(fault.event_id)))
         identity = hashlib.sha256(
             b"\0".join((self._account_id.encode(), self._flow.encode(), fault.reason.encode(), raw))
@@ -401,7 +401,7 @@ class _RawFacts(NamedTuple):
     """What a native message is to its order."""
 
 
-def _personal_field(event: Any, is_id: IsId) -> str | None:
+def _personal_field(event: EventStruct, is_id: IsId) -> str | None:
     if find_pii_in_id(event.event_id) is not None:
         return "event_id"
     return find_pii_attribute(event.attributes, is_id) if event.attributes else None
@@ -414,27 +414,28 @@ def _tellable(fault: EventFault) -> EventFault:
     return replace(fault, field="", message="what is wrong with it cannot be told without repeating personal data")
 
 
-def _too_large(event: Any, size: int) -> EventFault | None:
+def _too_large(event: EventStruct, size: int) -> EventFault | None:
     if size > MAX_EVENT_BYTES:
         return EventFault(
             RejectReason.TOO_LARGE, "", f"an event has at most {MAX_EVENT_BYTES} bytes; this one has {size}"
         )
-    if event.attributes and len(_encode(event.attributes)) > MAX_ATTRIBUTES_BYTES:
+    if event.attributes and len(encode_attributes([event])) - 1 > MAX_ATTRIBUTES_BYTES:
         return EventFault(
             RejectReason.TOO_LARGE, "attributes", f"attributes have at most {MAX_ATTRIBUTES_BYTES} bytes in all"
         )
     return None
 
 
-def _from_fields(fields: Mapping[str, Any]) -> DecodedEvent | EventFault:
+def _from_fields(fields: Mapping[str, object]) -> DecodedEvent | EventFault:
     """Return an adapter's *fields* as an event; the time is already Unix milliseconds."""
     event_id = fields.get("event_id", "")
-    occurred_ms = fields["occurred_at"]
     try:
+        occurred_ms = msgspec.convert(fields["occurred_at"], int)
         event = msgspec.convert({**fields, "occurred_at": ""}, EventStruct)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
-        field = path.rstrip("`").split(".")[0].split("[")[0]
+        # Only the time is looked at by itself, and so has no path.
+        field = path.rstrip("`").split(".")[0].split("[")[0] or "occurred_at"
         return EventFault(
             RejectReason.INVALID_VALUE, field, message.replace("`", ""), event_id if isinstance(event_id, str) else ""
         )

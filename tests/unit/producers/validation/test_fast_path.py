@@ -24,7 +24,7 @@ from producers.validation.validator import AcceptedEvent, EventValidator, Reject
 from registry.directory import Directory
 from schemas.codec import encode
 from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
-from schemas.event_struct import are_event_ids
+from schemas.event_struct import EventStruct, are_event_ids
 from tests.support.properties import examples
 from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, make_validator, parts
 
@@ -268,7 +268,7 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
     )
 )
 @examples(300)
-def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
+def test_a_remembered_place_is_where_the_event_belongs(asked: list[Any]) -> None:
     # Trials and placements begin and end around now, so that a stretch of time ends within the window.
     trials = [t.model_copy(update={"starts": NOW + timedelta(hours=2), "baseline_from": NOW - timedelta(hours=3),
                                    "ends": NOW + timedelta(hours=5)}) for t in REGISTRY.trials]  # fmt: skip
@@ -276,30 +276,25 @@ def test_a_remembered_spot_is_where_the_event_belongs(asked: list[Any]) -> None:
                   for n, p in enumerate(REGISTRY.placements)]  # fmt: skip
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": trials, "placements": placements}))
     account = directory.accounts["sunmi-main"]
-    spots = PlacementCache(directory, account, 4)
+    cache = PlacementCache(directory, account, 4)
     window = make_validator().window
     anywhere = TimeWindow(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
-    within = Named("p-017", None, None, None)
-    assert spots.find(within, NOW_MS + 3 * 3_600_000, anywhere) is not None
+    within = named("p-017", None, None, None)
+    assert cache.find(within, NOW_MS + 3 * 3_600_000, anywhere) is not None
     for placement, product, trial, arm, hours, ms in asked:
-        event = Named(placement, product, trial, arm)
+        event = named(placement, product, trial, arm)
         if placement is None and product is None:
             continue
         at_ms = NOW_MS + hours * 3_600_000 + ms
         window = type(window)(NOW_MS - 10**8, NOW_MS + 10**8, NOW_MS)
-        spot, located = spots.find(event, at_ms, window), resolve_placement(event, at_ms, directory, window)
+        found, located = cache.find(event, at_ms, window), resolve_placement(event, at_ms, directory, window)
         allowed = directory.products_of(account.id)
-        if spot is None:
+        if found is None:
             assert not hasattr(located, "product_id") or located.product_id not in allowed
         else:
             expected = PlacementCache(directory, account, 4).find(event, at_ms, window)
             assert expected is not None
-            assert (spot.head, spot.tail, spot.partition) == (expected.head, expected.tail, expected.partition)
-
-
-class Named:
-    def __init__(self, placement: str | None, product: str | None, trial: str | None, arm: str | None) -> None:
-        self.placement_id, self.product_id, self.trial_id, self.arm = placement, product, trial, arm
+            assert (found.parts, found.partition) == (expected.parts, expected.partition)
 
 
 @given(st.lists(st.text(min_size=1, max_size=MAX_ID_CHARS, alphabet=st.characters(codec="utf-8")), max_size=3))
@@ -314,13 +309,17 @@ def test_ids_looked_at_together_are_ids_each(ids: list[str]) -> None:
 @example({"n": 1.2345678901e-5})
 @example({"1380013８000": "x"})
 @examples(500)
-def test_the_glance_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
+def test_the_look_at_encoded_attributes_misses_nothing(found: dict[str, Any]) -> None:
     sound = {key: value for key, value in found.items() if not isinstance(value, float) or abs(value) < 2**53}
     assert attributes_may_hold_pii(encode([{}, sound])) or find_pii_attribute(sound) is None
 
 
 def test_normalisation_does_not_reach_across_json_s_own_characters() -> None:
-    # What the glance rests on: texts stand between quotes, commas and colons, none of which composes with a mark.
+    # What the look at many rests on: texts stand between quotes, commas and colons, none of which composes with a mark.
     for mark in range(0x300, 0x370):
         for sign in '",:{}[]':
             assert unicodedata.normalize("NFKC", sign + chr(mark))[0] == sign
+
+
+def named(placement: str | None, product: str | None, trial: str | None, arm: str | None) -> EventStruct:
+    return EventStruct("e-1", "exposure", NOW.isoformat(), product, placement, trial, arm)

@@ -284,6 +284,12 @@ def test_a_native_message_is_placed_by_the_first_keys_that_match() -> None:
     assert (line.placement_id, line.arm, line.kind, line.amount_fen) == ("p-018", "baseline", "order.paid", 100)
 
 
+def test_a_native_message_s_time_is_a_number_of_milliseconds_or_said_to_be_none() -> None:
+    soon = mapped(fields={**mapped().fields, "occurred_at": "soon"})
+    outcome = make_validator(flow="receipt").validate_mapped(soon, 0, b"body")
+    assert reason_of(outcome) == (RejectReason.INVALID_VALUE, "occurred_at")
+
+
 def test_an_unplaced_native_message_is_kept_for_replay_without_the_subject() -> None:
     outcome = make_validator(flow="receipt").validate_mapped(mapped(match=({"sn": "unknown"},)), 0, b"body")
     assert reason_of(outcome)[0] is RejectReason.UNKNOWN_PLACEMENT
