@@ -46,6 +46,7 @@ class CompactedLog:
             consumer.close(autocommit=False, timeout_ms=1000)
 
     def _read(self, consumer: Any) -> list[LogRecord]:
+        """Poll to the end; its time-out begins anew with each record, so it is a poll loop's own and no retry's."""
         partition = TopicPartition(self._topic, ONLY_PARTITION)
         consumer.assign([partition])
         consumer.seek_to_beginning(partition)

@@ -95,6 +95,7 @@ class TopicTail:
         return self._trouble
 
     def _run(self) -> None:
+        """Follow until stopped: each pause ends with the stop, so this loop has its own."""
         while not self._stopping.is_set():
             try:
                 self._follow()

@@ -74,6 +74,7 @@ class SelfHealingProducer:
         threading.Thread(target=self._renew, args=(producer, error), name="producer-renewal", daemon=True).start()
 
     def _renew(self, spoilt: Any, error: BaseException) -> None:
+        """Connect anew until that works or this is closed, which ends each pause: so this loop has its own."""
         log.warning("the broker refused a record, or was away for long; connecting anew", cause=type(error).__name__)
         while not (self._closed.is_set() or self._renewed(spoilt)):
             self._closed.wait(PAUSE_S)

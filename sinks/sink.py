@@ -125,6 +125,7 @@ class Sink:
         return f"stuck: records wait and none was read for {seconds:.0f} s"
 
     def _run(self) -> None:
+        """Consume until stopped, beginning again after each fault: the pause ends with the stop, so it is its own."""
         while not self._enough.is_set():
             self._pulse.beat()
             try:

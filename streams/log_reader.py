@@ -56,6 +56,7 @@ class KafkaLog:
             client.unsubscribe()
 
     def _until(self, client: Any, topic_partition: TopicPartition, before: int) -> Iterator[LogRecord]:
+        """Poll up to *before*; the time-out begins anew with each record, so it is a poll loop's own and no retry's."""
         deadline = time.monotonic() + SILENCE_S
         while (client.position(topic_partition, timeout_ms=POLL_MS) or 0) < before:
             for record in client.poll(timeout_ms=POLL_MS).get(topic_partition, ()):

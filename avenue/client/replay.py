@@ -7,18 +7,22 @@ from typing import Any, Protocol
 
 import httpx
 import msgspec
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from avenue.client.store_access import TIMEOUT_S, RunningServer
+from avenue.sending.retry import retry_after_s
 from avenue.serve.operations import OpenRejects, open_rejects
 from avenue.serve.replay_routes import PATH
 from producers.gateway.replayer import NOT_REPLAYABLE
 from runtime.clickhouse import ClickHouse
 from runtime.errors import ConfigurationError, PipelineError, UnavailableError
+from runtime.retries import last_result
 
 # A kept payload has 16 KiB at most: a page stays below what a gateway takes in one body.
 PAGE = 200
 # A busy gateway is asked so often for one page, and waited for so long at most each time.
 TRIES = 5
+REST_S = 2.0
 MAX_REST_S = 10.0
 
 
@@ -43,15 +47,15 @@ class GatewayClient:
 
     def replay(self, lines: list[dict[str, Any]], *, dry_run: bool) -> list[dict[str, Any]]:
         """Return what became of each of *lines*. Raises `PipelineError`."""
-        for _ in range(TRIES - 1):
-            answer = self._post(lines, dry_run=dry_run)
-            if answer.status_code != 503:
-                break
-            # Once more does no harm: what was taken in before is a duplicate then.
-            self.rest(min(float(answer.headers.get("retry-after", "2")), MAX_REST_S))
-        else:
-            answer = self._post(lines, dry_run=dry_run)
-        return _outcomes(answer, self.url)
+        # Once more does no harm: what was taken in before is a duplicate then.
+        retrying = Retrying(
+            retry=retry_if_result(lambda answer: answer.status_code == 503),
+            wait=_pause_s,
+            stop=stop_after_attempt(TRIES),
+            sleep=self.rest,
+            retry_error_callback=last_result,
+        )
+        return _outcomes(retrying(self._post, lines, dry_run=dry_run), self.url)
 
     def _post(self, lines: list[dict[str, Any]], *, dry_run: bool) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
@@ -63,6 +67,12 @@ class GatewayClient:
                 )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnavailableError(f"the gateway at {self.url} does not answer ({type(error).__name__})") from error
+
+
+def _pause_s(state: RetryCallState) -> float:
+    answer: httpx.Response = last_result(state)
+    asked_s = retry_after_s(answer.headers.get("retry-after", ""), now_s=time.time())
+    return min(REST_S if asked_s is None else asked_s, MAX_REST_S)
 
 
 def _outcomes(answer: httpx.Response, url: str) -> list[dict[str, Any]]:

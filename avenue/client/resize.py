@@ -12,6 +12,7 @@ from avenue.client.topic_state import GroupState, TopicState, read_group, read_t
 from registry.epochs import ensure_topics_and_epoch, timing_from
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.kafka import KafkaError, make_admin, unavailable
+from runtime.retries import poll_until
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.topics import ConsumerGroup, Topic, worker_group
@@ -72,14 +73,17 @@ def _refuse_readers(settings: Settings, before: TopicState, say: Say) -> None:
 
 def _once_empty(settings: Settings, group: str, session_s: float, say: Say) -> GroupState:
     """Return the state of *group* once it is empty, or after the session that a killed member still has."""
-    deadline = time.monotonic() + session_s + SESSION_MARGIN_S
-    is_announced = False
-    while (state := read_group(settings, group, Topic.EVENTS)).members and time.monotonic() < deadline:
-        if not is_announced:
-            say(f"waiting up to {session_s + SESSION_MARGIN_S:.0f} s for {state.members} members of {group} to be gone")
-            is_announced = True
-        time.sleep(POLL_S)
-    return state
+    state = read_group(settings, group, Topic.EVENTS)
+    if not state.members:
+        return state
+    wait_s = session_s + SESSION_MARGIN_S
+    say(f"waiting up to {wait_s:.0f} s for {state.members} members of {group} to be gone")
+    return poll_until(
+        lambda: read_group(settings, group, Topic.EVENTS),
+        is_done=lambda found: not found.members,
+        timeout_s=wait_s,
+        every_s=POLL_S,
+    )
 
 
 def _refuse_publishers(settings: Settings, before: TopicState, quiet_s: float, say: Say) -> None:
@@ -95,13 +99,8 @@ def _delete(settings: Settings) -> None:
     admin = make_admin(settings.kafka)
     try:
         admin.delete_topics([str(Topic.EVENTS)])
-        deadline = time.monotonic() + GONE_S
-        while Topic.EVENTS in admin.list_topics():
-            if time.monotonic() > deadline:
-                raise UnavailableError(
-                    f"{Topic.EVENTS} is still there {GONE_S:.0f} s after its deletion; run this again"
-                )
-            time.sleep(POLL_S)
+        if not poll_until(lambda: Topic.EVENTS not in admin.list_topics(), timeout_s=GONE_S, every_s=POLL_S):
+            raise UnavailableError(f"{Topic.EVENTS} is still there {GONE_S:.0f} s after its deletion; run this again")
     except KafkaError as error:
         raise unavailable(settings.kafka, f"{Topic.EVENTS} could not be deleted, run this again", error) from error
     finally:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from avenue.simulator.ledger import SimulationSummary
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.run import simulate
 from runtime.errors import PipelineError, UnavailableError
+from runtime.retries import poll_until
 from runtime.settings import Settings
 from schemas.event import PLATFORMS
 
@@ -93,7 +94,9 @@ def _drive(run: RunFile, home: Path, files: tuple[Path, Path], events: int, step
     conservation = _reconciled(server)
     _print_platforms(server, steps)
     _print_sums(conservation, steps)
-    settled = _until(lambda: _number(server, "SELECT count() AS n FROM settled_blocks"), SETTLE_S)
+    settled = poll_until(
+        lambda: _number(server, "SELECT count() AS n FROM settled_blocks"), timeout_s=SETTLE_S, every_s=POLL_S
+    )
     if not settled:
         raise DemoFailedError("settlement: no block was settled within a minute; look at the server's log")
     steps.say(f"blocks settled: {settled}")
@@ -206,10 +209,3 @@ def _rows(server: RunningServer, sql: str) -> list[dict[str, Any]]:
     if answer.status_code != 200:
         raise DemoFailedError(f"ClickHouse: {error_detail(answer)}")
     return [json.loads(line) for line in answer.text.splitlines()]
-
-
-def _until(ask: Callable[[], int], timeout_s: float) -> int:
-    deadline = time.monotonic() + timeout_s
-    while (found := ask()) == 0 and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    return found

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from avenue.embedded.process import ChildProcess, tail
 from runtime.errors import ConfigurationError, UnavailableError
 from runtime.files import write_private
 from runtime.kafka import KafkaError, make_admin
+from runtime.retries import poll_until
 from runtime.settings import KafkaSettings
 
 HOST = "127.0.0.1"
@@ -161,14 +161,15 @@ class Broker:
 
         Raises `UnavailableError`, with the log's last lines, when the process ends or *timeout_s* passes first.
         """
-        deadline = time.monotonic() + timeout_s
         with contextlib.closing(BrokerProbe(self.settings())) as probe:
-            while not probe.ready():
-                if not self.running:
-                    raise UnavailableError(self._explain(f"the broker ended with code {self.process.exit_code}"))
-                if time.monotonic() > deadline:
-                    raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
-                time.sleep(POLL_S)
+            if not poll_until(lambda: self._ready(probe), timeout_s=timeout_s, every_s=POLL_S):
+                raise UnavailableError(self._explain(f"the broker was not ready within {timeout_s:.0f} s"))
+
+    def _ready(self, probe: "BrokerProbe") -> bool:
+        is_ready = probe.ready()
+        if not is_ready and not self.running:
+            raise UnavailableError(self._explain(f"the broker ended with code {self.process.exit_code}"))
+        return is_ready
 
     def stop(self, *, grace_s: float = 15.0) -> bool:
         """Let it close its files; kill it after *grace_s*. Return whether it ended by itself."""

@@ -12,6 +12,7 @@ from typing import TextIO
 from avenue.embedded.process import alive, wait_until_gone
 from runtime.errors import ConfigurationError
 from runtime.files import explain, write_private
+from runtime.retries import poll_until
 
 LOCK = "up.lock"
 LOOK_S = 0.2
@@ -105,16 +106,15 @@ class HomeFolder:
 
 def _owned(file: TextIO) -> bool:
     """Take the lock; try again for a moment, since `owner_of` in another process holds it just to look."""
-    deadline = time.monotonic() + LOOK_S
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(LOOK_S / 10)
-        else:
-            return True
+    return poll_until(lambda: _locked(file), timeout_s=LOOK_S, every_s=LOOK_S / 10)
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def owner_of(path: Path) -> str | None:

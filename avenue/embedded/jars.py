@@ -13,12 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
 from runtime.errors import ConfigurationError, first_line
 
 SPEC = Path(__file__).with_name("kafka.toml")
 LOCK = Path(__file__).with_name("kafka.lock.toml")
 CONNECT_TIMEOUT_S = 30
 ATTEMPTS = 3
+# requests' errors are OSErrors; jgo raises RuntimeError for 404.
+_FAILURES = (OSError, RuntimeError)
 
 Progress = Callable[[str], None]
 
@@ -70,24 +74,24 @@ class _JarFetcher:
 
     def _download(self, artifact: Any, sha256: str) -> Path:
         self._progress(f"downloading Kafka {self._done}/{self._total}: {artifact.filename}")
-        problem = ""
-        for _ in range(ATTEMPTS):
-            # A download that was cut short, here or earlier, lies at its final place.
-            artifact.cached_path.unlink(missing_ok=True)
-            try:
-                path = Path(self._context.resolver.download(artifact))
-            except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo raises RuntimeError for 404
-                problem = first_line(error)
-                continue
-            if _sha256(path) == sha256:
-                return path
+        retrying = Retrying(retry=retry_if_exception_type(_FAILURES), stop=stop_after_attempt(ATTEMPTS), reraise=True)
+        try:
+            return retrying(self._fetch, artifact, sha256)
+        except _FAILURES as error:
+            raise ConfigurationError(
+                f"{artifact.filename} cannot be had from Maven: {first_line(error)}; check the network or name a "
+                "mirror in jgo's configuration file (~/.config/jgo.conf, section [repositories]), or use a cluster of "
+                "your own (AVENUE_KAFKA__BOOTSTRAP)"
+            ) from error
+
+    def _fetch(self, artifact: Any, sha256: str) -> Path:
+        # A download that was cut short, here or earlier, lies at its final place.
+        artifact.cached_path.unlink(missing_ok=True)
+        path = Path(self._context.resolver.download(artifact))
+        if _sha256(path) != sha256:
             path.unlink()
-            problem = "its SHA-256 is not the locked one"
-        raise ConfigurationError(
-            f"{artifact.filename} cannot be had from Maven: {problem}; check the network or name a mirror in jgo's "
-            "configuration file (~/.config/jgo.conf, section [repositories]), or use a cluster of your own "
-            "(AVENUE_KAFKA__BOOTSTRAP)"
-        )
+            raise OSError("its SHA-256 is not the locked one")
+        return path
 
 
 def _context(cache: Path) -> Any:

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runtime.retries import poll_until
+
 _SHIM = Path(__file__).with_name("child.py")
 _TAIL_BYTES = 65_536
+GONE_POLL_S = 0.05
 
 
 class ChildProcess:
@@ -102,12 +104,7 @@ def tail(path: Path, count: int) -> list[str]:
 
 def wait_until_gone(pid: int, *, timeout_s: float) -> bool:
     """Return whether *pid* is gone (or a zombie) within *timeout_s*; for processes that are not our children."""
-    deadline = time.monotonic() + timeout_s
-    while alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return poll_until(lambda: not alive(pid), timeout_s=timeout_s, every_s=GONE_POLL_S)
 
 
 def alive(pid: int) -> bool:

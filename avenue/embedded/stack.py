@@ -198,6 +198,7 @@ class EmbeddedStack:
         self._write_down()
 
     def _wait_ready(self) -> None:
+        """Tick until all children are ready: a loop of its own, as a signal ends it and ticks heal meanwhile."""
         began = told_at = time.monotonic()
         noted = ""
         while not self._supervisor.all_ready:

@@ -185,6 +185,7 @@ class Supervisor:
             item.child.close()
 
     def _ends(self, child: SupervisedChild, hurry: Callable[[], bool]) -> bool:
+        """Wait for its end by the supervisor's own clock: a second signal shortens the time that is left."""
         began = self.now()
         while child.running:
             if self.now() - began > (HURRY_GRACE_S if hurry() else self.limits.drain_s):

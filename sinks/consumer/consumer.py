@@ -189,7 +189,7 @@ class SinkConsumer:
             self._batch.stamps.clear()
 
     def _pause_for(self, seconds: float) -> None:
-        """Stay in the group without reading: paused, but polling."""
+        """Stay in the group without reading: paused, but polling, which is why no retry's sleep stands here."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._deps.stopping():
             self._deps.status.beat()

@@ -1,7 +1,6 @@
-"""What the store's answer to an insert means: the one table of server codes, and how long to wait."""
+"""What the store's answer to an insert means: the one table of server codes."""
 
 import enum
-from collections.abc import Iterator
 
 from runtime.clickhouse import ClickHouseError
 
@@ -34,8 +33,6 @@ CONTENT_CODES = frozenset(
         676,  # CANNOT_PARSE_IPV6
     }
 )
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 5.0
 
 
 class RetryDecision(enum.Enum):
@@ -63,11 +60,3 @@ def code_of(error: BaseException) -> int:
     """Return the server's code in *error*, 0 where there is none."""
     code = getattr(error, "code", None)
     return code if isinstance(code, int) else 0
-
-
-def waits() -> Iterator[float]:
-    """Yield the seconds to wait before each further try: doubling, bounded, without end."""
-    wait = FIRST_WAIT_S
-    while True:
-        yield wait
-        wait = min(wait * 2, LONGEST_WAIT_S)

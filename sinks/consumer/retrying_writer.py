@@ -6,19 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from runtime.clock import Clock
 from runtime.errors import PipelineError, RetryableError
 from runtime.logging import get_logger
 from runtime.metrics import SINK_REJECTS, SINK_RETRIES
+from runtime.retries import doubling
 from schemas.foreign import position_reject, split_lines
 from schemas.lines import RejectLine
-from sinks.consumer.error_codes import waits
 from sinks.consumer.rows import TableRows, joined
 from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import RefusedRowsError, RowWriter
 
 log = get_logger(__name__)
+
+# An outage lasts as long as it lasts: the tries have no end but a stop, their pauses a bound.
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 5.0
 
 _POSITION = re.compile(rb'^\{"epoch":(\d+),"partition":(\d+),"offset":(\d+),"line":(\d+),')
 
@@ -70,26 +75,33 @@ class RetryingWriter:
 
     def write(self, rows: TableRows, token: str) -> None:
         """Store *rows*; a line that the store refuses becomes a kept reject. Raises `StoppedError`."""
-        for wait_s in waits():
-            try:
-                self._writer.write(rows, token=token)
-            except RefusedRowsError as error:
-                self._split(rows, token, error)
-            except RetryableError as error:
-                self._sit_out(rows, error, wait_s)
-                continue
-            self._status.outage = None
-            return
+        retrying = Retrying(
+            retry=retry_if_exception_type(RetryableError),
+            wait=doubling(FIRST_WAIT_S, LONGEST_WAIT_S),
+            before_sleep=lambda state: self._note_outage(rows, state),
+            sleep=self._pause,
+        )
+        retrying(self._write_once, rows, token)
+        self._status.outage = None
 
-    def _sit_out(self, rows: TableRows, error: RetryableError, wait_s: float) -> None:
+    def _write_once(self, rows: TableRows, token: str) -> None:
+        try:
+            self._writer.write(rows, token=token)
+        except RefusedRowsError as error:
+            self._split(rows, token, error)
+
+    def _note_outage(self, rows: TableRows, state: RetryCallState) -> None:
+        cause = str(state.outcome.exception()) if state.outcome is not None else ""
         SINK_RETRIES.labels(rows.table).inc()
         if self._status.outage is None:
-            log.warning("insert will be tried again", table=rows.table, rows=rows.count, cause=str(error))
-        self._status.outage = str(error)
+            log.warning("insert will be tried again", table=rows.table, rows=rows.count, cause=cause)
+        self._status.outage = cause
+
+    def _pause(self, seconds: float) -> None:
         if not self._stopping():
-            self._pause_for(wait_s)
+            self._pause_for(seconds)
         if self._stopping():
-            raise StoppedError("told to stop while the store takes nothing") from error
+            raise StoppedError("told to stop while the store takes nothing")
 
     def _split(self, rows: TableRows, token: str, error: RefusedRowsError) -> None:
         lines = [line for _, line in split_lines(rows.body)]

@@ -8,6 +8,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
 from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE
+from runtime.retries import poll_until
 from sinks.reconciliation.conservation import SLUGS, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.settled import all_activity, unfilled
@@ -45,17 +46,41 @@ def reconcile(
     """
     asked_ms = (clock or SystemClock()).now_ms()
     began = time.monotonic()
-    while True:
-        complete = arrived(clickhouse.reader(), asked_ms)
-        sums = conservation(clickhouse)
-        last = time.monotonic() - began >= wait_s
-        quiet = complete and all(item.left == item.right for item in sums)
-        found = [*differences(clickhouse, trial), *standing(clickhouse, trial)] if quiet or last else []
-        if last or (quiet and not any(item.waiting or item.layer == "live" for item in found)):
-            otherwise = _otherwise(clickhouse, sums)
-            ok = all(item.closed for item in sums) and not found and not otherwise
-            return Reconciliation(sums, found, complete, round(time.monotonic() - began, 3), ok, otherwise)
-        time.sleep(LOOK_EVERY_S)
+    look = poll_until(
+        lambda: _look(clickhouse, trial, asked_ms),
+        is_done=lambda look: look.is_settled,
+        timeout_s=wait_s,
+        every_s=LOOK_EVERY_S,
+    )
+    found = _differing(clickhouse, trial) if look.differing is None else look.differing
+    otherwise = _otherwise(clickhouse, look.sums)
+    ok = all(item.closed for item in look.sums) and not found and not otherwise
+    return Reconciliation(look.sums, found, look.complete, round(time.monotonic() - began, 3), ok, otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreLook:
+    """What the store says at one moment; cells are compared only once nothing is in flight: before that they differ."""
+
+    complete: bool
+    sums: list[BalanceCheck]
+    differing: list[CellDifference] | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a later look would say the same."""
+        return self.differing is not None and not any(item.waiting or item.layer == "live" for item in self.differing)
+
+
+def _look(clickhouse: ClickHouse, trial: str | None, asked_ms: int) -> _StoreLook:
+    complete = arrived(clickhouse.reader(), asked_ms)
+    sums = conservation(clickhouse)
+    is_quiet = complete and all(item.left == item.right for item in sums)
+    return _StoreLook(complete, sums, _differing(clickhouse, trial) if is_quiet else None)
+
+
+def _differing(clickhouse: ClickHouse, trial: str | None) -> list[CellDifference]:
+    return [*differences(clickhouse, trial), *standing(clickhouse, trial)]
 
 
 def forget() -> None:

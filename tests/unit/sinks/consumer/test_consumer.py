@@ -122,7 +122,8 @@ class Stand:
 
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
-    monkeypatch.setattr(retrying_writer, "waits", lambda: iter([0.0] * 1000))
+    monkeypatch.setattr(retrying_writer, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(retrying_writer, "LONGEST_WAIT_S", 0.0)
     monkeypatch.setattr(consumer, "TICK_S", 0.0)
     return Stand()
 

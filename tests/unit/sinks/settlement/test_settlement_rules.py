@@ -6,7 +6,7 @@ import pytest
 
 from runtime.clickhouse import OperationalError
 from schemas.timing import Timing
-from sinks.consumer.error_codes import RetryDecision, decide, waits
+from sinks.consumer.error_codes import RetryDecision, decide
 from sinks.settlement.blocks import Block
 from sinks.settlement.compare import CellKey, LiveCellDifference, SourceShare, explain
 from sinks.settlement.sources import SourceMark, complete_until
@@ -89,10 +89,3 @@ def test_content_is_split_and_everything_else_is_tried_again() -> None:
     assert decide(OperationalError("x", code=117)) is RetryDecision.SPLIT
     assert decide(OperationalError("x", code=243)) is RetryDecision.AGAIN
     assert decide(OperationalError("x")) is RetryDecision.AGAIN
-
-
-def test_waits_grow_and_are_bounded() -> None:
-    found = [wait for wait, _ in zip(waits(), range(10), strict=False)]
-
-    assert found == sorted(found)
-    assert found[-1] == 5.0
