@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from runtime.settings import KafkaSettings
 from tests.support.paths import TESTS
 from tests.support.properties import register_profiles
 from tests.support.tiers import OFFLINE
+from tests.support.waiting import wait_until
 
 _OPTIONAL = (
     "tests.support.clickhouse_fixtures",
@@ -180,10 +180,11 @@ def _leaves_nothing_behind() -> Iterator[None]:
     threads, children, environ = set(threading.enumerate()), _children(), _avenue_environ()
     yield
     assert _avenue_environ() == environ, "the test changed AVENUE_* variables; use monkeypatch"
-    deadline = time.monotonic() + GRACE_S
-    while (left := _left(threads, children)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left, f"the test left behind: {', '.join(left)}"
+    wait_until(
+        lambda: not _left(threads, children),
+        GRACE_S,
+        lambda: f"the test left behind: {', '.join(_left(threads, children))}",
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -126,7 +127,7 @@ def test_a_kept_reject_is_listed_and_shown(stack: Stack, tmp_path: Path) -> None
         ids = [row["reject_id"] for row in answer(stack, *listing)]
         return [one for one in ids if mine in answer(stack, "rejects", "show", one)["payload"]]
 
-    until(lambda: bool(kept()), STORED_S, "the reject was not stored")
+    wait_until(lambda: bool(kept()), STORED_S, "the reject was not stored")
     shown = answer(stack, "rejects", "show", kept()[0])
 
     assert {"reject_id", "account_id", "platform", "flow", "reason", "field", "message", "payload", "received_at"} <= set(shown)  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -81,7 +82,7 @@ def late(make_stack: MakeStack) -> Late:
     assert (answer.status_code, answer.json()["rejected"]) == (200, 2)
     native_id = push_printer(stack, now)
     found = Late(stack, batch_id, native_id)
-    until(lambda: len(found.rejects()) == 3, STORED_S, "the rejects were not stored")
+    wait_until(lambda: len(found.rejects()) == 3, STORED_S, "the rejects were not stored")
     return found
 
 
@@ -118,7 +119,7 @@ BATCH, NATIVE, BROKEN = (
 def test_rejects_of_a_place_that_was_registered_later_become_events_once(late: Late) -> None:
     assert outcomes(late.replay(code=1)) == {BATCH: "rejected", NATIVE: "rejected", BROKEN: "not_replayable"}
     late.register()
-    until(
+    wait_until(
         lambda: outcomes(late.replay("--dry-run", code=1))[NATIVE] == "accepted", STORED_S, "the registry did not hold"
     )
     assert late.stored() == []
@@ -126,8 +127,8 @@ def test_rejects_of_a_place_that_was_registered_later_become_events_once(late: L
 
     done = late.replay(code=1)
     assert outcomes(done) == {BATCH: "accepted", NATIVE: "accepted", BROKEN: "not_replayable"}
-    until(lambda: len(late.stored()) == 2, STORED_S, "the events were not stored")
-    until(lambda: bool(late.rejects()[NATIVE]["replayed_at"]), STORED_S, "no word of the replay")
+    wait_until(lambda: len(late.stored()) == 2, STORED_S, "the events were not stored")
+    wait_until(lambda: bool(late.rejects()[NATIVE]["replayed_at"]), STORED_S, "no word of the replay")
     kept = late.rejects()
     assert kept[BATCH]["replayed_at"]
     assert kept[BROKEN]["replayed_at"] is None

@@ -15,7 +15,8 @@ from subprocess import PIPE
 import pytest
 
 from avenue.embedded.process import wait_until_gone
-from tests.support.stack import AVENUE, BATCH_ACCOUNT, COMMAND_S, GONE_S, KEY_S, STOP_S, Stack, living, until
+from tests.support.stack import AVENUE, BATCH_ACCOUNT, COMMAND_S, GONE_S, KEY_S, STOP_S, Stack, living
+from tests.support.waiting import wait_until
 
 # One stack for all, in this order: the last one ends it.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("cli-up")]
@@ -91,7 +92,7 @@ def test_the_doctor_names_the_hop_that_stands_still_and_the_next_step(mine: Stac
     assert re.search(rf"^BROKEN {hop} ", done.stdout, re.MULTILINE)
     said = done.stdout.splitlines()[-1]
     assert said == f"first broken: {hop}. Next step: look at logs/{name}.log in the home folder"
-    until(lambda: first_broken(mine) is None, WELL_AGAIN_S, "not well again")
+    wait_until(lambda: first_broken(mine) is None, WELL_AGAIN_S, "not well again")
 
 
 def test_a_secret_that_is_missing_is_named_by_the_doctor_and_the_stack_stays_ready(mine: Stack, tmp_path: Path) -> None:
@@ -99,13 +100,13 @@ def test_a_secret_that_is_missing_is_named_by_the_doctor_and_the_stack_stays_rea
     file.write_text(mine.registry.read_text().replace("plain:bili_demo_secret", "env:BILI_NOT_SET"))
     assert mine.command("registry", "apply", str(file)).returncode == 0
 
-    until(lambda: first_broken(mine) == "secrets", WELL_AGAIN_S, "the missing secret is not told")
+    wait_until(lambda: first_broken(mine) == "secrets", WELL_AGAIN_S, "the missing secret is not told")
 
     said = mine.command("doctor").stdout
     assert "account bilibili-main, flow webhook: the environment variable BILI_NOT_SET is not set" in said
     assert "bilibili-main" in (mine.home / "logs" / "server.log").read_text()
     assert mine.command("registry", "apply", str(mine.registry)).returncode == 0
-    until(lambda: first_broken(mine) is None, WELL_AGAIN_S, "not well again")
+    wait_until(lambda: first_broken(mine) is None, WELL_AGAIN_S, "not well again")
 
 
 def pushed(stack: Stack, url: str, folder: Path) -> str:
@@ -119,7 +120,7 @@ def pushed(stack: Stack, url: str, folder: Path) -> str:
     file = folder / "events.ndjson"
     file.write_text(json.dumps(event) + "\n")
     words = ("send", str(file), "--url", url, "--key", stack.issue_key(f"account:{BATCH_ACCOUNT}"))
-    until(lambda: stack.command(*words).returncode == 0, KEY_S, "the event was not taken")
+    wait_until(lambda: stack.command(*words).returncode == 0, KEY_S, "the event was not taken")
     return str(event["event_id"])
 
 

@@ -14,7 +14,8 @@ from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic
-from tests.support.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -84,8 +85,8 @@ def test_what_was_accepted_is_seen_whatever_the_broker_stores_it_in(
 
     assert told["accepted"] == EVENTS, told
     stored = f"SELECT count() FROM events WHERE startsWith(event_id, '{mark}-')"  # noqa: S608 - a name made here
-    until(lambda: stack.number(stored) == EVENTS, SEEN_S, f"the sink did not read {codec}")
-    until(lambda: live_events(stack) >= before + EVENTS, SEEN_S, f"the worker did not count {codec}")
+    wait_until(lambda: stack.number(stored) == EVENTS, SEEN_S, f"the sink did not read {codec}")
+    wait_until(lambda: live_events(stack) >= before + EVENTS, SEEN_S, f"the worker did not count {codec}")
     # The registry's topic: a key is written, and read by the gateway and by a command.
     assert stack.pushing_key(BATCH_ACCOUNT)
     shown = stack.command("key", "list", "--json")

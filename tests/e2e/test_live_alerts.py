@@ -23,7 +23,8 @@ from tests.support.live_alerts import (
     page_of,
     watched,
 )
-from tests.support.stack import BATCH_ACCOUNT, Stack, living, until
+from tests.support.stack import BATCH_ACCOUNT, Stack, living
+from tests.support.waiting import wait_until
 
 # One stack for all, in this order: the last one ends it.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("well")]
@@ -73,7 +74,7 @@ def test_nobody_else_may_look_into_what_a_running_stack_keeps(stack: Stack) -> N
 
 def test_doctor_tells_what_is_kept_how_long_and_what_is_destroyed_next(stack: Stack) -> None:
     push(stack, stack.pushing_key(BATCH_ACCOUNT), 0)
-    until(lambda: stack.number("SELECT count() FROM events") > 0, 60, "the event is not stored")
+    wait_until(lambda: stack.number("SELECT count() FROM events") > 0, 60, "the event is not stored")
 
     done = stack.command("doctor", "--json")
 

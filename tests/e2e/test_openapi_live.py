@@ -16,7 +16,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from tests.support.paths import DATA
-from tests.support.stack import BATCH_ACCOUNT, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(3600)]
 
@@ -54,7 +55,7 @@ def run(stack: Stack, scope: str, report: Path, *words: str) -> "subprocess.Comp
 def reading_key(stack: Stack, scope: str) -> str:
     """Return a new key of *scope* that the server knows already."""
     key = stack.issue_key(scope)
-    until(lambda: stack_answers(stack, key), 30.0, "a new key did not take hold")
+    wait_until(lambda: stack_answers(stack, key), 30.0, "a new key did not take hold")
     return key
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from avenue.simulator.signers.meituan import waimai_sig
 from registry.file import load_registry
-from tests.support.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -34,7 +35,7 @@ class Shop:
         said = {"app_id": "4001", "app_poi_code": SHOP, "timestamp": seconds, "order_id": str(order_id), **more}
         path = f"/in/{ACCOUNT}/waimai-{kind}"
         said["sig"] = waimai_sig(SECRET, self.public_url.rstrip("/") + path, said)
-        until(lambda: self._is_taken(path, said), ANSWER_S, f"no positive answer to {kind}")
+        wait_until(lambda: self._is_taken(path, said), ANSWER_S, f"no positive answer to {kind}")
 
     def _is_taken(self, path: str, said: dict[str, str]) -> bool:
         headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -83,15 +84,15 @@ def test_refunds_without_amounts_give_back_what_their_orders_have_left_in_either
     shop.refunded(never)
     shop.paid(partly, "30")
     shop.partly_refunded(partly, "4.99")
-    until(lambda: len(shop.rejects()) == 2, STORED_S, "the refunds without orders were not kept")
+    wait_until(lambda: len(shop.rejects()) == 2, STORED_S, "the refunds without orders were not kept")
     shop.stack.kill("server")  # the gateway too: what it knows of orders is on the topic
     shop.paid(earlier, "12.34")
     shop.refunded(partly)
 
     paid = [("order.paid", fen) for fen in (1234, 2050, 3000)]
     refunded = [("order.refunded", fen) for fen in (499, 1234, 2050, 2501)]
-    until(lambda: shop.stored() == paid + refunded, STORED_S, f"not all were counted: {shop.stored()}")
-    until(lambda: sum(row["replayed"] for row in shop.rejects()) == 1, STORED_S, "the reject was not closed")
+    wait_until(lambda: shop.stored() == paid + refunded, STORED_S, f"not all were counted: {shop.stored()}")
+    wait_until(lambda: sum(row["replayed"] for row in shop.rejects()) == 1, STORED_S, "the reject was not closed")
     shop.notice("order-refunded", earlier, **said)
 
     reconciled = shop.stack.reconcile()

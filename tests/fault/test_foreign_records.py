@@ -13,7 +13,7 @@ from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION
 from schemas.topics import Topic
 from tests.support.fault_table import FaultLog
 from tests.support.ledger_truth import read_ledgers
-from tests.support.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack
 from tests.support.under_load import (
     EVENTS,
     NUMBERS_S,
@@ -26,6 +26,7 @@ from tests.support.under_load import (
     now_ms,
     wait_for_new_numbers,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.stack,
@@ -102,7 +103,7 @@ def test_what_was_garbage_at_a_start_is_so_again(make_stack: MakeStack, tmp_path
         killed_ms = now_ms()
         wait_for_new_numbers(stack, killed_ms)
 
-    until(lambda: ready(stack), NUMBERS_S, "the server is not ready")
+    wait_until(lambda: ready(stack), NUMBERS_S, "the server is not ready")
     assert read_ledgers(stack).events
     assert stack.reconcile()["ok"]
 

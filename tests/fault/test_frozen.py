@@ -11,7 +11,7 @@ import pytest
 
 from runtime.settings import Settings
 from tests.support.fault_table import FaultLog
-from tests.support.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack
 from tests.support.under_load import (
     EVENTS,
     LONG,
@@ -25,6 +25,7 @@ from tests.support.under_load import (
     now_ms,
     wait_for_new_numbers,
 )
+from tests.support.waiting import let_pass, wait_until
 
 pytestmark = [
     pytest.mark.stack,
@@ -69,8 +70,7 @@ def recovery(stack: Stack, name: str, frozen_s: float) -> float:
     """Freeze *name* for *frozen_s*; return the seconds from its waking until newer numbers are seen."""
     before = stack.children()
     stack.signal(name, signal.SIGSTOP)
-    frozen_at = time.monotonic()
-    until(lambda: time.monotonic() - frozen_at >= frozen_s, 2 * frozen_s, "time does not pass")
+    let_pass(frozen_s)
     stack.signal(name, signal.SIGCONT)
     woken_at, woken_ms = time.monotonic(), now_ms()
     wait_for_new_numbers(stack, woken_ms)
@@ -124,7 +124,7 @@ def restarted(stack: Stack, name: str, stick: Callable[[Stack], None]) -> float:
     before = stack.children()
     stick(stack)
     stuck_at, stuck_ms = time.monotonic(), now_ms()
-    until(lambda: stack.children()[name] != before[name], MOVING_AGAIN_S, f"{name} was not started anew")
+    wait_until(lambda: stack.children()[name] != before[name], MOVING_AGAIN_S, f"{name} was not started anew")
     changed = {child for child, pid in stack.children().items() if pid != before[child]}
     assert changed == {name}
     wait_for_new_numbers(stack, stuck_ms)
@@ -154,7 +154,7 @@ def test_a_worker_that_takes_nothing_in_answers_that_it_is_alive_and_not_ready(
             state = httpx.get(f"{url}/health/ready", trust_env=False).json()
             return str(state["dependencies"]["progress"]["detail"])
 
-        until(lambda: says().startswith("stuck: "), NUMBERS_S, "it does not say that it is stuck")
+        wait_until(lambda: says().startswith("stuck: "), NUMBERS_S, "it does not say that it is stuck")
         assert httpx.get(f"{url}/health/live", trust_env=False).status_code == 200
         stack.let_go("worker-takes-nothing-in")
-        until(lambda: not says(), NUMBERS_S, "it does not say that it goes on")
+        wait_until(lambda: not says(), NUMBERS_S, "it does not say that it goes on")

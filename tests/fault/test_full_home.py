@@ -10,7 +10,8 @@ import pytest
 
 from avenue.embedded.process import alive
 from tests.support.small_disks import SmallDisk, fill
-from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack
+from tests.support.waiting import let_pass, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("disks")]
 
@@ -45,7 +46,7 @@ def pushed(stack: Stack, key: str, count: int) -> list[str]:
             return False  # it is being started anew
         return answer.status_code == 200 and answer.json()["rejected"] == 0
 
-    until(taken, BACK_S, "no push is taken")
+    wait_until(taken, BACK_S, "no push is taken")
     return ids
 
 
@@ -65,20 +66,20 @@ def test_the_parent_outlives_a_full_disk_and_brings_everything_back_when_there_i
     stack.start()
     key = stack.pushing_key(BATCH_ACCOUNT)
     before = pushed(stack, key, 50)
-    until(lambda: seen(stack) == len(before), TOLD_S, "the events are not seen")
+    wait_until(lambda: seen(stack) == len(before), TOLD_S, "the events are not seen")
 
     ballast = fill(stack.home)
     full_at = time.monotonic()
     for name in ("worker", "kafka"):
         stack.kill(name)
-    until(lambda: said(stack).count(NO_ROOM) >= 2, TOLD_S, "the parent does not say that the disk is full")
-    until(lambda: time.monotonic() - full_at > FULL_FOR_S, BACK_S, "time does not pass")
+    wait_until(lambda: said(stack).count(NO_ROOM) >= 2, TOLD_S, "the parent does not say that the disk is full")
+    let_pass(full_at + FULL_FOR_S - time.monotonic())
     assert alive(stack.pid)
 
     ballast.unlink()
     after = pushed(stack, key, 50)
-    until(lambda: seen(stack) == len(before) + len(after), BACK_S, "the events are not seen")
-    until(lambda: all(map(alive, stack.children().values())), TOLD_S, "the children are not noted")
+    wait_until(lambda: seen(stack) == len(before) + len(after), BACK_S, "the events are not seen")
+    wait_until(lambda: all(map(alive, stack.children().values())), TOLD_S, "the children are not noted")
     assert "Traceback" not in said(stack)
     assert said(stack).count(NOT_NOTED) <= 1
 
@@ -94,7 +95,7 @@ def test_a_start_on_a_full_disk_is_one_sentence(small_disk: SmallDisk, make_stac
     ballast = fill(stack.home)
 
     stack.begin()
-    until(lambda: not alive(stack.pid), TOLD_S, "it does not end")
+    wait_until(lambda: not alive(stack.pid), TOLD_S, "it does not end")
 
     lines = said(stack).strip().splitlines()
     assert "no space left on device" in lines[-1]

@@ -13,7 +13,7 @@ from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
 from tests.support.fault_table import FaultLog
 from tests.support.ledger_truth import assert_all_is_counted_once, cells_of, read_ledgers, settled_blocks, stored_events
-from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, MakeStack, Stack
 from tests.support.under_load import (
     LOAD_S,
     NUMBERS_S,
@@ -28,6 +28,7 @@ from tests.support.under_load import (
     pushes,
     wait_for_new_numbers,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(3600), pytest.mark.xdist_group("repeats")]
 
@@ -50,7 +51,7 @@ def seconds_until_settled(stack: Stack, ledger: Path) -> float:
         rows = [item for item in stored_events(stack) if item.account_id == BATCH_ACCOUNT]
         return len(rows) == len(truth.events) and shown == len(rows) and blocks <= settled_blocks(stack)
 
-    until(right, SETTLED_WITHIN_S + LOAD_S, "not settled right")
+    wait_until(right, SETTLED_WITHIN_S + LOAD_S, "not settled right")
     return time.monotonic() - began
 
 
@@ -129,12 +130,12 @@ def make_epoch(stack: Stack) -> None:
     admin = make_admin(settings.kafka)
     admin.delete_topics([Topic.EVENTS])
     admin.close()
-    until(lambda: ensure_topics_and_epoch(settings).number == before + 1, NUMBERS_S, "no new epoch")
+    wait_until(lambda: ensure_topics_and_epoch(settings).number == before + 1, NUMBERS_S, "no new epoch")
 
 
 def ready_again(stack: Stack) -> None:
     """Wait until the gateway takes pushes."""
-    until(lambda: bool(stack.pushing_key(BATCH_ACCOUNT)), NUMBERS_S, "the gateway takes no pushes")
+    wait_until(lambda: bool(stack.pushing_key(BATCH_ACCOUNT)), NUMBERS_S, "the gateway takes no pushes")
 
 
 @long_form
@@ -153,7 +154,7 @@ def test_a_repeat_in_another_epoch_is_above_the_truth_only_until_the_settlement_
         simulate(replace(first, ledger=tmp_path / "again.ndjson"))
         truth = cells_of(read_ledgers(stack).events.values())
         blocks = {cell.block for cell in truth}
-        until(lambda: blocks <= settled_blocks(stack), SETTLED_LIVE_S, "the block is not settled")
+        wait_until(lambda: blocks <= settled_blocks(stack), SETTLED_LIVE_S, "the block is not settled")
 
     faults.note("the same ids in another epoch, live")
     # What was late by its second sight was counted live once: its block has nothing to list.

@@ -1,8 +1,7 @@
 """The registry's follower while its broker is killed and comes back."""
 
 import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from registry.keys import issue_key
 from registry.topic import RegistryWriter
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.kafka,
@@ -44,14 +44,6 @@ def follower(settings: Settings) -> Iterator[RegistryFollower]:
     gc.collect()
 
 
-def until(true: Callable[[], bool], *, within_s: float) -> None:
-    """Wait for *true*, or fail after *within_s*."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.02)
-
-
 def issue(settings: Settings) -> str:
     """Publish a key; return its id."""
     with RegistryWriter(settings) as writer:
@@ -67,14 +59,14 @@ def test_a_follower_goes_on_with_what_it_has_and_catches_up_when_the_broker_is_b
         return {key.id for key in follower.directory.keys.values()}
 
     first = issue(settings)
-    until(lambda: ids() == {first}, within_s=5)
+    wait_until(lambda: ids() == {first}, within_s=5)
 
     private_broker.kill()
-    until(lambda: "cannot be read" in (follower.problem() or ""), within_s=15)
+    wait_until(lambda: "cannot be read" in (follower.problem() or ""), within_s=15)
     assert ids() == {first}
 
     private_broker.start()
     private_broker.wait_ready(BROKER_READY_S)
     second = issue(settings)
-    until(lambda: ids() == {first, second}, within_s=15)
-    until(lambda: follower.problem() is None, within_s=15)
+    wait_until(lambda: ids() == {first, second}, within_s=15)
+    wait_until(lambda: follower.problem() is None, within_s=15)

@@ -9,8 +9,9 @@ import pytest
 from avenue.simulator.signers import douyin
 from tests.support.fault_table import FaultLog
 from tests.support.ledger_truth import assert_all_is_counted_once
-from tests.support.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack
 from tests.support.under_load import NUMBERS_S, PATIENT_PARENT
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(600), pytest.mark.xdist_group("repeats")]
 
@@ -30,14 +31,14 @@ def test_a_message_that_has_the_time_of_its_receipt_counts_once_when_it_comes_ag
 ) -> None:
     stack = make_stack(**PATIENT_PARENT)
     push(stack)
-    until(lambda: shown(stack) == 1, NUMBERS_S, "not in the numbers")
+    wait_until(lambda: shown(stack) == 1, NUMBERS_S, "not in the numbers")
 
     # The gateway's window is gone with its process: it publishes the message once more, received later.
     stack.kill("server")
     push(stack)
 
-    until(lambda: lines(stack) == 2, NUMBERS_S, "the second line did not come")
-    until(lambda: stack.number("SELECT count() AS rows FROM events") == 1, NUMBERS_S, "not told to be a repeat")
+    wait_until(lambda: lines(stack) == 2, NUMBERS_S, "the second line did not come")
+    wait_until(lambda: stack.number("SELECT count() AS rows FROM events") == 1, NUMBERS_S, "not told to be a repeat")
     faults.note("a message without a time sent again after kill -9 server")
     assert shown(stack) == 1
     assert_all_is_counted_once(stack)
@@ -57,7 +58,7 @@ def push(stack: Stack) -> None:
             return False  # being started anew
         return answer.status_code == 200
 
-    until(taken, NUMBERS_S, "the message was not taken")
+    wait_until(taken, NUMBERS_S, "the message was not taken")
 
 
 def shown(stack: Stack) -> int:

@@ -13,7 +13,8 @@ from avenue.embedded.broker import Broker
 from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
 from tests.support.counting_harness import make_event
-from tests.support.worker_harness import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_harness import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms
 
 # Far above what a start takes, also beside other tests; the broker allows half an hour.
 SESSION_S = 45
@@ -66,14 +67,14 @@ def test_killed_again_and_again_it_loses_and_repeats_nothing_and_no_commit_is_ah
     traffic.start()
     for _ in range(2):
         worker, before = road.start(), told(road)
-        wait_for(lambda before=before: told(road) > before + 20, "the worker takes records in")  # type: ignore[misc]
+        wait_until(lambda before=before: told(road) > before + 20, PATIENCE_S, "the worker takes records in")  # type: ignore[misc]
         worker.kill()
         worker.wait(10)
         written = road.written().told()
         assert all(offset <= written.get(partition, 0) for partition, offset in road.committed().items())
     traffic.stop()
     road.start()
-    wait_for(road.caught_up, "the last worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the last worker reads the log to its end")
 
     assert differences(road) == []
 
@@ -82,17 +83,17 @@ def test_a_worker_that_freezes_and_wakes_writes_nothing_wrong(road: WorkerRoad) 
     traffic = Traffic(road)
     traffic.start()
     frozen = road.start()
-    wait_for(lambda: told(road) > 20, "the first worker takes records in")
+    wait_until(lambda: told(road) > 20, PATIENCE_S, "the first worker takes records in")
     frozen.send_signal(signal.SIGSTOP)
     before = told(road)
     road.start()
-    wait_for(lambda: told(road) > before + 20, "the second one takes over")
+    wait_until(lambda: told(road) > before + 20, PATIENCE_S, "the second one takes over")
 
     frozen.send_signal(signal.SIGCONT)
     before = told(road)
-    wait_for(lambda: told(road) > before + 100, "both go on")
+    wait_until(lambda: told(road) > before + 100, PATIENCE_S, "both go on")
     traffic.stop()
-    wait_for(road.caught_up, "the log is read to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the log is read to its end")
 
     assert differences(road) == []
 
@@ -101,23 +102,23 @@ def test_one_worker_then_three_then_one_again_while_events_flow_and_one_freezes_
     traffic = Traffic(road)
     traffic.start()
     first = road.start()
-    wait_for(lambda: told(road) > 20, "the first worker takes records in")
+    wait_until(lambda: told(road) > 20, PATIENCE_S, "the first worker takes records in")
     # The others' joining is what the first one sleeps through.
     first.send_signal(signal.SIGSTOP)
     others = [road.start(), road.start()]
     before = told(road)
-    wait_for(lambda: told(road) > before + 50, "the others go on without it")
+    wait_until(lambda: told(road) > before + 50, PATIENCE_S, "the others go on without it")
 
     first.send_signal(signal.SIGCONT)
     before = told(road)
-    wait_for(lambda: told(road) > before + 50, "three go on")
+    wait_until(lambda: told(road) > before + 50, PATIENCE_S, "three go on")
     for other in others:
         other.send_signal(signal.SIGTERM)
     assert [other.wait(PATIENCE_S) for other in others] == [0, 0]
     before = told(road)
-    wait_for(lambda: told(road) > before + 50, "one goes on")
+    wait_until(lambda: told(road) > before + 50, PATIENCE_S, "one goes on")
     traffic.stop()
-    wait_for(road.caught_up, "the log is read to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the log is read to its end")
 
     assert differences(road) == []
 
@@ -129,16 +130,16 @@ def test_a_killed_worker_that_keeps_its_name_has_its_partitions_back_without_wai
     traffic.start()
     names = {"AVENUE_WORKER__INSTANCE_ID": "w-1", "AVENUE_WORKER__SESSION_TIMEOUT_S": str(SESSION_S)}
     killed = road.start(**names)
-    wait_for(lambda: told(road) > 20, "the first worker takes records in")
+    wait_until(lambda: told(road) > 20, PATIENCE_S, "the first worker takes records in")
     killed.kill()
     killed.wait(10)
 
     began, before = time.monotonic(), told(road)
     road.start(**names)
-    wait_for(lambda: told(road) > before + 5, "its successor goes on")
+    wait_until(lambda: told(road) > before + 5, PATIENCE_S, "its successor goes on")
     took_s = time.monotonic() - began
     traffic.stop()
-    wait_for(road.caught_up, "the log is read to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the log is read to its end")
 
     record_property("a worker with a name killed, seconds until it counts again", round(took_s, 1))
     assert took_s < SESSION_S
@@ -151,13 +152,13 @@ def test_it_outlasts_a_broker_that_is_killed_and_started_again_and_its_log_stays
     road = WorkerRoad(KafkaSettings(bootstrap=private_broker.bootstrap), f"{unique_name}-", tmp_path)
     worker = road.start()
     road.publish(0, [make_event("before", occurred_ms=now_ms())]).get(10)
-    wait_for(road.caught_up, "the worker takes the first record in")
+    wait_until(road.caught_up, PATIENCE_S, "the worker takes the first record in")
 
     private_broker.kill()
     private_broker.start()
     private_broker.wait_ready(PATIENCE_S)
     road.publish(0, [make_event("after", occurred_ms=now_ms())]).get(30)
-    wait_for(road.caught_up, "the worker goes on")
+    wait_until(road.caught_up, PATIENCE_S, "the worker goes on")
 
     assert worker.poll() is None
     assert differences(road) == []

@@ -16,8 +16,9 @@ from schemas.codec import encode
 from schemas.topics import Topic
 from tests.support.fault_table import FaultLog
 from tests.support.ledger_truth import assert_all_is_counted_once, read_ledgers, shown_cells
-from tests.support.stack import MakeStack, Stack, until
+from tests.support.stack import MakeStack, Stack
 from tests.support.under_load import NUMBERS_S, PATIENT_PARENT, now_ms, pushes
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.fault, pytest.mark.timeout(3600), pytest.mark.xdist_group("wrong")]
 
@@ -49,7 +50,7 @@ def test_a_cell_and_a_phantom_written_with_higher_versions_are_found_listed_and_
     write_live(stack, at_ms)
     stack.ledgers.append(tmp_path / "sent.ndjson")
     simulate(pushes(stack, tmp_path / "sent.ndjson", at_ms, events=EVENTS))
-    until(lambda: settled_events(stack) == EVENTS, NUMBERS_S, "not settled right beside a phantom")
+    wait_until(lambda: settled_events(stack) == EVENTS, NUMBERS_S, "not settled right beside a phantom")
     faults.note("live cell with a higher version")
     right = shown_cells(stack)
     assert sum(sums[0] for sums in right.values()) == EVENTS == len(read_ledgers(stack).events)
@@ -57,11 +58,11 @@ def test_a_cell_and_a_phantom_written_with_higher_versions_are_found_listed_and_
     stack.stop()
     write_store(stack, HIGHER_RUN)
     stack.start()
-    until(lambda: listed(stack) >= 2, NUMBERS_S, "it is not found")
-    until(lambda: shown_cells(stack) == right, NUMBERS_S, "the numbers are not right again")
+    wait_until(lambda: listed(stack) >= 2, NUMBERS_S, "it is not found")
+    wait_until(lambda: shown_cells(stack) == right, NUMBERS_S, "the numbers are not right again")
     faults.note("settled cell with a higher run")
 
-    until(lambda: metric(stack, "avenue_reconcile_difference") >= 2, NUMBERS_S, "the metric does not tell")
+    wait_until(lambda: metric(stack, "avenue_reconcile_difference") >= 2, NUMBERS_S, "the metric does not tell")
     told = stack.command("reconcile", "--json")
     assert told.returncode == 1
     found = json.loads(told.stdout)["differences"]

@@ -5,7 +5,6 @@ import hashlib
 import random
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from schemas.timing import block_of
 from schemas.topics import Topic, partition_of
 from tests.support.paths import EXAMPLE_REGISTRY
 from tests.support.reports_harness import DAY, HOUR, PARTITIONS, World, at, cells_of
+from tests.support.waiting import wait_until
 
 FIRST = at("2026-11-02T00:00")
 NOW = at("2026-11-22T18:04")
@@ -264,15 +264,14 @@ def serving(app: Any) -> Iterator[str]:
 
 
 def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         try:
             httpx.get(f"{address}/docs/rejects", timeout=2)
         except httpx.TransportError:
-            time.sleep(0.05)
-            continue
-        return
-    raise TimeoutError(f"nothing answers at {address}")
+            return False
+        return True
+
+    wait_until(answers, 20, f"nothing answers at {address}")
 
 
 def wake_threads(reading: ReadService) -> None:

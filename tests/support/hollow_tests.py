@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-RAISING = {"raises", "warns", "fail", "expect"}  # of pytest and Playwright
-WAITING = ("assert_", "check", "agree", "wait", "await", "until", "eventually")
+RAISING = {
+    *("raises", "warns", "fail", "expect"),  # of pytest and Playwright
+    *("wait_until", "wait_until_equal", "wait_until_answered", "wait_until_in_loop"),  # of tests/support/waiting.py
+}
+WAITING = ("assert_", "check", "agree", "wait", "await")
 KEEPS_SIZE = {"enumerate", "sorted", "list", "tuple", "reversed", "set", "items", "keys", "values"}
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 OWN_SCOPE = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef

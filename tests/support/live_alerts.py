@@ -1,7 +1,6 @@
 """The operators' rules over what roles really export: `watched` runs a Prometheus on their pages."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from runtime.reference import described_metrics
 from tests.support.paths import OPS
 from tests.support.prometheus_files import alerts, names_in, panels, rules, tool
 from tests.support.prometheus_server import Prometheus, running_prometheus
+from tests.support.waiting import let_pass
 
 ENOUGH = "count_over_time(avenue_role_ready[1m]) > 2"
 LOOKS = 20
@@ -44,7 +44,7 @@ def alerts_that_would_fire(prometheus: Prometheus, live: Callable[[], object]) -
     for _ in range(LOOKS):
         live()
         seen.append({alert["alert"] for alert in alerts() if prometheus.ask(str(alert["expr"]))})
-        time.sleep(LOOK_S)  # a Prometheus looks by the clock: what lasts is what is asked for
+        let_pass(LOOK_S)  # a Prometheus looks by the clock: what lasts is what is asked for
     at_once = {alert["alert"] for alert in alerts() if "for" not in alert}
     return set.intersection(*seen) | (set.union(*seen) & at_once)
 

@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,20 +20,11 @@ from avenue.embedded.ports import free_port
 from runtime.clickhouse import ClickHouse
 from runtime.settings import ClickHouseSettings
 from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.waiting import wait_until
 
 UP_S = 120.0
 END_S = 45.0
 Found = TypeVar("Found")
-
-
-def eventually(look: Callable[[], Found | None], *, within_s: float, what: Callable[[], object]) -> Found:
-    """Return what *look* finds, as soon as it finds something true; else fail with the words of *what*."""
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s:g} s: {what()}")
-        time.sleep(0.2)
-    return found
 
 
 @dataclass
@@ -126,10 +116,7 @@ class Production:
                 assert role.process.poll() is None, f"{role.name} ended: {role.log.read_text()[-3000:]}"
             return [f"{role.name}: {role.health()}" for role in self.roles if not role.health()["ready"]]
 
-        deadline = time.monotonic() + UP_S
-        while (left := unready()) and time.monotonic() < deadline:
-            time.sleep(0.3)
-        assert not left, left
+        wait_until(lambda: not unready(), UP_S, unready)
 
     def run(self, *words: str, code: int = 0) -> str:
         """Run `avenue` with *words*; return its standard output."""

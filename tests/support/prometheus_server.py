@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from avenue.embedded.ports import free_port
-from tests.support.production_harness import eventually
+from tests.support.waiting import wait_until
 
 PORTS = 3
 """So many are tried: between choice and opening another test may be given the same."""
@@ -62,10 +62,10 @@ def running_prometheus(server: str, folder: Path, config: Path, enough: str) -> 
             process = subprocess.Popen([server, *options], stdout=output, stderr=subprocess.STDOUT)
         try:
             made = Prometheus(port)
-            eventually(
+            wait_until(
                 lambda made=made, process=process: process.poll() is not None or made.knows(enough),  # type: ignore[misc]
                 within_s=60,
-                what=log.read_text,
+                otherwise=log.read_text,
             )
             if process.poll() is None:
                 yield made

@@ -26,6 +26,7 @@ from avenue.embedded.ports import free_port
 from avenue.embedded.process import alive, tail, wait_until_gone
 from avenue.run_file import RunFile, read_run_file
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 AVENUE = [sys.executable, "-P", "-m", "avenue"]
 # The same, with places to be held at.
@@ -89,7 +90,7 @@ class Stack:
 
     def wait_ready(self, timeout_s: float = START_S) -> None:
         """Wait until it has said `ready`."""
-        until(lambda: self._said_ready() or self._code() is not None, timeout_s, "no `ready`")
+        wait_until(lambda: self._said_ready() or self._code() is not None, timeout_s, "no `ready`")
         assert self._said_ready(), f"`avenue up` ended with exit code {self._code()}\n{self.last_lines()}"
         self._run = read_run_file(self.home)
         assert self._run is not None, "it said ready and left no run file"
@@ -160,7 +161,7 @@ class Stack:
     def held_at(self, place: str, timeout_s: float) -> int:
         """Wait until a process stands still at *place*; return its pid."""
         held = Path(self._environ[HOLD]) / f"{place}.held"
-        until(held.exists, timeout_s, f"nothing came by {place}")
+        wait_until(held.exists, timeout_s, f"nothing came by {place}")
         return int(held.read_text())
 
     def let_go(self, place: str) -> None:
@@ -225,7 +226,7 @@ class Stack:
                 return False  # it is being started anew
             return answer.status_code == 200
 
-        until(holds, KEY_S, "a new key did not take hold")
+        wait_until(holds, KEY_S, "a new key did not take hold")
         return key
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
@@ -249,15 +250,6 @@ class Stack:
         """Return the ends of its logs."""
         files = [*sorted(self._folder.glob("up-*")), *sorted(self.home.glob("logs/*.log"))]
         return "\n".join(f"--- {file.name}\n" + "\n".join(tail(file, LOG_LINES)) for file in files)
-
-
-def until(check: Callable[[], bool], timeout_s: float, otherwise: str) -> float:
-    """Wait until *check* holds and return the seconds it took; fail with *otherwise* after *timeout_s*."""
-    began = time.monotonic()
-    while not check():
-        assert time.monotonic() - began < timeout_s, f"{otherwise} within {timeout_s:.0f} s"
-        time.sleep(POLL_S)
-    return time.monotonic() - began
 
 
 def _command_of(pid: int) -> str:

@@ -17,7 +17,8 @@ from avenue.simulator.run import simulate_async
 from runtime.clock import ManualClock
 from runtime.errors import UnavailableError
 from tests.support.ledger_truth import SUMS, Cell, shown_cells
-from tests.support.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack, until
+from tests.support.stack import BATCH_ACCOUNT, TRADE_FLOW, Stack
+from tests.support.waiting import wait_until
 
 EVENTS = int(os.environ.get("AVENUE_TEST_EVENTS", "0"))
 """Of the long form, in all; 0: the short form."""
@@ -66,7 +67,7 @@ class Load:
     def wait_for(self, more: int) -> None:
         """Wait until *more* events were answered."""
         goal = self.sent + more
-        until(lambda: self.sent >= goal, LOAD_S + 4 * more / RATE, f"no {more} events answered")
+        wait_until(lambda: self.sent >= goal, LOAD_S + 4 * more / RATE, f"no {more} events answered")
 
     def _run(self) -> None:
         try:
@@ -180,7 +181,7 @@ def pushes(stack: Stack, ledger: Path, at_ms: int, **changes: Any) -> SimulateOp
 
 def wait_for_new_numbers(stack: Stack, since_ms: int) -> None:
     """Wait until the numbers hold an event that happened after *since_ms*."""
-    until(lambda: newest_ms(stack) > since_ms, NUMBERS_S, "nothing new in the numbers")
+    wait_until(lambda: newest_ms(stack) > since_ms, NUMBERS_S, "nothing new in the numbers")
 
 
 def newest_ms(stack: Stack) -> int:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from schemas.topics import ConsumerGroup, Topic
 from streams.steps import read_record
 from tests.support.counting_harness import CellName, Truth, cell_name
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 60.0
 PARTITIONS = 2
@@ -44,15 +45,6 @@ sys.exit(run_worker(settings, 0, prefix=sys.argv[1]))
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Poll *condition* until it holds, and return what it gave; fail after *patience_s*."""
-    deadline = time.monotonic() + patience_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {patience_s:g} s"
-        time.sleep(0.3)
-    return found
 
 
 class WorkerRoad:
@@ -117,11 +109,13 @@ class WorkerRoad:
         consumer.seek_to_beginning(*places)
         ends = consumer.end_offsets(places)
         found: list[LogRecord] = []
-        deadline = time.monotonic() + PATIENCE_S
-        while any(consumer.position(place) < ends[place] for place in places):
-            assert time.monotonic() < deadline, f"{topic} cannot be read"
+
+        def read_on() -> bool:
             for records in consumer.poll(timeout_ms=200).values():
-                found += [log_record(record) for record in records]
+                found.extend(log_record(record) for record in records)
+            return all(consumer.position(place) >= ends[place] for place in places)
+
+        wait_until(read_on, PATIENCE_S, f"{topic} cannot be read")
         consumer.close(autocommit=False)
         return [record for record in found if record.offset < ends[TopicPartition(record.topic, record.partition)]]
 
@@ -182,7 +176,7 @@ class WorkerRoad:
         admin = make_admin(self.settings.kafka, client_id="tests")
         admin.delete_topics([self.prefix + Topic.EVENTS])
         admin.close()
-        wait_for(self._recreated, "the topic is there again")
+        wait_until(self._recreated, PATIENCE_S, "the topic is there again")
 
     def _recreated(self) -> bool:
         return ensure_topics_and_epoch(self.settings, prefix=self.prefix).topic_id != self.epoch.topic_id

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from avenue.embedded import child
 from avenue.embedded.process import ChildProcess, wait_until_gone
+from tests.support.waiting import wait_until
 
 SHIM = Path(child.__file__)
 SLEEPER = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(600)"
@@ -66,8 +66,4 @@ def test_a_child_in_a_session_of_its_own_keeps_its_log(tmp_path: Path) -> None:
 
 
 def _noted(note: Path) -> int:
-    deadline = time.monotonic() + SOON_S
-    while not (note.exists() and note.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return int(note.read_text())
+    return int(wait_until(lambda: note.read_text() if note.exists() else "", SOON_S, "it noted nothing"))

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from avenue.embedded.process import alive, wait_until_gone
 from avenue.run_file import read_run_file
 from tests.support.paths import ROOT, SUPPORT
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 
@@ -65,15 +65,6 @@ class Up:
                 os.kill(pid, signal.SIGKILL)
         if self.process.stdout:
             self.process.stdout.close()
-
-
-def eventually(check: Callable[[], bool], *, within_s: float = SOON_S) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if check():
-            return True
-        time.sleep(0.05)
-    return check()
 
 
 @pytest.fixture
@@ -140,7 +131,7 @@ def test_a_killed_child_is_started_again_and_the_others_stay(start_all: MakeUp) 
 
         os.kill(before[name], signal.SIGKILL)
 
-        assert eventually(lambda name=name: f"{name} is ready again" in up.said(), within_s=UP_S), up.said()  # type: ignore[misc] # mypy infers no type for a lambda with a default
+        wait_until(lambda name=name: f"{name} is ready again" in up.said(), UP_S, up.said)  # type: ignore[misc] # mypy infers no type for a lambda with a default
         assert {child for child, pid in up.pids().items() if pid != before[child]} == {name}
 
 
@@ -150,7 +141,7 @@ def test_a_child_that_says_it_is_stuck_is_started_again(start_roles: MakeUp, tmp
     before = up.pids()
 
     (tmp_path / "worker.mood").write_text("stuck: no progress for 40 s")
-    assert eventually(lambda: up.pids()["worker"] != before["worker"]), up.said()
+    wait_until(lambda: up.pids()["worker"] != before["worker"], SOON_S, up.said)
 
     assert "worker was stuck for 1 s (work: stuck: no progress for 40 s)" in up.said()
 

@@ -1,6 +1,6 @@
 """`avenue topics resize` on a real broker: refused while anything is under way, else a new epoch."""
 
-import time
+from typing import Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from runtime.kafka import TopicPartition, commit_offsets, make_consumer, make_pr
 from runtime.settings import Settings
 from schemas.registry import Epoch
 from schemas.topics import ConsumerGroup, Topic
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -22,6 +23,16 @@ def settings(private_broker: Broker) -> Settings:
     settings = Settings(kafka=private_broker.settings())
     ensure_topics_and_epoch(settings)
     return settings
+
+
+def join(consumer: Any) -> None:
+    """Let *consumer* poll until its group has given it something."""
+
+    def joined() -> bool:
+        consumer.poll(timeout_ms=200)
+        return bool(consumer.assignment())
+
+    wait_until(joined, 30, "no partition is assigned")
 
 
 def test_a_resize_is_refused_until_all_is_read(settings: Settings) -> None:
@@ -45,9 +56,7 @@ def test_a_member_that_was_killed_is_waited_for_until_its_session_is_over(settin
     config = {"group_instance_id": "killed", "session_timeout_ms": 6000, "heartbeat_interval_ms": 2000}
     consumer = make_consumer(settings.kafka, client_id="test", group_id=ConsumerGroup.SINK, **config)
     consumer.subscribe([Topic.EVENTS])
-    deadline = time.monotonic() + 30
-    while not consumer.assignment() and time.monotonic() < deadline:
-        consumer.poll(timeout_ms=200)
+    join(consumer)
     consumer.close(autocommit=False)
     assert read_group(settings, ConsumerGroup.SINK, Topic.EVENTS).members == 1
 
@@ -57,9 +66,7 @@ def test_a_member_that_was_killed_is_waited_for_until_its_session_is_over(settin
 def test_a_member_that_lives_makes_it_refuse(settings: Settings) -> None:
     consumer = make_consumer(settings.kafka, client_id="test", group_id=ConsumerGroup.WORKER)
     consumer.subscribe([Topic.EVENTS])
-    deadline = time.monotonic() + 30
-    while not consumer.assignment() and time.monotonic() < deadline:
-        consumer.poll(timeout_ms=200)
+    join(consumer)
     short = settings.model_copy(update={"worker": settings.worker.model_copy(update={"session_timeout_s": 0.1})})
 
     with pytest.raises(ConfigurationError, match="a worker still runs"):

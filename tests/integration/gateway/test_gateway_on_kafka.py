@@ -4,8 +4,7 @@ import asyncio
 import gzip
 import json
 import re
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from schemas.topics import Topic
 from tests.conftest import started_broker
 from tests.support.gateway_client import GatewayClient, event, open_gateway
 from tests.support.personal_inputs import CARDS, PERSONS, events
+from tests.support.waiting import wait_until_answered, wait_until_in_loop
 
 # One gateway for all: each test reads only what was published since it began.
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway")]
@@ -159,10 +159,12 @@ def refusing(gateway: GatewayClient, topic: Topic) -> Iterator[None]:
 
 async def accepted_in_time(gateway: GatewayClient, body: dict[str, Any]) -> dict[str, Any]:
     """Send *body* again until it is answered, as a partner does; the gateway connects anew after a refusal."""
-    deadline = time.monotonic() + 30
-    while (answer := await gateway.push([body])).status_code != 200:
-        assert time.monotonic() < deadline, answer.text
-    return dict(answer.json())
+
+    async def accepted() -> dict[str, Any] | None:
+        answer = await gateway.push([body])
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    return await wait_until_answered(accepted, 30)
 
 
 async def replay(gateway: GatewayClient, lines: Any, scope: str = "operator", **query: str) -> Any:
@@ -236,21 +238,14 @@ async def test_a_gateway_reads_the_end_of_the_topic_of_orders_and_no_more_than_i
             await asyncio.to_thread(
                 topic.write, {f"{order_digest('a', 'later')}:paid:{event_digest('p')}": b"x", **values}
             )
-        await until(lambda: len(ledger) == 30)
+        await wait_until_in_loop(lambda: len(ledger) == 30)
         assert reading.problem() is None
     finally:
         await asyncio.to_thread(reading.stop)
     assert left == [None] * 20 + list(range(20, 30))
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-
-
-async def test_no_topic_holds_a_person_s_number_whatever_field_it_was_sent_in(gateway: GatewayClient) -> None:
+async def test_no_topic_holds_a_person_s_number_whatever_field_it_was_sent_in(door: Door) -> None:
     sent = [raw for _, raw in events(datetime.now(UTC), "personal")]
     assert len(sent) > 1000
     told = ""

@@ -20,7 +20,8 @@ from runtime.metrics import ROLES
 from tests.conftest import started_broker
 from tests.support.clickhouse_front import clickhouse_front
 from tests.support.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, watched
-from tests.support.production_harness import Production, eventually
+from tests.support.production_harness import Production
+from tests.support.waiting import wait_until
 
 # One set of processes for all of them, so one test process.
 pytestmark = [
@@ -88,7 +89,7 @@ def test_every_accepted_event_can_be_read_through_the_reading_role(
         return sum(len(answer.raise_for_status().text.splitlines()) for answer in answers)
 
     assert accepted > EVENTS / 2
-    eventually(lambda: stored() == accepted, within_s=VISIBLE_S, what=lambda: (accepted, stored()))
+    wait_until(lambda: stored() == accepted, within_s=VISIBLE_S, otherwise=lambda: (accepted, stored()))
 
 
 def test_the_live_numbers_are_those_that_the_workers_counted(
@@ -105,7 +106,7 @@ def test_the_live_numbers_are_those_that_the_workers_counted(
         return int(sum(_counter(page, "avenue_worker_events_total", "counted") for page in production.pages("worker")))
 
     # Late ones wait for their block's settlement, which may be minutes away.
-    eventually(lambda: accepted / 2 < counted() <= shown(), within_s=VISIBLE_S, what=lambda: (counted(), shown()))
+    wait_until(lambda: accepted / 2 < counted() <= shown(), within_s=VISIBLE_S, otherwise=lambda: (counted(), shown()))
     assert shown() <= accepted
 
 

@@ -1,6 +1,5 @@
 """The end of a hash key on a real broker: unusable at once, and gone from the topic though nothing else is written."""
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from runtime.metrics import GATEWAY_KEYS_OVERDUE
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import SPECS, Topic
 from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 START_S = 20.0
@@ -80,18 +80,16 @@ def test_a_key_ends_with_its_trials_events_and_cannot_be_read_soon_after_on_a_qu
     clock.advance(1)
     assert name in retention.run_once().destroy
 
-    deadline = time.monotonic() + START_S
-    while follower.holds(name) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not follower.holds(name)
+    wait_until(lambda: not follower.holds(name), START_S, "the follower still holds it")
     follower.stop()
     assert name in readable(settings, prefix), "a tombstone destroys nothing by itself"
     assert GATEWAY_KEYS_OVERDUE._value.get() > 0
-    deadline = time.monotonic() + COMPACTED_S
-    while name in readable(settings, prefix):
-        assert time.monotonic() < deadline, "the destroyed key can still be read"
+
+    def gone() -> bool:
         retention.run_once()
-        time.sleep(0.5)
+        return name not in readable(settings, prefix)
+
+    wait_until(gone, COMPACTED_S, "the destroyed key can still be read")
     assert f"account:{REGISTRY.accounts[0].id}" in readable(settings, prefix)
     retention.run_once()
     assert GATEWAY_KEYS_OVERDUE._value.get() == 0
@@ -115,11 +113,8 @@ def test_a_gateway_does_it_by_itself(settings: Settings, prefix: str) -> None:
     retention = KeyRetention(quick, lambda: Directory(2, gone), clock, prefix=prefix)
 
     retention.start()
-    deadline = time.monotonic() + START_S
     name = f"gone:account:{REGISTRY.accounts[0].id}"
-    while name not in names(settings, prefix):
-        assert time.monotonic() < deadline, "it noted nothing"
-        time.sleep(0.1)
+    wait_until(lambda: name in names(settings, prefix), START_S, "it noted nothing")
     retention.stop()
 
     clock.advance(int(timedelta(days=365).total_seconds() * 1000))

@@ -1,8 +1,7 @@
 """The registry's topics on a real broker: what roles see, and when."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from schemas.registry import epoch_ms
 from schemas.timing import Timing
 from schemas.topics import Topic
 from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from registry.directory import Directory
@@ -58,14 +58,6 @@ def cluster(kafka_settings: KafkaSettings, unique_name: str, tmp_path: Path) -> 
     admin.close()
 
 
-def until(true: Callable[[], bool], *, within_s: float = TAKES_HOLD_S) -> None:
-    """Wait for *true*, or fail after *within_s*."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def follower(cluster: Cluster) -> Iterator[RegistryFollower]:
     """Return a follower that has read the (empty) topic."""
@@ -85,7 +77,7 @@ def test_an_apply_takes_hold_as_a_whole_and_is_told_to_subscribers(
     smaller = example.model_copy(update={"placements": []})
 
     versions = [apply_registry(cluster.settings, each, prefix=cluster.prefix) for each in (example, smaller, example)]
-    until(lambda: follower.directory.version == versions[-1])
+    wait_until(lambda: follower.directory.version == versions[-1])
 
     assert follower.directory.registry == example
     assert [d.version for d in seen] == sorted({d.version for d in seen})
@@ -100,13 +92,13 @@ def test_a_key_is_seen_within_five_seconds_and_so_is_its_revocation(
     issued = issue_key("operator", now=now, expires_at=now + timedelta(days=1))
     with RegistryWriter(cluster.settings, prefix=cluster.prefix) as writer:
         writer.publish_key(issued.entry)
-        until(lambda: follower.directory.key_of(issued.secret, now_ms=epoch_ms(now)) == issued.entry)
+        wait_until(lambda: follower.directory.key_of(issued.secret, now_ms=epoch_ms(now)) == issued.entry)
 
         writer.publish_key(issued.entry.model_copy(update={"revoked_at": now}))
-        until(lambda: follower.directory.key_of(issued.secret, now_ms=epoch_ms(now)) is None)
+        wait_until(lambda: follower.directory.key_of(issued.secret, now_ms=epoch_ms(now)) is None)
 
         writer.remove(f"key:{issued.entry.id}")
-        until(lambda: not follower.directory.keys)
+        wait_until(lambda: not follower.directory.keys)
     assert follower.directory.key_of(issued.secret, now_ms=epoch_ms(now + timedelta(days=2))) is None
 
 
@@ -116,7 +108,7 @@ def test_a_record_that_cannot_be_read_is_skipped(cluster: Cluster, follower: Reg
 
     version = apply_registry(cluster.settings, load_registry(EXAMPLE_REGISTRY), prefix=cluster.prefix)
 
-    until(lambda: follower.directory.version == version)
+    wait_until(lambda: follower.directory.version == version)
 
 
 def test_a_subscriber_that_fails_stops_nobody(cluster: Cluster, follower: RegistryFollower) -> None:
@@ -126,23 +118,23 @@ def test_a_subscriber_that_fails_stops_nobody(cluster: Cluster, follower: Regist
 
     version = apply_registry(cluster.settings, load_registry(EXAMPLE_REGISTRY), prefix=cluster.prefix)
 
-    until(lambda: seen == [version])
+    wait_until(lambda: seen == [version])
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning(cluster: Cluster, follower: RegistryFollower) -> None:
     example = load_registry(EXAMPLE_REGISTRY)
     for _ in range(3):
         apply_registry(cluster.settings, example, prefix=cluster.prefix)
-    until(lambda: follower.directory.version == 2)
+    wait_until(lambda: follower.directory.version == 2)
     admin = make_admin(cluster.settings.kafka)
     admin.delete_topics([cluster.prefix + Topic.REGISTRY])
     admin.close()
-    until(lambda: not topic_exists(cluster.settings, Topic.REGISTRY, prefix=cluster.prefix))
+    wait_until(lambda: not topic_exists(cluster.settings, Topic.REGISTRY, prefix=cluster.prefix))
 
     smaller = example.model_copy(update={"placements": []})
     version = apply_registry(cluster.settings, smaller, prefix=cluster.prefix)
 
-    until(lambda: follower.directory.version == version, within_s=30)
+    wait_until(lambda: follower.directory.version == version, within_s=30)
     assert follower.directory.registry == smaller
 
 
@@ -153,7 +145,9 @@ def test_a_follower_of_a_missing_topic_says_so_and_leaves_no_thread(cluster: Clu
         follower.start(0.5)
 
     assert follower.problem() is not None
-    until(lambda: not any("follow" in t.name and cluster.prefix in t.name for t in threading.enumerate()), within_s=15)
+    wait_until(
+        lambda: not any("follow" in t.name and cluster.prefix in t.name for t in threading.enumerate()), within_s=15
+    )
 
 
 def test_an_epoch_begins_once_and_holds_the_settings_tolerances(cluster: Cluster) -> None:
@@ -176,7 +170,7 @@ def test_a_topic_made_anew_begins_the_next_epoch(cluster: Cluster) -> None:
     admin = make_admin(cluster.settings.kafka)
     admin.delete_topics([cluster.prefix + Topic.EVENTS])
     admin.close()
-    until(lambda: not topic_exists(cluster.settings, Topic.EVENTS, prefix=cluster.prefix))
+    wait_until(lambda: not topic_exists(cluster.settings, Topic.EVENTS, prefix=cluster.prefix))
 
     second = ensure_topics_and_epoch(cluster.settings, prefix=cluster.prefix)
 
@@ -240,7 +234,7 @@ def test_hash_keys_survive_a_restart_and_are_gone_after_a_tombstone(cluster: Clu
         assert follower.problem() is None
         if len(found) == 2:
             destroy_hash_keys(settings, ["account:sunmi-main"], prefix=prefix)
-            until(lambda follower=follower: follower.account_key("sunmi-main") is None)  # type: ignore[misc]  # the default binds it
+            wait_until(lambda follower=follower: follower.account_key("sunmi-main") is None)  # type: ignore[misc]  # the default binds it
             assert follower.account_key("douyin-main") is not None
         follower.stop()
     assert found[0] == found[1]

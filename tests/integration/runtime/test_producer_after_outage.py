@@ -1,7 +1,6 @@
 """A producer on a real broker that is away for longer than records may wait."""
 
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from kafka.admin import NewTopic
 from avenue.embedded.broker import Broker
 from runtime.kafka import KafkaError, make_admin, make_producer
 from runtime.settings import KafkaSettings
-from tests.support.stack import until
+from tests.support.waiting import wait_until, wait_until_equal
 
 pytestmark = pytest.mark.kafka
 
@@ -30,7 +29,7 @@ def outcome(future: Any, patience_s: float = PATIENCE_S) -> str:
 def freeze(broker: Broker) -> None:
     """Stop every thread of *broker*: a signal takes its time to reach them, and one more record would come through."""
     broker.process.signal(signal.SIGSTOP)
-    until(lambda: states(broker) == {"T"}, PATIENCE_S, "the broker does not stand still")
+    wait_until(lambda: states(broker) == {"T"}, PATIENCE_S, "the broker does not stand still")
 
 
 def states(broker: Broker) -> set[str]:
@@ -56,9 +55,7 @@ def test_after_an_outage_longer_than_the_delivery_time_out_records_are_acknowled
     meanwhile += [producer.send(unique_name, b"meanwhile") for _ in range(3)]
     private_broker.process.signal(signal.SIGCONT)
 
-    deadline = time.monotonic() + PATIENCE_S
-    while (told := outcome(producer.send(unique_name, b"after"), 10)) != "acknowledged":
-        assert time.monotonic() < deadline, told
+    wait_until_equal(lambda: outcome(producer.send(unique_name, b"after"), 10), "acknowledged", PATIENCE_S)
     # Neither acknowledged nor failed would count against the gateway's budget for ever.
     assert all(outcome(future) and future.is_done for future in meanwhile)
     producer.close(timeout=5)

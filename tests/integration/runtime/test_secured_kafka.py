@@ -20,7 +20,8 @@ from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
 from tests.conftest import TEST_HEAP_MB
 from tests.support.secured_broker import SCRAM, STRANGER, USER, SecuredBroker, make_authority
-from tests.support.stack import AVENUE, BATCH_ACCOUNT, MakeStack, until
+from tests.support.stack import AVENUE, BATCH_ACCOUNT, MakeStack
+from tests.support.waiting import wait_until
 
 pytestmark = [
     *(pytest.mark.kafka, pytest.mark.xdist_group("secured"), pytest.mark.timeout(300)),
@@ -79,11 +80,13 @@ def test_who_signs_in_reads_and_writes(secured: SecuredBroker, unique_name: str,
     consumer = make_consumer(settings, client_id="tests", group_id=unique_name)
     consumer.subscribe([str(Topic.REJECTS)])
     found: list[bytes] = []
-    deadline = time.monotonic() + ROLE_S
-    while unique_name.encode() not in found and time.monotonic() < deadline:
-        found += [record.value for records in consumer.poll(timeout_ms=500).values() for record in records]
+
+    def read() -> bool:
+        found.extend(record.value for records in consumer.poll(timeout_ms=500).values() for record in records)
+        return unique_name.encode() in found
+
+    wait_until(read, ROLE_S, lambda: f"{len(found)} records read, and not that one")
     consumer.close(autocommit=False)
-    assert unique_name.encode() in found
 
 
 @pytest.mark.parametrize("make", [make_admin, make_consumer, make_producer])
@@ -159,7 +162,7 @@ def test_the_whole_road_goes_over_tls_with_a_sign_in(secured: SecuredBroker, mak
 
     assert told["accepted"] == 1
     seen = "SELECT count() FROM events WHERE event_id = 'over-tls'"
-    until(lambda: stack.number(seen) == 1, ROLE_S, "the event is not seen")
+    wait_until(lambda: stack.number(seen) == 1, ROLE_S, "the event is not seen")
     assert sorted(stack.children()) == ["server", "worker"]
     done = stack.command("doctor")
     assert done.returncode == 0, done.stdout

@@ -11,6 +11,7 @@ from registry.epochs import create_missing_topics
 from runtime.kafka import make_admin, make_producer
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -22,13 +23,14 @@ Send = Callable[[Topic, int], Any]
 
 def eventually(attempt: Callable[[], Any]) -> Any:
     """Return what *attempt* gives once the broker takes the record: the client is made anew meanwhile."""
-    deadline = time.monotonic() + ACKNOWLEDGED_S
-    while True:
+
+    def taken() -> Any:
         try:
             return attempt()
         except InvalidTimestampError:
-            assert time.monotonic() < deadline, "the producer does not recover from a refusal"
-            time.sleep(POLL_S)
+            return None
+
+    return wait_until(taken, ACKNOWLEDGED_S, "the producer does not recover from a refusal")
 
 
 @pytest.fixture

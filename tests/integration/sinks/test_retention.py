@@ -1,6 +1,5 @@
 """What is past its time is destroyed by the clock, and neither sums nor settlement take it for a loss."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -21,6 +20,7 @@ from sinks.retention.retire import RetentionJob, RetirementResult
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.recheck import differences, wrongly_settled
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, random_events
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.clickhouse
 
@@ -66,10 +66,11 @@ def turn(world: World, registry: Registry = BOTH, settings: Settings | None = No
     retention = RetentionJob(settings or world.settings, world.clickhouse, world.clock)
     directory = Directory(version=1, registry=registry, epochs=world.epochs)
     done = retention.run_once(directory, world.settler.waiting())
-    deadline = time.monotonic() + GONE_S
-    while world.rows("SELECT 1 FROM system.mutations WHERE NOT is_done AND database = currentDatabase()"):
-        assert time.monotonic() < deadline, "a mutation does not end"
-        time.sleep(0.05)
+    wait_until(
+        lambda: not world.rows("SELECT 1 FROM system.mutations WHERE NOT is_done AND database = currentDatabase()"),
+        GONE_S,
+        "a mutation does not end",
+    )
     return done
 
 

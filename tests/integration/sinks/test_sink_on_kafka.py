@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.topic_consumer import TopicConsumer
 from sinks.sink import Sink
+from tests.support.waiting import wait_until_equal
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
@@ -83,7 +84,7 @@ class Road:
         return [tuple(row) for row in self.clickhouse.reader().query(query).result_rows]
 
     def await_rows(self, query: str, wanted: list[tuple[Any, ...]]) -> None:
-        await_equal(lambda: self.rows(query), wanted)
+        wait_until_equal(lambda: self.rows(query), wanted)
 
     def committed(self, topic: Topic) -> int | None:
         consumer = make_consumer(self.settings.kafka, client_id="tests", group_id=self.prefix + ConsumerGroup.SINK)
@@ -107,13 +108,6 @@ class Road:
         admin = make_admin(self.settings.kafka, client_id="tests")
         admin.delete_topics([self.prefix + topic for topic in Topic])
         admin.close()
-
-
-def await_equal(read: Callable[[], Any], wanted: object) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while (found := read()) != wanted and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert found == wanted
 
 
 @pytest.fixture
@@ -237,7 +231,7 @@ def test_a_drain_stores_all_that_the_topics_hold(road: Road) -> None:
         road.send_events(*(stored_event(f"e-{batch}-{index}") for index in range(50)), partition=batch % 2)
     sink = road.sink()
     sink.start()
-    await_equal(sink.problem, None)
+    wait_until_equal(sink.problem, None)
 
     assert sink.stop(drain=True)
 
@@ -259,16 +253,16 @@ def test_an_idle_partition_is_noted_as_read_to_its_end(road: Road, sink: Sink) -
 def test_a_store_that_takes_nothing_is_waited_for(road: Road, sink: Sink) -> None:
     road.send_events(stored_event("e-1"))
     road.await_rows("SELECT event_id FROM events", [("e-1",)])
-    await_equal(lambda: road.committed(Topic.EVENTS), 1)
+    wait_until_equal(lambda: road.committed(Topic.EVENTS), 1)
     road.clickhouse.writer().command("RENAME TABLE pilot_events TO away")
     road.send_events(stored_event("e-2"))
-    await_equal(lambda: "pilot_events" in (sink.problem() or ""), wanted=True)
+    wait_until_equal(lambda: "pilot_events" in (sink.problem() or ""), True)
     assert road.committed(Topic.EVENTS) == 1
 
     road.clickhouse.writer().command("RENAME TABLE away TO pilot_events")
 
     road.await_rows("SELECT event_id FROM events ORDER BY event_id", [("e-1",), ("e-2",)])
-    await_equal(sink.problem, None)
+    wait_until_equal(sink.problem, None)
 
 
 def test_a_running_sink_settles_blocks_that_are_over(road: Road, sink: Sink) -> None:
@@ -291,7 +285,7 @@ def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_tim
 ) -> None:
     road.send_events(stored_event("before"))
     road.await_rows("SELECT event_id FROM events", [("before",)])
-    await_equal(lambda: (road.committed(Topic.EVENTS), lag_of_events(), sink.problem()), (1, 0, None))
+    wait_until_equal(lambda: (road.committed(Topic.EVENTS), lag_of_events(), sink.problem()), (1, 0, None))
 
     def unreadable(_reader: TopicConsumer, _timeout_s: float) -> Any:
         raise UnsupportedCodecError("Libraries for snappy compression codec not found")
@@ -300,15 +294,16 @@ def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_tim
         patched.setattr(TopicConsumer, "poll", unreadable)
         for number in range(3):
             road.send_events(stored_event(f"unread-{number}"))
-        await_equal(lag_of_events, 3)
+        wait_until_equal(lag_of_events, 3)
         road.send_events(stored_event("unread-3"))
         told = set()
-        deadline = time.monotonic() + PATIENCE_S
-        while lag_of_events() < 4 and time.monotonic() < deadline:
+
+        def lag() -> float:
             told.add(sink.problem() or "")
-            time.sleep(0.05)
-        assert lag_of_events() == 4
+            return lag_of_events()
+
+        wait_until_equal(lag, 4)
         assert all("cannot be read here (Libraries for snappy" in words for words in told), told
 
     road.await_rows("SELECT count() FROM events", [(5,)])
-    await_equal(lambda: (lag_of_events(), sink.problem()), (0, None))
+    wait_until_equal(lambda: (lag_of_events(), sink.problem()), (0, None))

@@ -1,6 +1,5 @@
 """The sink's membership in its group, on a real broker."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import Topic
 from sinks.consumer.topic_consumer import TopicConsumer
+from tests.support.waiting import let_pass, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -32,13 +32,14 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
     kafka_settings: KafkaSettings, prefix: str
 ) -> None:
     reader = TopicConsumer(Settings(kafka=kafka_settings), prefix=prefix)
-    deadline = time.monotonic() + JOIN_S
-    while not reader.assignment() and time.monotonic() < deadline:
+
+    def joined() -> bool:
         reader.poll(POLL_S)
+        return bool(reader.assignment())
+
+    wait_until(joined, JOIN_S, "it has no partition")
     # What the broker tells of topics after the join would make it join again.
-    settled = time.monotonic() + 2.0
-    while time.monotonic() < settled:
-        reader.poll(POLL_S)
+    let_pass(2.0, lambda: reader.poll(POLL_S))
 
     assigned = set(reader.assignment())
     reader.commit(dict.fromkeys(assigned, 0), topic_id="t")

@@ -11,7 +11,8 @@ import pytest
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic
 from tests.support.counting_harness import hash_of, make_event
-from tests.support.worker_harness import PARTITIONS, WorkerRoad, differences, now_ms, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_harness import PARTITIONS, PATIENCE_S, WorkerRoad, differences, now_ms
 
 pytestmark = pytest.mark.kafka
 
@@ -57,9 +58,9 @@ def test_what_it_writes_is_what_the_log_comes_to_and_it_leaves_in_order(road: Wo
     road.publish_raw(1, b'{"event_id":"foreign"}', now_ms(), [("who", b"kcat")])
     road.flush()
     worker = road.start()
-    wait_for(road.caught_up, "the worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the worker reads the log to its end")
     publish_traffic(road, 5, seed=2)
-    wait_for(road.caught_up, "the worker goes on")
+    wait_until(road.caught_up, PATIENCE_S, "the worker goes on")
 
     worker.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -77,7 +78,7 @@ def test_what_it_writes_is_what_the_log_comes_to_and_it_leaves_in_order(road: Wo
 def test_every_line_of_the_log_is_in_exactly_one_sum(road: WorkerRoad) -> None:
     lines = publish_traffic(road, RECORDS)
     road.start()
-    wait_for(road.caught_up, "the worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the worker reads the log to its end")
 
     progress = road.written().shown_progress().values()
 
@@ -89,7 +90,7 @@ def test_every_line_of_the_log_is_in_exactly_one_sum(road: WorkerRoad) -> None:
 def test_it_ends_when_its_topic_is_made_anew_and_says_so(road: WorkerRoad) -> None:
     publish_traffic(road, 5)
     worker = road.start()
-    wait_for(road.caught_up, "the worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the worker reads the log to its end")
 
     road.make_events_topic_anew()
 
@@ -101,7 +102,7 @@ def test_what_a_worker_of_the_epoch_before_commits_late_skips_nothing_of_this_on
     """It hears last that the topic is gone; the broker keeps its commit for the topic of the same name."""
     publish_traffic(road, 20)
     first = road.start()
-    wait_for(road.caught_up, "the log is read to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the log is read to its end")
     road.make_events_topic_anew()
     assert first.wait(60) == 1
     road.commit(dict.fromkeys(range(PARTITIONS), 10))
@@ -109,13 +110,13 @@ def test_what_a_worker_of_the_epoch_before_commits_late_skips_nothing_of_this_on
     publish_traffic(road, 20, seed=2)
     road.start()
 
-    wait_for(lambda: road.ends() == road.written().told(epoch=2), "all of the new topic is told")
+    wait_until(lambda: road.ends() == road.written().told(epoch=2), PATIENCE_S, "all of the new topic is told")
 
 
 def test_rows_stand_in_the_partition_of_their_source(road: WorkerRoad) -> None:
     publish_traffic(road, 10)
     road.start()
-    wait_for(road.caught_up, "the worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the worker reads the log to its end")
 
     keys = {(record.partition, record.key) for record in road.read(Topic.METRICS)}
 
@@ -132,7 +133,7 @@ def test_killed_it_leaves_no_file_behind(road: WorkerRoad, tmp_path: Path) -> No
     scratch.mkdir()
     publish_traffic(road, 5)
     worker = road.start(TMPDIR=str(scratch))
-    wait_for(road.caught_up, "the worker reads the log to its end")
+    wait_until(road.caught_up, PATIENCE_S, "the worker reads the log to its end")
 
     worker.kill()
     worker.wait(DRAIN_S)

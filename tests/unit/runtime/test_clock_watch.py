@@ -1,7 +1,5 @@
 """What cannot be undone is not done by a clock that leapt, nor at the first look."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +12,7 @@ from runtime.clock import ClockWatch, ManualClock, SystemClock
 from runtime.settings import ClickHouseSettings, GatewaySettings, Settings, SinkSettings
 from sinks.settlement.settle import SettlementResult
 from sinks.settlement_thread import SettlementThread
+from tests.support.waiting import wait_until
 
 YEAR_MS = 365 * 86_400_000
 
@@ -58,13 +57,6 @@ def test_a_clock_that_is_set_by_less_than_a_minute_goes_on_being_believed() -> N
     assert clocks.go(1)
 
 
-def eventually(check: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not check() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return check()
-
-
 @pytest.mark.parametrize(("steady_s", "retires"), [(3600.0, False), (0.05, True)])
 def test_rows_are_retired_only_by_a_clock_that_is_believed(
     steady_s: float, retires: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -96,7 +88,7 @@ def test_rows_are_retired_only_by_a_clock_that_is_believed(
 
     thread.start()
 
-    assert eventually(lambda: bool(asked) if retires else len(looks) > 20)
+    wait_until(lambda: bool(asked) if retires else len(looks) > 20)
     thread.stop()
     assert bool(asked) is retires
 
@@ -126,10 +118,10 @@ def test_keys_are_looked_at_only_by_a_clock_that_is_believed(monkeypatch: pytest
     doubted = KeyRetention(settings, Directory, leaping)
 
     doubted.start()
-    assert eventually(lambda: leaping.looks > 10)
+    wait_until(lambda: leaping.looks > 10)
     doubted.stop()
     assert turns == []
 
     believed.start()
-    assert eventually(lambda: believed in turns)
+    wait_until(lambda: believed in turns)
     believed.stop()

@@ -1,6 +1,5 @@
 """Whether work that waits moves, told by a clock in hand."""
 
-import time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from runtime.kafka import group_lags
 from runtime.progress import LoopHeartbeat, ProgressAge
 from runtime.settings import Settings
 from sinks.consumer.lag import GroupProgress, LagReading, LagWatch
+from tests.support.waiting import wait_until
 
 
 def test_progress_ages_only_while_work_waits_and_none_is_done() -> None:
@@ -112,10 +112,8 @@ def test_the_watch_goes_on_after_an_error_that_nobody_expected(monkeypatch: pyte
     monkeypatch.setattr("sinks.consumer.lag.group_lags", lags)
     watch = LagWatch(Settings().kafka, {"pilot-events.v1": "pilot-events.v1"}, "sink", lambda: 0)
     watch.start()
-    deadline = time.monotonic() + 10
     try:
-        while watch.progress.went_on_at == float("-inf") and watch.is_alive() and time.monotonic() < deadline:
-            watch.join(0.01)
+        wait_until(lambda: watch.progress.went_on_at > 0 or not watch.is_alive())
         assert watch.progress.went_on_at > 0
     finally:
         watch.stop()

@@ -1,7 +1,5 @@
 """A sink that no longer settles shows no sums: what it knew would stand for ever, and page somebody."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,13 +13,7 @@ from runtime.settings import ClickHouseSettings, Settings, SinkSettings
 from sinks.reconciliation.incremental import RunningSums
 from sinks.settlement.settle import SettlementResult
 from sinks.settlement_thread import SettlementThread
-
-
-def eventually(check: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not check() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return check()
+from tests.support.waiting import wait_until
 
 
 def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,10 +34,10 @@ def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPat
         leads=lambda: leads[0],
     )
     thread.start()
-    assert eventually(lambda: RECONCILE_DIFFERENCE._value.get() == 2)
+    wait_until(lambda: RECONCILE_DIFFERENCE._value.get() == 2)
 
     leads[0] = False
 
-    assert eventually(lambda: RECONCILE_DIFFERENCE._value.get() == 0)
+    wait_until(lambda: RECONCILE_DIFFERENCE._value.get() == 0)
     assert not next(iter(CONSERVATION_GAP.collect())).samples
     thread.stop()
