@@ -245,7 +245,7 @@ async def test_a_gateway_reads_the_end_of_the_topic_of_orders_and_no_more_than_i
     assert left == [None] * 20 + list(range(20, 30))
 
 
-async def test_no_topic_holds_a_person_s_number_whatever_field_it_was_sent_in(door: Door) -> None:
+async def test_no_topic_holds_a_person_s_number_whatever_field_it_was_sent_in(gateway: GatewayClient) -> None:
     sent = [raw for _, raw in events(datetime.now(UTC), "personal")]
     assert len(sent) > 1000
     told = ""
