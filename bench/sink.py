@@ -88,8 +88,8 @@ def _send_cut(send: Any, state: SourceState, stamp_ms: int) -> int:
         return 0
     for minute_ms in flush.closed_minutes:
         state.cells.pop(minute_ms, None)
-    for sort, lines in (("cells", flush.cells), ("progress", flush.progress), ("source", [flush.source])):
-        key = f"{sort}:{state.epoch}:{state.partition}".encode()
+    for row_type, lines in (("cells", flush.cells), ("progress", flush.progress), ("source", [flush.source])):
+        key = f"{row_type}:{state.epoch}:{state.partition}".encode()
         for chunk in _chunks(list(map(encode, lines))):
             send(Topic.METRICS, state.partition, chunk, stamp_ms, key=key)
     return len(flush.cells)

@@ -13,7 +13,7 @@ from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings, Settings, SinkSettings
-from runtime.sql import split_statements
+from runtime.sql_statements import split_statements
 from sinks.consumer.tables import StoreTable
 from sinks.reconciliation.conservation import conservation
 from sinks.reconciliation.incremental import RunningSums
@@ -153,10 +153,10 @@ def _live_through(clickhouse: ClickHouse, times: int) -> None:
         "received_at": "received_at - 86400 * {day:UInt64}",
     }
     for day in range(1, times):
-        for statement in split_statements(_PAST):
-            text = statement.replace("#columns#", ", ".join(columns))
-            text = text.replace("#moved#", ", ".join(moved.get(name, name) for name in columns))
-            client.command(text, parameters={"day": day, "mark": f".{day}+"})
+        text = _PAST.replace("#columns#", ", ".join(columns))
+        text = text.replace("#moved#", ", ".join(moved.get(name, name) for name in columns))
+        for statement in split_statements(text):
+            client.command(statement, parameters={"day": day, "mark": f".{day}+"})
     _check(clickhouse)
 
 

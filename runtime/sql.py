@@ -3,14 +3,11 @@
 A file may include others and import their macros. Its comments are for whoever reads it, and are not sent.
 """
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-# What a semicolon may hide in: a quoted text or name (with doubled or escaped quotes), a comment.
-_TOKEN = re.compile(r"'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|;", re.DOTALL)
+from runtime.sql_statements import split_statements
 
 
 class SqlTemplates:
@@ -36,22 +33,3 @@ class SqlTemplates:
             return None
         (statement,) = split_statements(path.read_text(encoding="utf-8"))
         return statement
-
-
-def split_statements(text: str) -> Iterator[str]:
-    """Yield the statements of *text*, without comments; a semicolon in a quoted text or a comment ends nothing."""
-    pieces: list[str] = []
-    at = 0
-    for match in _TOKEN.finditer(text):
-        pieces.append(text[at : match.start()])
-        at = match.end()
-        piece = match[0]
-        if piece == ";":
-            if statement := "".join(pieces).strip():
-                yield statement
-            pieces.clear()
-        elif not piece.startswith(("--", "/*")):
-            pieces.append(piece)
-    pieces.append(text[at:])
-    if statement := "".join(pieces).strip():
-        yield statement

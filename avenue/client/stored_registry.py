@@ -11,9 +11,9 @@ from schemas.topics import Topic
 
 # Keys are kept without their hashes, so nobody can be known by them: they are left out.
 _SQL: Final = """
-SELECT sort, id, body, version
-FROM registry_entries FINAL
-WHERE sort IN ('registry', 'epoch') AND NOT deleted
+SELECT entry_type, id, body, version
+FROM registry_records FINAL
+WHERE entry_type IN ('registry', 'epoch') AND NOT deleted
 ORDER BY version
 """
 
@@ -28,10 +28,10 @@ def stored_directory(clickhouse: ClickHouse) -> Directory:
     except ClickHouseError as error:
         raise PipelineError(f"the store cannot be read: {first_line(error)}") from error
     state = RegistryState()
-    for sort, name, body, version in rows:
-        record = LogRecord(Topic.REGISTRY, 0, int(version), 0, f"{sort}:{name}".encode(), str(body).encode(), {})
+    for entry_type, name, body, version in rows:
+        record = LogRecord(Topic.REGISTRY, 0, int(version), 0, f"{entry_type}:{name}".encode(), str(body).encode(), {})
         try:
             state.apply(record)
         except ValueError as error:
-            raise ProtocolError(f"the stored registry's entry {sort}:{name} cannot be read: {error}") from error
+            raise ProtocolError(f"the stored registry's entry {entry_type}:{name} cannot be read: {error}") from error
     return state.directory()

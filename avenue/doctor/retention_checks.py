@@ -20,9 +20,9 @@ SELECT
     (SELECT toUnixTimestamp64Milli(min(occurred_at)) FROM pilot_events) AS events,
     (SELECT toUnixTimestamp64Milli(min(received_at)) FROM pilot_rejects) AS rejects
 """
-_RETIRED = (
-    "SELECT scope, toUnixTimestamp64Milli(max(until)) AS until_ms FROM retired WHERE sort = 'trial' GROUP BY scope"
-)
+_RETIRED = """
+SELECT scope, toUnixTimestamp64Milli(max(until)) AS until_ms FROM retirements WHERE entry_type = 'trial' GROUP BY scope
+"""
 
 
 def check_retention(context: CheckContext) -> str:

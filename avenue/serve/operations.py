@@ -1,6 +1,5 @@
 """What operators ask of the store: read-only SQL, kept rejects. The same for the running server and an open folder."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import msgspec
 
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.errors import PipelineError, first_line
+from runtime.sql_statements import split_statements
 
 MAX_REJECTS = 1000
 _SELECT = """
@@ -33,9 +33,6 @@ ORDER BY received_ms, reject_id LIMIT {limit:UInt32}
 SETTINGS output_format_json_quote_64bit_integers = 0
 """
 
-# Texts, names and comments, in which a semicolon is no end of a statement.
-_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/""", re.DOTALL)
-
 
 class QueryRefusedError(PipelineError):
     """ClickHouse refused a query; the message is its own, without addresses."""
@@ -43,11 +40,12 @@ class QueryRefusedError(PipelineError):
 
 def run_sql(clickhouse: ClickHouse, sql: str) -> Iterator[bytes]:
     """Yield the result of *sql* as NDJSON. Raises `QueryRefusedError`; writing is refused by the engine itself."""
-    if ";" in _QUOTED.sub("", sql).strip().rstrip(";"):
+    statements = list(split_statements(sql))
+    if len(statements) > 1:
         # chDB would run them one after another, and print the first one's rows to this process's standard output.
         raise QueryRefusedError("one statement at a time, please")
     try:
-        yield clickhouse.reader().raw_query(sql.strip().rstrip(";"), fmt="JSONEachRow")
+        yield clickhouse.reader().raw_query("".join(statements), fmt="JSONEachRow")
     except ClickHouseError as error:
         raise QueryRefusedError(first_line(error, 500)) from error
 

@@ -35,8 +35,8 @@ FROM settled_blocks
 WHERE product_id IN {products:Array(String)}
 GROUP BY product_id, day_s
 UNION ALL
-SELECT product_id, toString(sort), toUnixTimestamp(day), run, rolled.rows, settled_run, unexplained
-FROM rolled_days AS rolled FINAL
+SELECT product_id, toString(rolled.rollup), toUnixTimestamp(day), run, rolled.rows, settled_run, unexplained
+FROM daily_rollups AS rolled FINAL
 WHERE product_id IN {products:Array(String)}
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from runtime.clickhouse import ClickHouse, Client
 from runtime.errors import ProtocolError
 from runtime.logging import get_logger
-from runtime.sql import split_statements
+from runtime.sql_statements import split_statements
 
 log = get_logger(__name__)
 

@@ -118,8 +118,8 @@ def joined(table: StoreTable, items: Iterable[Any]) -> TableRows:
 
 
 def _metrics_rows(record: LogRecord, epoch: int) -> list[TableRows]:
-    sort = (record.key or b"").split(b":", 1)[0]
-    table = TABLE_OF_KEY.get(sort)
+    row_type = (record.key or b"").split(b":", 1)[0]
+    table = TABLE_OF_KEY.get(row_type)
     if table is not None:
         return [TableRows(table, record.value, record.value.count(b"\n") + 1)]
     return _foreign_rows(Topic.METRICS, record, epoch)
@@ -138,9 +138,9 @@ def _foreign_rows(topic: Topic, record: LogRecord, epoch: int) -> list[TableRows
 
 def _registry_row(record: LogRecord) -> TableRows:
     key = (record.key or b"").decode(errors="replace")
-    sort, _, name = key.partition(":")
+    entry_type, _, name = key.partition(":")
     row = {
-        "sort": sort,
+        "entry_type": entry_type,
         "id": name,
         "body": _without_secrets(key, record.value),
         "version": record.offset,

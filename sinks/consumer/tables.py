@@ -20,7 +20,7 @@ class StoreTable(StrEnum):
     SOURCES = "worker_sources"
     LOG = "log_records"
     POSITIONS = "sink_sources"
-    REGISTRY = "registry_entries"
+    REGISTRY = "registry_records"
 
 
 def _fields(line: type[msgspec.Struct]) -> tuple[str, ...]:
@@ -41,5 +41,5 @@ COLUMNS: dict[StoreTable, tuple[str, ...]] = {
     StoreTable.SOURCES: _fields(SourceRow),
     StoreTable.LOG: ("topic", "epoch", "partition", "offset", "account_id", "lines", "stamped_ms"),
     StoreTable.POSITIONS: ("topic", "epoch", "partition", "next_offset", "watermark_ms", "read_to_end_ms"),
-    StoreTable.REGISTRY: ("sort", "id", "body", "version", "deleted"),
+    StoreTable.REGISTRY: ("entry_type", "id", "body", "version", "deleted"),
 }

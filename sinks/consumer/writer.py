@@ -95,7 +95,7 @@ KEYS: dict[StoreTable, tuple[str, ...]] = {
     StoreTable.SOURCES: ("epoch", "partition"),
     StoreTable.LOG: ("topic", "epoch", "partition", "offset", "account_id"),
     StoreTable.POSITIONS: ("topic", "epoch", "partition"),
-    StoreTable.REGISTRY: ("sort", "id"),
+    StoreTable.REGISTRY: ("entry_type", "id"),
 }
 """What makes two rows the same."""
 

@@ -19,7 +19,7 @@ class ExpiredRows:
     def condition(self) -> str:
         """Return the condition of its rows; the names are of our own tables."""
         ours = "trial_id = {trial:String} AND " if self.trial is not None else ""
-        # A column of the key is compared as it is; dates and times of each sort compare with a DateTime64.
+        # A column of the key is compared as it is; dates and times of each type compare with a DateTime64.
         return f"{ours}{self.time} < fromUnixTimestamp64Milli({{until_ms:Int64}}, 'UTC')"
 
     @property

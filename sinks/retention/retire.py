@@ -29,7 +29,7 @@ from sinks.settlement.sources import read_epochs, timing_among
 
 log = get_logger(__name__)
 
-COLUMNS = ("sort", "scope", "until", "epoch", "partition", "account_id", "numbers", "retired_at")
+COLUMNS = ("entry_type", "scope", "until", "epoch", "partition", "account_id", "numbers", "retired_at")
 Row = list[Any]
 
 
@@ -154,13 +154,13 @@ class RetentionJob:
             result.until[scope] = until_ms
 
     def _note(self, client: Client, what: tuple[str, str, int], parts: Mapping[str, Sequence[Any]]) -> None:
-        sort, scope, until_ms = what
+        entry_type, scope, until_ms = what
         until, now = moment(until_ms), moment(self._clock.now_ms())
-        rows: list[Row] = [[sort, scope, until, 0, 0, "", [], now]]
+        rows: list[Row] = [[entry_type, scope, until, 0, 0, "", [], now]]
         for name, found in parts.items():
             rows += [[name, scope, until, *row[:3], list(row[3:]), now] for row in found]
         # One block: seen as a whole or not at all.
-        _insert(client, "retired", COLUMNS, rows)
+        _insert(client, "retirements", COLUMNS, rows)
 
 
 def _carry_rejects(client: Client, parameters: Mapping[str, Any]) -> dict[str, Sequence[Any]]:

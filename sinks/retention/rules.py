@@ -51,12 +51,12 @@ STAYING = (
     RetentionRule("settled_blocks", "", "the same; without it a block would be settled again, to nothing"),
     RetentionRule("settlement_differences", "", "few; what the sums of stored lines are explained by"),
     RetentionRule("rolled_hours", "", "a row a product and hour"),
-    RetentionRule("rolled_days", "", "a row a product and day"),
-    RetentionRule("retired", "", "what was destroyed, and the counts that the sums need of it"),
+    RetentionRule("daily_rollups", "", "a row a product and day"),
+    RetentionRule("retirements", "", "what was destroyed, and the counts that the sums need of it"),
     RetentionRule("trial_ends", "", "a row a trial: when it ends"),
     RetentionRule("sink_sources", "", "a row a partition and epoch"),
     RetentionRule("worker_sources", "", "a row a partition and epoch"),
-    RetentionRule("registry_entries", "", "the registry in force, and hashes of access keys"),
+    RetentionRule("registry_records", "", "the registry in force, and hashes of access keys"),
     RetentionRule("schema_migrations", "", "a row a migration"),
 )
 ALL = (*OF_TRIALS, *OF_REJECTS, *OF_RECORDS, *STAYING)

@@ -19,7 +19,7 @@ FUNNEL_WINDOW_MS = DAY_MS
 
 RUN_BITS = 10
 CELLS = ("roll_day_cells", "roll_day_units", "roll_day_places")
-ROLLED_COLUMNS = ("product_id", "sort", "day", "run", "rolled_at", "rows", "settled_run", "unexplained")
+ROLLED_COLUMNS = ("product_id", "rollup", "day", "run", "rolled_at", "rows", "settled_run", "unexplained")
 
 
 class ProductDay(NamedTuple):
@@ -51,7 +51,7 @@ class RollupBasis(NamedTuple):
     settled_run: int = 0
 
 
-class DayState(NamedTuple):
+class RollupState(NamedTuple):
     """What the store says of a day: rows that came, and that settlements saw; unexplained blocks; what was summed."""
 
     rows: int = 0
@@ -61,12 +61,12 @@ class DayState(NamedTuple):
     cells: RollupBasis = RollupBasis()
     funnels: RollupBasis = RollupBasis()
 
-    def with_next(self, following: "DayState") -> RollupBasis:
+    def with_next(self, following: "RollupState") -> RollupBasis:
         """Return what this day's funnels would be made of: they go on into the *following* day."""
         return RollupBasis(0, self.rows + following.rows, max(self.settled_run, following.settled_run))
 
 
-DayStates = Mapping[ProductDay, DayState]
+RollupStates = Mapping[ProductDay, RollupState]
 
 
 class DayRoller:
@@ -85,7 +85,7 @@ class DayRoller:
 
     def look(self, client: Client) -> None:
         """Find every day whose sums are missing or out of date: at the start, and should one have slipped by."""
-        states = _day_states(client, query("day_marks", which="everything"), {})
+        states = _rollup_states(client, query("day_marks", which="everything"), {})
         self._add({day for day, state in states.items() if _differ(state.cells, state)})
         self._funnels |= {
             day for day, state in states.items() if _differ(state.funnels, state.with_next(_next(states, day)))
@@ -128,7 +128,7 @@ class DayRoller:
         return sorted(ready, key=lambda day: day.start_s, reverse=True)[: self._settings.roll_days]
 
     def _roll_cells(self, client: Client, days: list[ProductDay]) -> list[ProductDay]:
-        states = _day_states_of(client, days)
+        states = _rollup_states_of(client, days)
         self._cells -= set(days)
         # Rows may have come since the settler's last look: their block waits, and notes the day again once settled.
         days = [day for day in days if day in states and states[day].seen == states[day].rows]
@@ -147,7 +147,7 @@ class DayRoller:
         return days
 
     def _roll_funnels(self, client: Client, days: list[ProductDay]) -> None:
-        states = _day_states_of(client, days)
+        states = _rollup_states_of(client, days)
         run = self._run(states)
         parameters = _parameters(days, run, following=1) | {"window": FUNNEL_WINDOW_MS}
         client.command(query("roll_day_funnels"), parameters=parameters)
@@ -159,43 +159,45 @@ class DayRoller:
         self._write(client, "funnels", made_of, states)
         self._funnels -= set(days)
 
-    def _run(self, states: DayStates) -> int:
+    def _run(self, states: RollupStates) -> int:
         last = max((max(state.cells.run, state.funnels.run) for state in states.values()), default=0)
         return max(self._clock.now_ms() << RUN_BITS, last + 1)
 
-    def _write(self, client: Client, sort: str, made_of: Mapping[ProductDay, RollupBasis], states: DayStates) -> None:
+    def _write(
+        self, client: Client, rollup: str, made_of: Mapping[ProductDay, RollupBasis], states: RollupStates
+    ) -> None:
         now = moment(self._clock.now_ms())
         rows = [
             [
-                *(day.product_id, sort, moment(day.start_s * 1000), basis.run, now),
+                *(day.product_id, rollup, moment(day.start_s * 1000), basis.run, now),
                 *(basis.rows, basis.settled_run, states[day].unexplained),
             ]
             for day, basis in made_of.items()
         ]
         if rows:
-            client.insert("rolled_days", rows, column_names=ROLLED_COLUMNS, settings={"async_insert": 0})
+            client.insert("daily_rollups", rows, column_names=ROLLED_COLUMNS, settings={"async_insert": 0})
 
 
-def _differ(basis: RollupBasis, now: DayState | RollupBasis) -> bool:
+def _differ(basis: RollupBasis, now: RollupState | RollupBasis) -> bool:
     return (basis.rows, basis.settled_run) != (now.rows, now.settled_run)
 
 
-def _next(states: DayStates, day: ProductDay) -> DayState:
-    return states.get(day.shifted(1), DayState())
+def _next(states: RollupStates, day: ProductDay) -> RollupState:
+    return states.get(day.shifted(1), RollupState())
 
 
-def _day_states_of(client: Client, days: Iterable[ProductDay]) -> DayStates:
+def _rollup_states_of(client: Client, days: Iterable[ProductDay]) -> RollupStates:
     # Read before the sums are made: what comes meanwhile makes them out of date, whether it is in them or not.
     products = sorted({day.product_id for day in days})
-    return _day_states(client, query("day_marks", which="these_products"), {"products": products})
+    return _rollup_states(client, query("day_marks", which="these_products"), {"products": products})
 
 
-def _day_states(client: Client, sql: str, parameters: dict[str, Any]) -> DayStates:
-    found: dict[ProductDay, DayState] = {}
+def _rollup_states(client: Client, sql: str, parameters: dict[str, Any]) -> RollupStates:
+    found: dict[ProductDay, RollupState] = {}
     for product_id, start_s, *numbers in client.query(sql, parameters=parameters).result_rows:
         came, seen, settled_run, wrong, *sums = (int(number) for number in numbers)
         day = ProductDay(str(product_id), int(start_s))
-        found[day] = DayState(came, seen, settled_run, wrong, RollupBasis(*sums[:3]), RollupBasis(*sums[3:]))
+        found[day] = RollupState(came, seen, settled_run, wrong, RollupBasis(*sums[:3]), RollupBasis(*sums[3:]))
     return found
 
 

@@ -56,12 +56,14 @@ def read_retired(client: Client) -> RetiredRows:
     trials: dict[str, int] = {}
     until_ms: dict[str, int] = {}
     parts: defaultdict[str, dict[SourceAccount, tuple[int, ...]]] = defaultdict(dict)
-    for sort, scope, at_ms, epoch, partition, account_id, numbers in client.query(query("read_retired")).result_rows:
-        marks = {TRIAL: trials, UNTIL: until_ms}.get(str(sort))
+    for entry_type, scope, at_ms, epoch, partition, account_id, numbers in client.query(
+        query("read_retired")
+    ).result_rows:
+        marks = {TRIAL: trials, UNTIL: until_ms}.get(str(entry_type))
         if marks is not None:
             marks[str(scope)] = max(int(at_ms), marks.get(str(scope), 0))
             continue
         key = ((int(epoch), int(partition)), str(account_id))
-        before = parts[str(sort)].get(key, (0,) * len(numbers))
-        parts[str(sort)][key] = tuple(map(sum, zip(before, ints(numbers), strict=True)))
+        before = parts[str(entry_type)].get(key, (0,) * len(numbers))
+        parts[str(entry_type)][key] = tuple(map(sum, zip(before, ints(numbers), strict=True)))
     return RetiredRows(trials, until_ms, dict(parts))

@@ -63,7 +63,9 @@ def complete_until(marks: dict[int, SourceMark], timing: Timing, delivery_timeou
 
 def read_epochs(client: Client) -> list[Epoch]:
     """Return the epochs that the store knows from the registry's topic."""
-    rows = client.query("SELECT body FROM registry_entries FINAL WHERE sort = 'epoch' AND NOT deleted").result_rows
+    rows = client.query(
+        "SELECT body FROM registry_records FINAL WHERE entry_type = 'epoch' AND NOT deleted"
+    ).result_rows
     epochs = []
     for (body,) in rows:
         try:

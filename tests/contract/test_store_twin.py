@@ -46,7 +46,7 @@ class TwinStore(MemoryStore):
         self._chosen: Mapping[str, Any] = {}
         self.compared: set[str] = set()
         for item in epochs():
-            row = {"sort": "epoch", "id": str(item.number), "body": item.model_dump_json(), "version": 1}
+            row = {"entry_type": "epoch", "id": str(item.number), "body": item.model_dump_json(), "version": 1}
             self._writer.write(joined(StoreTable.REGISTRY, [row]), token="")
 
     def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:

@@ -109,9 +109,9 @@ class MemoryStore:
 
     def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:
         """Answer a query of `sinks/clickhouse/queries`."""
-        if text.startswith("SELECT body FROM registry_entries"):
+        if text.startswith("SELECT body FROM registry_records"):
             return Result([(epoch.model_dump_json(),) for epoch in self._epochs()])
-        if "rolled_days" in text:
+        if "daily_rollups" in text:
             return Result([])  # sums of whole days come after what is modelled here
         return Result(list(_ANSWERS[text](self, parameters or {})))
 

@@ -102,10 +102,10 @@ def hold_worker() -> None:
 
     async def send_and_hold(self: Any, message: Any) -> None:
         await send(self, message)
-        sort = (message.key or b"").split(b":")[0]
-        if sort == b"cells":
+        row_type = (message.key or b"").split(b":")[0]
+        if row_type == b"cells":
             hold("worker-some-rows-confirmed")
-        elif sort == b"source":
+        elif row_type == b"source":
             hold("worker-all-rows-confirmed")
 
     async def take_or_wait(self: Any, *arguments: Any) -> None:
@@ -122,7 +122,7 @@ def hold_worker() -> None:
 def hold_server() -> None:
     """Make the places of gateway, sink and settlement."""
     from producers import publisher
-    from runtime.sql import split_statements
+    from runtime.sql_statements import split_statements
     from sinks.clickhouse import migrate
     from sinks.consumer import consumer, topic_consumer, writer
     from sinks.settlement import settle

@@ -131,5 +131,5 @@ def stored_registry(world: World) -> Directory:
             "registry.v1", 0, offset, NOW, name.encode(), entry.model_dump_json(by_alias=True).encode(), {}
         )
         for rows in rows_of(Topic.REGISTRY, record, 1):
-            world.insert("registry_entries", [msgspec.json.decode(line) for line in rows.body.splitlines()])
+            world.insert("registry_records", [msgspec.json.decode(line) for line in rows.body.splitlines()])
     return stored_directory(world.clickhouse)

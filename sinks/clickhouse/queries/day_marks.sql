@@ -23,12 +23,12 @@ FROM
     GROUP BY product_id, day_start
     UNION ALL
     SELECT product_id, day, 0, 0, 0, 0, run, rolled.rows, settled_run, 0, 0, 0
-    FROM rolled_days AS rolled FINAL
-    WHERE sort = 'cells' AND {% include which ~ ".sql" %}
+    FROM daily_rollups AS rolled FINAL
+    WHERE rollup = 'cells' AND {% include which ~ ".sql" %}
     UNION ALL
     SELECT product_id, day, 0, 0, 0, 0, 0, 0, 0, run, rolled.rows, settled_run
-    FROM rolled_days AS rolled FINAL
-    WHERE sort = 'funnels' AND {% include which ~ ".sql" %}
+    FROM daily_rollups AS rolled FINAL
+    WHERE rollup = 'funnels' AND {% include which ~ ".sql" %}
 )
 GROUP BY product_id, day_start
 ORDER BY product_id, day_start

@@ -1,2 +1,2 @@
 -- All that was retired, with what the sums need of it.
-SELECT sort, scope, toUnixTimestamp64Milli(until), epoch, partition, account_id, numbers FROM retired FINAL
+SELECT entry_type, scope, toUnixTimestamp64Milli(until), epoch, partition, account_id, numbers FROM retirements FINAL

@@ -5,22 +5,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from runtime.sql import SqlTemplates, split_statements
-
-
-@pytest.mark.parametrize(
-    ("text", "statements"),
-    [
-        ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"]),
-        ("SELECT ';'; SELECT 2", ["SELECT ';'", "SELECT 2"]),
-        ("SELECT 'it''s;' , '\\';'", ["SELECT 'it''s;' , '\\';'"]),
-        ("-- a; b\nSELECT 1 -- c;\n;", ["SELECT 1"]),
-        ("/* a;\nb */ SELECT `x;y`;;\n", ["SELECT `x;y`"]),
-        ("", []),
-    ],
-)
-def test_a_semicolon_ends_a_statement_only_outside_quotes_and_comments(text: str, statements: list[str]) -> None:
-    assert list(split_statements(text)) == statements
+from runtime.sql import SqlTemplates
 
 
 def test_a_statement_includes_files_of_both_folders_without_their_comments(tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def test_secrets_of_the_registry_stay_out_of_the_store() -> None:
         StoreTable.REGISTRY
     ]
 
-    assert (row["sort"], row["id"], row["version"], row["deleted"]) == ("registry", "file", 9, False)
+    assert (row["entry_type"], row["id"], row["version"], row["deleted"]) == ("registry", "file", 9, False)
     assert "topsecret" not in str(row)
-    assert (key["sort"], key["id"], key["body"]) == ("key", "k-1", '{"id":"k-1"}')
+    assert (key["entry_type"], key["id"], key["body"]) == ("key", "k-1", '{"id":"k-1"}')
 
 
 def test_a_tombstone_of_the_registry_marks_the_entry_as_deleted() -> None:
