@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from avenue.sending.client import EventResult, FailedBatch, SendOptions, SendResult
-    from avenue.sending.lines import LineBatch
+    from avenue.sending.lines import RequestBatch
 
 EXAMPLE = """
 Example:
@@ -90,7 +90,7 @@ def _run(stream: IO[bytes], options: "SendOptions", printer: "_ResultPrinter", m
     with _bar(printer.console, show=sys.stderr.isatty()) as bar:
         task = bar.add_task("sent", total=_size(stream))
 
-        def progress(batch: "LineBatch") -> None:
+        def progress(batch: "RequestBatch") -> None:
             bar.advance(task, len(batch.body))
 
         callbacks = SendCallbacks(printer.not_accepted, printer.failed, progress)

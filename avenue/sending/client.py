@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from avenue.sending.lines import LineBatch
+from avenue.sending.lines import RequestBatch
 from avenue.sending.retry import FinalReply, RetryPolicy, WireRequest, send_with_retries
 from avenue.sending.signing import standard_headers
 from runtime.clock import Clock, SystemClock
@@ -117,10 +117,10 @@ class SendCallbacks:
     not_accepted: Callable[[int, EventResult], None]
     """The line's number and its result."""
     failed: Callable[[FailedBatch], None]
-    progress: Callable[[LineBatch], None]
+    progress: Callable[[RequestBatch], None]
 
 
-async def send(batches: Iterable[LineBatch], options: SendOptions, callbacks: SendCallbacks) -> SendResult:
+async def send(batches: Iterable[RequestBatch], options: SendOptions, callbacks: SendCallbacks) -> SendResult:
     """Send *batches* one after the other and return the sums.
 
     Ends at the first answer that any request would get (a wrong key, a wrong address), and at the first batch that
@@ -140,7 +140,7 @@ async def send(batches: Iterable[LineBatch], options: SendOptions, callbacks: Se
 
 
 async def _send_one(
-    client: httpx.AsyncClient, batch: LineBatch, options: SendOptions, out: tuple[SendResult, SendCallbacks]
+    client: httpx.AsyncClient, batch: RequestBatch, options: SendOptions, out: tuple[SendResult, SendCallbacks]
 ) -> bool:
     """Send one batch, in halves where it is too large; tell whether to go on."""
     result, callbacks = out
@@ -167,14 +167,14 @@ async def _send_one(
     return reply.status in {400, _TOO_LARGE}
 
 
-def _note(batch: LineBatch, answer: _BatchAnswer, result: SendResult, callbacks: SendCallbacks) -> None:
+def _note(batch: RequestBatch, answer: _BatchAnswer, result: SendResult, callbacks: SendCallbacks) -> None:
     result.counts.update(accepted=answer.accepted, duplicate=answer.duplicate, rejected=answer.rejected)
     for item in answer.results:
         if item.verdict != "accepted" and 0 <= item.index < len(batch.lines):
             callbacks.not_accepted(batch.lines[item.index].number, item)
 
 
-def _maker(batch: LineBatch, options: SendOptions) -> Callable[[], WireRequest]:
+def _maker(batch: RequestBatch, options: SendOptions) -> Callable[[], WireRequest]:
     plain = batch.body
     body = gzip.compress(plain, compresslevel=6, mtime=0) if options.compress else plain
     headers = {"content-type": NDJSON, "accept": "application/json"}

@@ -17,7 +17,7 @@ class NumberedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LineBatch:
+class RequestBatch:
     """Lines of one request: at least one."""
 
     lines: tuple[NumberedLine, ...]
@@ -27,10 +27,10 @@ class LineBatch:
         """The body, unpacked."""
         return b"".join([line.content + b"\n" for line in self.lines])
 
-    def halves(self) -> "tuple[LineBatch, LineBatch]":
+    def halves(self) -> "tuple[RequestBatch, RequestBatch]":
         """Return two batches in its place; it has at least two lines."""
         middle = len(self.lines) // 2
-        return LineBatch(self.lines[:middle]), LineBatch(self.lines[middle:])
+        return RequestBatch(self.lines[:middle]), RequestBatch(self.lines[middle:])
 
 
 def numbered(stream: Iterable[bytes]) -> Iterator[NumberedLine]:
@@ -42,16 +42,16 @@ def numbered(stream: Iterable[bytes]) -> Iterator[NumberedLine]:
             yield NumberedLine(number, content)
 
 
-def batches(lines: Iterable[NumberedLine], *, max_events: int, max_bytes: int = MAX_BYTES) -> Iterator[LineBatch]:
+def batches(lines: Iterable[NumberedLine], *, max_events: int, max_bytes: int = MAX_BYTES) -> Iterator[RequestBatch]:
     """Yield batches of at most *max_events* and *max_bytes*; a larger line goes alone, for the server to judge."""
     held: list[NumberedLine] = []
     size = 0
     for line in lines:
         length = len(line.content) + 1
         if held and (len(held) >= max_events or size + length > max_bytes):
-            yield LineBatch(tuple(held))
+            yield RequestBatch(tuple(held))
             held, size = [], 0
         held.append(line)
         size += length
     if held:
-        yield LineBatch(tuple(held))
+        yield RequestBatch(tuple(held))

@@ -50,7 +50,7 @@ class RollupInputs(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DayState:
+class RollupDay:
     """What the store says of a day: what came, the last settlement; what was summed."""
 
     rows: int
@@ -109,9 +109,9 @@ def load_day_states(context: QueryContext, products: Collection[str]) -> None:
         context.memo["days", product_id] = {day: _day(said) for day, said in days.items()}
 
 
-def _day(said: Mapping[str, Sequence[int]]) -> DayState:
+def _day(said: Mapping[str, Sequence[int]]) -> RollupDay:
     cells, funnels = (said.get(rollup, (0, 0, 0, 0)) for rollup in ("cells", "funnels"))
-    return DayState(
+    return RollupDay(
         rows=said["came"][0] if "came" in said else 0,
         settled_run=said["settled"][0] if "settled" in said else 0,
         cells=RollupInputs(*cells[:3]),
@@ -126,20 +126,20 @@ def unrolled_days(context: QueryContext, product_id: str, parted: RollupSplit) -
     return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.unrolled) for day in came)
 
 
-def _days(context: QueryContext, product_id: str) -> Mapping[int, DayState]:
+def _days(context: QueryContext, product_id: str) -> Mapping[int, RollupDay]:
     if ("days", product_id) not in context.memo:
         load_day_states(context, (product_id,))
-    found: Mapping[int, DayState] = context.memo["days", product_id]
+    found: Mapping[int, RollupDay] = context.memo["days", product_id]
     return found
 
 
-def _cells_run(days: Mapping[int, DayState], day: int) -> int:
+def _cells_run(days: Mapping[int, RollupDay], day: int) -> int:
     """Return the run of the day's sums where they hold, else 0."""
     known = days[day]
     return known.cells.run if known.cells[1:] == (known.rows, known.settled_run) else 0
 
 
-def _funnel_run(days: Mapping[int, DayState], day: int) -> int:
+def _funnel_run(days: Mapping[int, RollupDay], day: int) -> int:
     """Return the run of the funnels begun on the day where they hold, else 0: they go on into the next day."""
     known, following = days[day], days.get(day + DAY_MS)
     rows_now = known.rows + (following.rows if following else 0)

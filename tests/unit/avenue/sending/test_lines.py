@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avenue.sending.lines import LineBatch, NumberedLine, batches, numbered
+from avenue.sending.lines import NumberedLine, RequestBatch, batches, numbered
 
 CONTENT = st.binary(max_size=40).map(lambda content: content.replace(b"\n", b"").replace(b"\r", b""))
 
@@ -33,7 +33,7 @@ def test_lines_keep_their_bytes_whatever_they_are() -> None:
 @given(st.integers(2, 30))
 def test_halves_hold_all_lines_in_order(count: int) -> None:
     lines = tuple(NumberedLine(number, b"x") for number in range(count))
-    first, second = LineBatch(lines).halves()
+    first, second = RequestBatch(lines).halves()
 
     assert first.lines + second.lines == lines
     assert first.lines
