@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from avenue.simulator.batches import BatchMaker
+from avenue.simulator.batch_pushes import BatchMaker
 from avenue.simulator.messages.base import PushMessage
-from avenue.simulator.natives import NativeMaker
+from avenue.simulator.native_pushes import NativeMaker
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.sources import TrafficSources
 

@@ -109,6 +109,18 @@ def test_a_busy_gateway_is_asked_again_when_it_says() -> None:
     assert waited == [3.0, 10.0]
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "pause_s"),
+    # A proxy before the gateway may name a moment, or something else.
+    [("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("Fri, 01 Jan 2100 00:00:00 GMT", 10.0), ("soon", 2.0), ("", 2.0)],
+)
+def test_any_retry_after_is_a_pause(retry_after: str, pause_s: float) -> None:
+    asked, waited = gateway(busy(**{"retry-after": retry_after}), httpx.Response(200, json=[]))
+
+    assert asked.replay([], dry_run=False) == []
+    assert waited == [pause_s]
+
+
 def test_a_gateway_that_stays_busy_ends_the_run_in_its_words() -> None:
     asked, waited = gateway(*(busy() for _ in range(5)))
 
