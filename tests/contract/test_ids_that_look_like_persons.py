@@ -12,8 +12,8 @@ from producers.validation.validator import AcceptedEvent
 from registry.directory import Directory
 from runtime.clock import ManualClock
 from tests.support.adapter_signing import NOW_MS
+from tests.support.factories import REGISTRY
 from tests.support.fake_gateway import JudgedRequest, JudgingRoad
-from tests.support.gateway_client import REGISTRY
 
 SECONDS = str(NOW_MS // 1000)
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -13,9 +13,9 @@ from schemas.event import PilotEvent
 from schemas.topics import Topic
 from tests.support.adapter_contract import AdapterContract
 from tests.support.adapter_signing import NOW_MS as NATIVE_NOW_MS
+from tests.support.factories import NOW, NOW_MS, REGISTRY
 from tests.support.memory_gateway import MemoryGateway, memory_gateway
 from tests.support.native_walk import CONTRACTS, changed, pushed, registry_of, whole
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY
 
 DIGITS = (1, 10, 11, 16, 17, 18, 19, 20, 39, 40, 100, 308, 309, 310, 400, 4299, 4300, 4301, 20_000)
 VALUES: tuple[bytes, ...] = (

@@ -12,10 +12,10 @@ from prometheus_client import generate_latest
 from schemas.topics import Topic
 from tests.support.adapter_contract import AdapterContract
 from tests.support.adapter_signing import NOW_MS as NATIVE_NOW_MS
+from tests.support.factories import NOW, NOW_MS, REGISTRY
 from tests.support.memory_gateway import MemoryGateway, memory_gateway
 from tests.support.native_walk import CONTRACTS, changed, pushed, registry_of
 from tests.support.personal_inputs import CARDS, EMAIL, IDENTITY, MOBILE, PERSONS, SPELT, events
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY
 
 
 def at_rest(gateway: MemoryGateway, told: list[str], logged: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from schemas.timing import MINUTE_MS, Timing, minute_of
 from streams.rebuild import SourceSpec
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
+from tests.support.factories import stored_event
 
 EPOCH = 3
 PARTITION = 1
@@ -55,22 +56,8 @@ def make_event(
     **fields: Any,
 ) -> StoredEvent:
     """Return an event as the gateway stores it; *subject* is a name that gets hashed."""
-    values: dict[str, Any] = {
-        "account_id": "lab",
-        "platform": "sunmi",
-        "product_id": "neuro-band",
-        "trial_id": "t-1",
-        "kind": "interaction",
-        "delivery_id": "d-1",
-        "attributes": {},
-    }
-    return StoredEvent(
-        event_id=event_id,
-        occurred_ms=occurred_ms,
-        received_ms=occurred_ms if received_ms is None else received_ms,
-        subject=hash_of(subject),
-        **(values | fields),
-    )
+    own = {"account_id": "lab", "trial_id": "t-1", "kind": "interaction"}
+    return stored_event(event_id, occurred_ms, received_ms=received_ms, subject=hash_of(subject), **(own | fields))
 
 
 def make_record(offset: int, events: Sequence[StoredEvent], *, stamp_ms: int | None = None) -> LogRecord:

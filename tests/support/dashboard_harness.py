@@ -24,6 +24,7 @@ from schemas.lines import StoredEvent
 from schemas.registry import AccessKey, Epoch, OpeningHours, Registry
 from schemas.timing import block_of
 from schemas.topics import Topic, partition_of
+from tests.support.factories import stored_event
 from tests.support.paths import EXAMPLE_REGISTRY
 from tests.support.reports_harness import DAY, HOUR, PARTITIONS, World, at, cells_of
 from tests.support.waiting import wait_until
@@ -104,19 +105,17 @@ class Life:
         """Return one accepted event of a placement."""
         placed = self._directory.placed[placement_id]
         self._number += 1
-        return StoredEvent(
-            event_id=f"e-{self._number}",
+        return stored_event(
+            f"e-{self._number}",
             account_id=placed.account_id,
             platform=self._directory.accounts[placed.account_id].platform,
             product_id=placed.product_id,
             trial_id=placed.trial_id,
             placement_id=placement_id,
             arm=placed.arm,
-            kind=kind,  # type: ignore[arg-type]  # a kind of the closed set, given as text
+            kind=kind,
             occurred_ms=at_ms,
             received_ms=at_ms + 700,
-            delivery_id="d-1",
-            attributes={},
             **fields,
         )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import tomllib
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,9 +24,7 @@ from runtime.kafka import LogRecord, TopicPartition, log_record, make_consumer
 from runtime.settings import GatewaySettings, Settings
 from schemas.registry import Registry
 from schemas.topics import Topic
-from tests.support.paths import EXAMPLE_REGISTRY
-
-REGISTRY = Registry.model_validate(tomllib.loads(EXAMPLE_REGISTRY.read_text()))
+from tests.support.factories import REGISTRY, sent_event
 
 
 class GatewayClient:
@@ -79,15 +76,13 @@ class GatewayClient:
 
 
 def event(**change: Any) -> dict[str, Any]:
-    return {
+    """Return an event of now with an id of its own."""
+    now: dict[str, Any] = {
         "event_id": uuid.uuid4().hex,
-        "kind": "use.completed",
-        "outcome": "ok",
-        "occurred_at": (datetime.now(UTC) - timedelta(seconds=5)).isoformat(),
-        "placement_id": "p-017",
+        "at": datetime.now(UTC) - timedelta(seconds=5),
         "subject": "somebody",
-        **change,
     }
+    return sent_event(**(now | change))
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from runtime.settings import GatewaySettings, KafkaSettings, Settings
 from schemas.registry import Account, Epoch, Registry
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
+from tests.support.factories import HashKeys
 
 SecretsFor = Callable[[Account, str], tuple[bytes, ...]]
 
@@ -54,14 +55,6 @@ class MemoryLog:
     def lines(self, topic: Topic) -> list[dict[str, Any]]:
         """Return the lines of *topic*."""
         return [json.loads(line) for of, value, _ in self.records if of is topic for line in value.split(b"\n")]
-
-
-class _Keys:
-    def account_key(self, account_id: str) -> bytes:
-        return account_id.encode().ljust(32, b"a")
-
-    def trial_key(self, trial_id: str) -> bytes:
-        return trial_id.encode().ljust(32, b"t")
 
 
 class MemoryGateway:
@@ -99,7 +92,7 @@ async def memory_gateway(
     ingestor = RequestIngestor(
         IngestDeps(
             settings, lambda: directory, duplicates, ConsentLedger(max_subjects=100_000),
-            OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(_Keys()), publisher, clock,
+            OrderLedger(max_orders=100_000, max_waiting=100), Pseudonyms(HashKeys()), publisher, clock,
             RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip

@@ -9,7 +9,7 @@ from schemas.registry import Account, Placement, Registry
 from tests.contract import test_adapters
 from tests.support.adapter_contract import AdapterContract
 from tests.support.adapter_signing import NOW_MS, Sent, make_push
-from tests.unit.producers.validation.test_validator import REGISTRY
+from tests.support.factories import REGISTRY
 
 MARK = "@@here@@"
 # The parameter that holds JSON text, by flow.

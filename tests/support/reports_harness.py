@@ -20,6 +20,7 @@ from schemas.lines import StoredEvent, encode_record, fill_positions
 from schemas.registry import AccessKey, Epoch, Registry
 from schemas.timing import block_of, minute_of
 from schemas.topics import partition_of
+from tests.support.factories import stored_event
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -116,20 +117,14 @@ def directory(**changes: Any) -> Directory:
 def event(n: int, **fields: Any) -> StoredEvent:
     """Return one accepted event of trial neuro."""
     base: dict[str, Any] = {
-        "event_id": f"e-{n}",
-        "account_id": "sunmi-main",
-        "platform": "sunmi",
-        "product_id": "neuro-band",
         "trial_id": "neuro",
         "placement_id": "p-1",
         "arm": "pilot",
-        "kind": "exposure",
         "occurred_ms": START + n * 60_000,
-        "delivery_id": "d-1",
         "attributes": msgspec.Raw(b"{}"),
+        **fields,
     }
-    base |= fields
-    return StoredEvent(**{"received_ms": base["occurred_ms"] + 500, **base})
+    return stored_event(**({"event_id": f"e-{n}", "received_ms": base["occurred_ms"] + 500} | base))
 
 
 PLACES = {

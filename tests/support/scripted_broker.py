@@ -29,8 +29,8 @@ from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.lines import StoredEvent
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
+from tests.support.factories import NOW_MS, REGISTRY, HashKeys
 from tests.support.settlement_harness import epoch_of
-from tests.unit.producers.validation.test_validator import NOW_MS, REGISTRY, Keys
 
 if TYPE_CHECKING:
     from producers.gateway.responses import BatchResult
@@ -121,7 +121,7 @@ class HandGateway:
                 duplicates=self.duplicates,
                 consent=self.consent,
                 orders=self.orders,
-                pseudonyms=Pseudonyms(Keys()),
+                pseudonyms=Pseudonyms(HashKeys()),
                 publisher=self.publisher,
                 clock=self.clock,
                 memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),

@@ -24,6 +24,7 @@ from sinks.consumer.writer import ClickHouseRowWriter
 from sinks.settlement.settle import SettlementResult, Settler
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
+from tests.support.factories import stored_event
 
 NOON_MS = 1_793_000_100_000
 """The start of a block: 2026-10-26 07:35 UTC."""
@@ -39,24 +40,18 @@ def hash_of(number: int) -> str:
 def event(event_id: str, at_ms: int = NOON_MS, *, after_ms: int = 500, **changes: Any) -> StoredEvent:
     """Return an event that occurred at *at_ms* and was received *after_ms* later."""
     fields: dict[str, Any] = {
-        "event_id": event_id,
-        "account_id": ACCOUNT,
-        "platform": "sunmi",
+        "received_ms": at_ms + after_ms,
         "product_id": "band",
         "trial_id": "band-q4",
         "kind": "use.completed",
-        "occurred_ms": at_ms,
-        "received_ms": at_ms + after_ms,
-        "delivery_id": "d-1",
         "placement_id": "p-1",
         "arm": "pilot",
         "outcome": "ok",
         "subject": hash_of(1),
         "session_id": hash_of(2),
         "duration_ms": 5230,
-        "attributes": {},
     }
-    return StoredEvent(**(fields | changes))
+    return stored_event(event_id, at_ms, **(fields | changes))
 
 
 def epoch_of(number: int = 1, partitions: int = 1) -> Epoch:

@@ -19,7 +19,8 @@ from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from schemas.registry import Account
 from schemas.topics import Topic
 from tests.conftest import started_broker
-from tests.support.gateway_client import REGISTRY, GatewayClient, open_gateway
+from tests.support.factories import REGISTRY
+from tests.support.gateway_client import GatewayClient, open_gateway
 from tests.support.paths import SIGNATURE_VECTORS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("vectors")]

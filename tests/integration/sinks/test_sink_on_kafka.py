@@ -22,6 +22,7 @@ from schemas.lines import DeliveryLine, RejectLine, StoredEvent, encode_record
 from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.topic_consumer import TopicConsumer
 from sinks.sink import Sink
+from tests.support.factories import stored_event
 from tests.support.waiting import wait_until_equal
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -29,21 +30,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 PATIENCE_S = 30.0
 
 
-def stored_event(event_id: str, **changes: Any) -> StoredEvent:
-    now_ms = time.time_ns() // 1_000_000
-    fields: dict[str, Any] = {
-        "event_id": event_id,
-        "account_id": "sunmi-main",
-        "platform": "sunmi",
-        "product_id": "neuro-band",
-        "trial_id": "neuro-band-q4",
-        "kind": "exposure",
-        "occurred_ms": now_ms,
-        "received_ms": now_ms,
-        "delivery_id": "d-1",
-        "attributes": {},
-    }
-    return StoredEvent(**(fields | changes))
+def event_of_now(event_id: str, **changes: Any) -> StoredEvent:
+    return stored_event(event_id, time.time_ns() // 1_000_000, **changes)
 
 
 class Road:
@@ -131,7 +119,7 @@ def sink(road: Road) -> Iterator[Sink]:
 
 
 def test_every_topic_comes_into_its_table(road: Road, sink: Sink) -> None:
-    road.send_events(stored_event("e-1", rating=5, attributes={"scene": "x"}), stored_event("e-2"))
+    road.send_events(event_of_now("e-1", rating=5, attributes={"scene": "x"}), event_of_now("e-2"))
     delivery = DeliveryLine(
         delivery_id="d-1", account_id="sunmi-main", platform="sunmi", flow="events", status=200, received=3,
         accepted=2, duplicate=0, rejected=1, reasons={"malformed": 1}, received_ms=1, answered_ms=2,
@@ -167,11 +155,11 @@ def test_every_topic_comes_into_its_table(road: Road, sink: Sink) -> None:
 
 
 def test_one_event_is_visible_soon(road: Road, sink: Sink) -> None:
-    road.send_events(stored_event("warm"))
+    road.send_events(event_of_now("warm"))
     road.await_rows("SELECT event_id FROM events", [("warm",)])
 
     began = time.monotonic()
-    road.send_events(stored_event("quick"))
+    road.send_events(event_of_now("quick"))
     road.await_rows("SELECT event_id FROM events WHERE event_id = 'quick'", [("quick",)])
 
     # 0.4 s is the aim; the bound leaves room for a machine that is busy with other tests.
@@ -179,7 +167,7 @@ def test_one_event_is_visible_soon(road: Road, sink: Sink) -> None:
 
 
 def test_garbage_becomes_a_reject_at_its_position_and_the_rest_is_stored(road: Road, sink: Sink) -> None:
-    good = encode(stored_event("e-foreign"))
+    good = encode(event_of_now("e-foreign"))
     road.send(Topic.EVENTS, b"not json\n\n" + good + b"\n{}")
 
     road.await_rows("SELECT event_id, line FROM pilot_events", [("e-foreign", 2)])
@@ -191,8 +179,8 @@ def test_garbage_becomes_a_reject_at_its_position_and_the_rest_is_stored(road: R
 
 
 def test_a_line_that_the_engine_refuses_becomes_a_reject_and_the_rest_is_stored(road: Road, sink: Sink) -> None:
-    bad = encode(stored_event("e-bad")).replace(b'"received_ms":', b'"rating":"five","received_ms":')
-    value = encode_record([encode(stored_event("e-1")), bad, encode(stored_event("e-2"))])
+    bad = encode(event_of_now("e-bad")).replace(b'"received_ms":', b'"rating":"five","received_ms":')
+    value = encode_record([encode(event_of_now("e-1")), bad, encode(event_of_now("e-2"))])
     road.send(Topic.EVENTS, value, accounts={"sunmi-main": 3})
 
     road.await_rows("SELECT event_id FROM events ORDER BY event_id", [("e-1",), ("e-2",)])
@@ -202,12 +190,12 @@ def test_a_line_that_the_engine_refuses_becomes_a_reject_and_the_rest_is_stored(
 def test_offsets_are_committed_after_the_insert_and_a_restart_goes_on(road: Road) -> None:
     first = road.sink()
     first.start()
-    road.send_events(stored_event("e-1"))
+    road.send_events(event_of_now("e-1"))
     road.await_rows("SELECT event_id FROM events", [("e-1",)])
     assert first.stop(drain=True)
     assert road.committed(Topic.EVENTS) == 1
 
-    road.send_events(stored_event("e-2"))
+    road.send_events(event_of_now("e-2"))
     second = road.sink()
     second.start()
     road.await_rows("SELECT event_id FROM events ORDER BY event_id", [("e-1",), ("e-2",)])
@@ -215,8 +203,8 @@ def test_offsets_are_committed_after_the_insert_and_a_restart_goes_on(road: Road
 
 
 def test_what_was_committed_late_for_the_topic_before_skips_nothing_of_this_one(road: Road) -> None:
-    road.send_events(stored_event("e-1"))
-    road.send_events(stored_event("e-2"))
+    road.send_events(event_of_now("e-1"))
+    road.send_events(event_of_now("e-2"))
     road.commit(Topic.EVENTS, 1, said="the id of a topic that is gone")
     sink = road.sink()
     sink.start()
@@ -228,7 +216,7 @@ def test_what_was_committed_late_for_the_topic_before_skips_nothing_of_this_one(
 
 def test_a_drain_stores_all_that_the_topics_hold(road: Road) -> None:
     for batch in range(20):
-        road.send_events(*(stored_event(f"e-{batch}-{index}") for index in range(50)), partition=batch % 2)
+        road.send_events(*(event_of_now(f"e-{batch}-{index}") for index in range(50)), partition=batch % 2)
     sink = road.sink()
     sink.start()
     wait_until_equal(sink.problem, None)
@@ -241,7 +229,7 @@ def test_a_drain_stores_all_that_the_topics_hold(road: Road) -> None:
 
 
 def test_an_idle_partition_is_noted_as_read_to_its_end(road: Road, sink: Sink) -> None:
-    road.send_events(stored_event("e-1"))
+    road.send_events(event_of_now("e-1"))
 
     road.await_rows(
         "SELECT partition, max(next_offset), max(read_to_end_at) > '2020-01-01 00:00:00' FROM sink_sources "
@@ -251,11 +239,11 @@ def test_an_idle_partition_is_noted_as_read_to_its_end(road: Road, sink: Sink) -
 
 
 def test_a_store_that_takes_nothing_is_waited_for(road: Road, sink: Sink) -> None:
-    road.send_events(stored_event("e-1"))
+    road.send_events(event_of_now("e-1"))
     road.await_rows("SELECT event_id FROM events", [("e-1",)])
     wait_until_equal(lambda: road.committed(Topic.EVENTS), 1)
     road.clickhouse.writer().command("RENAME TABLE pilot_events TO away")
-    road.send_events(stored_event("e-2"))
+    road.send_events(event_of_now("e-2"))
     wait_until_equal(lambda: "pilot_events" in (sink.problem() or ""), True)
     assert road.committed(Topic.EVENTS) == 1
 
@@ -267,7 +255,7 @@ def test_a_store_that_takes_nothing_is_waited_for(road: Road, sink: Sink) -> Non
 
 def test_a_running_sink_settles_blocks_that_are_over(road: Road, sink: Sink) -> None:
     an_hour_ago_ms = time.time_ns() // 1_000_000 - 3_600_000
-    road.send_events(stored_event("e-late", occurred_ms=an_hour_ago_ms))
+    road.send_events(event_of_now("e-late", occurred_ms=an_hour_ago_ms))
     source = SourceRow(epoch=1, partition=0, version=0, next_offset=1, watermark_ms=an_hour_ago_ms)
     road.send(Topic.METRICS, encode(source), key=b"source:1:0")
 
@@ -283,7 +271,7 @@ def lag_of_events() -> float:
 def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_time(
     road: Road, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    road.send_events(stored_event("before"))
+    road.send_events(event_of_now("before"))
     road.await_rows("SELECT event_id FROM events", [("before",)])
     wait_until_equal(lambda: (road.committed(Topic.EVENTS), lag_of_events(), sink.problem()), (1, 0, None))
 
@@ -293,9 +281,9 @@ def test_the_lag_rises_while_the_reader_fails_and_readiness_says_why_all_the_tim
     with monkeypatch.context() as patched:
         patched.setattr(TopicConsumer, "poll", unreadable)
         for number in range(3):
-            road.send_events(stored_event(f"unread-{number}"))
+            road.send_events(event_of_now(f"unread-{number}"))
         wait_until_equal(lag_of_events, 3)
-        road.send_events(stored_event("unread-3"))
+        road.send_events(event_of_now("unread-3"))
         told = set()
 
         def lag() -> float:

@@ -33,9 +33,9 @@ from schemas.outcomes import RejectReason
 from schemas.registry import Account, Placement
 from schemas.timing import DAY_MS, MINUTE_MS
 from tests.support.adapter_signing import Sent, make_account, make_push
+from tests.support.factories import NOW, NOW_MS, REGISTRY, SENTINEL, HashKeys, sent_line, validator_deps
 from tests.support.paths import ADAPTER_GOLDENS
 from tests.support.properties import examples
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, SENTINEL, Keys, event, parts
 
 FILES = [json.loads(path.read_text()) for path in sorted(ADAPTER_GOLDENS.glob("*.json"))]
 LATER_MS = NOW_MS + 40 * DAY_MS
@@ -62,9 +62,9 @@ def directory_with(account: Account, *placements: dict[str, Any]) -> Directory:
     )
 
 
-def intake(given_parts: ValidatorDeps, account: Account, flow: str, *, received_ms: int = NOW_MS) -> EventValidator:
+def intake(deps: ValidatorDeps, account: Account, flow: str, *, received_ms: int = NOW_MS) -> EventValidator:
     window = window_of(account, GatewaySettings(), received_ms)
-    return EventValidator(given_parts, account, flow, delivery_id="d-1", window=window)
+    return EventValidator(deps, account, flow, delivery_id="d-1", window=window)
 
 
 def again(
@@ -73,9 +73,9 @@ def again(
     """Return the outcome of *line*'s replay at *now_ms*."""
     item = reread_reject(line, account)
     assert isinstance(item, ReadableReject), item
-    given_parts = replace(parts(directory=directory), pseudonyms=PrehashedPseudonyms(Pseudonyms(Keys())))
-    given_parts = replace(given_parts, orders=orders or given_parts.orders)
-    desk = intake(given_parts, account, line.flow, received_ms=now_ms)
+    deps = replace(validator_deps(directory=directory), pseudonyms=PrehashedPseudonyms(Pseudonyms(HashKeys())))
+    deps = replace(deps, orders=orders or deps.orders)
+    desk = intake(deps, account, line.flow, received_ms=now_ms)
     return revalidate(desk, item, window_of(account, GatewaySettings(), line.received_ms), 0)
 
 
@@ -129,11 +129,13 @@ def test_a_native_message_kept_for_its_place_becomes_the_event_that_it_was(
     at_ms, flow = example["received_ms"], example.get("flow", file["flow"])
     before = directory_with(account)
     after = directory_with(account, *({"id": f"p-{n}", "match": dict(keys)} for n, keys in enumerate(message.match)))
-    first = intake(parts(directory=before), account, flow, received_ms=at_ms).validate_mapped(message, index, b"bytes")
+    first = intake(validator_deps(directory=before), account, flow, received_ms=at_ms).validate_mapped(
+        message, index, b"bytes"
+    )
 
     replayed = again(kept(first), account, after, now_ms=at_ms, orders=orders_with(message, account))
 
-    there = replace(parts(directory=after), orders=orders_with(message, account))
+    there = replace(validator_deps(directory=after), orders=orders_with(message, account))
     direct = intake(there, account, flow, received_ms=at_ms).validate_mapped(message, index, b"bytes")
     if message.match:
         assert line_of(replayed) == line_of(direct)
@@ -175,25 +177,26 @@ def sound_events(draw: st.DrawFn) -> bytes:
     kind = draw(st.sampled_from(sorted(KINDS)))
     needed = {name for name in (REQUIRED_BY_KIND.get(kind),) if name}
     names = needed | draw(st.sets(st.sampled_from(sorted(_VALUES))))
-    fields = {name: draw(_VALUES[name]) for name in sorted(names) if name in _VALUES}
+    fields: dict[str, Any] = {name: draw(_VALUES[name]) for name in sorted(names) if name in _VALUES}
     fields |= {"subject": SENTINEL} if kind.startswith("consent.") else {}
-    return event(**{"kind": kind, "outcome": ..., "placement_id": "p-late", **fields})
+    fixed: dict[str, Any] = {"kind": kind, "outcome": ..., "placement_id": "p-late"}
+    return sent_line(**(fixed | fields))
 
 
 @given(sound_events().filter(lambda raw: b'"outcome"' in raw or b"use.completed" not in raw))
 @examples(200)
 def test_every_field_of_a_kept_batch_event_comes_back(raw: bytes) -> None:
     after = directory_with(_ACCOUNT, {"id": "p-late", "match": {"sn": "late"}})
-    first = intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)
+    first = intake(validator_deps(), _ACCOUNT, "events").validate_bytes(raw, 0)
 
     replayed = again(kept(first), _ACCOUNT, after)
 
-    direct = intake(parts(directory=after), _ACCOUNT, "events").validate_bytes(raw, 0)
+    direct = intake(validator_deps(directory=after), _ACCOUNT, "events").validate_bytes(raw, 0)
     assert line_of(replayed) == line_of(direct)
 
 
 def rejected(**change: Any) -> RejectLine:
-    return kept(intake(parts(), _ACCOUNT, "events").validate_bytes(event(**change), 0))
+    return kept(intake(validator_deps(), _ACCOUNT, "events").validate_bytes(sent_line(**change), 0))
 
 
 def test_it_is_judged_by_the_clock_of_its_first_receipt_and_stamped_now() -> None:
@@ -236,20 +239,20 @@ def test_one_rejected_again_keeps_its_line_and_names_the_reason_of_today() -> No
     [
         (b"{broken", "only its length and SHA-256 were kept"),
         (b"7", "value was kept as type and length only"),
-        (event(attributes={"phone": "13800138000"}), "personal data is not kept"),
-        (event(placement_id="p-late", event_id="13800138000"), "event_id was kept as type and length only"),
-        (event(placement_id="p-late", attributes={"note": "13800138000"}), "attributes.note was kept as type"),
-        (event(attributes=[1, 2, 3]), "attributes was kept as type and length only"),
-        (event(attributes={"x" * 65: 1}), "attributes.(65 characters) was kept as type"),
-        (event(subject=20481234), "subject was kept as type and length only"),
-        (event(outcome="x" * 65), "outcome was kept as type and length only"),
-        (event(owner="somebody"), "owner was kept as type and length only"),
-        (event(attributes={f"k{n}": "y" * 250 for n in range(80)}), "it was too large to be kept whole"),
-        (event() + b" " * 17_000, "it was too large to be kept whole"),
+        (sent_line(attributes={"phone": "13800138000"}), "personal data is not kept"),
+        (sent_line(placement_id="p-late", event_id="13800138000"), "event_id was kept as type and length only"),
+        (sent_line(placement_id="p-late", attributes={"note": "13800138000"}), "attributes.note was kept as type"),
+        (sent_line(attributes=[1, 2, 3]), "attributes was kept as type and length only"),
+        (sent_line(attributes={"x" * 65: 1}), "attributes.(65 characters) was kept as type"),
+        (sent_line(subject=20481234), "subject was kept as type and length only"),
+        (sent_line(outcome="x" * 65), "outcome was kept as type and length only"),
+        (sent_line(owner="somebody"), "owner was kept as type and length only"),
+        (sent_line(attributes={f"k{n}": "y" * 250 for n in range(80)}), "it was too large to be kept whole"),
+        (sent_line() + b" " * 17_000, "it was too large to be kept whole"),
     ],
 )
 def test_what_was_not_kept_is_never_made_up(raw: bytes, why: str) -> None:
-    item = reread_reject(kept(intake(parts(), _ACCOUNT, "events").validate_bytes(raw, 0)), _ACCOUNT)
+    item = reread_reject(kept(intake(validator_deps(), _ACCOUNT, "events").validate_bytes(raw, 0)), _ACCOUNT)
 
     assert isinstance(item, NotReplayable)
     assert why in item.why

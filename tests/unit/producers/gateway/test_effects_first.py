@@ -9,22 +9,15 @@ import pytest
 from producers.gateway.ingest_request import UnknownStoredError
 from runtime.settings import GatewaySettings
 from schemas.topics import Topic
+from tests.support.factories import NOW, sent_event
 from tests.support.scripted_broker import HandBroker, HandGateway, serve, turn
-from tests.unit.producers.validation.test_validator import NOW
 
 WITHDRAWN_AT = (NOW - timedelta(minutes=5)).isoformat()
-LATER = (NOW - timedelta(minutes=1)).isoformat()
 
 
 def event(event_id: str, **change: Any) -> dict[str, Any]:
-    return {
-        "event_id": event_id,
-        "kind": "interaction",
-        "occurred_at": LATER,
-        "placement_id": "p-017",
-        "subject": "leaver",
-        **change,
-    }
+    own: dict[str, Any] = {"kind": "interaction", "outcome": ..., "subject": "leaver"}
+    return sent_event(event_id, **(own | change))
 
 
 def withdrawal(event_id: str = "w", **change: Any) -> dict[str, Any]:

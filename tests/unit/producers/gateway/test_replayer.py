@@ -11,15 +11,15 @@ from producers.gateway.replayer import MAX_IN_DELIVERY, ReplayOutcome
 from schemas.lines import DeliveryLine, RejectLine
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
+from tests.support.factories import NOW_MS, sent_line
 from tests.support.scripted_broker import HandBroker, HandGateway, serve
-from tests.unit.producers.validation.test_validator import NOW_MS, event
 
 pytestmark = pytest.mark.asyncio
 
 
 def reject(number: int, account: str = "sunmi-main", **change: Any) -> RejectLine:
     """Return what was kept of an event at a place that is registered by now, unless *change* says otherwise."""
-    fields = {**json.loads(event(event_id=f"e-{number}")), "subject_hash": f"{number:032x}", **change}
+    fields = {**json.loads(sent_line(event_id=f"e-{number}")), "subject_hash": f"{number:032x}", **change}
     del fields["subject"]
     return RejectLine(
         reject_id=f"r-{number}",

@@ -13,9 +13,9 @@ from producers.gateway.waiting_refunds import LEAVE_S
 from registry.directory import Directory
 from schemas.lines import RejectLine
 from schemas.topics import Topic
+from tests.support.factories import REGISTRY
 from tests.support.scripted_broker import DIRECTORY, HandBroker, HandGateway, serve, turn
 from tests.unit.producers.adapters.test_adapter_meituan import paid as notice
-from tests.unit.producers.validation.test_validator import REGISTRY
 
 ACCOUNT, PAID_FLOW, REFUND_FLOW = "meituan-main", "waimai-order-paid", "waimai-order-refunded"
 LONG_AFTER_S = 1000 + LEAVE_S[1]

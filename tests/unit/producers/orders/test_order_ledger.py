@@ -14,8 +14,8 @@ from runtime.kafka import LogRecord
 from schemas.event import MAX_AMOUNT_FEN
 from schemas.lines import RejectLine
 from schemas.topics import DAY_S, SPECS, Topic
+from tests.support.factories import NOW_MS
 from tests.support.scripted_broker import HandBroker, HandGateway, serve, turn
-from tests.unit.producers.validation.test_validator import NOW_MS
 
 ORDER = "mt:28980000000000001"
 

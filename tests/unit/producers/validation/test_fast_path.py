@@ -25,8 +25,8 @@ from registry.directory import Directory
 from schemas.codec import encode
 from schemas.event import EVENT_ID_PATTERN, KINDS, MAX_ID_CHARS
 from schemas.event_struct import EventStruct, are_event_ids
+from tests.support.factories import NOW, NOW_MS, REGISTRY, HashKeys, make_validator, validator_deps
 from tests.support.properties import examples
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY, Keys, make_validator, parts
 
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 2, 7)]
 personal = st.sampled_from(
@@ -115,7 +115,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def world(loop: asyncio.AbstractEventLoop) -> ValidatorDeps:
-    made = parts()
+    made = validator_deps()
     made.duplicates.settle("sunmi-main", ["held"], acknowledged=True, now_ms=NOW_MS)
     made.duplicates.claim("sunmi-main", ["sent"], loop.create_future())
     return made
@@ -187,7 +187,7 @@ def test_sound_events_need_no_other_way(content_type: str) -> None:
     elements = split(body.encode(), content_type, max_events=100)
     assert isinstance(elements, list)
     validator = make_validator()
-    only = NoOtherWay(parts(), validator.account, "events", delivery_id="d-1", window=validator.window)
+    only = NoOtherWay(validator_deps(), validator.account, "events", delivery_id="d-1", window=validator.window)
     assert gathered(FastPath(only).validate(elements, range(40))) == exactly(validator, [bytes(e) for e in elements])
 
 
@@ -200,7 +200,7 @@ def test_a_session_passed_on_is_stored_with_whom_each_event_names() -> None:
     ]
     elements: list[Element] = [json.dumps(event).encode() for event in events]
     validator = make_validator()
-    only = NoOtherWay(parts(), validator.account, "events", delivery_id="d-1", window=validator.window)
+    only = NoOtherWay(validator_deps(), validator.account, "events", delivery_id="d-1", window=validator.window)
     assert gathered(FastPath(only).validate(elements, range(8))) == exactly(validator, [bytes(e) for e in elements])
 
 
@@ -219,7 +219,7 @@ def test_a_long_run_is_judged_as_one() -> None:
 
 
 def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
-    class Replaced(Keys):
+    class Replaced(HashKeys):
         salt = b"1"
 
         def trial_key(self, trial_id: str) -> bytes:
@@ -228,7 +228,7 @@ def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
     from registry.pseudonyms import Pseudonyms
 
     keys = Replaced()
-    made = parts()
+    made = validator_deps()
     made = ValidatorDeps(made.directory, 4, made.duplicates, made.consent, made.orders, Pseudonyms(keys), made.caches)
     elements: list[Element] = [json.dumps({**sound(n), "subject": "one", "session_id": "s"}).encode() for n in (1, 3)]
     before = gathered(FastPath(make_validator(made)).validate(elements[:1], [0]))
@@ -239,7 +239,7 @@ def test_a_destroyed_key_is_not_used_by_the_next_request() -> None:
 
 
 def test_known_texts_are_forgotten_when_old_or_many() -> None:
-    recent, pseudonyms = PseudonymCache(keep_ms=1000, max_texts=3), parts().pseudonyms
+    recent, pseudonyms = PseudonymCache(keep_ms=1000, max_texts=3), validator_deps().pseudonyms
     recent.forget_old(5000)
     for text in ("a", "b"):
         assert recent.within("sunmi-main", "t", pseudonyms).subjects[text]

@@ -16,8 +16,8 @@ from producers.validation.placement import ResolvedPlacement
 from schemas.event import KINDS, USE_OUTCOMES, parse_time_ms
 from schemas.event_struct import EventStruct
 from schemas.lines import StoredEvent
+from tests.support.factories import NOW, NOW_MS, REGISTRY
 from tests.support.properties import examples
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, REGISTRY
 
 ACCOUNT = next(account for account in REGISTRY.accounts if account.id == "sunmi-main")
 PSEUDONYM = "0123456789abcdef" * 2

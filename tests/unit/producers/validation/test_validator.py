@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,45 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.adapters.base import MappedMessage
-from producers.consent.ledger import ConsentLedger
-from producers.orders.ledger import OrderLedger
-from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.placement import TimeWindow
-from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.validator import (
     AcceptedEvent,
     DuplicateEvent,
-    EventValidator,
     InFlightDuplicate,
     RejectedEvent,
-    RequestCaches,
     ValidationResult,
-    ValidatorDeps,
 )
 from registry.directory import Directory
-from registry.pseudonyms import Pseudonyms
 from schemas.lines import StoredEvent
 from schemas.outcomes import RejectReason
-from schemas.registry import Registry, epoch_ms
-from schemas.timing import DAY_MS, MINUTE_MS
 from schemas.topics import partition_of
-from tests.support.paths import EXAMPLE_REGISTRY
+from tests.support.factories import NOW, NOW_MS, REGISTRY, SENTINEL, make_validator, sent_line, validator_deps
 from tests.support.properties import examples
 
-NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
-NOW_MS = epoch_ms(NOW)
-REGISTRY = Registry.model_validate(tomllib.loads(EXAMPLE_REGISTRY.read_text()))
-DIRECTORY = Directory(version=1, registry=REGISTRY)
-SENTINEL = "wechat-openid-of-a-person"
 MINUTES_AGO = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in range(10)]
-
-
-class Keys:
-    def account_key(self, account_id: str) -> bytes:
-        return account_id.encode().ljust(32, b"a")
-
-    def trial_key(self, trial_id: str) -> bytes:
-        return trial_id.encode().ljust(32, b"t")
 
 
 @pytest.fixture
@@ -60,39 +35,6 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()
-
-
-def parts(*, directory: Directory = DIRECTORY) -> ValidatorDeps:
-    return ValidatorDeps(
-        directory=directory,
-        partitions=4,
-        duplicates=DuplicateWindow(keep_ms=DAY_MS, max_ids=1000),
-        consent=ConsentLedger(max_subjects=100),
-        orders=OrderLedger(max_orders=100, max_waiting=10),
-        pseudonyms=Pseudonyms(Keys()),
-        caches=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
-    )
-
-
-def make_validator(
-    given_parts: ValidatorDeps | None = None, account: str = "sunmi-main", *, flow: str = "events"
-) -> EventValidator:
-    given_parts = given_parts or parts()
-    window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + 5 * MINUTE_MS, NOW_MS)
-    return EventValidator(given_parts, given_parts.directory.accounts[account], flow, delivery_id="d-1", window=window)
-
-
-def event(**change: Any) -> bytes:
-    fields = {
-        "event_id": "e-1",
-        "kind": "use.completed",
-        "outcome": "ok",
-        "occurred_at": (NOW - timedelta(minutes=1)).isoformat(),
-        "placement_id": "p-017",
-        "subject": SENTINEL,
-        **change,
-    }
-    return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
 
 
 def validate(raw: bytes, **where: Any) -> ValidationResult:
@@ -110,7 +52,7 @@ def stored(judgement: ValidationResult) -> StoredEvent:
 
 
 def test_an_accepted_event_is_placed_and_stamped() -> None:
-    outcome = validate(event())
+    outcome = validate(sent_line())
     line = stored(outcome)
     assert (line.product_id, line.trial_id, line.placement_id, line.arm) == (
         "neuro-band", "neuro-band-2026q4", "p-017", "pilot",
@@ -127,7 +69,8 @@ def test_an_accepted_event_is_placed_and_stamped() -> None:
 
 def test_subjects_are_one_value_within_a_trial_and_unlinkable_between_trials() -> None:
     of = [
-        stored(validate(event(placement_id=..., product_id=p))).subject for p in ("neuro-band", "neuro-band", "emg-arm")
+        stored(validate(sent_line(placement_id=..., product_id=p))).subject
+        for p in ("neuro-band", "neuro-band", "emg-arm")
     ]
     assert of[0] == of[1]
     assert of[0] != of[2]
@@ -156,21 +99,21 @@ def test_subjects_are_one_value_within_a_trial_and_unlinkable_between_trials() -
     ],
 )
 def test_each_fault_has_its_reason_and_field(change: dict[str, Any], reason: RejectReason, field: str) -> None:
-    assert reason_of(validate(event(**change))) == (reason, field)
+    assert reason_of(validate(sent_line(**change))) == (reason, field)
 
 
 def test_a_time_outside_the_placement_is_outside_trial() -> None:
     early = [p.model_copy(update={"from_": NOW - timedelta(hours=1)}) for p in REGISTRY.placements]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"placements": early}))
-    raw = event(occurred_at=(NOW - timedelta(hours=2)).isoformat())
-    assert reason_of(validate(raw, given_parts=parts(directory=directory))) == (
+    raw = sent_line(occurred_at=(NOW - timedelta(hours=2)).isoformat())
+    assert reason_of(validate(raw, deps=validator_deps(directory=directory))) == (
         RejectReason.OUTSIDE_TRIAL,
         "occurred_at",
     )
 
 
 def test_another_account_s_product_is_not_your_product() -> None:
-    assert reason_of(validate(event(placement_id=..., product_id="neuro-band"), account="meituan-main")) == (
+    assert reason_of(validate(sent_line(placement_id=..., product_id="neuro-band"), account="meituan-main")) == (
         RejectReason.NOT_YOUR_PRODUCT, "product_id",
     )  # fmt: skip
 
@@ -178,8 +121,8 @@ def test_another_account_s_product_is_not_your_product() -> None:
 def test_a_contradiction_between_two_foreign_names_is_not_your_product() -> None:
     accounts = [a.model_copy(update={"products": []}) if a.id == "bilibili-main" else a for a in REGISTRY.accounts]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"accounts": accounts}))
-    raw = event(product_id="emg-arm")
-    assert reason_of(validate(raw, given_parts=parts(directory=directory), account="bilibili-main")) == (
+    raw = sent_line(product_id="emg-arm")
+    assert reason_of(validate(raw, deps=validator_deps(directory=directory), account="bilibili-main")) == (
         RejectReason.NOT_YOUR_PRODUCT, "product_id",
     )  # fmt: skip
 
@@ -190,80 +133,85 @@ def test_the_baseline_before_the_start_is_stored_without_an_arm() -> None:
         for t in REGISTRY.trials
     ]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": later}))
-    assert stored(validate(event(), given_parts=parts(directory=directory))).arm == ""
+    assert stored(validate(sent_line(), deps=validator_deps(directory=directory))).arm == ""
 
 
 def test_the_same_id_twice_in_one_request_is_a_duplicate() -> None:
     validator = make_validator()
-    assert isinstance(validator.validate_bytes(event(), 0), AcceptedEvent)
-    assert validator.validate_bytes(event(rating=3), 1) == DuplicateEvent("e-1")
+    assert isinstance(validator.validate_bytes(sent_line(), 0), AcceptedEvent)
+    assert validator.validate_bytes(sent_line(rating=3), 1) == DuplicateEvent("e-1")
 
 
 def test_an_acknowledged_id_is_a_duplicate_before_anything_else_is_asked() -> None:
-    given_parts = parts()
-    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=True, now_ms=NOW_MS)
-    raw = event(attributes={"phone": "13800138000"}, occurred_at=(NOW - timedelta(days=99)).isoformat())
-    assert validate(raw, given_parts=given_parts) == DuplicateEvent("e-1")
-    assert isinstance(validate(event(), given_parts=given_parts, account="meituan-main"), RejectedEvent)
+    deps = validator_deps()
+    deps.duplicates.settle("sunmi-main", ["e-1"], acknowledged=True, now_ms=NOW_MS)
+    raw = sent_line(attributes={"phone": "13800138000"}, occurred_at=(NOW - timedelta(days=99)).isoformat())
+    assert validate(raw, deps=deps) == DuplicateEvent("e-1")
+    assert isinstance(validate(sent_line(), deps=deps, account="meituan-main"), RejectedEvent)
 
 
 def test_an_id_on_its_way_waits_for_its_twin(loop: asyncio.AbstractEventLoop) -> None:
-    given_parts, twin = parts(), loop.create_future()
-    given_parts.duplicates.claim("sunmi-main", ["e-1"], twin)
-    assert validate(event(), given_parts=given_parts) == InFlightDuplicate("e-1", twin)
-    given_parts.duplicates.settle("sunmi-main", ["e-1"], acknowledged=False, now_ms=NOW_MS)
-    assert isinstance(validate(event(), given_parts=given_parts), AcceptedEvent)
+    deps, twin = validator_deps(), loop.create_future()
+    deps.duplicates.claim("sunmi-main", ["e-1"], twin)
+    assert validate(sent_line(), deps=deps) == InFlightDuplicate("e-1", twin)
+    deps.duplicates.settle("sunmi-main", ["e-1"], acknowledged=False, now_ms=NOW_MS)
+    assert isinstance(validate(sent_line(), deps=deps), AcceptedEvent)
 
 
 def test_consent_is_judged_by_the_latest_change_at_or_before_the_event() -> None:
     validator = make_validator()
     at = {name: (NOW - timedelta(minutes=m)).isoformat() for name, m in (("before", 9), ("out", 6), ("in", 3))}
     consent = {"placement_id": "p-017", "outcome": ...}
-    out = validator.validate_bytes(event(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0)
+    out = validator.validate_bytes(
+        sent_line(event_id="w", kind="consent.withdrawn", occurred_at=at["out"], **consent), 0
+    )
     assert isinstance(out, AcceptedEvent)
-    assert reason_of(validator.validate_bytes(event(event_id="a"), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
-    assert isinstance(validator.validate_bytes(event(event_id="b", occurred_at=at["before"]), 2), AcceptedEvent)
-    assert isinstance(validator.validate_bytes(event(event_id="c", subject="another"), 3), AcceptedEvent)
-    back = validator.validate_bytes(event(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
+    assert reason_of(validator.validate_bytes(sent_line(event_id="a"), 1)) == (
+        RejectReason.CONSENT_WITHDRAWN,
+        "subject",
+    )
+    assert isinstance(validator.validate_bytes(sent_line(event_id="b", occurred_at=at["before"]), 2), AcceptedEvent)
+    assert isinstance(validator.validate_bytes(sent_line(event_id="c", subject="another"), 3), AcceptedEvent)
+    back = validator.validate_bytes(sent_line(event_id="g", kind="consent.granted", occurred_at=at["in"], **consent), 4)
     assert isinstance(back, AcceptedEvent)
-    assert isinstance(validator.validate_bytes(event(event_id="d"), 5), AcceptedEvent)
+    assert isinstance(validator.validate_bytes(sent_line(event_id="d"), 5), AcceptedEvent)
     assert [fact.key.rsplit(":", 1)[1] for fact in (*out.effects, *back.effects)] == ["withdrawn", "granted"]
     assert SENTINEL not in str((out.effects, back.effects))
 
 
 def test_a_change_of_consent_holds_from_its_line_on_however_late_an_event_before_it_is_judged() -> None:
     validator = make_validator()
-    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
-    granted = event(event_id="g", kind="consent.granted", outcome=..., occurred_at=MINUTES_AGO[4])
+    withdrawn = sent_line(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    granted = sent_line(event_id="g", kind="consent.granted", outcome=..., occurred_at=MINUTES_AGO[4])
     assert isinstance(validator.validate_bytes(withdrawn, 2), AcceptedEvent)
-    assert isinstance(validator.validate_bytes(event(event_id="before"), 1), AcceptedEvent)
-    assert reason_of(validator.validate_bytes(event(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(validator.validate_bytes(sent_line(event_id="before"), 1), AcceptedEvent)
+    assert reason_of(validator.validate_bytes(sent_line(event_id="behind"), 3))[0] is RejectReason.CONSENT_WITHDRAWN
     assert isinstance(validator.validate_bytes(granted, 5), AcceptedEvent)
-    assert reason_of(validator.validate_bytes(event(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
-    assert isinstance(validator.validate_bytes(event(event_id="last"), 6), AcceptedEvent)
+    assert reason_of(validator.validate_bytes(sent_line(event_id="between"), 4))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert isinstance(validator.validate_bytes(sent_line(event_id="last"), 6), AcceptedEvent)
 
 
 def test_a_change_known_before_the_request_holds_for_all_of_it() -> None:
-    shared = parts()
-    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
+    shared = validator_deps()
+    withdrawn = sent_line(event_id="w", kind="consent.withdrawn", outcome=..., occurred_at=MINUTES_AGO[5])
     make_validator(shared).validate_bytes(withdrawn, 0)
     validator = make_validator(shared)
     again = validator.validate_bytes(withdrawn, 1)
     assert isinstance(again, AcceptedEvent)
     assert len(again.effects) == 1, "a publish may have failed, so it is caused again"
-    assert reason_of(validator.validate_bytes(event(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
+    assert reason_of(validator.validate_bytes(sent_line(event_id="before"), 0))[0] is RejectReason.CONSENT_WITHDRAWN
 
 
 def test_a_change_of_consent_holds_though_its_placement_is_unknown() -> None:
     validator = make_validator()
-    withdrawn = event(event_id="w", kind="consent.withdrawn", outcome=..., placement_id="p-999",
+    withdrawn = sent_line(event_id="w", kind="consent.withdrawn", outcome=..., placement_id="p-999",
                       occurred_at=(NOW - timedelta(minutes=5)).isoformat())  # fmt: skip
     assert reason_of(validator.validate_bytes(withdrawn, 0)) == (RejectReason.UNKNOWN_PLACEMENT, "placement_id")
-    assert reason_of(validator.validate_bytes(event(), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
+    assert reason_of(validator.validate_bytes(sent_line(), 1)) == (RejectReason.CONSENT_WITHDRAWN, "subject")
 
 
 def test_a_redelivered_reject_has_the_same_id_and_other_bytes_another() -> None:
-    first, again, other = (validate(event(placement_id=p)) for p in ("p-999", "p-999", "p-998"))
+    first, again, other = (validate(sent_line(placement_id=p)) for p in ("p-999", "p-999", "p-998"))
     assert isinstance(first, RejectedEvent)
     assert isinstance(again, RejectedEvent)
     assert isinstance(other, RejectedEvent)
@@ -304,10 +252,10 @@ def test_an_alias_joins_redeliveries_whose_bytes_differ() -> None:
     validator = make_validator(flow="receipt")
     first = validator.validate_mapped(mapped(alias="msg-1"), 0, b"body")
     assert isinstance(first, AcceptedEvent)
-    given_parts = parts()
-    given_parts.duplicates.settle("sunmi-main", [first.alias], acknowledged=True, now_ms=NOW_MS)
+    deps = validator_deps()
+    deps.duplicates.settle("sunmi-main", [first.alias], acknowledged=True, now_ms=NOW_MS)
     again = mapped(alias="msg-1", fields={**mapped().fields, "event_id": "sm-r:2"})
-    assert make_validator(given_parts, flow="receipt").validate_mapped(again, 0, b"other") == DuplicateEvent("sm-r:2")
+    assert make_validator(deps, flow="receipt").validate_mapped(again, 0, b"other") == DuplicateEvent("sm-r:2")
 
 
 def test_an_alias_joins_two_messages_of_one_request_and_only_an_accepted_one_has_it() -> None:

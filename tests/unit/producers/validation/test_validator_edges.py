@@ -10,7 +10,8 @@ from producers.validation.validator import AcceptedEvent, EventValidator, Reject
 from schemas.event import MAX_ATTRIBUTES_BYTES, MAX_EVENT_BYTES
 from schemas.outcomes import RejectReason
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.unit.producers.validation.test_validator import NOW, NOW_MS, event, parts, validate
+from tests.support.factories import NOW, NOW_MS, sent_line, validator_deps
+from tests.unit.producers.validation.test_validator import validate
 
 AHEAD_MS = 10_000
 
@@ -33,12 +34,12 @@ def at(ms_from_now: int) -> str:
     ],
 )
 def test_an_event_from_the_future_is_told_how_far_ahead_it_is(ahead_ms: int, told: str) -> None:
-    given = parts()
+    given = validator_deps()
     window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + AHEAD_MS, NOW_MS)
     way = EventValidator(given, given.directory.accounts["sunmi-main"], "events", delivery_id="d-1", window=window)
 
-    assert isinstance(way.validate_bytes(event(event_id="e-2", occurred_at=at(AHEAD_MS)), 0), AcceptedEvent)
-    outcome = way.validate_bytes(event(occurred_at=at(ahead_ms)), 1)
+    assert isinstance(way.validate_bytes(sent_line(event_id="e-2", occurred_at=at(AHEAD_MS)), 0), AcceptedEvent)
+    outcome = way.validate_bytes(sent_line(occurred_at=at(ahead_ms)), 1)
 
     assert isinstance(outcome, RejectedEvent)
     assert (outcome.fault.reason, outcome.fault.field, outcome.fault.message) == (
@@ -50,7 +51,10 @@ def test_an_event_from_the_future_is_told_how_far_ahead_it_is(ahead_ms: int, tol
 
 @pytest.mark.parametrize(("age_ms", "told"), [(30 * DAY_MS + 1, "30 d"), (45 * DAY_MS, "45 d")])
 def test_an_event_too_old_is_told_its_age_and_the_limit(age_ms: int, told: str) -> None:
-    outcome, just_taken = validate(event(occurred_at=at(-age_ms))), validate(event(occurred_at=at(-30 * DAY_MS)))
+    outcome, just_taken = (
+        validate(sent_line(occurred_at=at(-age_ms))),
+        validate(sent_line(occurred_at=at(-30 * DAY_MS))),
+    )
 
     assert isinstance(outcome, RejectedEvent)
     assert outcome.fault.reason is RejectReason.OCCURRED_AT_TOO_OLD
@@ -63,7 +67,7 @@ def test_attributes_have_as_many_bytes_as_is_said_and_not_one_more() -> None:
     fill = MAX_ATTRIBUTES_BYTES - len('{"last":""}') - sum(len(f'"{key}":"{text}",') for key, text in texts.items())
     assert 0 < fill < 250
 
-    outcomes = [validate(event(attributes={**texts, "last": "x" * (fill + more)})) for more in (0, 1)]
+    outcomes = [validate(sent_line(attributes={**texts, "last": "x" * (fill + more)})) for more in (0, 1)]
 
     assert isinstance(outcomes[0], AcceptedEvent)
     assert isinstance(outcomes[1], RejectedEvent)
@@ -75,7 +79,7 @@ def test_attributes_have_as_many_bytes_as_is_said_and_not_one_more() -> None:
 
 
 def test_an_event_has_as_many_bytes_as_is_said_and_not_one_more() -> None:
-    outcomes = [validate(event().ljust(size)) for size in (MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1)]
+    outcomes = [validate(sent_line().ljust(size)) for size in (MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1)]
 
     assert isinstance(outcomes[0], AcceptedEvent)
     assert isinstance(outcomes[1], RejectedEvent)
