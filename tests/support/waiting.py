@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 import tenacity
 
-SOON_S = 20.0
+SOON_S = 30.0
 """How long, in seconds, something may take that is done at once on a machine with nothing else to do."""
 
 _UNTRUE = tenacity.retry_if_not_result(bool)
