@@ -217,7 +217,7 @@ def ask_pages(store: Spies, trials: int, rounds: int) -> list[Figures]:
     settings = Settings(clickhouse=ClickHouseSettings(max_threads=2))
     reading = ReadService(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
     first, again, listed = Figures("page, first sight"), Figures("page, again"), Figures("list of 40 trials")
-    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
+    with TestClient(http_application(reading.settings, reading.directory, read_service=reading)) as client:
         client.headers["accept-language"] = "en"
         client.post("/sign-in", data={"key": KEY, "next": "/trials"})
         ids = trial_ids()[:trials]

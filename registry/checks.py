@@ -207,7 +207,7 @@ def _match_keys_lead_to_one_placement(draft: RegistryDraft) -> Iterator[FileFaul
                 )
 
 
-def _places_are_one_spot(draft: RegistryDraft) -> Iterator[FileFault]:
+def _places_have_one_position(draft: RegistryDraft) -> Iterator[FileFault]:
     for place, one, other in _same_place(draft):
         first, second = one.entry, other.entry
         if not (one.has("metre", "side") and other.has("metre", "side")):
@@ -282,7 +282,7 @@ CHECKS: tuple[Check, ...] = (
     _placements_stand_on_the_avenue,
     _placements_are_matched_on_what_is_sent,
     _match_keys_lead_to_one_placement,
-    _places_are_one_spot,
+    _places_have_one_position,
     _places_have_one_trial_at_a_time,
     _hours_are_sound,
 )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.log import CompactedLog, standing
-from registry.master_key import KEY_BYTES, load_master_key, make_master_key, master_key_path, told_by
+from registry.master_key import KEY_BYTES, key_source, load_master_key, make_master_key, master_key_path
 from registry.pseudonyms import first_step
 from registry.retention import kept_until_ms
 from registry.tail import TopicTail
@@ -46,9 +46,9 @@ class WrappedKey(BaseModel):
 class KeyWrap:
     """Wraps and unwraps hash keys with one master key."""
 
-    def __init__(self, master_key: bytes, told_by: str = "the master key's file") -> None:
+    def __init__(self, master_key: bytes, key_source: str = "the master key's file") -> None:
         self._master_key = master_key
-        self._told_by = told_by
+        self._key_source = key_source
         self.master = first_step(master_key, "the name of this master key")[:8]
 
     def wrap(self, key: bytes) -> bytes:
@@ -68,8 +68,8 @@ class KeyWrap:
             raise ValueError("not a wrapped hash key") from None
         if entry.master != self.master:
             raise ConfigurationError(
-                f"the hash keys are wrapped with master key {entry.master}, but {self._told_by} holds {self.master}; "
-                "use the file that they were wrapped with"
+                f"the hash keys are wrapped with master key {entry.master}, but {self._key_source} holds "
+                f"{self.master}; use the file that they were wrapped with"
             )
         try:
             return aes_key_unwrap(self._master_key, wrapped)
@@ -131,11 +131,11 @@ def _key_wrap(settings: Settings, wrapped: Collection[bytes]) -> KeyWrap:
         make_master_key(settings)
     elif not path.exists():
         raise ConfigurationError(
-            f"{told_by(settings)} is not there, and {len(wrapped)} hash keys are wrapped with it (master key "
+            f"{key_source(settings)} is not there, and {len(wrapped)} hash keys are wrapped with it (master key "
             f"{', '.join(sorted(_masters(wrapped)))}): put it back from its copy. A new one would open none of them; "
             "without a copy only a new home folder helps"
         )
-    key_wrap = KeyWrap(load_master_key(settings), told_by(settings))
+    key_wrap = KeyWrap(load_master_key(settings), key_source(settings))
     _check_master(key_wrap, wrapped)
     return key_wrap
 
@@ -196,7 +196,7 @@ class HashKeyFollower:
     """
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
-        self._keys = _HashKeyProjection(KeyWrap(load_master_key(settings), told_by(settings)))
+        self._keys = _HashKeyProjection(KeyWrap(load_master_key(settings), key_source(settings)))
         self._tail = TopicTail(settings.kafka, prefix + Topic.HASH_KEYS, self._keys)
 
     def account_key(self, account_id: str) -> bytes | None:

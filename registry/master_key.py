@@ -50,7 +50,7 @@ def master_key_path(settings: Settings) -> Path:
     return settings.master_key_file or settings.home / FILE_NAME
 
 
-def told_by(settings: Settings) -> str:
+def key_source(settings: Settings) -> str:
     """Return the master key's file in words, with the setting that named it where one did."""
     path = master_key_path(settings)
     return f"{path} (AVENUE_MASTER_KEY_FILE)" if settings.master_key_file is not None else str(path)

@@ -40,11 +40,11 @@ class FailureTrackingManager(KafkaConnectionManager):  # type: ignore[misc]  # k
     def _watch(self, connection: Any) -> None:
         close = connection.close
 
-        def told(error: BaseException | None = None) -> None:
+        def noted_close(error: BaseException | None = None) -> None:
             self._note(error)
             close(error)
 
-        connection.close = told
+        connection.close = noted_close
         connection.init_future.add_errback(self._note)
         connection.close_future.add_errback(self._note)
         connection.init_future.add_callback(self._well)

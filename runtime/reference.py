@@ -134,8 +134,8 @@ def _allowed(schema: dict[str, Any]) -> str:
 
 
 def _bounds(part: dict[str, Any]) -> Iterator[str]:
-    signs = (("exclusiveMinimum", "&gt;"), ("minimum", "≥"), ("maximum", "≤"))
-    return (f"{sign} {part[name]:g}" for name, sign in signs if name in part)
+    symbols = (("exclusiveMinimum", "&gt;"), ("minimum", "≥"), ("maximum", "≤"))
+    return (f"{sign} {part[name]:g}" for name, sign in symbols if name in part)
 
 
 def _first_sentence(group: type[SettingsGroup]) -> str:

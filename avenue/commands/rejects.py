@@ -143,7 +143,7 @@ def _run(replaying: "ReplayRun", *, quiet: bool, dry_run: bool) -> tuple[Counter
                 rows += page[: MAX_LISTED - len(rows)]
                 continue
             for row in page:
-                print(told_line(row, dry_run=dry_run))
+                print(outcome_line(row, dry_run=dry_run))
     return counts, rows
 
 
@@ -155,7 +155,7 @@ _WORDS = {
 }
 
 
-def told_line(row: dict[str, Any], *, dry_run: bool) -> str:
+def outcome_line(row: dict[str, Any], *, dry_run: bool) -> str:
     """Return what became of one reject, or would, for people."""
     word = _WORDS[row["outcome"]][dry_run]
     reason = f" {row['reason']}" if row["reason"] else ""

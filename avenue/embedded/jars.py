@@ -45,8 +45,8 @@ def locked_jars(*, progress: Progress, cache: Path | None = None, lock_file: Pat
     locked = LockFile.load(lock_file).dependencies
     with _alone(cache):
         context = _context(cache)
-        shelf = _JarFetcher(context, progress, sum(1 for _ in locked))
-        return [shelf.take(item) for item in locked]
+        fetcher = _JarFetcher(context, progress, sum(1 for _ in locked))
+        return [fetcher.take(item) for item in locked]
 
 
 class _JarFetcher:

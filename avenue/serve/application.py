@@ -40,21 +40,21 @@ def http_application(
     directory: Callable[[], Directory],
     *,
     gateway: GatewaySide | None = None,
-    reading: "ReadService | None" = None,
+    read_service: "ReadService | None" = None,
 ) -> Any:
-    """Return the ASGI application of a process with the role gateway, the role reports (*reading*), or both."""
-    framework = routed(settings, directory, gateway=gateway, reading=reading)
+    """Return the ASGI application of a process with the role gateway, the role reports (*read_service*), or both."""
+    framework = litestar_application(settings, directory, gateway=gateway, read_service=read_service)
     if gateway is None:
         return framework
     return PushASGIApp(gateway.handler, framework, settings.gateway)
 
 
-def routed(
+def litestar_application(
     settings: Settings,
     directory: Callable[[], Directory],
     *,
     gateway: GatewaySide | None = None,
-    reading: "ReadService | None" = None,
+    read_service: "ReadService | None" = None,
 ) -> Litestar:
     """Return the part of that application that has routes: everything but the short way of pushes."""
     from reports.api.problems import HANDLERS
@@ -63,11 +63,11 @@ def routed(
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
         routes += [*gateway_routes(gateway.handler), *replay_routes(gateway.replayer, directory, SystemClock())]
-    if reading is not None:
+    if read_service is not None:
         from reports.dashboard.routes import unknown_address
 
-        routes += _read_side(reading)
-        handlers[NotFoundException] = unknown_address(reading)
+        routes += _read_side(read_service)
+        handlers[NotFoundException] = unknown_address(read_service)
     return Litestar(
         route_handlers=[*routes, openapi_route(routes)],
         exception_handlers=handlers,
@@ -92,12 +92,12 @@ def _tell_methods(request: Request[Any, Any, Any]) -> Response[None] | None:
     return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(route.route_handler_map))})
 
 
-def _read_side(reading: "ReadService") -> list[Any]:
+def _read_side(read_service: "ReadService") -> list[Any]:
     """Return the reading API, the pages, and the operators' internal routes."""
     from avenue.serve.internal_routes import internal_routes
     from reports.api.app import read_routes
     from reports.dashboard.routes import page_routes
     from reports.trial_report.make import report_maker
 
-    report = report_maker(reading.settings)
-    return [*read_routes(reading, report), *page_routes(reading), *internal_routes(reading)]
+    report = report_maker(read_service.settings)
+    return [*read_routes(read_service, report), *page_routes(read_service), *internal_routes(read_service)]

@@ -29,23 +29,23 @@ MAX_WAIT_S = 120.0
 Limit = Annotated[int, QueryParameter(ge=0, le=MAX_REJECTS)]
 
 
-def internal_routes(reading: ReadService) -> list[Any]:
+def internal_routes(read_service: ReadService) -> list[Any]:
     """Return the handlers under `/internal`; each asks for a key of scope operator."""
-    desk = _InternalRoutes(reading)
-    return [*desk.sql_routes(), *desk.reject_routes(), *desk.reconcile_routes()]
+    routes = _InternalRoutes(read_service)
+    return [*routes.sql_routes(), *routes.reject_routes(), *routes.reconcile_routes()]
 
 
 class _InternalRoutes:
     """Where operators ask."""
 
-    def __init__(self, reading: ReadService) -> None:
-        self._reading = reading
+    def __init__(self, read_service: ReadService) -> None:
+        self._read_service = read_service
 
     async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
-        if reader_of(request, self._reading).scope != "operator":
+        if reader_of(request, self._read_service).scope != "operator":
             raise PermissionDeniedException("a key of scope operator is needed")
         try:
-            return await self._reading.run_query(lambda _context: question(self._reading.clickhouse))
+            return await self._read_service.run_query(lambda _context: question(self._read_service.clickhouse))
         except QueryRefusedError as error:
             raise ClientException(str(error)) from error
 
@@ -89,7 +89,7 @@ class _InternalRoutes:
         @get("/internal/reject-accounts", include_in_schema=False)
         async def accounts(request: AnyRequest) -> Response[bytes]:
             """List the accounts that may be asked for: registered, or with kept rejects."""
-            registered = set(self._reading.directory().accounts)
+            registered = set(self._read_service.directory().accounts)
             return _json(sorted(registered | await self._ask(request, accounts_with_rejects)))
 
         return [rejects, reject, still_open, accounts]

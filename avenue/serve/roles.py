@@ -43,7 +43,7 @@ class ServerRoles:
         self._clickhouse = ClickHouse.of(settings)
         self._gateway: GatewayService | None = None
         self._sink: Sink | None = None
-        self._reading: ReadService | None = None
+        self._read_service: ReadService | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -85,11 +85,11 @@ class ServerRoles:
             self._gateway.watch(self._health)
             await self._gateway.start()
         if "reports" in self._roles:
-            self._reading = self._make_reading()
-        if self._gateway is not None or self._reading is not None:
+            self._read_service = self._make_read_service()
+        if self._gateway is not None or self._read_service is not None:
             self._listen()
 
-    def _make_reading(self) -> ReadService:
+    def _make_read_service(self) -> ReadService:
         return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory,
@@ -102,7 +102,7 @@ class ServerRoles:
         from avenue.serve.application import http_application
 
         app = http_application(
-            self._settings, lambda: self._follower.directory, gateway=self._gateway, reading=self._reading
+            self._settings, lambda: self._follower.directory, gateway=self._gateway, read_service=self._read_service
         )
         self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
         self._health.watch("http", self._http.problem)
@@ -116,8 +116,8 @@ class ServerRoles:
             await self._gateway.stop()
         if self._sink is not None:
             await asyncio.to_thread(self._sink.stop, drain=True)
-        if self._reading is not None:
-            await asyncio.to_thread(self._reading.close)
+        if self._read_service is not None:
+            await asyncio.to_thread(self._read_service.close)
         await asyncio.to_thread(self._follower.stop)
         self._clickhouse.close()
         self._ops.stop()

@@ -200,8 +200,8 @@ class SimulationLedger:
             else:
                 summary.unexpected += 1
             if len(summary.samples) < SAMPLES:
-                told = msgspec.to_builtins(msgspec.structs.replace(line, event=None))
-                summary.samples.append(told | {"error": reply.error or _detail(reply)})
+                sample = msgspec.to_builtins(msgspec.structs.replace(line, event=None))
+                summary.samples.append(sample | {"error": reply.error or _detail(reply)})
 
 
 def _event(sent: ExpectedEvent) -> msgspec.Raw | str | None:
@@ -246,8 +246,8 @@ def _batch_verdicts(size: int, reply: FinalReply) -> tuple[list[tuple[Answered, 
         if 0 <= item.index < size:
             verdicts[item.index] = (item.verdict, item.reason)
     counted: Counter[str] = Counter(verdict for verdict, _ in verdicts)
-    told = {"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}
-    if any(counted[name] != number for name, number in told.items()):
+    sample = {"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}
+    if any(counted[name] != number for name, number in sample.items()):
         return [("negative", "the answer's counts are not those of its results")] * size, answer.delivery_id
     return verdicts, answer.delivery_id
 

@@ -111,7 +111,7 @@ def test_refunds_that_name_no_sum_give_back_what_their_orders_cost(options: Simu
     assert all(event.amount_fen for event in refunds)
 
 
-def test_every_sort_of_message_and_every_flaw_takes_part(options: SimulateOptions, road: JudgingRoad) -> None:
+def test_every_type_of_message_and_every_flaw_takes_part(options: SimulateOptions, road: JudgingRoad) -> None:
     reasons = {
         judgement.fault.reason
         for _, _, judgements in judge(options, road)

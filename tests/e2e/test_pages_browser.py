@@ -115,7 +115,7 @@ def _street(folder: Path | None, *, seeded: bool) -> Iterator[Street]:
 
 
 def application(street: Street) -> Any:
-    return http_application(street.reading.settings, street.reading.directory, reading=street.reading)
+    return http_application(street.reading.settings, street.reading.directory, read_service=street.reading)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import prometheus_client
 import typer
 
 from avenue.__main__ import build
-from avenue.serve.application import routed
+from avenue.serve.application import litestar_application
 from registry.directory import Directory
 from reports.service import ReadService
 from runtime.clock import SystemClock
@@ -158,7 +158,7 @@ class Program:
             clock=SystemClock(),
         )
         gateway = SimpleNamespace(handler=None, replayer=None)
-        app = routed(settings, reading.directory, gateway=cast("Any", gateway), reading=reading)
+        app = litestar_application(settings, reading.directory, gateway=cast("Any", gateway), read_service=reading)
         framework = [(route.path, frozenset(map(str, getattr(route, "methods", ())))) for route in app.routes]
         return [*framework, *((path, frozenset({"GET"})) for path in OPS_PATHS)]
 

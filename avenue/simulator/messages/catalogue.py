@@ -87,11 +87,11 @@ PUBLISHED: dict[tuple[str, str], dict[str, BuildMessage]] = {
         "create_video": douyin.create_video,
         "authorize": douyin.authorize,
         "unauthorize": douyin.unauthorize,
-        **douyin.KEPT_WEBHOOKS,
+        **douyin.UNMAPPED_WEBHOOKS,
     },
-    ("douyin", "life-spi"): {"call with pay_amount": douyin.life_spi, **douyin.KEPT_CALLS},
-    ("douyin", "live"): {**douyin_live.LIVE, **douyin_live.KEPT_LIVE},
-    ("douyin", "trade"): {**douyin_live.KEPT_TRADE},
+    ("douyin", "life-spi"): {"call with pay_amount": douyin.life_spi, **douyin.UNMAPPED_CALLS},
+    ("douyin", "live"): {**douyin_live.LIVE, **douyin_live.UNMAPPED_LIVE},
+    ("douyin", "trade"): {**douyin_live.UNMAPPED_TRADE},
     ("bilibili", "webhook"): {
         "authorize": bilibili.authorize,
         "deauthorize": bilibili.deauthorize,
@@ -105,7 +105,7 @@ PUBLISHED: dict[tuple[str, str], dict[str, BuildMessage]] = {
         "order-refunded notify_type=agree with money": meituan.order_refunded,
         "order-refunded notify_type=agree": meituan.full_refund,
         **meituan.AGREED_STATES,
-        **meituan.KEPT_WAIMAI,
+        **meituan.UNMAPPED_WAIMAI,
     },
     ("meituan", "service"): {
         "msgType of message_types, message.amount": meituan.service_amount,
@@ -126,6 +126,6 @@ PUBLISHED: dict[tuple[str, str], dict[str, BuildMessage]] = {
         "6003": sunmi.parsed_receipt,
         "6004 receipt_type=1": sunmi.sale,
         "6004 receipt_type=2": sunmi.refund_slip,
-        **sunmi.KEPT_RECEIPTS,
+        **sunmi.UNMAPPED_RECEIPTS,
     },
 }

@@ -162,7 +162,7 @@ def im_message(signer: FlowSigner, context: MessageContext) -> PushMessage:
     return context.rng.choice(tuple(ACTS.values()))(signer, context)
 
 
-def _kept(name: str) -> BuildMessage:
+def _unmapped(name: str) -> BuildMessage:
     def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
         content = {"group_id": context.token, "status": "1", "create_time": context.now_ms}
         return PushMessage(_webhook(signer, context, _envelope(context, name, content)), (_unsupported(),))
@@ -176,10 +176,10 @@ def redemption_cancelled(signer: FlowSigner, context: MessageContext) -> PushMes
     return PushMessage(_webhook(signer, context, _voucher(where, "verify_cancel")), (_unsupported(),))
 
 
-KEPT_WEBHOOKS: Mapping[str, BuildMessage] = {
+UNMAPPED_WEBHOOKS: Mapping[str, BuildMessage] = {
     "life_trade_certificate_notify verify_cancel": redemption_cancelled,
     **{
-        name: _kept(name)
+        name: _unmapped(name)
         for name in (
             "im_send_msg",
             "im_recall_msg",
@@ -198,7 +198,7 @@ KEPT_WEBHOOKS: Mapping[str, BuildMessage] = {
 
 def unmapped_webhook(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return an event that becomes nothing here."""
-    return context.rng.choice(tuple(KEPT_WEBHOOKS.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_WEBHOOKS.values()))(signer, context)
 
 
 def broken_webhook(signer: FlowSigner, context: MessageContext) -> PushMessage:
@@ -225,7 +225,7 @@ def life_spi(signer: FlowSigner, context: MessageContext) -> PushMessage:
     return PushMessage(_spi_request(signer, context, body), (event,))
 
 
-def _kept_call(**more: Any) -> BuildMessage:
+def _unmapped_call(**more: Any) -> BuildMessage:
     def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
         ids = {"order_id": context.number(19), "order_out_id": f"OUT-{context.token}"}
         body = compact({**ids, "pay_time_unix": context.occurred_ms // 1000, **more})
@@ -234,16 +234,16 @@ def _kept_call(**more: Any) -> BuildMessage:
     return build
 
 
-KEPT_CALLS: Mapping[str, BuildMessage] = {
-    "pay_notify": _kept_call(),
-    "cancel_notify": _kept_call(cancel_type=1),
-    "can_buy": _kept_call(count=1),
+UNMAPPED_CALLS: Mapping[str, BuildMessage] = {
+    "pay_notify": _unmapped_call(),
+    "cancel_notify": _unmapped_call(cancel_type=1),
+    "can_buy": _unmapped_call(count=1),
 }
 
 
 def unmapped_call(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a call without an amount: it becomes nothing here."""
-    return context.rng.choice(tuple(KEPT_CALLS.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_CALLS.values()))(signer, context)
 
 
 def _spi_request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:

@@ -39,7 +39,7 @@ def _live_of(message_type: str) -> BuildMessage:
     return build
 
 
-def _kept(message_type: str, **more: Any) -> BuildMessage:
+def _unmapped(message_type: str, **more: Any) -> BuildMessage:
     def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
         body = compact([{**_element(context, message_type, 0), **more}])
         return PushMessage(_live_request(signer, context, message_type, body), (_unsupported(),))
@@ -51,10 +51,10 @@ LIVE: Mapping[str, BuildMessage] = {
     message_type: _live_of(message_type)
     for message_type in ("live_comment", "live_gift", "live_like", "live_fansclub", "live_follow")
 }
-KEPT_LIVE: Mapping[str, BuildMessage] = {
-    "live_user_enter_leave": _kept("live_user_enter_leave"),
-    "user_group": _kept("user_group"),
-    "live_comment test=true": _kept("live_comment", test=True),
+UNMAPPED_LIVE: Mapping[str, BuildMessage] = {
+    "live_user_enter_leave": _unmapped("live_user_enter_leave"),
+    "user_group": _unmapped("user_group"),
+    "live_comment test=true": _unmapped("live_comment", test=True),
 }
 
 
@@ -65,7 +65,7 @@ def live(signer: FlowSigner, context: MessageContext) -> PushMessage:
 
 def unmapped_live(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return who came and went, a choice of team or the console's self-test: it becomes nothing here."""
-    return context.rng.choice(tuple(KEPT_LIVE.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_LIVE.values()))(signer, context)
 
 
 def _element(context: MessageContext, message_type: str, index: int) -> dict[str, Any]:
@@ -122,12 +122,12 @@ def trade_of(message_type: str) -> BuildMessage:
     return build
 
 
-KEPT_TRADE: Mapping[str, BuildMessage] = {"payment": trade_of("payment"), "refund": trade_of("refund")}
+UNMAPPED_TRADE: Mapping[str, BuildMessage] = {"payment": trade_of("payment"), "refund": trade_of("refund")}
 
 
 def trade(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a mini-program payment or refund callback."""
-    return context.rng.choice(tuple(KEPT_TRADE.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_TRADE.values()))(signer, context)
 
 
 def _trade_request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:

@@ -172,7 +172,7 @@ def whole_refund(signer: FlowSigner, context: MessageContext) -> PushMessage:
     return context.rng.choice((full_refund, full_refund, *AGREED_STATES.values()))(signer, context)
 
 
-def _kept(flow: str, **more: str) -> BuildMessage:
+def _unmapped(flow: str, **more: str) -> BuildMessage:
     def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
         event = ExpectedEvent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
         return PushMessage(_waimai(signer, flow, _refund(context, **more), "GET"), (event,))
@@ -182,7 +182,7 @@ def _kept(flow: str, **more: str) -> BuildMessage:
 
 NOT_AGREED = ("apply", "reject", "cancelRefund", "cancelRefundComplaint")
 NO_LAST_WORD = ("1", "10", "11", "16", "17", "18", "20", "22", "26", "28", "30")
-KEPT_KINDS = (
+UNMAPPED_KINDS = (
     "order-created",
     "order-confirmed",
     "delivery-status",
@@ -191,16 +191,19 @@ KEPT_KINDS = (
     "number-degraded",
     "shop-status",
 )
-KEPT_WAIMAI: Mapping[str, BuildMessage] = {
-    **{f"order-refunded notify_type={n}": _kept("waimai-order-refunded", notify_type=n) for n in NOT_AGREED},
-    **{f"order-refunded status={n}": _kept("waimai-order-refunded", status=n, service_type="2") for n in NO_LAST_WORD},
-    **{kind: _kept(f"waimai-{kind}", logistics_status="20") for kind in KEPT_KINDS},
+UNMAPPED_WAIMAI: Mapping[str, BuildMessage] = {
+    **{f"order-refunded notify_type={n}": _unmapped("waimai-order-refunded", notify_type=n) for n in NOT_AGREED},
+    **{
+        f"order-refunded status={n}": _unmapped("waimai-order-refunded", status=n, service_type="2")
+        for n in NO_LAST_WORD
+    },
+    **{kind: _unmapped(f"waimai-{kind}", logistics_status="20") for kind in UNMAPPED_KINDS},
 }
 
 
 def unmapped_waimai(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a notice that becomes nothing here: a refund that was not agreed, a courier's way."""
-    return context.rng.choice(tuple(KEPT_WAIMAI.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_WAIMAI.values()))(signer, context)
 
 
 def service_kinds(signer: FlowSigner) -> dict[str, str]:

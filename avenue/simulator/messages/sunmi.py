@@ -140,7 +140,7 @@ def _paper(context: MessageContext, **more: Any) -> dict[str, Any]:
     }
 
 
-def _told(payload: dict[str, Any], kind: str, context: MessageContext, receipt_type: int) -> ExpectedEvent:
+def _expected(payload: dict[str, Any], kind: str, context: MessageContext, receipt_type: int) -> ExpectedEvent:
     event_id = fitting_id("sm-r:", f"{payload['sn']}:{payload['order_id']}:{receipt_type}")
     return ExpectedEvent(event_id, kind, whole_seconds(context.occurred_ms))
 
@@ -148,7 +148,7 @@ def _told(payload: dict[str, Any], kind: str, context: MessageContext, receipt_t
 def parsed_receipt(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a parsed receipt (6003), which names no type."""
     payload = _paper(context)
-    return PushMessage(_receipt(signer, context, "6003", payload), (_told(payload, "order.paid", context, 1),))
+    return PushMessage(_receipt(signer, context, "6003", payload), (_expected(payload, "order.paid", context, 1),))
 
 
 def sale(signer: FlowSigner, context: MessageContext) -> PushMessage:
@@ -156,7 +156,7 @@ def sale(signer: FlowSigner, context: MessageContext) -> PushMessage:
     amount = context.rng.choice((yuan(context.fen), f"￥{context.fen // 100:,}.{context.fen % 100:02d}"))
     more = {"seq": context.serial, "receipt_type": 1, "calculated_pay_amount": yuan(context.fen)}
     payload = _paper(context, order_received_amount=amount, **more)
-    return PushMessage(_receipt(signer, context, "6004", payload), (_told(payload, "order.paid", context, 1),))
+    return PushMessage(_receipt(signer, context, "6004", payload), (_expected(payload, "order.paid", context, 1),))
 
 
 def receipt(signer: FlowSigner, context: MessageContext) -> PushMessage:
@@ -167,17 +167,17 @@ def receipt(signer: FlowSigner, context: MessageContext) -> PushMessage:
 def reprint(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return another print of the same order: another receipt, and no other order."""
     payload = _paper(context, id=f"t-{context.token}-copy")
-    return PushMessage(_receipt(signer, context, "6003", payload), (_told(payload, "order.paid", context, 1),))
+    return PushMessage(_receipt(signer, context, "6003", payload), (_expected(payload, "order.paid", context, 1),))
 
 
 def refund_slip(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return a refund slip; tills print it with or without a minus."""
     amount = context.rng.choice(("", "-")) + yuan(context.fen)
     payload = _paper(context, id=f"t-{context.token}-back", receipt_type=2, order_received_amount=amount)
-    return PushMessage(_receipt(signer, context, "6004", payload), (_told(payload, "order.refunded", context, 2),))
+    return PushMessage(_receipt(signer, context, "6004", payload), (_expected(payload, "order.refunded", context, 2),))
 
 
-def _kept(event: str, **more: Any) -> BuildMessage:
+def _unmapped(event: str, **more: Any) -> BuildMessage:
     def build(signer: FlowSigner, context: MessageContext) -> PushMessage:
         sent = ExpectedEvent("", "", None, "rejected", RejectReason.UNSUPPORTED_EVENT, "unsupported")
         return PushMessage(_receipt(signer, context, event, _paper(context, **more)), (sent,))
@@ -185,17 +185,17 @@ def _kept(event: str, **more: Any) -> BuildMessage:
     return build
 
 
-KEPT_RECEIPTS: Mapping[str, BuildMessage] = {
-    "6004 receipt_type=3": _kept("6004", receipt_type=3, order_received_amount="5000.00"),
-    "6004 receipt_type=4": _kept("6004", receipt_type=4),
-    "6001": _kept("6001", content="5oiQ5Yqf"),
-    "6002": _kept("6002", content="aW1hZ2U="),
+UNMAPPED_RECEIPTS: Mapping[str, BuildMessage] = {
+    "6004 receipt_type=3": _unmapped("6004", receipt_type=3, order_received_amount="5000.00"),
+    "6004 receipt_type=4": _unmapped("6004", receipt_type=4),
+    "6001": _unmapped("6001", content="5oiQ5Yqf"),
+    "6002": _unmapped("6002", content="aW1hZ2U="),
 }
 
 
 def unmapped_receipt(signer: FlowSigner, context: MessageContext) -> PushMessage:
     """Return paper that is nobody's order: raw, a shift handover, another type."""
-    return context.rng.choice(tuple(KEPT_RECEIPTS.values()))(signer, context)
+    return context.rng.choice(tuple(UNMAPPED_RECEIPTS.values()))(signer, context)
 
 
 def _receipt(signer: FlowSigner, context: MessageContext, event: str, payload: dict[str, Any]) -> PushRequest:

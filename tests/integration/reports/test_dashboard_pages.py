@@ -53,7 +53,7 @@ def client(street: Street) -> Iterator[Client]:
 
 def client_of(street: Street) -> Client:
     found: Client = TestClient(
-        http_application(street.reading.settings, street.reading.directory, reading=street.reading)
+        http_application(street.reading.settings, street.reading.directory, read_service=street.reading)
     )
     found.headers.update({"accept": "text/html", "accept-language": "en"})
     found.follow_redirects = False
@@ -162,7 +162,7 @@ def test_a_trial_whose_numbers_are_destroyed_shows_that_and_no_noughts(street: S
         street.reading, clock=ManualClock(kept_until_ms(street.directory.trials[NEURO], registry, Settings()))
     )
     later: Client
-    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as later:
+    with TestClient(http_application(reading.settings, reading.directory, read_service=reading)) as later:
         later.headers.update({"accept": "text/html", "accept-language": "en"})
         sign_in(later, "startup:calmwave")
         answers = [later.get(f"/trials/{NEURO}{tail}") for tail in ("", "/trend")]

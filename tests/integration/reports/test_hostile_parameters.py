@@ -69,7 +69,7 @@ def client(clickhouse: ClickHouse) -> Iterator[Client]:
     settings = Settings(report=ReportSettings(live_every_s=0.05))
     reading = ReadService(clickhouse, lambda: world.directory, settings, ManualClock(NOW), session_secret=b"s" * 32)
     with TestClient(
-        http_application(settings, reading.directory, reading=reading), raise_server_exceptions=False
+        http_application(settings, reading.directory, read_service=reading), raise_server_exceptions=False
     ) as client:
         client.headers["authorization"] = f"Bearer {KEYS['operator']}"
         yield client

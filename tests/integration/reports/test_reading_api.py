@@ -50,7 +50,7 @@ def reading(world: World) -> Iterator[ReadService]:
 @pytest.fixture
 def client(reading: ReadService) -> Iterator[Client]:
     with TestClient(
-        http_application(reading.settings, reading.directory, reading=reading), raise_server_exceptions=False
+        http_application(reading.settings, reading.directory, read_service=reading), raise_server_exceptions=False
     ) as client:
         yield client
 
@@ -260,7 +260,7 @@ def test_an_export_with_too_many_rows_is_refused_before_it_begins(world: World) 
     reading = ReadService(
         world.clickhouse, lambda: world.directory, Settings(report=ReportSettings(export_rows=10)), ManualClock(NOW)
     )
-    with TestClient(http_application(reading.settings, reading.directory, reading=reading)) as client:
+    with TestClient(http_application(reading.settings, reading.directory, read_service=reading)) as client:
         answer = client.get(EXPORT, headers=CALMWAVE)
 
     reading.close()
@@ -333,7 +333,7 @@ class Watching:
 
 @pytest.fixture
 def app(reading: ReadService) -> Any:
-    return http_application(reading.settings, reading.directory, reading=reading)
+    return http_application(reading.settings, reading.directory, read_service=reading)
 
 
 async def test_live_tells_new_counts_when_they_land(app: Any, world: World) -> None:

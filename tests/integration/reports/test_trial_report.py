@@ -421,7 +421,7 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(
 
     reading = ReadService(world.clickhouse, lambda: world.directory, Settings(), ManualClock(NOW))
     monkeypatch.setattr("reports.trial_report.make.report_maker", lambda _: watched)
-    app = http_application(reading.settings, reading.directory, reading=reading)
+    app = http_application(reading.settings, reading.directory, read_service=reading)
     owner = {"authorization": f"Bearer {KEYS['startup:calmwave']}"}
     with TestClient(app) as client:
         found = {f: client.get(f"/v1/trials/neuro/report?format={f}&lang=en", headers=owner) for f in FORMS}

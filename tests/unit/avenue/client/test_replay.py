@@ -11,7 +11,7 @@ import pytest
 import avenue.client.replay
 from avenue.client.replay import PAGE, GatewayClient, ReplayRun, gateway_of
 from avenue.client.store_access import RunningServer
-from avenue.commands.rejects import summary, told_line
+from avenue.commands.rejects import outcome_line, summary
 from avenue.run_file import RunFile
 from avenue.serve.operations import OpenRejects
 from runtime.errors import ConfigurationError, PipelineError, UnavailableError
@@ -187,10 +187,10 @@ def test_each_reject_is_told_on_a_line_and_all_of_them_in_one() -> None:
     lost = {**row, "outcome": "not_replayable", "reason": "", "field": "", "message": "personal data is not kept"}
     counts = Counter({"accepted": 2, "rejected": 1})
 
-    assert told_line(again, dry_run=True) == (
+    assert outcome_line(again, dry_run=True) == (
         "r-1  a/webhook  unknown_placement  would be rejected again outside_trial (occurred_at): no trial then"
     )
-    assert told_line(lost, dry_run=False) == (
+    assert outcome_line(lost, dry_run=False) == (
         "r-1  a/webhook  unknown_placement  cannot be replayed: personal data is not kept"
     )
     assert summary(counts, dry_run=False) == "2 accepted, 0 duplicate, 1 rejected again, 0 cannot be replayed"

@@ -53,7 +53,7 @@ def client(role: str) -> Iterator[Client]:
         settings,
         lambda: known,
         gateway=gateway if "gateway" in role else None,
-        reading=reading if "reports" in role else None,
+        read_service=reading if "reports" in role else None,
     )
     with TestClient(app, raise_server_exceptions=False) as found:
         found.follow_redirects = False

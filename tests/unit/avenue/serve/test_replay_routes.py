@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from avenue.serve.application import routed
+from avenue.serve.application import litestar_application
 from avenue.serve.replay_routes import MAX_LINES, PATH
 from producers.gateway.replayer import Replayer, ReplayerDeps
 from registry.directory import Directory
@@ -30,7 +30,7 @@ KNOWN: Directory = replace(DIRECTORY, keys={key.entry.sha256: key.entry for key 
 async def asked(gateway: HandGateway, body: Any, scope: str = "operator", **query: str) -> httpx.Response:
     """Post *body* with the key of *scope*, or what *scope* says instead of a key."""
     side: Any = SimpleNamespace(handler=None, replayer=gateway.replayer)
-    app: Any = routed(Settings(), lambda: KNOWN, gateway=side)
+    app: Any = litestar_application(Settings(), lambda: KNOWN, gateway=side)
     authorization = f"Bearer {KEYS[scope].secret}" if scope in KEYS else scope
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
