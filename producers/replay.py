@@ -37,7 +37,7 @@ class ReadableReject:
     """A reject whose kept payload says all that the event said."""
 
     line: RejectLine
-    said: PlatformMessage | bytes
+    event: PlatformMessage | bytes
     """A native message by today's mapping, or a batch's element; subjects are first-step hashes already."""
 
 
@@ -99,21 +99,21 @@ def reread_reject(line: RejectLine, account: Account | None) -> ReadableReject |
     return _reread_element(line, payload) if line.flow == BATCH_FLOW else _reread_native(line, payload, account)
 
 
-def revalidate(intake: EventValidator, item: ReadableReject, window: TimeWindow, index: int) -> ValidationResult:
-    """Return the outcome of *item*, the one with *index*, by *window*, the clock of its first receipt.
+def revalidate(intake: EventValidator, reject: ReadableReject, window: TimeWindow, index: int) -> ValidationResult:
+    """Return the outcome of *reject*, the one with *index*, by *window*, the clock of its first receipt.
 
     One rejected again keeps its line as it was, with its id and first reason, so that it is kept once.
     """
     judged = intake.with_window(window)
-    if isinstance(item.said, bytes):
-        outcome = judged.validate_bytes(item.said, index)
-    elif isinstance(item.said, MappedMessage):
-        outcome = judged.validate_mapped(item.said, index, b"")
+    if isinstance(reject.event, bytes):
+        outcome = judged.validate_bytes(reject.event, index)
+    elif isinstance(reject.event, MappedMessage):
+        outcome = judged.validate_mapped(reject.event, index, b"")
     else:
-        outcome = judged.validate_unmapped(item.said, index, b"")
+        outcome = judged.validate_unmapped(reject.event, index, b"")
     if not isinstance(outcome, RejectedEvent):
         return outcome
-    return replace(outcome, line=item.line, effects=waiting_as(item.line, outcome.effects))
+    return replace(outcome, line=reject.line, effects=waiting_as(reject.line, outcome.effects))
 
 
 def _payload(line: RejectLine) -> dict[str, Any]:

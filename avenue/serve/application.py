@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute
 from avenue.serve.openapi import openapi_route
 from avenue.serve.replay_routes import replay_routes
 from producers.gateway.asgi import PushASGIApp
-from producers.gateway.handler import PushHandler
+from producers.gateway.pipeline import PushPipeline
 from producers.gateway.replayer import Replayer
 from producers.gateway.routes import gateway_routes
 from registry.directory import Directory
@@ -25,7 +25,7 @@ class GatewaySide(Protocol):
     """What a gateway answers with."""
 
     @property
-    def handler(self) -> PushHandler:
+    def pipeline(self) -> PushPipeline:
         """Takes pushes."""
         ...
 
@@ -46,7 +46,7 @@ def http_application(
     framework = litestar_application(settings, directory, gateway=gateway, read_service=read_service)
     if gateway is None:
         return framework
-    return PushASGIApp(gateway.handler, framework, settings.gateway)
+    return PushASGIApp(gateway.pipeline, framework, settings.gateway)
 
 
 def litestar_application(
@@ -62,7 +62,7 @@ def litestar_application(
     routes: list[Any] = []
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
-        routes += [*gateway_routes(gateway.handler), *replay_routes(gateway.replayer, directory, SystemClock())]
+        routes += [*gateway_routes(gateway.pipeline), *replay_routes(gateway.replayer, directory, SystemClock())]
     if read_service is not None:
         from reports.dashboard.routes import unknown_address
 

@@ -1,10 +1,11 @@
-"""Pushes straight from the server to the handler, past the HTTP framework, which costs more than the rest of a push."""
+"""Pushes straight from the server to the pipeline: the HTTP framework costs more than the rest of a push."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from producers.gateway.handler import HttpRequest, PushHandler
+from producers.gateway.http_request import request_of
+from producers.gateway.pipeline import PushPipeline
 from producers.gateway.responses import HttpAnswer, problem
 from runtime.logging import get_logger
 from runtime.metrics import GATEWAY_REQUESTS
@@ -25,11 +26,11 @@ class PushASGIApp:
     """An ASGI application that answers pushes and hands everything else to *rest*, the framework's application.
 
     The framework's own routes for these paths stay: they say in OpenAPI what is here, and answer other methods and
-    other spellings of the path. Both ask the same `PushHandler`.
+    other spellings of the path. Both ask the same `PushPipeline`.
     """
 
-    def __init__(self, handler: PushHandler, rest: Any, limits: GatewaySettings) -> None:
-        self._handler = handler
+    def __init__(self, pipeline: PushPipeline, rest: Any, limits: GatewaySettings) -> None:
+        self._pipeline = pipeline
         self._rest = rest
         self._max_body_bytes = limits.max_body_bytes
         self._body_timeout_s = limits.body_timeout_s
@@ -62,19 +63,8 @@ class PushASGIApp:
             return body
         request = request_of(scope, body)
         return await (
-            self._handler.push_batch(request) if push == _BATCH else self._handler.push_native(*push, request)
+            self._pipeline.push_batch(request) if push == _BATCH else self._pipeline.push_native(*push, request)
         )
-
-
-def request_of(scope: Scope, body: bytes) -> HttpRequest:
-    """Return a request of the ASGI scope as the handler takes it."""
-    return HttpRequest(
-        method=scope["method"],
-        path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
-        query=scope["query_string"],
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        body=body,
-    )
 
 
 def _push_of(scope: Scope) -> tuple[str, str] | None:
@@ -125,7 +115,7 @@ def _receive_in_time(receive: Receive, timeout_s: float) -> Receive:
 
 
 def _refuse(status: int, detail: str, scope: Scope | None = None) -> HttpAnswer:
-    """Return and count a refusal of what did not reach the handler; the connection of *scope* cannot be used again."""
+    """Return and count a refusal of what did not reach the pipeline; the connection of *scope* cannot be used again."""
     GATEWAY_REQUESTS.labels("-", "-", status).inc()
     answer = problem(status, detail)
     if scope is not None and scope.get("http_version", "1.1").startswith("1"):

@@ -4,7 +4,9 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from producers.gateway.responses import HttpAnswer
+from producers.gateway.responses import HttpAnswer, problem
+
+MAX_IDEMPOTENCY_KEY_CHARS = 255
 
 
 class RateLimit:
@@ -41,14 +43,25 @@ class IdempotencyKeys:
         self._keep_s = keep_s
         self._kept: OrderedDict[tuple[str, str], _FirstAnswer] = OrderedDict()
 
-    def find(self, account_id: str, key: str, now_s: float) -> _FirstAnswer | None:
-        """Return what is kept under *key*, or None where it is free."""
+    async def claim(self, account_id: str, key: str, digest: bytes, now_s: float) -> HttpAnswer | None:
+        """Return what the request with body *digest* is answered under *key*: its first answer, or a 409.
+
+        None where the key was free: it is this request's now, until `end`.
+        """
+        while (kept := self._find(account_id, key, now_s)) is not None:
+            if kept.digest != digest:
+                return problem(409, "this Idempotency-Key came with another body before; use a new key for a new body")
+            if (first := await asyncio.shield(kept.answer)) is not None:
+                return first
+        self._begin(account_id, key, digest, now_s)
+        return None
+
+    def _find(self, account_id: str, key: str, now_s: float) -> _FirstAnswer | None:
         while self._kept and next(iter(self._kept.values())).until_s <= now_s:
             self._kept.popitem(last=False)
         return self._kept.get((account_id, key))
 
-    def begin(self, account_id: str, key: str, digest: bytes, now_s: float) -> None:
-        """Note that the request with body *digest* is under way."""
+    def _begin(self, account_id: str, key: str, digest: bytes, now_s: float) -> None:
         if len(self._kept) >= self._max_keys:
             self._kept.popitem(last=False)
         future = asyncio.get_running_loop().create_future()

@@ -1,17 +1,14 @@
-"""Replays of kept rejects at the gateway: a push's way into Kafka, judged by the clock of the first receipt."""
+"""Replays of kept rejects at the gateway: a push's way into Kafka, by the clock of the first receipt."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import msgspec
 
-from producers.gateway.ingest_request import IngestRequest, ReplayOrigin, RequestIngestor, window_of
+from producers.gateway.ingest_request import IngestRequest, KeptRejects, window_of
+from producers.gateway.pipeline import RequestIngestor
 from producers.gateway.responses import BatchResult
-from producers.replay import NotReplayable, ReadableReject, reread_reject, revalidate
-from producers.validation.placement import TimeWindow
-from producers.validation.results import BatchResults, Validate
-from producers.validation.validator import EventValidator
+from producers.replay import NotReplayable, ReadableReject, reread_reject
 from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.logging import get_logger
@@ -57,16 +54,16 @@ class Replayer:
     reject again is a duplicate, like the same event pushed again.
     """
 
-    def __init__(self, parts: ReplayerDeps) -> None:
-        self._parts = parts
+    def __init__(self, deps: ReplayerDeps) -> None:
+        self._deps = deps
 
     async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[ReplayOutcome]:
         """Return what became, or with *dry_run* what would become, of each of *lines*, in their order.
 
-        Each account and flow among them is a delivery of its own. Raises what `RequestIngestor.run` raises; deliveries
-        before the one that failed are published then, and the same lines again do no harm.
+        Each account and flow among them is a delivery of its own. Raises what `RequestIngestor.ingest` raises;
+        deliveries before the one that failed are published then, and the same lines again do no harm.
         """
-        accounts = self._parts.directory().accounts
+        accounts = self._deps.directory().accounts
         items = [reread_reject(line, accounts.get(line.account_id)) for line in lines]
         found = {
             item.line.reject_id: ReplayOutcome(
@@ -75,32 +72,31 @@ class Replayer:
             for item in items
             if isinstance(item, NotReplayable)
         }
-        for job_items in _jobs(item for item in items if isinstance(item, ReadableReject)):
-            job = self._job(job_items, asked_by)
-            receipt = self._parts.ingestor.try_out(job) if dry_run else await self._parts.ingestor.run(job)
-            found |= {told.reject_id: told for told in _told(job_items, receipt)}
+        for rejects in _by_delivery(item for item in items if isinstance(item, ReadableReject)):
+            request = self._request(rejects, asked_by)
+            ingestor = self._deps.ingestor
+            result = ingestor.try_out(request) if dry_run else await ingestor.ingest(request)
+            found |= {outcome.reject_id: outcome for outcome in _outcomes(rejects, result)}
             if not dry_run:
-                log.info("rejects replayed", account=job.account.id, flow=job.flow, asked_by=asked_by,
-                         delivery=receipt.delivery_id, **receipt.counts())  # fmt: skip
+                log.info("rejects replayed", account=request.account.id, flow=request.flow, asked_by=asked_by,
+                         delivery=result.delivery_id, **result.counts())  # fmt: skip
         return [found[line.reject_id] for line in lines]
 
-    def _job(self, items: Sequence[ReadableReject], asked_by: str) -> IngestRequest:
-        line = items[0].line
-        account = self._parts.directory().accounts[line.account_id]
-        windows = [window_of(account, self._parts.limits, item.line.received_ms) for item in items]
+    def _request(self, rejects: Sequence[ReadableReject], asked_by: str) -> IngestRequest:
+        line = rejects[0].line
+        account = self._deps.directory().accounts[line.account_id]
+        windows = [window_of(account, self._deps.limits, reject.line.received_ms) for reject in rejects]
         return IngestRequest(
             account=account,
             flow=line.flow,
-            received=len(items),
-            judge_with=partial(_judge, items, windows),
-            size=sum(len(item.line.payload) for item in items),
-            received_ms=self._parts.clock.now_ms(),
-            timeout_s=self._parts.limits.batch_publish_timeout_s,
-            replay=ReplayOrigin([item.line.reject_id for item in items], asked_by),
+            events=KeptRejects(rejects, windows, asked_by),
+            size=sum(len(reject.line.payload) for reject in rejects),
+            received_ms=self._deps.clock.now_ms(),
+            timeout_s=self._deps.limits.batch_publish_timeout_s,
         )
 
 
-def _jobs(items: Iterable[ReadableReject]) -> Iterable[Sequence[ReadableReject]]:
+def _by_delivery(items: Iterable[ReadableReject]) -> Iterable[Sequence[ReadableReject]]:
     """Yield *items* by account and flow, each in its order."""
     groups: dict[tuple[str, str], list[ReadableReject]] = {}
     for item in items:
@@ -110,21 +106,11 @@ def _jobs(items: Iterable[ReadableReject]) -> Iterable[Sequence[ReadableReject]]
             yield group[start : start + MAX_IN_DELIVERY]
 
 
-def _judge(items: Sequence[ReadableReject], windows: Sequence[TimeWindow], intake: EventValidator) -> Validate:
-    def judge(indexes: Sequence[int]) -> BatchResults:
-        judged = BatchResults()
-        for index in indexes:
-            judged.add(index, revalidate(intake, items[index], windows[index], index))
-        return judged
-
-    return judge
-
-
-def _told(items: Sequence[ReadableReject], receipt: BatchResult) -> Iterable[ReplayOutcome]:
-    for index, event_id in receipt.accepted_ids.items():
-        yield ReplayOutcome(items[index].line.reject_id, "accepted", event_id, delivery_id=receipt.delivery_id)
-    for other in receipt.others:
-        line = items[other.index].line
+def _outcomes(rejects: Sequence[ReadableReject], result: BatchResult) -> Iterable[ReplayOutcome]:
+    for index, event_id in result.accepted_ids.items():
+        yield ReplayOutcome(rejects[index].line.reject_id, "accepted", event_id, delivery_id=result.delivery_id)
+    for other in result.others:
+        line = rejects[other.index].line
         yield ReplayOutcome(
             line.reject_id,
             other.verdict,
@@ -132,5 +118,5 @@ def _told(items: Sequence[ReadableReject], receipt: BatchResult) -> Iterable[Rep
             other.reason,
             other.field,
             other.message,
-            receipt.delivery_id,
+            result.delivery_id,
         )

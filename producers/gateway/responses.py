@@ -98,6 +98,12 @@ def retry_after(wait_s: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, round(wait_s)))}
 
 
+def over_limit(negative: HttpAnswer, wait_s: float) -> HttpAnswer:
+    """Return a platform's *negative* answer as a 429, so that it waits; as a 200 where it reads the body only."""
+    status = 200 if negative.status == 200 else 429
+    return HttpAnswer(status, negative.body, negative.content_type, retry_after(wait_s), counts_as=429)
+
+
 def problem(
     status: int, detail: str, *, retry_after_s: float | None = None, stored: str | msgspec.UnsetType = msgspec.UNSET
 ) -> HttpAnswer:

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from litestar import Request, Response, post, route
 from litestar.params import PathParameter
 
-from producers.gateway import handler
-from producers.gateway.asgi import BATCH_PATH, request_of
+from producers.gateway.asgi import BATCH_PATH
 from producers.gateway.documented import KEY, NATIVE_GET, NATIVE_POST, SIGNATURE, NativeOperation, PushOperation
+from producers.gateway.http_request import HttpRequest, request_of
+from producers.gateway.pipeline import PushPipeline
 from producers.gateway.responses import HttpAnswer
 from runtime.problems import problem_responses
 
@@ -18,7 +19,7 @@ FlowName = Annotated[
 ]
 
 
-def gateway_routes(push_handler: handler.PushHandler) -> list[Any]:
+def gateway_routes(pipeline: PushPipeline) -> list[Any]:
     """Return the handlers of batch and native push."""
 
     @post(
@@ -33,7 +34,7 @@ def gateway_routes(push_handler: handler.PushHandler) -> list[Any]:
     )
     async def push_events(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Take a batch in: one verdict for each event, always; accepted means stored on all in-sync replicas."""
-        return _respond(await push_handler.push_batch(await _request(request)))
+        return _respond(await pipeline.push_batch(await _request(request)))
 
     @route(
         NATIVE_PATH,
@@ -49,7 +50,7 @@ def gateway_routes(push_handler: handler.PushHandler) -> list[Any]:
         """Take a platform's push in; who sent it follows from the signature. GET is for handshakes, and for pushes
         whose every field stands in their address.
         """
-        return _respond(await push_handler.push_native(account, flow, await _request(request)))
+        return _respond(await pipeline.push_native(account, flow, await _request(request)))
 
     return [push_events, push_native]
 
@@ -58,7 +59,7 @@ def _native_id(_: Any, method: Any, __: Any) -> str:
     return NATIVE_POST if method == "POST" else NATIVE_GET
 
 
-async def _request(request: Request[Any, Any, Any]) -> handler.HttpRequest:
+async def _request(request: Request[Any, Any, Any]) -> HttpRequest:
     return request_of(request.scope, await request.body())
 
 

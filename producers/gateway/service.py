@@ -2,16 +2,16 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentLog
-from producers.gateway.handler import HandlerDeps, PushHandler
-from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
+from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderLog
-from producers.publisher import Publisher
+from producers.publisher import Publisher, RecordSettled
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.validator import RequestCaches
@@ -33,6 +33,15 @@ _START_TIMEOUT_S = 30.0
 _ORDERS_TIMEOUT_S = 120.0
 _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
+
+
+def settle_with(duplicates: DuplicateWindow, clock: Clock) -> RecordSettled:
+    """Return what the publisher tells of each record: the window learns which ids the broker has."""
+
+    def settle(account_id: str, ids: Sequence[str], acknowledged: bool) -> None:  # noqa: FBT001 - the publisher's word
+        duplicates.settle(account_id, ids, acknowledged=acknowledged, now_ms=clock.now_ms())
+
+    return settle
 
 
 class GatewayService:
@@ -64,13 +73,13 @@ class GatewayService:
                 pseudonyms=Pseudonyms(self._hash_keys),
                 publisher=self._publisher,
                 clock=clock,
-                memory=RequestCaches(
+                caches=RequestCaches(
                     PseudonymCache(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
                 ),
             )
         )
-        self.handler = PushHandler(
-            HandlerDeps(
+        self.pipeline = PushPipeline(
+            PipelineDeps(
                 limits=limits,
                 directory=lambda: follower.directory,
                 secrets_for=self._secrets.secrets_for,

@@ -66,7 +66,7 @@ class FastPath:
         events = _decoded(elements)
         doubtful = self._doubtful(events)
         texts = _attribute_texts(elements, events)
-        piles, accept = results.piles, self._accept
+        piles, accept = results.by_partition, self._accept
         for index, element, event, text in zip(indexes, elements, events, texts, strict=True):
             if (
                 event is None

@@ -1,6 +1,6 @@
-"""The outcomes of a run of events: what was accepted, gathered for its partition, and every other judgement."""
+"""The outcomes of a run of events: what was accepted, gathered for its partition, and every other outcome."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from producers.validation.validator import (
@@ -44,8 +44,8 @@ class BatchResults:
     """The outcomes, each event in one of the two."""
 
     def __init__(self) -> None:
-        self.piles = _PartitionBatches()
-        """By partition."""
+        self.by_partition = _PartitionBatches()
+        """What was accepted, but for events with an alias."""
         self.others: list[tuple[int, DuplicateEvent | InFlightDuplicate | RejectedEvent]] = []
         """With their indexes in the request."""
         self.effects: list[EventEffect] = []
@@ -54,27 +54,23 @@ class BatchResults:
 
     @property
     def accepted(self) -> list[PartitionBatch]:
-        """Every pile."""
-        return [*self.piles.values(), *self._with_alias]
+        """Every batch of accepted events."""
+        return [*self.by_partition.values(), *self._with_alias]
 
-    def add(self, index: int, judgement: ValidationResult) -> None:
-        """Add the judgement of the event with *index*."""
-        if isinstance(judgement, AcceptedEvent | RejectedEvent):
-            self.effects += judgement.effects
-        if not isinstance(judgement, AcceptedEvent):
-            self.others.append((index, judgement))
+    def add(self, index: int, result: ValidationResult) -> None:
+        """Add the outcome of the event with *index*."""
+        if isinstance(result, AcceptedEvent | RejectedEvent):
+            self.effects += result.effects
+        if not isinstance(result, AcceptedEvent):
+            self.others.append((index, result))
             return
-        if judgement.alias:
-            pile = PartitionBatch(judgement.partition)
-            self._with_alias.append(pile)
+        if result.alias:
+            batch = PartitionBatch(result.partition)
+            self._with_alias.append(batch)
         else:
-            pile = self.piles[judgement.partition]
-        if judgement.effects and pile.held_from is None:
-            pile.held_from = len(pile.lines)
-        pile.lines.append(judgement.line)
-        pile.ids += (judgement.event_id, judgement.alias) if judgement.alias else (judgement.event_id,)
-        pile.indexes.append(index)
-
-
-Validate = Callable[[Sequence[int]], BatchResults]
-"""Judges the events of a request that have these indexes, in order."""
+            batch = self.by_partition[result.partition]
+        if result.effects and batch.held_from is None:
+            batch.held_from = len(batch.lines)
+        batch.lines.append(result.line)
+        batch.ids += (result.event_id, result.alias) if result.alias else (result.event_id,)
+        batch.indexes.append(index)

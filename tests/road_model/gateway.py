@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
 from producers.consent.topic import ConsentFold
-from producers.gateway.handler import HandlerDeps, HttpRequest, PushHandler
-from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
+from producers.gateway.http_request import HttpRequest
+from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.responses import HttpAnswer
+from producers.gateway.service import settle_with
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderFold
@@ -146,12 +147,12 @@ class GatewayProcess:
                 consent=self.consent,
                 orders=self.orders,
                 pseudonyms=Pseudonyms(Keys()),
-                memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
+                caches=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,
                 clock=ahead,
             )
         )
-        self._handler = PushHandler(HandlerDeps(LIMITS, directory, lambda _account, _flow: (), self.ingestor, ahead))
+        self._pipeline = PushPipeline(PipelineDeps(LIMITS, directory, lambda _account, _flow: (), self.ingestor, ahead))
         replayer = Replayer(ReplayerDeps(LIMITS, directory, self.ingestor, ahead))
         self._waiting = WaitingRefunds(self.orders, replayer, self.publisher, ahead)
         self._waiting._leave_s = LEAVE_S + skew_ms / 1000
@@ -180,7 +181,7 @@ class GatewayProcess:
             request.task = asyncio.create_task(push_slip(self.ingestor, request.slip, request.sent_ms))
         else:
             http = HttpRequest("POST", "/v1/events", b"results=all", PUSH, b"\n".join(request.bodies))
-            request.task = asyncio.create_task(self._handler.push_batch(http))
+            request.task = asyncio.create_task(self._pipeline.push_batch(http))
         self.requests.append(request)
 
     def follow(self) -> None:

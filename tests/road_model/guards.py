@@ -13,7 +13,7 @@ import streams.metrics_worker
 import streams.rebuild
 import streams.state
 from producers.consent.ledger import ConsentChange, ConsentMerge, encode_changes
-from producers.gateway import ingest_request
+from producers.gateway import pipeline
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import DueRefund, dealt_with_effect
 from producers.validation.dedup_window import DuplicateWindow
@@ -210,17 +210,17 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 GUARDS = (
     Guard(
         "an answer waits for the broker's acknowledgement",
-        ((ingest_request._RequestInProgress, "_acknowledged", _no_wait),),
+        ((pipeline._Ingest, "_acknowledged", _no_wait),),
     ),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
     Guard(
         "what an event causes before its line",
-        ((ingest_request._RequestInProgress, "_free", _no_line_held),),
+        ((pipeline._Ingest, "_free_lines", _no_line_held),),
         consenting=True,
     ),
     Guard(
         "an order's amount before its line",
-        ((ingest_request._RequestInProgress, "_free", _no_line_held),),
+        ((pipeline._Ingest, "_free_lines", _no_line_held),),
         selling=True,
     ),
     Guard(

@@ -9,12 +9,10 @@ import msgspec
 
 from producers.adapters.base import MappingContext
 from producers.adapters.catalogue import adapter_for
-from producers.gateway.handler import _native_judge
-from producers.gateway.ingest_request import IngestRequest, RequestIngestor
+from producers.gateway.ingest_request import IngestRequest, NativeMessages
+from producers.gateway.pipeline import RequestIngestor
 from producers.gateway.responses import HttpAnswer, problem
 from producers.orders.ledger import OrderLedger, event_digest, order_digest
-from producers.validation.results import Validate
-from producers.validation.validator import EventValidator
 from runtime.errors import RetryableError
 from runtime.kafka import LogRecord
 from schemas.lines import StoredEvent
@@ -70,13 +68,9 @@ async def push_slip(ingestor: RequestIngestor, slip: Slip, received_ms: int) -> 
     assert adapter is not None
     message = adapter.interpret(slip.document(), MappingContext(account, FLOW, received_ms))
     body = repr(slip).encode()
-
-    def judge_with(intake: EventValidator) -> Validate:
-        return _native_judge((message,), body, intake)
-
-    job = IngestRequest(account, FLOW, 1, judge_with, len(body), received_ms, timeout_s=3600)
+    request = IngestRequest(account, FLOW, NativeMessages((message,), body), len(body), received_ms, timeout_s=3600)
     try:
-        return (await ingestor.run(job)).answer(every=True)
+        return (await ingestor.ingest(request)).answer(every=True)
     except RetryableError as error:
         return problem(503, str(error), retry_after_s=1)
 

@@ -12,8 +12,8 @@ import httpx
 
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
-from producers.gateway.handler import HandlerDeps, PushHandler
-from producers.gateway.ingest_request import IngestDeps, RequestIngestor, settle_with
+from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
+from producers.gateway.service import settle_with
 from producers.orders.ledger import OrderLedger
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
@@ -96,9 +96,9 @@ async def memory_gateway(
             RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
-    handler = PushHandler(HandlerDeps(settings, lambda: directory, secrets_for, ingestor, clock))
+    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock))
     # Nobody replays here.
-    gateway: Any = SimpleNamespace(handler=handler, replayer=None)
+    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=None)
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

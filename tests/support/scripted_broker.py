@@ -10,17 +10,17 @@ import msgspec
 from producers.adapters.base import MappedMessage
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentFold
-from producers.gateway.ingest_request import IngestDeps, IngestRequest, RequestIngestor, settle_with
+from producers.gateway.ingest_request import BatchElements, IngestRequest, NativeMessages
+from producers.gateway.pipeline import IngestDeps, RequestIngestor
 from producers.gateway.replayer import Replayer, ReplayerDeps
+from producers.gateway.service import settle_with
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
 from producers.orders.topic import OrderFold
 from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
-from producers.validation.fast_path import FastPath
 from producers.validation.pseudonym_cache import PseudonymCache
-from producers.validation.results import BatchResults, Validate
-from producers.validation.validator import EventValidator, RequestCaches
+from producers.validation.validator import RequestCaches
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
@@ -124,7 +124,7 @@ class HandGateway:
                 pseudonyms=Pseudonyms(HashKeys()),
                 publisher=self.publisher,
                 clock=self.clock,
-                memory=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
+                caches=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
             )
         )
         self.replayer = Replayer(ReplayerDeps(self.limits, lambda: self.directory, self.ingestor, self.clock))
@@ -140,42 +140,24 @@ class HandGateway:
     def push(self, events: Sequence[Mapping[str, Any]], account: str = "sunmi-main") -> "asyncio.Task[BatchResult]":
         """Let a batch in."""
         elements = [json.dumps(event).encode() for event in events]
-
-        def judge_with(intake: EventValidator) -> Validate:
-            way = FastPath(intake)
-            return lambda indexes: way.validate([elements[index] for index in indexes], indexes)
-
-        return self._take(judge_with, len(events), account, "events")
+        return self._ingest(BatchElements(elements), account, "events")
 
     def push_native(
         self, messages: list[MappedMessage], account: str = "sunmi-main", flow: str = "receipt"
     ) -> "asyncio.Task[BatchResult]":
         """Let a platform's push in."""
+        return self._ingest(NativeMessages(messages, b"the bytes"), account, flow)
 
-        def judge_with(intake: EventValidator) -> Validate:
-            def judge(indexes: Any) -> BatchResults:
-                judged = BatchResults()
-                for index in indexes:
-                    judged.add(index, intake.validate_mapped(messages[index], index, b"the bytes"))
-                return judged
-
-            return judge
-
-        return self._take(judge_with, len(messages), account, flow)
-
-    def _take(
-        self, judge_with: Callable[[EventValidator], Validate], received: int, account: str, flow: str
-    ) -> "asyncio.Task[BatchResult]":
-        job = IngestRequest(
+    def _ingest(self, events: BatchElements | NativeMessages, account: str, flow: str) -> "asyncio.Task[BatchResult]":
+        request = IngestRequest(
             account=self.directory.accounts[account],
             flow=flow,
-            received=received,
-            judge_with=judge_with,
+            events=events,
             size=100,
             received_ms=NOW_MS,
             timeout_s=60,
         )
-        return asyncio.create_task(self.ingestor.run(job))
+        return asyncio.create_task(self.ingestor.ingest(request))
 
 
 async def turn() -> None:

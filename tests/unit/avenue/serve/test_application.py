@@ -26,8 +26,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 OPERATOR = {"authorization": f"Bearer {KEYS['operator']}"}
 
 
-class BrokenHandler:
-    """A handler that answers nothing."""
+class BrokenPipeline:
+    """A pipeline that answers nothing."""
 
     async def push_batch(self, _: object) -> HttpAnswer:
         raise RuntimeError("the secret is 42")
@@ -48,7 +48,7 @@ def client(role: str) -> Iterator[Client]:
     reading = ReadService(
         ClickHouse(settings.clickhouse), lambda: known, settings, SystemClock(), session_secret=b"s" * 32
     )
-    gateway: Any = SimpleNamespace(handler=BrokenHandler(), replayer=None)
+    gateway: Any = SimpleNamespace(pipeline=BrokenPipeline(), replayer=None)
     app = http_application(
         settings,
         lambda: known,

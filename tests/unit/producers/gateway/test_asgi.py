@@ -1,4 +1,4 @@
-"""Pushes go straight to the handler, everything else to the framework; every push gets an answer."""
+"""Pushes go straight to the pipeline, everything else to the framework; every push gets an answer."""
 
 import asyncio
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from producers.gateway.asgi import PushASGIApp
-from producers.gateway.handler import HttpRequest
+from producers.gateway.http_request import HttpRequest
 from producers.gateway.responses import HttpAnswer
 from runtime.settings import GatewaySettings
 
 
-class HandlerDouble:
+class PipelineDouble:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
@@ -32,8 +32,8 @@ async def no_answer(_message: Any) -> None:
 
 async def ask(
     method: str, path: str, *chunks: bytes, hangs_up: bool = False
-) -> tuple[HandlerDouble, list[Any], list[Any]]:
-    handler, sent, rest = HandlerDouble(), [], []
+) -> tuple[PipelineDouble, list[Any], list[Any]]:
+    pipeline, sent, rest = PipelineDouble(), [], []
     messages = [{"type": "http.request", "body": c, "more_body": n + 1 < len(chunks)} for n, c in enumerate(chunks)]
     if hangs_up:
         messages = [{**messages[0], "more_body": True}, {"type": "http.disconnect"}]
@@ -48,13 +48,14 @@ async def ask(
         rest.append(scope["path"])
 
     scope = {"type": "http", "method": method, "path": path, "query_string": b"a=1", "headers": [(b"X-A", b"b")]}
-    await PushASGIApp(handler, framework, GatewaySettings(max_body_bytes=10, body_timeout_s=0.05))(scope, receive, send)  # type: ignore[arg-type]  # a double
-    return handler, sent, rest
+    limits = GatewaySettings(max_body_bytes=10, body_timeout_s=0.05)
+    await PushASGIApp(pipeline, framework, limits)(scope, receive, send)  # type: ignore[arg-type]  # a double
+    return pipeline, sent, rest
 
 
-async def test_a_batch_push_reaches_the_handler_whole_and_its_answer_the_sender() -> None:
-    handler, sent, rest = await ask("POST", "/v1/events", b"[1,", b"2]")
-    assert (handler.asked[0].body, handler.asked[0].headers, rest) == (b"[1,2]", {"X-A": "b"}, [])
+async def test_a_batch_push_reaches_the_pipeline_whole_and_its_answer_the_sender() -> None:
+    pipeline, sent, rest = await ask("POST", "/v1/events", b"[1,", b"2]")
+    assert (pipeline.asked[0].body, pipeline.asked[0].headers, rest) == (b"[1,2]", {"X-A": "b"}, [])
     assert sent[0]["status"] == 429
     assert dict(sent[0]["headers"]) == {
         b"content-type": b"application/problem+json", b"content-length": b"2", b"retry-after": b"3",
@@ -63,8 +64,8 @@ async def test_a_batch_push_reaches_the_handler_whole_and_its_answer_the_sender(
 
 
 async def test_a_native_push_names_account_and_flow() -> None:
-    handler, sent, _ = await ask("GET", "/in/sunmi-main/callback", b"")
-    assert handler.asked == [("sunmi-main", "callback", b"a=1")]
+    pipeline, sent, _ = await ask("GET", "/in/sunmi-main/callback", b"")
+    assert pipeline.asked == [("sunmi-main", "callback", b"a=1")]
     assert sent[1]["body"] == b"SUCCESS"
 
 
@@ -74,15 +75,15 @@ async def test_a_native_push_names_account_and_flow() -> None:
      ("PUT", "/in/a/b"), ("GET", "/"), ("POST", "/v1/metrics")],
 )  # fmt: skip
 async def test_anything_else_is_the_framework_s(method: str, path: str) -> None:
-    handler, sent, rest = await ask(method, path, b"")
-    assert (handler.asked, sent, rest) == ([], [], [path])
+    pipeline, sent, rest = await ask(method, path, b"")
+    assert (pipeline.asked, sent, rest) == ([], [], [path])
 
 
 async def test_a_body_beyond_the_bound_is_refused_and_one_broken_off_is_not_taken() -> None:
-    handler, sent, _ = await ask("POST", "/v1/events", b"x" * 6, b"x" * 5)
-    assert (handler.asked, sent[0]["status"]) == ([], 413)
-    handler, sent, _ = await ask("POST", "/v1/events", b"[", hangs_up=True)
-    assert (handler.asked, sent) == ([], [])
+    pipeline, sent, _ = await ask("POST", "/v1/events", b"x" * 6, b"x" * 5)
+    assert (pipeline.asked, sent[0]["status"]) == ([], 413)
+    pipeline, sent, _ = await ask("POST", "/v1/events", b"[", hangs_up=True)
+    assert (pipeline.asked, sent) == ([], [])
 
 
 async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
@@ -92,7 +93,7 @@ async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
 
 
 async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> None:
-    handler, sent = HandlerDouble(), []
+    pipeline, sent = PipelineDouble(), []
     messages = [{"type": "http.request", "body": b"[", "more_body": True}]
 
     async def receive() -> Any:
@@ -102,10 +103,10 @@ async def test_a_body_that_does_not_end_is_a_408_and_the_connection_s_end() -> N
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/v1/events", "query_string": b"", "headers": []}
-    app = PushASGIApp(handler, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
+    app = PushASGIApp(pipeline, None, GatewaySettings(body_timeout_s=0.01))  # type: ignore[arg-type]  # a double
     async with asyncio.timeout(2):
         await app(scope, receive, send)
-    assert (handler.asked, sent[0]["status"]) == ([], 408)
+    assert (pipeline.asked, sent[0]["status"]) == ([], 408)
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
@@ -120,7 +121,7 @@ async def test_the_framework_is_told_that_a_sender_whose_body_does_not_end_hung_
         heard.extend([(await receive())["type"] for _ in range(2)])
 
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": []}
-    await PushASGIApp(HandlerDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    await PushASGIApp(PipelineDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
     assert heard == ["http.request", "http.disconnect"]
 
 
@@ -143,5 +144,5 @@ async def test_whoever_waits_for_the_end_of_a_connection_is_not_hurried() -> Non
         heard.append("waited" if asyncio.get_running_loop().time() - began > 0.03 else "hurried")
 
     scope = {"type": "http", "method": "GET", "path": "/live", "query_string": b"", "headers": []}
-    await PushASGIApp(HandlerDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
+    await PushASGIApp(PipelineDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
     assert heard == ["http.disconnect", "waited"]

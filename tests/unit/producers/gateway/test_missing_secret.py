@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from producers.gateway.handler import HttpRequest
+from producers.gateway.http_request import HttpRequest
 from producers.gateway.service import GatewayService
 from registry.directory import Directory
 from registry.follower import RegistryFollower
@@ -69,7 +69,7 @@ def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mende
 
 async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets(tmp_path: Path) -> None:
     applied = Applied()
-    door = gateway(applied, tmp_path)[0].handler
+    door = gateway(applied, tmp_path)[0].pipeline
     applied.apply("env:NOT_THERE")
 
     answers = [

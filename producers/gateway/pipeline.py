@@ -1,0 +1,424 @@
+"""A push's whole way through the gateway, in one file: read this first.
+
+      POST /v1/events                         GET or POST /in/{account}/{flow}
+             │ PushPipeline.push_batch               │ PushPipeline.push_native
+    authenticate  authenticate_sender         authenticate
+             │                                and adapt  Adapter.read
+    split    unpack, split                           │
+             └────────────────┬──────────────────────┘
+                        IngestRequest
+                              │ RequestIngestor.ingest, a run of events at a time
+    validate         validate_run ──▶ FastPath.validate          an element of a batch
+                       │                 └── what it leaves ──▶ EventValidator.validate_bytes
+                       ├────────────▶ EventValidator.validate_mapped, .validate_unmapped
+                       └────────────▶ revalidate                 a kept reject, in a replay
+      place                           PlacementCache.find, resolve_placement
+      pseudonymise                    TrialPseudonyms.of_session, Pseudonymiser.first_step, .second_step
+                              │ BatchResults
+    publish          HeldLines.cause     what events cause  ──▶ Publisher.cause
+                     Publisher.add       events, once that is acknowledged; then rejects; last the delivery
+                              │ BatchResult
+    answer           BatchResult.answer              Adapter.positive, Adapter.negative
+
+Whatever is answered positively is on all in-sync replicas. Every request gets an answer, and every event an outcome.
+"""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from producers.adapters.base import (
+    Adapter,
+    MappedMessage,
+    NativePush,
+    PlatformAnswer,
+    PlatformHandshake,
+    RefusedPush,
+)
+from producers.adapters.catalogue import adapter_for
+from producers.consent.ledger import ConsentLedger
+from producers.gateway.authentication import SecretsFor, authenticate_sender
+from producers.gateway.held_lines import HeldLines
+from producers.gateway.http_request import HttpRequest
+from producers.gateway.ingest_request import (
+    BatchElements,
+    IngestRequest,
+    KeptRejects,
+    NativeMessages,
+    RequestEvents,
+    UnknownStoredError,
+    count_outcomes,
+    delivery_line,
+    window_of,
+)
+from producers.gateway.limits import MAX_IDEMPOTENCY_KEY_CHARS, IdempotencyKeys, RateLimit
+from producers.gateway.responses import BatchResult, HttpAnswer, Verdict, over_limit, problem, rejected
+from producers.orders.ledger import OrderLedger, TriedOrders
+from producers.parsing.body import BodyProblem, split, unpack
+from producers.publisher import LineBatch, Publisher
+from producers.replay import DryRunConsent, PrehashedPseudonyms, revalidate
+from producers.validation.dedup_window import DuplicateWindow
+from producers.validation.fast_path import FastPath
+from producers.validation.pseudonym_cache import Pseudonymiser
+from producers.validation.results import BatchResults, PartitionBatch
+from producers.validation.validator import (
+    BATCH_FLOW,
+    DuplicateEvent,
+    EventValidator,
+    InFlightDuplicate,
+    RejectedEvent,
+    RequestCaches,
+    ValidatorDeps,
+)
+from registry.directory import Directory
+from runtime.clock import Clock
+from runtime.errors import RetryableError, UnavailableError
+from runtime.logging import get_logger
+from runtime.metrics import GATEWAY_REQUEST_SECONDS, GATEWAY_REQUESTS
+from runtime.settings import GatewaySettings
+from schemas.codec import encode
+from schemas.registry import Account
+from schemas.topics import Topic
+
+log = get_logger(__name__)
+
+# The loop serves others after so many events of one request, a few milliseconds.
+RUN_EVENTS = 500
+# An original that fails makes the next in line the first; more than a few in a row means that the broker is gone.
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineDeps:
+    """What the pipeline needs."""
+
+    limits: GatewaySettings
+    directory: Callable[[], Directory]
+    secrets_for: SecretsFor
+    ingestor: "RequestIngestor"
+    clock: Clock
+
+
+class PushPipeline:
+    """Answers batch and native pushes. Total: every request gets an answer, and one line in the request metrics."""
+
+    def __init__(self, deps: PipelineDeps) -> None:
+        self._deps = deps
+        self._rates = RateLimit(deps.limits.requests_per_s)
+        self._keys = IdempotencyKeys(max_keys=deps.limits.idempotency_keys, keep_s=deps.limits.idempotency_minutes * 60)
+
+    async def push_batch(self, request: HttpRequest) -> HttpAnswer:
+        """Answer `POST /v1/events`."""
+        started = time.perf_counter()
+        deps = self._deps
+        account = authenticate_sender(request, deps.directory(), deps.secrets_for, deps.clock.now_ms())
+        if isinstance(account, HttpAnswer):
+            answer, account_id = account, "-"
+        else:
+            answer, account_id = await self._answer_once(request, account), account.id
+        GATEWAY_REQUESTS.labels(account_id, BATCH_FLOW, answer.status).inc()
+        GATEWAY_REQUEST_SECONDS.labels(BATCH_FLOW).observe(time.perf_counter() - started)
+        return answer
+
+    async def push_native(self, account_id: str, flow: str, request: HttpRequest) -> HttpAnswer:
+        """Answer `/in/{account}/{flow}` in the platform's own words."""
+        started = time.perf_counter()
+        account = self._deps.directory().accounts.get(account_id)
+        adapter = adapter_for(account.platform, flow) if account is not None else None
+        secrets = self._deps.secrets_for(account, flow) if account is not None and adapter is not None else ()
+        if account is None or adapter is None or not secrets:
+            GATEWAY_REQUESTS.labels("-", "-", 404).inc()
+            return problem(404, "no such account or flow; the address is /in/{account}/{flow}")
+        push = NativePush(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            received_ms=self._deps.clock.now_ms(),
+            account=account,
+            flow=flow,
+            secrets=secrets,
+        )
+        answer = await self._ingest_native(push, adapter)
+        GATEWAY_REQUESTS.labels(account.id, adapter.flow, answer.counts_as or answer.status).inc()
+        GATEWAY_REQUEST_SECONDS.labels(adapter.flow).observe(time.perf_counter() - started)
+        return answer
+
+    async def _answer_once(self, request: HttpRequest, account: Account) -> HttpAnswer:
+        """Answer within the account's rate, and a retry under its `Idempotency-Key` as its first try was."""
+        now_s = time.monotonic()
+        if (wait_s := self._rates.wait_s(account.id, now_s)) > 0:
+            return problem(429, "too many requests a second for this account", retry_after_s=wait_s)
+        key = request.headers.get("idempotency-key", "")
+        if not key:
+            return await self._ingest_batch(request, account)
+        if len(key) > MAX_IDEMPOTENCY_KEY_CHARS:
+            return problem(400, f"Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY_CHARS} characters")
+        digest = hashlib.sha256(request.query + b"\0" + request.body).digest()
+        earlier = await self._keys.claim(account.id, key, digest, now_s)
+        if earlier is not None:
+            return earlier
+        answer: HttpAnswer | None = None
+        try:
+            answer = await self._ingest_batch(request, account)
+        finally:
+            self._keys.end(account.id, key, answer if answer is not None and answer.status == 200 else None)
+        return answer
+
+    async def _ingest_batch(self, request: HttpRequest, account: Account) -> HttpAnswer:
+        limits, received_ms = self._deps.limits, self._deps.clock.now_ms()
+        body = unpack(request.body, request.headers.get("content-encoding", ""), max_bytes=limits.max_body_bytes)
+        if isinstance(body, BodyProblem):
+            return problem(body.status, body.detail)
+        elements = split(body, request.headers.get("content-type", ""), max_events=limits.max_events)
+        if isinstance(elements, BodyProblem):
+            return problem(elements.status, elements.detail)
+        events, timeout_s = BatchElements(elements), limits.batch_publish_timeout_s
+        try:
+            result = await self._deps.ingestor.ingest(
+                IngestRequest(account, BATCH_FLOW, events, len(body), received_ms, timeout_s)
+            )
+        except UnknownStoredError as error:
+            return problem(503, str(error), retry_after_s=error.retry_after_s, stored="unknown")
+        except RetryableError as error:
+            return problem(503, str(error), retry_after_s=error.retry_after_s, stored="nothing")
+        except UnavailableError as error:
+            return problem(503, str(error), retry_after_s=5, stored="nothing")
+        return result.answer(every=b"results=all" in request.query.split(b"&"))
+
+    async def _ingest_native(self, push: NativePush, adapter: Adapter) -> HttpAnswer:
+        limits, account = self._deps.limits, push.account
+        if len(push.body) > limits.max_body_bytes:
+            return problem(413, f"at most {limits.max_body_bytes} bytes are taken")
+        adapted = adapter.read(push)
+        if isinstance(adapted, RefusedPush):
+            return problem(401, adapted.message)
+        if isinstance(adapted, PlatformHandshake):
+            return _platform_answer(adapted.answer)
+        if (wait_s := self._rates.wait_s(account.id, time.monotonic())) > 0:
+            return over_limit(_platform_answer(adapter.negative), wait_s)
+        # A GET push says everything in its query; the bytes are what tells one kept reject from another.
+        body = push.body or push.query
+        events = NativeMessages(adapted.messages, body)
+        timeout_s = limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s
+        try:
+            await self._deps.ingestor.ingest(
+                IngestRequest(account, push.flow, events, len(body), push.received_ms, timeout_s)
+            )
+        except (RetryableError, UnavailableError) as error:
+            log.warning("native push could not be stored", account=account.id, flow=adapter.flow, cause=str(error))
+            return _platform_answer(adapter.negative, counts_as=503)
+        return _platform_answer(adapter.positive)
+
+
+def _platform_answer(answer: PlatformAnswer, *, counts_as: int = 0) -> HttpAnswer:
+    return HttpAnswer(answer.status, answer.body, answer.content_type, counts_as=counts_as)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestDeps:
+    """What ingesting needs."""
+
+    limits: GatewaySettings
+    directory: Callable[[], Directory]
+    duplicates: DuplicateWindow
+    consent: ConsentLedger
+    orders: OrderLedger
+    pseudonyms: Pseudonymiser
+    publisher: Publisher
+    clock: Clock
+    caches: RequestCaches
+
+
+class RequestIngestor:
+    """Gives every event of a request its outcome, safe in Kafka, before it returns.
+
+    Raises `RetryableError` where nothing was stored (budget, no epoch yet, no hash key yet), `UnknownStoredError`
+    where part of it may be.
+    """
+
+    def __init__(self, deps: IngestDeps) -> None:
+        self._deps = deps
+
+    async def ingest(self, request: IngestRequest) -> BatchResult:
+        """Validate and publish the events of *request*; return what became of each."""
+        deps = self._deps
+        validator = self._validator(request, deps.consent, deps.orders)
+        deps.publisher.reserve(request.size)
+        ingest = _Ingest(deps, request, validator)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                await ingest.validate_and_publish()
+                await ingest.publish_rejects()
+                result = ingest.result()
+                await ingest.publish_delivery(result)
+        except TimeoutError as error:
+            raise UnknownStoredError from error
+        except UnavailableError as error:
+            # Found missing at a later event of many: what came before it is on its way.
+            raise (UnknownStoredError(str(error)) if ingest.began else error) from error
+        finally:
+            ingest.let_go()
+        count_outcomes(request, result)
+        return result
+
+    def try_out(self, request: IngestRequest) -> BatchResult:
+        """Return what *request* would come to now; nothing is stored, claimed or remembered."""
+        deps = self._deps
+        validator = self._validator(request, DryRunConsent(deps.consent), TriedOrders(deps.orders))
+        results = validate_run(validator, request.events, range(len(request.events)))
+        accepted = {index: event_id for batch in results.accepted for index, event_id in batch.events()}
+        return BatchResult("", accepted, [_verdict(index, other) for index, other in results.others])
+
+    def _validator(self, request: IngestRequest, consent: ConsentLedger, orders: OrderLedger) -> EventValidator:
+        deps, directory = self._deps, self._deps.directory()
+        if directory.epoch is None:
+            raise RetryableError("the topics are not ready yet; nothing of this request was stored", retry_after_s=2)
+        replayed = isinstance(request.events, KeptRejects)
+        pseudonyms = PrehashedPseudonyms(deps.pseudonyms) if replayed else deps.pseudonyms
+        partitions = directory.epoch.partitions
+        given = ValidatorDeps(directory, partitions, deps.duplicates, consent, orders, pseudonyms, deps.caches)
+        delivery_id = f"d-{request.received_ms:011x}{os.urandom(6).hex()}"
+        window = window_of(request.account, deps.limits, request.received_ms)
+        return EventValidator(given, request.account, request.flow, delivery_id=delivery_id, window=window)
+
+
+def validate_run(validator: EventValidator, events: RequestEvents, indexes: Sequence[int]) -> BatchResults:
+    """Return the outcomes of those of a request's *events* that have these *indexes*, in order.
+
+    Raises `UnavailableError` where a hash key is not here yet, or no more consent states can be held.
+    """
+    match events:
+        case BatchElements(elements):
+            return FastPath(validator).validate([elements[index] for index in indexes], indexes)
+        case NativeMessages(messages, body):
+            results = BatchResults()
+            for index in indexes:
+                message = messages[index]
+                if isinstance(message, MappedMessage):
+                    results.add(index, validator.validate_mapped(message, index, body))
+                else:
+                    results.add(index, validator.validate_unmapped(message, index, body))
+            return results
+        case KeptRejects(rejects, windows):
+            results = BatchResults()
+            for index in indexes:
+                results.add(index, revalidate(validator, rejects[index], windows[index], index))
+            return results
+
+
+def _verdict(index: int, other: DuplicateEvent | InFlightDuplicate | RejectedEvent) -> Verdict:
+    """Return the sender's verdict of an event that was not accepted; one in flight, as if its original made it."""
+    if isinstance(other, RejectedEvent):
+        fault = other.fault
+        return rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
+    return Verdict(index, other.event_id, "duplicate")
+
+
+class _Ingest:
+    """One request under way."""
+
+    def __init__(self, deps: IngestDeps, request: IngestRequest, validator: EventValidator) -> None:
+        self._deps = deps
+        self._request = request
+        self._validator = validator
+        self._accepted: dict[int, str] = {}
+        self._others: dict[int, Verdict] = {}
+        self._records: set[asyncio.Future[bool]] = set()
+        self._rejects: list[bytes] = []
+        self._held = HeldLines(deps.publisher, deps.duplicates, deps.clock)
+        self.began = False
+        """Whether anything of it is on its way to the broker."""
+
+    def result(self) -> BatchResult:
+        """Return what became of each event."""
+        others = [self._others[index] for index in sorted(self._others)]
+        return BatchResult(self._validator.delivery_id, self._accepted, others)
+
+    def let_go(self) -> None:
+        """Give up what was not published: to be called however the request ends."""
+        self._held.let_go()
+
+    async def validate_and_publish(self) -> None:
+        """Give every event its outcome; return when what was accepted, and what was caused, is acknowledged."""
+        open_indexes: Sequence[int] = range(len(self._request.events))
+        for _ in range(MAX_ROUNDS):
+            in_flight = await self._run_round(open_indexes)
+            released = await self._held.release()
+            if released is None:
+                raise UnknownStoredError
+            self._records |= released
+            await self._acknowledged()
+            open_indexes = [index for index, event in in_flight if not await asyncio.shield(event.original)]
+            self._others |= {index: _verdict(index, event) for index, event in in_flight if index not in open_indexes}
+            if not open_indexes:
+                return
+        raise UnknownStoredError
+
+    async def _run_round(self, indexes: Sequence[int]) -> list[tuple[int, InFlightDuplicate]]:
+        """Validate and publish the events with these *indexes*; return those whose original is on its way."""
+        in_flight: list[tuple[int, InFlightDuplicate]] = []
+        for start in range(0, len(indexes), RUN_EVENTS):
+            if start:
+                await asyncio.sleep(0)
+            # Validated and claimed without a pause in between: the same id of another request finds this one in flight.
+            results = validate_run(self._validator, self._request.events, indexes[start : start + RUN_EVENTS])
+            self._publish(results)
+            for index, other in results.others:
+                if isinstance(other, InFlightDuplicate):
+                    in_flight.append((index, other))
+                    continue
+                if isinstance(other, RejectedEvent):
+                    self._rejects.append(encode(other.line))
+                self._others[index] = _verdict(index, other)
+        return in_flight
+
+    def _publish(self, results: BatchResults) -> None:
+        self.began = self.began or bool(results.effects or results.accepted)
+        self._held.cause(results.effects, self._request.received_ms)
+        for batch in results.accepted:
+            lines = LineBatch(self._request.account.id, self._request.received_ms, batch.lines, batch.ids)
+            free, held = lines.cut(self._free_lines(batch))
+            if free.values:
+                self._add_events(batch.partition, free)
+            if held.values:
+                self._held.take(batch.partition, held)
+            self._accepted.update(batch.events())
+
+    def _free_lines(self, batch: PartitionBatch) -> int:
+        """Return how many of the lines of *batch* wait for nothing."""
+        if self._held.holds(batch.partition):
+            return 0
+        return len(batch.lines) if batch.held_from is None else batch.held_from
+
+    def _add_events(self, partition: int, lines: LineBatch) -> None:
+        for taken, record in self._deps.publisher.add(Topic.EVENTS, partition, lines):
+            if not record.done():
+                self._deps.duplicates.claim(lines.account_id, taken.ids, record)
+            self._records.add(record)
+
+    async def _acknowledged(self) -> None:
+        for record in self._records:
+            # Shielded: the record is other requests' too, and its outcome counts though this sender hangs up.
+            if not await asyncio.shield(record):
+                raise UnknownStoredError
+        self._records.clear()
+
+    async def publish_rejects(self) -> None:
+        """Publish what is kept of this request beside its events."""
+        if self._rejects:
+            await self._add(Topic.REJECTS, self._rejects)
+
+    async def publish_delivery(self, result: BatchResult) -> None:
+        """Publish what is about to be answered."""
+        line = delivery_line(self._request, result, self._deps.clock.now_ms())
+        await self._add(Topic.DELIVERIES, [encode(line)])
+
+    async def _add(self, topic: Topic, values: Sequence[bytes]) -> None:
+        lines = LineBatch(self._request.account.id, self._request.received_ms, values)
+        self._records.update(record for _, record in self._deps.publisher.add(topic, 0, lines))
+        await self._acknowledged()
