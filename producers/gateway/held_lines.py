@@ -2,14 +2,37 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from producers.publisher import LineBatch, Publisher
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.effects import EventEffect
 from runtime.clock import Clock
-from schemas.topics import Topic
 
-Record = asyncio.Future[bool]
+RecordAck = asyncio.Future[bool]
+"""Whether the broker has a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBatch:
+    """Lines of one partition that are held, and what their publishing will come to."""
+
+    partition: int
+    lines: LineBatch
+    published: RecordAck
+
+    def resolve_with(self, records: set[RecordAck]) -> None:
+        """Let what the lines come to be what all *records* come to, on which they are now."""
+        left = len(records)
+
+        def done(_record: RecordAck) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self.published.set_result(all(record.result() for record in records))
+
+        for record in records:
+            record.add_done_callback(done)
 
 
 class HeldLines:
@@ -23,8 +46,8 @@ class HeldLines:
         self._publisher = publisher
         self._duplicates = duplicates
         self._clock = clock
-        self._caused: list[Record] = []
-        self._lines: list[tuple[int, LineBatch, Record]] = []
+        self._caused: list[RecordAck] = []
+        self._held: list[HeldBatch] = []
         self._partitions: set[int] = set()
 
     def cause(self, effects: Iterable[EventEffect], received_ms: int) -> None:
@@ -40,11 +63,11 @@ class HeldLines:
         published = self._publisher.promise()
         self._duplicates.claim(lines.account_id, lines.ids, published)
         self._publisher.hold(_size(lines))
-        self._lines.append((partition, lines, published))
+        self._held.append(HeldBatch(partition, lines, published))
         self._partitions.add(partition)
 
-    async def release(self) -> set[Record] | None:
-        """Wait for the effects, publish the lines and return what their records will come to.
+    async def release(self) -> list[HeldBatch] | None:
+        """Wait for the effects, and return what may be published now.
 
         None where an effect was not acknowledged: every line is let go, and has to be brought again.
         """
@@ -54,45 +77,21 @@ class HeldLines:
                 self.let_go()
                 return None
         self._caused.clear()
-        records: set[Record] = set()
-        lines, self._lines = self._lines, []
-        self._partitions.clear()
-        for partition, held, published in lines:
-            records |= self._publish(partition, held, published)
-        return records
+        return self._take_out()
 
-    def _publish(self, partition: int, lines: LineBatch, published: Record) -> set[Record]:
-        self._publisher.hold(-_size(lines))
-        records: set[Record] = set()
-        for taken, record in self._publisher.add(Topic.EVENTS, partition, lines):
-            if not record.done():
-                self._duplicates.claim(lines.account_id, taken.ids, record)
-            records.add(record)
-        _resolve_with(published, records)
-        return records
+    def _take_out(self) -> list[HeldBatch]:
+        released, self._held = self._held, []
+        self._partitions.clear()
+        for batch in released:
+            self._publisher.hold(-_size(batch.lines))
+        return released
 
     def let_go(self) -> None:
         """Give up what is still held: its ids are unknown again, and a twin that waits for one is the next in line."""
-        lines, self._lines = self._lines, []
-        self._partitions.clear()
-        for _, held, published in lines:
-            self._publisher.hold(-_size(held))
-            self._duplicates.settle(held.account_id, held.ids, acknowledged=False, now_ms=self._clock.now_ms())
-            published.set_result(False)
-
-
-def _resolve_with(published: Record, records: set[Record]) -> None:
-    """Let *published* come to what all *records* come to: whoever waits for it asks the window again otherwise."""
-    left = len(records)
-
-    def done(_record: Record) -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            published.set_result(all(record.result() for record in records))
-
-    for record in records:
-        record.add_done_callback(done)
+        for batch in self._take_out():
+            lines = batch.lines
+            self._duplicates.settle(lines.account_id, lines.ids, acknowledged=False, now_ms=self._clock.now_ms())
+            batch.published.set_result(False)
 
 
 def _size(lines: LineBatch) -> int:

@@ -1,26 +1,26 @@
 """A push's whole way through the gateway, in one file: read this first.
 
-      POST /v1/events                         GET or POST /in/{account}/{flow}
-             │ PushPipeline.push_batch               │ PushPipeline.push_native
-    authenticate  authenticate_sender         authenticate
-             │                                and adapt  Adapter.read
-    split    unpack, split                           │
-             └────────────────┬──────────────────────┘
-                        IngestRequest
-                              │ RequestIngestor.ingest, a run of events at a time
-    validate         validate_run ──▶ FastPath.validate          an element of a batch
-                       │                 └── what it leaves ──▶ EventValidator.validate_bytes
-                       ├────────────▶ EventValidator.validate_mapped, .validate_unmapped
-                       └────────────▶ revalidate                 a kept reject, in a replay
-      place                           PlacementCache.find, resolve_placement
-      pseudonymise                    TrialPseudonyms.of_session, Pseudonymiser.first_step, .second_step
-                              │ BatchResults
-    publish          HeldLines.cause     what events cause  ──▶ Publisher.cause
-                     Publisher.add       events, once that is acknowledged; then rejects; last the delivery
-                              │ BatchResult
-    answer           BatchResult.answer              Adapter.positive, Adapter.negative
+                   POST /v1/events                         GET or POST /in/{account}/{flow}
+                          │                                              │
+                   PushPipeline.push_batch                 PushPipeline.push_native
+    authenticate   authenticate_sender                     Adapter.read checks the signature
+    split / adapt  unpack, split                           and takes the push apart
+                          └──────────── IngestRequest ───────────────────┘
+                                              │
+                   RequestIngestor.ingest, a run of events at a time:
+    validate       validate_run ── an element ──▶ FastPath.validate
+                        │            what that leaves ──▶ EventValidator.validate_bytes
+                        ├───────── a message ──▶ EventValidator.validate_mapped, .validate_unmapped
+                        └── a reject, in a replay ──▶ revalidate
+      place        PlacementCache.find on the fast path, else resolve_placement
+      pseudonymise TrialPseudonyms.of_session on the fast path, else Pseudonyms.first_step and .second_step
+                                              │ BatchResults
+    publish        Publisher.cause  what events cause, acknowledged before their lines go out (HeldLines)
+                   Publisher.add    events; acknowledged, then rejects; acknowledged, last the delivery
+                                              │ BatchResult
+    answer         BatchResult.answer                      Adapter.positive or .negative
 
-Whatever is answered positively is on all in-sync replicas. Every request gets an answer, and every event an outcome.
+What is answered positively is on all in-sync replicas. Every request gets an answer, and every event an outcome.
 """
 
 import asyncio
@@ -351,7 +351,8 @@ class _Ingest:
             released = await self._held.release()
             if released is None:
                 raise UnknownStoredError
-            self._records |= released
+            for batch in released:
+                batch.resolve_with(self._add_events(batch.partition, batch.lines))
             await self._acknowledged()
             open_indexes = [index for index, event in in_flight if not await asyncio.shield(event.original)]
             self._others |= {index: _verdict(index, event) for index, event in in_flight if index not in open_indexes}
@@ -395,11 +396,15 @@ class _Ingest:
             return 0
         return len(batch.lines) if batch.held_from is None else batch.held_from
 
-    def _add_events(self, partition: int, lines: LineBatch) -> None:
+    def _add_events(self, partition: int, lines: LineBatch) -> set[asyncio.Future[bool]]:
+        """Publish *lines* and claim their ids; return what their records will come to."""
+        records: set[asyncio.Future[bool]] = set()
         for taken, record in self._deps.publisher.add(Topic.EVENTS, partition, lines):
             if not record.done():
                 self._deps.duplicates.claim(lines.account_id, taken.ids, record)
-            self._records.add(record)
+            records.add(record)
+        self._records |= records
+        return records
 
     async def _acknowledged(self) -> None:
         for record in self._records:

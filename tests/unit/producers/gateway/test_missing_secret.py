@@ -69,11 +69,11 @@ def test_it_is_logged_when_applied_and_told_by_the_health_page_until_it_is_mende
 
 async def test_pushes_to_its_flow_are_answered_like_those_to_a_flow_without_secrets(tmp_path: Path) -> None:
     applied = Applied()
-    door = gateway(applied, tmp_path)[0].pipeline
+    pipeline = gateway(applied, tmp_path)[0].pipeline
     applied.apply("env:NOT_THERE")
 
     answers = [
-        await door.push_native("acct", flow, HttpRequest("POST", f"/in/acct/{flow}", b"", {}, b"x"))
+        await pipeline.push_native("acct", flow, HttpRequest("POST", f"/in/acct/{flow}", b"", {}, b"x"))
         for flow in ("service", "waimai-order-paid")
     ]
 
