@@ -31,6 +31,7 @@ from schemas.timing import DAY_MS
 from schemas.topics import Topic
 from tests.support.factories import NOW_MS, REGISTRY, HashKeys
 from tests.support.settlement_harness import epoch_of
+from tests.support.waiting import wait_until_answered
 
 if TYPE_CHECKING:
     from producers.gateway.responses import BatchResult
@@ -167,11 +168,17 @@ async def turn() -> None:
 
 
 async def serve(broker: HandBroker, task: "asyncio.Task[T]") -> T:
-    """Acknowledge whatever comes until *task* has ended."""
-    for _ in range(100):
+    """Acknowledge whatever comes until *task* has ended; a thread that it waits for may take its time."""
+
+    async def has_ended() -> bool:
         await turn()
         for topic in dict.fromkeys(broker.topics()):
             broker.answer(topic)
-        if task.done():
+        return task.done()
+
+    for _ in range(20):
+        if await has_ended():
             break
+    else:
+        await wait_until_answered(has_ended, otherwise="the task has not ended")
     return task.result()

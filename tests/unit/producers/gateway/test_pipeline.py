@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from producers.gateway import pipeline
 from schemas.topics import Topic
+from tests.support import factories
 from tests.support.adapter_signing import NOW_MS
 from tests.support.memory_gateway import memory_gateway
 from tests.support.native_walk import CONTRACTS, pushed, registry_of, whole
 from tests.support.paths import ROOT
-from tests.unit.producers.validation import test_validator as batch
 
 TAKEN_IN = ["RequestIngestor.ingest", "validate_run"]
 OF_A_BATCH = ["PushPipeline.push_batch", "authenticate_sender", "unpack", "split", *TAKEN_IN, "FastPath.validate"]
@@ -75,9 +76,9 @@ def traced() -> Iterator[Trace]:
         sys.setprofile(before)
 
 
-async def batch_push(**change: str | None) -> Trace:
-    body = batch.event(**change)
-    async with memory_gateway(batch.REGISTRY, "sunmi-main", now_ms=batch.NOW_MS) as gateway:
+async def batch_push(**change: Any) -> Trace:
+    body = factories.sent_line(**change)
+    async with memory_gateway(factories.REGISTRY, "sunmi-main", now_ms=factories.NOW_MS) as gateway:
         with traced() as trace:
             answer = await gateway.push(body)
     assert json.loads(answer.content)["accepted"] == 1
