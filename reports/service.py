@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from registry.directory import Directory
-from reports.queries.model import QueryContext
+from reports.queries.context import QueryContext
 from reports.queries.rollup_cache import RollupCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock

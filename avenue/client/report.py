@@ -7,7 +7,7 @@ from avenue.client.known_trials import UnknownTrialError, refuse_unknown
 from avenue.client.store_access import RunningServer, error_detail
 from avenue.client.stored_registry import stored_directory
 from reports.api.routes import ReportRequest
-from reports.queries.model import QueryContext
+from reports.queries.context import QueryContext
 from reports.trial_report.make import report_maker
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import SystemClock

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reports.api.responses import live_json
+from reports.queries.context import QueryContext
 from reports.queries.freshness import freshness
 from reports.queries.live import live_counts
-from reports.queries.model import QueryContext
 from reports.service import ReadService, TooBusyError
 from runtime.errors import PipelineError
 

@@ -53,10 +53,11 @@ from reports.api.shapes import (
 )
 from reports.api.streaming import ExportStream, whole_export
 from reports.queries.avenue_map import avenue_map
+from reports.queries.context import QueryContext
 from reports.queries.events_export import ExportFormat, ExportQuestion, check, export
 from reports.queries.freshness import freshness
 from reports.queries.health import health
-from reports.queries.model import DIMENSIONS, STEPS, Interval, QueryContext, SeriesQuestion
+from reports.queries.model import DIMENSIONS, STEPS, Interval, SeriesQuestion
 from reports.queries.readout import readout
 from reports.queries.series import series
 from reports.queries.spans import iso

@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import TypeVar
 
-from reports.queries.model import QueryContext
+from reports.queries.context import QueryContext
 from reports.service import EXPORT_THREADS, ReadService, TooBusyError
 from runtime.errors import PipelineError
 

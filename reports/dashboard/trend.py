@@ -10,6 +10,7 @@ from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import dimension_names, split_name
 from reports.queries import series
+from reports.queries.context import QueryContext
 from reports.queries.model import (
     DIMENSIONS,
     STEPS,
@@ -18,7 +19,6 @@ from reports.queries.model import (
     Interval,
     MetricLines,
     Point,
-    QueryContext,
     SeriesLine,
     SeriesQuestion,
     Step,

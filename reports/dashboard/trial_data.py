@@ -7,6 +7,7 @@ from registry.directory import Directory
 from reports.dashboard.trend import TrendData, TrendPick, trend
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
+from reports.queries.context import QueryContext
 from reports.queries.model import (
     CoverageHour,
     Freshness,
@@ -17,7 +18,6 @@ from reports.queries.model import (
     MetricLines,
     MetricTotal,
     Presence,
-    QueryContext,
     SeriesQuestion,
     TotalsQuestion,
 )

@@ -22,7 +22,8 @@ from reports.presentation.formats import LocaleFormatter
 from reports.presentation.language import Translator
 from reports.queries import freshness
 from reports.queries.avenue_map import avenue_map
-from reports.queries.model import Freshness, Interval, QueryContext
+from reports.queries.context import QueryContext
+from reports.queries.model import Freshness, Interval
 from reports.queries.overview import TrialOverview, overviews
 from reports.scope import Reader, trial_seen, trials_seen
 from schemas.registry import Trial, epoch_ms

@@ -2,62 +2,10 @@
 
 from dataclasses import dataclass
 
+from reports.queries.context import QueryContext, moment
 from reports.queries.freshness import accounts_of
-from reports.queries.model import Interval, QueryContext
-from reports.queries.sql import moment, rows
+from reports.queries.model import Interval
 from schemas.timing import BLOCK_MS, Timing, block_of
-
-# Late as in `schemas.timing`: received past the end of its minute and its epoch's grace.
-_STORED_SQL = """
-SELECT
-    count(),
-    countIf(arm = ''),
-    countIf(toUnixTimestamp64Milli(received_at) > intDiv(toUnixTimestamp64Milli(occurred_at), 60000) * 60000 + 60000
-        + transform(toInt64(epoch), {epochs:Array(Int64)}, {graces:Array(Int64)}, {grace:Int64})),
-    max(toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(occurred_at)),
-    max(toUnixTimestamp64Milli(received_at))
-FROM pilot_events FINAL
-WHERE trial_id = {trial:String}
-  AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}
-  AND toStartOfHour(occurred_at) >= toStartOfHour({from:DateTime64(3, 'UTC')})
-  AND toStartOfHour(occurred_at) <= toStartOfHour({to:DateTime64(3, 'UTC')})
-"""
-_OF_PRODUCT_SQL = """
-SELECT count()
-FROM pilot_events FINAL
-WHERE product_id = {product:String}
-  AND occurred_at >= {from:DateTime64(3, 'UTC')} AND occurred_at < {to:DateTime64(3, 'UTC')}
-"""
-# A block is settled where its last settlement saw every row that it has by now, and explained what differed.
-_BLOCKS_SQL = """
-SELECT
-    count(),
-    countIf(settlements.runs > 0 AND seen = touched AND unexplained = 0),
-    sum(touched),
-    sumIf(touched, settlements.runs > 0 AND seen = touched AND unexplained = 0)
-FROM (
-    SELECT block, sum(touched_blocks.rows) AS touched
-    FROM touched_blocks
-    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
-    GROUP BY block
-) AS touches
-LEFT JOIN (
-    SELECT
-        block,
-        count() AS runs,
-        argMax(settled_blocks.rows, run) AS seen,
-        argMax(settled_blocks.unexplained, run) AS unexplained
-    FROM settled_blocks
-    WHERE product_id = {product:String} AND block >= {from:DateTime('UTC')} AND block < {to:DateTime('UTC')}
-    GROUP BY block
-) AS settlements USING (block)
-"""
-_DUPLICATES_SQL = """
-SELECT sum(duplicate)
-FROM pilot_deliveries FINAL
-WHERE account_id IN {accounts:Array(String)} AND NOT replay
-  AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +60,10 @@ def _stored(context: QueryContext, trial_id: str, interval: Interval) -> tuple[i
         "from": moment(interval.from_ms),
         "to": moment(interval.to_ms),
         "epochs": [epoch.number for epoch in epochs] or [0],
-        "graces": [epoch.grace_ms for epoch in epochs] or [Timing().grace_ms],
-        "grace": Timing().grace_ms,
+        "graces_ms": [epoch.grace_ms for epoch in epochs] or [Timing().grace_ms],
+        "grace_ms": Timing().grace_ms,
     }
-    (found,) = rows(context, _STORED_SQL, parameters)
+    (found,) = context.rows("arrivals_stored", parameters)
     return tuple(int(number) for number in found)
 
 
@@ -136,8 +84,8 @@ def _blocks(context: QueryContext, trial_id: str, interval: Interval) -> tuple[i
         "from": moment(whole.from_ms),
         "to": moment(whole.to_ms),
     }
-    ((blocks, settled, touched, settled_rows),) = rows(context, _BLOCKS_SQL, parameters)
-    ((events,),) = rows(context, _OF_PRODUCT_SQL, parameters)
+    ((blocks, settled, touched, settled_rows),) = context.rows("arrivals_blocks", parameters)
+    ((events,),) = context.rows("arrivals_of_product", parameters)
     share = int(settled_rows) / int(touched) if touched else None
     return max(0, int(touched) - int(events)), int(blocks), int(settled), share
 
@@ -152,5 +100,5 @@ def _duplicates(context: QueryContext, trial_id: str, interval: Interval) -> int
         "from": moment(interval.from_ms),
         "to": moment(max(interval.to_ms, interval.from_ms)),
     }
-    ((found,),) = rows(context, _DUPLICATES_SQL, parameters)
+    ((found,),) = context.rows("arrivals_duplicates", parameters)
     return int(found)

@@ -1,42 +1,15 @@
 """The street now: every placement along it, and what each reports; another startup's place is only occupied."""
 
 from reports.queries import cells
-from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState, QueryContext
+from reports.queries.context import QueryContext, moment
+from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState
 from reports.queries.presence import placements_of, split_of
 from reports.queries.spans import due_spans
-from reports.queries.sql import fill, moment, rows
 from reports.scope import Reader, trial_seen
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
 DEFAULT_SILENCE_MS = HOUR_MS
 """A placement without `heartbeat_s` counts as silent after this much due time without an event."""
-
-_SQL = """
-SELECT placement_id, sum(events), max(last_ms)
-FROM (
-    SELECT placement_id, events, last_ms
-    FROM cells_settled FINAL
-    WHERE product_id IN {products:Array(String)} AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
-    UNION ALL
-    SELECT placement_id, events, last_ms
-    FROM cells_live FINAL
-    WHERE product_id IN {products:Array(String)} AND minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}
-      AND (product_id, toStartOfFiveMinutes(minute)) NOT IN (
-          SELECT product_id, toStartOfFiveMinutes(minute)
-          FROM cells_settled
-          WHERE product_id IN {products:Array(String)}
-            AND minute >= toStartOfFiveMinutes({from:DateTime('UTC')}) AND minute < {to:DateTime('UTC')}
-      )
-) AS cells
-WHERE placement_id != '' AND events > 0
-GROUP BY placement_id
-"""
-_OWN_SQL = """
-SELECT placement_id, max(last_ms)
-FROM (#source#) AS cells
-WHERE placement_id != '' AND events > 0
-GROUP BY placement_id
-"""
 
 
 def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
@@ -97,15 +70,14 @@ def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> Pla
 
 def _counts(context: QueryContext, products: list[str], interval: Interval) -> dict[str, tuple[int, int]]:
     parameters = {"products": products, "from": moment(interval.from_ms), "to": moment(interval.to_ms)}
-    answer = rows(context, _SQL, parameters)
+    answer = context.rows("avenue_map", parameters)
     return {str(placement): (int(events), int(last_ms)) for placement, events, last_ms in answer}
 
 
 def reporting(context: QueryContext, trial_id: str) -> tuple[int, int]:
     """Return how many of the trial's placements that are due now report, and how many are due."""
-    source = cells.by_minute(context, trial_id, _last_day(context))
-    sql = fill(_OWN_SQL, source=source.sql)
-    last_ms = {str(placement): int(at_ms) for placement, at_ms in rows(context, sql, source.parameters)}
+    source = cells.by_minute(context.span(trial_id), [_last_day(context)])
+    last_ms = {str(placement): int(at_ms) for placement, at_ms in source.rows(context, "avenue_map_reporting")}
     standing = (
         p for p in placements_of(context.directory, trial_id) if context.directory.placed[p].covers(context.now_ms)
     )

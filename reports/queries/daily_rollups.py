@@ -9,36 +9,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from reports.queries.model import Interval, QueryContext
+from reports.queries.context import QueryContext
+from reports.queries.model import Interval
 from reports.queries.spans import step_start
-from reports.queries.sql import rows
 from schemas.timing import DAY_MS
 
 Rollup = Literal["cells", "funnels"]
 
 MAX_RANGES = 24
 """More gaps than this between summed days are read as one: a condition is as long as there are gaps."""
-
-# Put together below: the engine spends more on the text of a question that does it all than on these few rows.
-_SQL = """
-SELECT
-    product_id, 'came', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, sum(touches.rows),
-    0 AS b, 0 AS c, 0 AS d
-FROM touched_blocks AS touches
-WHERE product_id IN {products:Array(String)}
-GROUP BY product_id, day_s
-UNION ALL
-SELECT
-    product_id, 'settled', toUnixTimestamp(toStartOfDay(block, 'Asia/Shanghai')) AS day_s, max(run),
-    0 AS b, 0 AS c, 0 AS d
-FROM settled_blocks
-WHERE product_id IN {products:Array(String)}
-GROUP BY product_id, day_s
-UNION ALL
-SELECT product_id, toString(rolled.rollup), toUnixTimestamp(day), run, rolled.rows, settled_run, unexplained
-FROM daily_rollups AS rolled FINAL
-WHERE product_id IN {products:Array(String)}
-"""
 
 
 class RollupInputs(NamedTuple):
@@ -70,16 +49,8 @@ class RollupSplit:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of `DAYS`."""
-        return {"past_days": [day // 1000 for day in self.days], "past_runs": list(self.runs)}
-
-
-DAYS = """product_id = {product:String} AND trial_id = {trial:String}
-      AND day IN (SELECT toDateTime(arrayJoin({past_days:Array(UInt32)}), 'UTC'))
-      AND run >= transform(
-          toUnixTimestamp(day), {past_days:Array(UInt32)}, {past_runs:Array(UInt64)}, toUInt64(18446744073709551615)
-      )"""
-"""What chooses the rows of a past's days in a table of sums, read FINAL: rows of earlier runs are no more."""
+        """The parameters of `rolled_days.sql`."""
+        return {"rolled_days": [day // 1000 for day in self.days], "rolled_runs": list(self.runs)}
 
 
 def split_interval(context: QueryContext, product_id: str, interval: Interval, rollup: Rollup = "cells") -> RollupSplit:
@@ -103,7 +74,7 @@ def split_without_differences(context: QueryContext, product_id: str, interval: 
 def load_day_states(context: QueryContext, products: Collection[str]) -> None:
     """Ask at once for all *products* what an answer about each of them would ask."""
     found: dict[str, dict[int, dict[str, Sequence[int]]]] = {product_id: defaultdict(dict) for product_id in products}
-    for product_id, rollup, day_s, *numbers in rows(context, _SQL, {"products": sorted(products)}):
+    for product_id, rollup, day_s, *numbers in context.rows("daily_rollups", {"products": sorted(products)}):
         found[product_id][day_s * 1000][rollup] = numbers
     for product_id, days in found.items():
         context.memo["days", product_id] = {day: _day(said) for day, said in days.items()}

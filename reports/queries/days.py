@@ -4,23 +4,10 @@ from collections import defaultdict
 
 from reports.metrics import METRICS, DueShareRule
 from reports.queries import cells, exact, presence
-from reports.queries.metric_columns import columns_of, named, selected, value_of
-from reports.queries.model import Dimension, Interval, MetricLines, Point, QueryContext, SeriesLine
-from reports.queries.sql import fill, rows
+from reports.queries.context import QueryContext
+from reports.queries.metric_columns import columns_of
+from reports.queries.model import Dimension, Interval, MetricLines, Point, SeriesLine
 from schemas.registry import MetricId
-
-_SQL = """
-SELECT split, day #derived#
-FROM (
-    SELECT
-        #split# AS split,
-        toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day
-        #sums#
-    FROM (#source#) AS source
-    GROUP BY split, day
-) AS days
-ORDER BY split, day
-"""
 
 
 def by_day(context: QueryContext, trial_id: str, interval: Interval, metric: MetricId, by: Dimension) -> MetricLines:
@@ -41,19 +28,11 @@ def _from_events(
         return ()
     columns = columns_of((metric,), "events")
     source = exact.events(trial_id, interval)
-    sql = fill(
-        _SQL,
-        split=cells.COLUMN[by],
-        source=source.sql,
-        sums=selected(columns.sums),
-        derived=selected(columns.derived),
-    )
     points: dict[str, list[Point]] = defaultdict(list)
-    for row in rows(context, sql, source.parameters):
-        values = named(("split", "day"), columns, row)
-        value, n = value_of(metric, values, "events")
+    for split, day, *row in source.rows(context, "exact_days", split=cells.COLUMN[by], columns=columns):
+        value, n = columns.values(row)[metric]
         if n:
-            points[str(values["split"])].append(Point(int(values["day"]), value, n))
+            points[str(split)].append(Point(int(day), value, n))
     return tuple(SeriesLine(by={by: split}, points=tuple(found)) for split, found in points.items())
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from reports.metrics import TranslatedText
 from reports.queries.avenue_map import reporting
+from reports.queries.context import QueryContext
 from reports.queries.freshness import complete_until, freshness, lag
 from reports.queries.live import last_event_ms
-from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number, QueryContext
+from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthState, Interval, Number
 from reports.queries.presence import placements_of
 from reports.queries.refunds import unreported
 from reports.queries.spans import due_spans, total_ms

@@ -10,54 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.queries import cells
-from reports.queries.daily_rollups import DAYS, RollupSplit, split_interval
-from reports.queries.model import Interval, QueryContext
+from reports.queries.context import QueryContext, range_parameters
+from reports.queries.daily_rollups import RollupSplit, split_interval
+from reports.queries.model import Interval
 from reports.queries.spans import step_start
-from reports.queries.sql import fill, happened, rows
-
-# What lies no further apart than the placement's silence is one span: merging it here or later comes to the same.
-_DAYS = """
-SELECT
-    placement_id, groupArrayArray(hours_s), groupArrayArray(hour_events),
-    groupArrayArray(span_firsts), groupArrayArray(span_lasts),
-    groupArrayArray(switches_ms), groupArrayArray(switches_on)
-FROM (#source#)
-GROUP BY placement_id
-"""
-_PLACES = """
-    SELECT
-        placement_id, arrayMap(hour -> toUnixTimestamp(hour), hours) AS hours_s, hour_events, switches_ms, switches_on,
-        transform(placement_id, {silent_placements:Array(String)}, {silences_ms:Array(Int64)}, toInt64(0))
-            AS silence_ms,
-        arrayMap(
-            (first, before) -> silence_ms > 0 AND first - before > silence_ms,
-            firsts_ms, arrayShiftRight(lasts_ms, 1, toInt64(0))
-        ) AS begins,
-        arrayFilter((first, begin) -> begin, firsts_ms, begins) AS span_firsts,
-        arrayFilter(
-            (last, end) -> end, lasts_ms, arrayShiftLeft(begins, 1, toUInt8(silence_ms > 0))
-        ) AS span_lasts
-    FROM places_daily FINAL
-    WHERE #days#"""
-_REST = """
-#with#
-SELECT
-    placement_id, toUnixTimestamp(toStartOfHour(at)), sum(came),
-    groupArrayIf(first, placement_id IN {silent_placements:Array(String)}),
-    groupArrayIf(last, placement_id IN {silent_placements:Array(String)})
-FROM (
-    SELECT placement_id, at, sum(events) AS came, min(first_ms) AS first, max(last_ms) AS last
-    FROM (#source#) AS cells
-    WHERE placement_id != '' AND events > 0
-    GROUP BY placement_id, at
-) AS minutes
-GROUP BY ALL
-"""
-_SWITCHED = """
-SELECT placement_id, toUnixTimestamp64Milli(occurred_at), kind = 'device.online'
-FROM pilot_events FINAL
-WHERE trial_id = {trial:String} AND #when# AND kind IN ('device.online', 'device.offline')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +62,9 @@ def _read_heartbeats(
     # Whole days: what is summed is then the same as for switches, and no day is in both parts.
     from_ms = step_start(interval.from_ms, "day")
     ranges = [Interval(max(r.from_ms, from_ms), r.to_ms) for r in split.unrolled if r.to_ms > from_ms]
-    rest = (cells.by_ranges if silences_ms else cells.by_ranges_or_hours)(context.span(trial_id), ranges)
-    for placement, start, events, firsts, lasts in cells.rows_of(context, _REST, rest, _silent(silences_ms)):
+    source = (cells.by_minute if silences_ms else cells.by_ranges)(context.span(trial_id), ranges)
+    answer = source.rows(context, "heartbeats_unrolled", _silent(silences_ms))
+    for placement, start, events, firsts, lasts in answer:
         hours[placement, start * 1000] += events
         spans[placement] += _pairs(firsts, lasts)
     return PlacementHeartbeats(hours, {placement: sorted(found) for placement, found in spans.items()})
@@ -124,8 +81,8 @@ def switches(
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     for placement, *_, at_ms, on in _rolled_rows(context, trial_id, split, silences_ms):
         found[placement] += [(at, bool(is_on)) for at, is_on in _pairs(at_ms, on)]
-    when, parameters = happened("events", [(r.from_ms, r.to_ms) for r in split.unrolled])
-    for placement, at, is_on in rows(context, fill(_SWITCHED, when=when), {**parameters, "trial": trial_id}):
+    parameters = {"trial": trial_id, **range_parameters("events", split.unrolled)}
+    for placement, at, is_on in context.rows("heartbeats_switches", parameters, events=len(split.unrolled)):
         found[placement].append((at, bool(is_on)))
     return {placement: sorted(switched) for placement, switched in found.items() if switched}
 
@@ -140,8 +97,7 @@ def _rolled_rows(
     if not split.days:
         return ()
     given = {"product": context.span(trial_id).product_id, "trial": trial_id, **split.parameters}
-    source = cells.Subquery(fill(_PLACES, days=DAYS), given | _silent(silences_ms))
-    return cells.rows_kept(context, _DAYS, source)
+    return context.cached_rows("heartbeats_days", given | _silent(silences_ms))
 
 
 def _silent(silences_ms: Mapping[str, int]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """From metrics to the columns of one SELECT, and from its rows to values: the arithmetic of every one."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -37,15 +38,47 @@ DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.comp
 _EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class MetricColumns:
-    """What to select, by name: sums made while grouping, and what is derived from them row by row."""
+KNOWN = 256
+"""Lists of metrics whose columns are known, in the orders in which they are asked for."""
 
+MetricValue = tuple[Number | None, int]
+"""A metric's value, None where there is nothing to compute it from, and its n."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetricColumns:
+    """What to select for *metrics*, by name: sums made while grouping, and what is derived from them row by row."""
+
+    metrics: tuple[MetricId, ...]
+    layer: Layer
     sums: Mapping[str, str]
     derived: Mapping[str, str]
 
+    def values(self, row: Sequence[Any]) -> dict[MetricId, MetricValue]:
+        """Return what the derived columns in *row* come to, by metric."""
+        named = dict(zip(self.derived, row, strict=True))
+        return {metric: value_of(metric, named, self.layer) for metric in self.metrics}
 
-def columns_of(metrics: Iterable[MetricId], layer: Layer) -> MetricColumns:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergeableColumns:
+    """What to select of cells for *metrics*, by name, where rows are merged afterwards."""
+
+    metrics: tuple[MetricId, ...]
+    sums: Mapping[str, str]
+
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return *row* by the columns' names."""
+        return dict(zip(self.sums, row, strict=True))
+
+    def values(self, parts: Sequence[Mapping[str, Any]]) -> dict[MetricId, MetricValue]:
+        """Return what rows, by the columns' names, come to together, by metric."""
+        row = merged(self.metrics, parts)
+        return {metric: value_of(metric, row, "cells") for metric in self.metrics}
+
+
+@lru_cache(maxsize=KNOWN)
+def columns_of(metrics: tuple[MetricId, ...], layer: Layer) -> MetricColumns:
     """Return the columns that *metrics* need, each once."""
     sums: dict[str, str] = {}
     derived: dict[str, str] = {}
@@ -63,7 +96,19 @@ def columns_of(metrics: Iterable[MetricId], layer: Layer) -> MetricColumns:
             case DueShareRule():
                 pass
     derived = {**{name: name for name in sums if name.startswith("m_")}, **derived}
-    return MetricColumns(sums, derived)
+    return MetricColumns(metrics, layer, sums, derived)
+
+
+@lru_cache(maxsize=KNOWN)
+def mergeable_columns(metrics: tuple[MetricId, ...]) -> MergeableColumns:
+    """Return the columns of cells that *metrics* need, each once; bins as two arrays."""
+    found: dict[str, str] = {}
+    for name, expression in columns_of(metrics, "cells").sums.items():
+        if name == "bins":
+            found |= {"bins_at": f"tupleElement({expression}, 1)", "bins_n": f"tupleElement({expression}, 2)"}
+        else:
+            found[name] = expression
+    return MergeableColumns(metrics, found)
 
 
 def needs_sets(metrics: Iterable[MetricId]) -> bool:
@@ -104,19 +149,8 @@ def _quantile(percent: int, layer: Layer, sums: dict[str, str], derived: dict[st
     )
 
 
-def to_be_merged(metrics: Iterable[MetricId]) -> Mapping[str, str]:
-    """Return the columns of cells that *metrics* need, of which `merged` makes what `value_of` asks for."""
-    found: dict[str, str] = {}
-    for name, expression in columns_of(metrics, "cells").sums.items():
-        if name == "bins":
-            found |= {"bins_at": f"tupleElement({expression}, 1)", "bins_n": f"tupleElement({expression}, 2)"}
-        else:
-            found[name] = expression
-    return found
-
-
-def merged(metrics: Collection[MetricId], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one row of *parts*, which hold the columns of `to_be_merged`: numbers added, registers and bins merged."""
+def merged(metrics: tuple[MetricId, ...], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one row of *parts*, of the columns of `mergeable_columns`: numbers added, registers and bins merged."""
     wanted = (name for name in columns_of(metrics, "cells").sums if name.startswith("m_"))
     row: dict[str, Any] = {name: sum(int(part[name]) for part in parts) for name in wanted}
     for metric in metrics:
@@ -171,13 +205,3 @@ def _people(column: str, row: Mapping[str, Any], layer: Layer) -> int:
     if layer != "cells":
         return int(row[f"d_{column}"])
     return estimate(int(row[f"seen_{column}"]), float(row[f"power_{column}"]))
-
-
-def selected(columns: Mapping[str, str]) -> str:
-    """Return the SELECT list of *columns*."""
-    return "".join(f", {expression} AS {name}" for name, expression in columns.items())
-
-
-def named(keys: Sequence[str], columns: MetricColumns, row: Sequence[Any]) -> dict[str, Any]:
-    """Return *row* by the names of *keys* and then of the derived columns."""
-    return dict(zip((*keys, *columns.derived), row, strict=True))

@@ -3,13 +3,10 @@
 Times are Unix milliseconds UTC; an interval is half-open; days are those of Asia/Shanghai.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from registry.directory import Directory, TrialSpan
-from reports.queries.rollup_cache import RollupCache
-from runtime.clickhouse import Client
 from runtime.errors import PipelineError
 from schemas.registry import MetricId
 
@@ -34,29 +31,6 @@ class Interval:
     def empty(self) -> bool:
         """Whether nothing lies in it."""
         return self.to_ms <= self.from_ms
-
-
-@dataclass(frozen=True, slots=True)
-class QueryContext:
-    """What one answer stands on: a client of this thread, one registry, one present."""
-
-    client: Client
-    directory: Directory
-    now_ms: int
-    max_points: int = 100_000
-    """More points than this raise `TooManyPointsError`."""
-    rows_by_query: dict[tuple[str, str], Sequence[Sequence[Any]]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    """What this answer has asked already, by query and parameters: nothing is asked twice for one answer."""
-    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
-    """What this answer has worked out already, by question."""
-    rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False, compare=False)
-    """What this process knows of summed days."""
-
-    def span(self, trial_id: str) -> TrialSpan:
-        """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""
-        return self.directory.trial_spans[trial_id]
 
 
 class Point(NamedTuple):

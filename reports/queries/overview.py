@@ -1,59 +1,25 @@
 """Many trials at a glance: of each its primary metric, its events and these by the day, asked of all at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports.metrics import METRICS, DueShareRule
 from reports.queries.cells import whole_minutes
+from reports.queries.context import QueryContext, range_parameters
 from reports.queries.daily_rollups import RollupSplit, load_day_states, split_interval, unrolled_days
-from reports.queries.metric_columns import merged, selected, to_be_merged, value_of
-from reports.queries.model import Interval, MetricTotal, Point, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.queries.metric_columns import MergeableColumns, mergeable_columns
+from reports.queries.model import Interval, MetricTotal, Point, SeriesQuestion, TotalsQuestion
 from reports.queries.series import series
 from reports.queries.spans import starts, step_start
-from reports.queries.sql import SECOND, fill, rows, within
 from reports.queries.totals import totals
 from schemas.registry import MetricId
 from schemas.timing import BLOCK_MS, DAY_MS, block_of
 
+EVENTS: MetricId = "events"
 SHORT_DAYS = 3
 """Where more days than this are not summed, a trial is asked about alone: by the hour, where hours are."""
-
-_SQL = """
-SELECT trial_id, tupleElement(sumMap([day_s], [events]) AS days, 1), tupleElement(days, 2) #sums#
-FROM (
-    SELECT *, toUnixTimestamp(toStartOfDay(at, 'Asia/Shanghai')) AS day_s FROM (#source#) AS source
-) AS cells
-GROUP BY trial_id
-"""
-_COLUMNS = (
-    "trial_id, kind, events, failed, abandoned, duration_count, duration_ms_sum, duration_bins, duration_counts, "
-    "amount_fen_sum, rating_count, rating_sum, subjects, sessions"
-)
-# As `past.DAYS`, of many products.
-_DAYS = """
-    SELECT day AS at, #columns#
-    FROM cells_daily FINAL
-    WHERE product_id IN {products:Array(String)} AND trial_id IN {trials:Array(String)} AND split = ''
-      AND run >= transform(
-          concat(product_id, ' ', toString(toUnixTimestamp(day))), {past_days:Array(String)}, {past_runs:Array(UInt64)},
-          toUInt64(18446744073709551615)
-      )"""
-# As the minutes of `cells`, of many products.
-_REST = """
-    SELECT minute AS at, #columns#
-    FROM cells_settled FINAL
-    WHERE product_id IN {products:Array(String)} AND #minutes# AND trial_id IN {trials:Array(String)}
-    UNION ALL
-    SELECT minute AS at, #columns#
-    FROM cells_live FINAL
-    WHERE product_id IN {products:Array(String)} AND #minutes# AND trial_id IN {trials:Array(String)}
-      AND (product_id, toStartOfFiveMinutes(minute)) NOT IN (
-          SELECT product_id, toStartOfFiveMinutes(minute)
-          FROM cells_settled
-          WHERE product_id IN {products:Array(String)} AND #blocks#
-      )"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +59,8 @@ def _last(interval: Interval, days: int) -> Interval:
 
 def _alone(context: QueryContext, trial_id: str, interval: Interval, days: int) -> TrialOverview:
     metric = context.directory.trials[trial_id].primary_metric
-    primary, events = totals(context, TotalsQuestion(trial_id, (metric, "events"), interval))
-    question = SeriesQuestion(trial_id, ("events",), _last(interval, days), step="day", dense=True)
+    primary, events = totals(context, TotalsQuestion(trial_id, (metric, EVENTS), interval))
+    question = SeriesQuestion(trial_id, (EVENTS,), _last(interval, days), step="day", dense=True)
     (by_day,) = series(context, question)
     return TrialOverview(primary, events, by_day.lines[0].points if by_day.lines else ())
 
@@ -102,8 +68,8 @@ def _alone(context: QueryContext, trial_id: str, interval: Interval, days: int) 
 def _overview(
     context: QueryContext, metric: MetricId, parts: Sequence[Mapping[str, Any]], last: Interval
 ) -> TrialOverview:
-    row = merged(_wanted(metric), parts)
-    primary, events = (MetricTotal(m, {}, *value_of(m, row, "cells")) for m in (metric, "events"))
+    values = _columns(metric).values(parts)
+    primary, events = (MetricTotal(m, {}, *values[m]) for m in (metric, EVENTS))
     by_day: dict[int, int] = defaultdict(int)
     for part in parts:
         for day_s, n in zip(part["days"], part["day_events"], strict=True):
@@ -113,22 +79,23 @@ def _overview(
     return TrialOverview(primary, events, points if any(point.n for point in points) else ())
 
 
-def _wanted(metric: MetricId) -> tuple[MetricId, ...]:
-    return tuple(dict.fromkeys((metric, "events")))
+def _columns(metric: MetricId) -> MergeableColumns:
+    return mergeable_columns(tuple(dict.fromkeys((metric, EVENTS))))
 
 
 def _named(metric: MetricId, row: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(("days", "day_events", *to_be_merged(_wanted(metric))), row, strict=True))
+    days, day_events, *sums = row
+    return {"days": days, "day_events": day_events, **_columns(metric).named(sums)}
 
 
 def _asked(
-    context: QueryContext, metric: MetricId, trials: Iterable[str], source: str, parameters: dict[str, Any]
+    context: QueryContext, metric: MetricId, trials: Iterable[str], parameters: dict[str, Any], **parts: Hashable
 ) -> dict[str, Sequence[Any]]:
-    """Return the row of each of *trials* that *source* has something of."""
-    sql = fill(_SQL, source=fill(source, columns=_COLUMNS), sums=selected(to_be_merged(_wanted(metric))))
+    """Return the row of each of *trials* that `overview.sql` with *parts* has something of."""
     products = sorted({context.span(trial_id).product_id for trial_id in trials})
     given = {"products": products, "trials": sorted(trials), **parameters}
-    return {str(trial_id): values for trial_id, *values in rows(context, sql, given)}
+    rows = context.rows("overview", given, columns=_columns(metric), **parts)
+    return {str(trial_id): values for trial_id, *values in rows}
 
 
 def _rolled_rows(
@@ -144,8 +111,8 @@ def _rolled_rows(
             for trial_id in missing
             for day, run in zip(trials[trial_id].days, trials[trial_id].runs, strict=True)
         }
-        given = {"past_days": list(runs), "past_runs": list(runs.values())}
-        answer = _asked(context, metric, missing, _DAYS, given)
+        given = {"rolled_days": list(runs), "rolled_runs": list(runs.values())}
+        answer = _asked(context, metric, missing, given, summed=True)
         for trial_id in missing:
             found = [answer[trial_id]] if trial_id in answer else []
             known[trial_id] = context.rollup_cache.put(keys[trial_id], found)
@@ -155,8 +122,7 @@ def _rolled_rows(
 def _unrolled_rows(
     context: QueryContext, metric: MetricId, ranges: Sequence[Interval], trials: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
-    minutes, parameters = within("minute", SECOND, "minutes", [(r.from_ms, r.to_ms) for r in ranges])
-    whole = [(block_of(r.from_ms), block_of(r.to_ms) + BLOCK_MS) for r in ranges]
-    blocks, more = within("minute", SECOND, "blocks", whole)
-    answer = _asked(context, metric, trials, fill(_REST, minutes=minutes, blocks=blocks), parameters | more)
+    blocks = [Interval(block_of(r.from_ms), block_of(r.to_ms) + BLOCK_MS) for r in ranges]
+    parameters = {**range_parameters("minutes", ranges), **range_parameters("blocks", blocks)}
+    answer = _asked(context, metric, trials, parameters, summed=False, minutes=len(ranges))
     return {trial_id: _named(metric, row) for trial_id, row in answer.items()}

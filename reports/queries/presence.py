@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from registry.directory import Directory
+from reports.queries.context import QueryContext
 from reports.queries.heartbeats import heartbeats, hours, switches
-from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, QueryContext, Step
+from reports.queries.model import CoverageHour, Dimension, Interval, Point, Presence, Step
 from reports.queries.spans import Spans, by_step, due_spans, merged, overlap, step_start, total_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 

@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias, get_args
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, SumRule
 from reports.queries import refunds
-from reports.queries.model import Interval, Number, QueryContext, TotalsQuestion
+from reports.queries.context import QueryContext
+from reports.queries.model import Interval, Number, TotalsQuestion
 from reports.queries.totals import totals
 from reports.queries.units import (
     Parts,

@@ -1,7 +1,8 @@
 """A refund rate of 0 that only means that nobody tells is None: unknown is not none."""
 
 from registry.refunds import platforms_without_refunds
-from reports.queries.model import By, Number, QueryContext
+from reports.queries.context import QueryContext
+from reports.queries.model import By, Number
 from schemas.registry import MetricId
 
 METRIC: MetricId = "refund_rate"

@@ -1,45 +1,28 @@
 """A metric over time: how much, how many, how well, by minute, hour or Shanghai day."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, SumRule
 from reports.queries import cells, presence, refunds
-from reports.queries.metric_columns import columns_of, merged, named, selected, value_of
+from reports.queries.context import QueryContext
+from reports.queries.metric_columns import MetricValue, columns_of, mergeable_columns
 from reports.queries.model import (
     Dimension,
     Interval,
     MetricLines,
     Point,
-    QueryContext,
     SeriesLine,
     SeriesQuestion,
     Step,
     TooManyPointsError,
 )
 from reports.queries.spans import STEP_MS, starts, step_start
-from reports.queries.sql import fill
-from reports.queries.unrolled import SPLITS, unrolled_rows
 from schemas.registry import MetricId
 
-_BUCKET: dict[Step, str] = {
-    "minute": "toUnixTimestamp(at) * 1000",
-    "hour": "toUnixTimestamp(toStartOfHour(at)) * 1000",
-    "day": "toUnixTimestamp(toStartOfDay(at, 'Asia/Shanghai')) * 1000",
-}
-
-_SQL = """
-#with#
-SELECT bucket, split #derived#
-FROM (
-    SELECT #bucket# AS bucket, #split# AS split #sums#
-    FROM (#source#) AS cells
-    GROUP BY bucket, split
-) AS buckets
-LIMIT {limit:UInt64}
-"""
+Bucket = tuple[str, int, dict[MetricId, MetricValue]]
+"""A value of the split, the bucket's start, and what is to say of it."""
 
 
 def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines, ...]:
@@ -75,53 +58,35 @@ def _from_cells(
 ) -> dict[MetricId, tuple[SeriesLine, ...]]:
     if question.interval.empty:
         return dict.fromkeys(metrics, ())
-    found: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
-    columns = columns_of(metrics, "cells")
-    source = _source(context, question)
-    template = fill(
-        _SQL,
-        bucket=_BUCKET[question.step],
-        split=cells.COLUMN[question.by] if question.by else "''",
-        sums=selected(columns.sums),
-        derived=selected(columns.derived),
-    )
+    columns, splits = columns_of(metrics, "cells"), (question.by,) if question.by else ()
+    sources = cells.by_step(context, question.trial_id, question.interval, question.step, splits)
+    # A summed day is a bucket of its own, or none: what came since is read for all splits at once.
+    shared = sources.unrolled if sources.summed and cells.UNROLLED_SPLITS.issuperset(splits) else None
     limit = context.max_points // len(metrics) + 1
-    # A summed day is a bucket of its own, or none: it is read by the day alone.
-    splits = (question.by,) if question.by else ()
-    apart = source.days is not None and SPLITS.issuperset(splits)
-    answer = (cells.rows_of_days if apart else cells.rows_apart)(context, template, source, {"limit": limit})
-    if len(answer) >= limit:
+    split = cells.COLUMN[question.by] if question.by else "''"
+    found: list[Bucket] = []
+    for source in sources.parts:
+        if source is not shared:
+            rows = source.rows(context, "series", {"limit": limit}, step=question.step, split=split, columns=columns)
+            found += ((str(value), int(start_ms), columns.values(row)) for start_ms, value, *row in rows)
+    if len(found) >= limit:
         raise TooManyPointsError(context.max_points)
-    values = [named(("bucket", "split"), columns, row) for row in answer]
-    if apart:
-        for (bucket, *split), parts in unrolled_rows(context, source, ("bucket", *splits)).items():
-            values.append({"bucket": bucket, "split": "".join(split), **merged(metrics, parts)})
-    for one in sorted(values, key=itemgetter("split", "bucket")):
-        found[str(one["split"])].append((int(one["bucket"]), one))
+    if shared is not None:
+        mergeable = mergeable_columns(metrics)
+        for (start_ms, *value), parts in cells.unrolled_rows(context, shared, ("bucket", *splits)).items():
+            found.append(("".join(value), int(start_ms), mergeable.values(parts)))
+    found.sort(key=itemgetter(0, 1))
     lines = {metric: _lines(question, metric, found) for metric in metrics}
     return _all_dense(context, question, lines) if question.dense else lines
 
 
-def _source(context: QueryContext, question: SeriesQuestion) -> cells.Subquery:
-    asked = context, question.trial_id, question.interval
-    match question.step:
-        case "minute":
-            return cells.by_minute(*asked)
-        case "hour":
-            return cells.by_hour(*asked)
-        case "day":
-            return cells.by_day(*asked, question.by)
-
-
-def _lines(
-    question: SeriesQuestion, metric: MetricId, found: Mapping[str, list[tuple[int, Mapping[str, Any]]]]
-) -> tuple[SeriesLine, ...]:
-    lines = []
-    for split, buckets in found.items():
-        points = (Point(start, *value_of(metric, values, "cells")) for start, values in buckets)
-        if shown := tuple(point for point in points if point.n):
-            lines.append(SeriesLine(by=by_of(question.by, split), points=shown))
-    return tuple(lines)
+def _lines(question: SeriesQuestion, metric: MetricId, found: Sequence[Bucket]) -> tuple[SeriesLine, ...]:
+    points: dict[str, list[Point]] = defaultdict(list)
+    for split, start_ms, values in found:
+        point = Point(start_ms, *values[metric])
+        if point.n:
+            points[split].append(point)
+    return tuple(SeriesLine(by=by_of(question.by, split), points=tuple(shown)) for split, shown in points.items())
 
 
 def by_of(dimension: Dimension | None, split: str) -> dict[str, str]:

@@ -1,44 +1,20 @@
 """A metric over one whole interval, split by arm, platform, placement or kind: from cells, or exactly from events."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reports.metrics import METRICS, DueShareRule
 from reports.queries import cells, exact, presence, refunds
-from reports.queries.metric_columns import (
-    Layer,
-    columns_of,
-    merged,
-    named,
-    needs_sets,
-    selected,
-    to_be_merged,
-    value_of,
-)
-from reports.queries.model import MetricTotal, QueryContext, TotalsQuestion
-from reports.queries.sql import fill, rows
-from reports.queries.unrolled import SPLITS, unrolled_rows
+from reports.queries.context import QueryContext
+from reports.queries.metric_columns import MetricValue, columns_of, mergeable_columns, needs_sets
+from reports.queries.model import MetricTotal, TotalsQuestion
+from reports.queries.rollup_cache import Rows
 from schemas.registry import MetricId
 
-_SQL = """
-#with#
-SELECT #keys# #derived#
-FROM (
-    SELECT #keys# #sums#
-    FROM (#source#) AS source
-    #group#
-) AS grouped
-#order#
-"""
-
-_CELLS_SQL = """
-#with#
-SELECT #keys# #sums#
-FROM (#source#) AS source
-#group#
-"""
+Row = tuple[tuple[str, ...], dict[MetricId, MetricValue]]
+"""Values of the splits, and what is to say of them."""
 
 
 def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal, ...]:
@@ -47,91 +23,65 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal
     Without a split there is one total for each metric, 0 or None where nothing came.
     """
     counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, DueShareRule))
-    found = _from_rows(context, question, counted) if counted and not question.interval.empty else {}
+    rows: list[Row] = []
+    if counted and not question.interval.empty:
+        rows = list((_from_events if question.exact else _from_cells)(context, question, counted))
     answer: list[MetricTotal] = []
     for metric in question.metrics:
-        rule = METRICS[metric].rule
-        answer += _reported(context, question, metric) if isinstance(rule, DueShareRule) else found.get(metric, [])
+        if isinstance(METRICS[metric].rule, DueShareRule):
+            answer += _reported(context, question, metric)
+            continue
+        for splits, values in rows:
+            value, n = values[metric]
+            if n or not question.by:
+                answer.append(MetricTotal(metric, dict(zip(question.by, splits, strict=True)), value, n))
     silent = refunds.unreported(context, question.trial_id) if refunds.METRIC in question.metrics else ()
     return tuple(_known(total, silent) if total.metric == refunds.METRIC else total for total in answer)
 
 
+def _from_cells(context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]) -> Iterator[Row]:
+    """Give what is summed by the day, which is kept, together with what came since."""
+    sources = cells.by_step(context, question.trial_id, question.interval, "day", question.by)
+    columns = mergeable_columns(metrics)
+    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    shared = sources.summed is not None and cells.UNROLLED_SPLITS.issuperset(question.by)
+    for source in sources.parts:
+        if shared and source is sources.unrolled:
+            for splits, parts in cells.unrolled_rows(context, source, question.by).items():
+                found[splits] += parts
+            continue
+        rows = source.rows(context, "totals", columns=columns, keys=_keys(question), grouped=bool(question.by))
+        for splits, row in _grouped(rows, question):
+            found[splits].append(columns.named(row))
+    return ((splits, columns.values(found[splits])) for splits in sorted(found))
+
+
+def _from_events(context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]) -> Iterator[Row]:
+    """Give the same from what is counted exactly: by day, arm and placement, or by event where that is too coarse."""
+    if exact.SPLITS.issuperset(question.by):
+        columns = columns_of(metrics, "units")
+        source = exact.by_unit(context, question.trial_id, question.interval, sets=needs_sets(metrics))
+    else:
+        columns = columns_of(metrics, "events")
+        source = exact.events(question.trial_id, question.interval)
+    rows = source.rows(context, "exact_totals", columns=columns, keys=_keys(question), grouped=bool(question.by))
+    return ((splits, columns.values(row)) for splits, row in _grouped(rows, question))
+
+
+def _keys(question: TotalsQuestion) -> str:
+    """Return by what a statement groups; a constant where nothing is split, so that no SELECT list begins empty."""
+    return ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
+
+
+def _grouped(rows: Rows, question: TotalsQuestion) -> Iterator[tuple[tuple[str, ...], Sequence[Any]]]:
+    """Give the values of the splits and the columns of each of *rows*."""
+    splits = len(question.by)
+    for row in rows:
+        yield tuple(map(str, row[:splits])), row[max(1, splits) :]
+
+
 def _known(total: MetricTotal, silent: tuple[str, ...]) -> MetricTotal:
     return replace(total, value=refunds.known(total.value, total.by, silent))
-
-
-def _from_rows(
-    context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
-) -> dict[MetricId, list[MetricTotal]]:
-    layer, source = _source(context, question, metrics)
-    # A constant key where nothing is split, so that the SELECT lists never begin with a comma.
-    keys = ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
-    parts = {"keys": keys, "group": f"GROUP BY {keys}" if question.by else ""}
-    names: tuple[str, ...] = question.by or ("whole",)
-    if layer == "cells":
-        answer = _merged(context, question, source, metrics, parts)
-    else:
-        columns = columns_of(metrics, layer)
-        sql = fill(
-            _SQL,
-            **{"with": source.ctes},
-            **parts,
-            source=source.sql,
-            sums=selected(columns.sums),
-            derived=selected(columns.derived),
-            order=f"ORDER BY {keys}" if question.by else "",
-        )
-        answer = [named(names, columns, row) for row in rows(context, sql, source.parameters)]
-    return {metric: _totals(metric, question, answer, layer) for metric in metrics}
-
-
-def _merged(
-    context: QueryContext,
-    question: TotalsQuestion,
-    source: cells.Subquery,
-    metrics: tuple[MetricId, ...],
-    parts: dict[str, str],
-) -> list[dict[str, Any]]:
-    """Return rows of the split and sums: those of summed days, which are kept, with what came since."""
-    columns = to_be_merged(metrics)
-    template = fill(_CELLS_SQL, **parts, sums=selected(columns))
-    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
-    apart = source.days is not None and SPLITS.issuperset(question.by)
-    for row in (cells.rows_of_days if apart else cells.rows_apart)(context, template, source):
-        key = tuple(str(value) for value in row[: len(question.by)])
-        found[key].append(dict(zip(columns, row[max(1, len(question.by)) :], strict=True)))
-    if apart:
-        for key, more in unrolled_rows(context, source, question.by).items():
-            found[key] += more
-    return [{**dict(zip(question.by, key, strict=True)), **merged(metrics, found[key])} for key in sorted(found)]
-
-
-def _source(
-    context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]
-) -> tuple[Layer, cells.Subquery]:
-    asked = context, question.trial_id, question.interval
-    if not question.exact:
-        if len(question.by) > 1:
-            return "cells", cells.by_hour(*asked)
-        return "cells", cells.by_day(*asked, question.by[0] if question.by else None)
-    if exact.SPLITS.issuperset(question.by):
-        return "units", exact.by_unit(*asked, sets=needs_sets(metrics))
-    return "events", exact.events(question.trial_id, question.interval)
-
-
-def _totals(
-    metric: MetricId, question: TotalsQuestion, answer: list[dict[str, Any]], layer: Layer
-) -> list[MetricTotal]:
-    found = []
-    for values in answer:
-        value, n = value_of(metric, values, layer)
-        if n or not question.by:
-            found.append(MetricTotal(metric=metric, by=_by(question, values), value=value, n=n))
-    return found
-
-
-def _by(question: TotalsQuestion, values: Mapping[str, Any]) -> dict[str, str]:
-    return {dimension: str(values[dimension]) for dimension in question.by}
 
 
 def _reported(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[MetricTotal]:

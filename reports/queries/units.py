@@ -10,28 +10,12 @@ from numpy.typing import NDArray
 
 from reports.metrics import METRICS, DistinctRule, QuantileRule, RatioRule, SumRule, percent_rank
 from reports.queries import exact, presence
-from reports.queries.cells import rows_apart
+from reports.queries.context import QueryContext
 from reports.queries.exact import PeopleColumn
 from reports.queries.metric_columns import columns_of, needs_sets, value_of
-from reports.queries.model import Interval, Number, QueryContext
+from reports.queries.model import Interval, Number
 from reports.queries.spans import by_step, due_spans
-from reports.queries.sql import fill, rows
 from schemas.registry import MetricId
-
-# Whoever came to two placements that stand at one place on one day came to one unit.
-_SHARED_SQL = """
-SELECT
-    arm,
-    transform(placement_id, {placements:Array(String)}, {places:Array(String)}, placement_id) AS place,
-    toUnixTimestamp(at) AS day_s,
-    uniqExactArray(subjects), uniqExactArray(sessions)
-FROM (#source#) AS source
-WHERE arm != ''
-GROUP BY arm, place, day_s
-"""
-_SEEN_SQL = "SELECT arm, placement_id, toUnixTimestamp(at) * 1000 FROM (#source#) AS source WHERE arm != ''"
-
-_PEOPLE_SQL = "SELECT arm, #counted# FROM (#source#) AS source WHERE arm != '' GROUP BY arm"
 
 _ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, SumRule | RatioRule))
 _MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
@@ -99,8 +83,8 @@ def _count_shared(
     """Put the numbers of different people and sessions of each unit in its place in *values*."""
     source = exact.by_unit(context, trial_id, interval, sets=True)
     places = _places(context, trial_id)
-    given = {**source.parameters, "placements": list(places), "places": list(places.values())}
-    for arm, place, day_s, subjects, sessions in rows(context, fill(_SHARED_SQL, source=source.sql), given):
+    given = {"placements": list(places), "places": list(places.values())}
+    for arm, place, day_s, subjects, sessions in source.rows(context, "unit_shared", given):
         values[UnitKey(arm, place, day_s * 1000)].update(d_subjects=subjects, d_sessions=sessions)
 
 
@@ -112,7 +96,7 @@ def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[
     places = _places(context, trial_id)
     return frozenset(
         UnitKey(str(arm), places.get(p, str(p)), int(day))
-        for arm, p, day in rows_apart(context, _SEEN_SQL, exact.seen_by_unit(context, trial_id, interval))
+        for arm, p, day in exact.seen_by_unit(context, trial_id, interval)
     )
 
 
@@ -189,10 +173,8 @@ def people_by_arm(
     found: dict[PeopleColumn, dict[str, int]] = {column: {} for column in columns}
     if not columns or interval.empty:
         return found
-    counted = ", ".join(f"uniqExactArray({column})" for column in found)
-    source = exact.people(context, trial_id, interval, columns)
-    sql = fill(_PEOPLE_SQL, counted=counted, source=source.sql)
-    for arm, *numbers in rows(context, sql, source.parameters):
+    parts, parameters = exact.summed_and_events(context, trial_id, interval)
+    for arm, *numbers in context.rows("unit_people", parameters, columns=tuple(found), **parts):
         for column, number in zip(found, numbers, strict=True):
             found[column][str(arm)] = int(number)
     return found

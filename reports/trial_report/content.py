@@ -12,6 +12,7 @@ from registry.directory import Directory, TrialSpan
 from reports.metrics import METRICS
 from reports.queries import presence
 from reports.queries.arrivals import ArrivalSummary, arrival_summary
+from reports.queries.context import QueryContext
 from reports.queries.days import by_day
 from reports.queries.freshness import accounts_of, complete_until, freshness, rejects_by_reason
 from reports.queries.funnel import funnel
@@ -26,7 +27,6 @@ from reports.queries.model import (
     MetricLines,
     MetricTotal,
     Presence,
-    QueryContext,
     TotalsQuestion,
 )
 from reports.queries.readout import TrialReadout, readout

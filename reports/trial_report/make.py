@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from reports.api.routes import ReportFile, ReportFormat, ReportMaker, ReportRequest
-from reports.queries.model import QueryContext
+from reports.queries.context import QueryContext
 from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.data import json
 from reports.trial_report.html import html

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from registry.directory import Directory
-from reports.queries.model import QueryContext
+from reports.queries.context import QueryContext
 from runtime.clickhouse import ClickHouse
 from schemas.cells import CellRow, duration_bin, register_of
 from schemas.lines import StoredEvent, encode_record, fill_positions

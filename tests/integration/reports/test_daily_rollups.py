@@ -10,7 +10,8 @@ import pytest
 from reports.dashboard.trend import TrendPick
 from reports.dashboard.trial_data import trial_data
 from reports.queries import daily_rollups, freshness, funnel, presence, series, totals
-from reports.queries.model import DIMENSIONS, Interval, QueryContext, SeriesQuestion, TotalsQuestion
+from reports.queries.context import QueryContext
+from reports.queries.model import DIMENSIONS, Interval, SeriesQuestion, TotalsQuestion
 from reports.queries.overview import TrialOverview, overviews
 from reports.queries.readout import readout
 from reports.queries.rollup_cache import RollupCache

@@ -26,8 +26,8 @@ from avenue.commands.report import register
 from avenue.serve.application import http_application
 from reports.api.routes import Language, ReportFormat, ReportRequest
 from reports.metrics import METRICS, DueShareRule
+from reports.queries.context import QueryContext
 from reports.queries.days import by_day
-from reports.queries.model import QueryContext
 from reports.service import ReadService
 from reports.stats.intervals import Why
 from reports.trial_report import data

@@ -1,0 +1,2 @@
+SELECT count()
+{% include "events_export_rows.sql" %}

@@ -1,0 +1,10 @@
+-- By what they name, which tells below whose they are. The same reject always names the same product, so those of other
+-- products are left out before repeats are merged: of all trials' rejects few are one's own. What a replay has made an
+-- event of is none any more.
+SELECT reason, named_product, named_placement, count()
+FROM pilot_rejects FINAL
+PREWHERE named_product NOT IN {other_products:Array(String)}
+WHERE account_id IN {accounts:Array(String)}
+  AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
+  AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+GROUP BY reason, named_product, named_placement

@@ -1,0 +1,6 @@
+-- Sums of units over their summed days.
+{% from "columns.sql" import select %}
+SELECT arm, placement_id, toUnixTimestamp(at) {{ select(columns.sums) }}
+FROM ({% include source ~ ".sql" %}) AS source
+WHERE arm != ''
+GROUP BY arm, placement_id, at
