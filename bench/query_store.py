@@ -304,7 +304,7 @@ def _make_trial(making: Making, number: int) -> None:
             sql = statement.replace("#columns#", _COLUMNS).replace(
                 "#recompute#", query("recompute", events="span_events")
             )
-            client.command(sql, parameters={**parameters, **span})
+            client.command(sql, parameters={**parameters, **span, "retired_trials": [], "retired_until_ms": []})
 
 
 def _marks(making: Making) -> None:

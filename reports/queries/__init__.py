@@ -1,4 +1,4 @@
-"""The questions of the read side, one module each: a `QueryContext` in, frozen dataclasses out.
+"""The questions of the read side, one module each with its SQL beside it: a `QueryContext` in, dataclasses out.
 
     series.series(context, SeriesQuestion) -> tuple[MetricLines, ...]      one per metric, in the order asked
     totals.totals(context, TotalsQuestion) -> tuple[MetricTotal, ...]
