@@ -91,10 +91,10 @@ def _day(said: Mapping[str, Sequence[int]]) -> RollupDay:
     )
 
 
-def unrolled_days(context: QueryContext, product_id: str, parted: RollupSplit) -> int:
-    """Return on how many days of the ranges of *parted* something came."""
+def unrolled_days(context: QueryContext, product_id: str, split: RollupSplit) -> int:
+    """Return on how many days of the ranges of *split* something came."""
     came = [day for day, said in _days(context, product_id).items() if said.rows]
-    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in parted.unrolled) for day in came)
+    return sum(any(day < r.to_ms and r.from_ms < day + DAY_MS for r in split.unrolled) for day in came)
 
 
 def _days(context: QueryContext, product_id: str) -> Mapping[int, RollupDay]:
