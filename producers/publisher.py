@@ -178,21 +178,21 @@ class Publisher:
             self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
         return record
 
-    def cause(self, effect: EventEffect, received_ms: int) -> asyncio.Future[bool]:
+    def publish_effect(self, effect: EventEffect, received_ms: int) -> asyncio.Future[bool]:
         """Publish *effect* of an event that was received then (Unix ms), and return what its record will come to."""
         record = OpenRecord(effect.topic, ONLY_PARTITION, self._running_loop(), key=effect.key.encode())
         record.newest_ms = received_ms
         if effect.value is not None:
             record.lines.append(effect.value)
-        self.hold(_weight(record))
+        self.count_held(_weight(record))
         self._send(record)
         return record.acknowledged
 
-    def promise(self) -> asyncio.Future[bool]:
+    def new_acknowledgement(self) -> asyncio.Future[bool]:
         """Return what stands for an acknowledgement until there is a record that it depends on."""
         return self._running_loop().create_future()
 
-    def hold(self, size: int) -> None:
+    def count_held(self, size: int) -> None:
         """Count *size* bytes towards the budget that are on no record (yet); a negative size lets go of them."""
         self._inflight_bytes += size
 

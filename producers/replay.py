@@ -99,18 +99,18 @@ def reread_reject(line: RejectLine, account: Account | None) -> ReadableReject |
     return _reread_element(line, payload) if line.flow == BATCH_FLOW else _reread_native(line, payload, account)
 
 
-def revalidate(intake: EventValidator, reject: ReadableReject, window: TimeWindow, index: int) -> ValidationResult:
+def revalidate(validator: EventValidator, reject: ReadableReject, window: TimeWindow, index: int) -> ValidationResult:
     """Return the outcome of *reject*, the one with *index*, by *window*, the clock of its first receipt.
 
     One rejected again keeps its line as it was, with its id and first reason, so that it is kept once.
     """
-    judged = intake.with_window(window)
+    by_first_receipt = validator.with_window(window)
     if isinstance(reject.event, bytes):
-        outcome = judged.validate_bytes(reject.event, index)
+        outcome = by_first_receipt.validate_bytes(reject.event, index)
     elif isinstance(reject.event, MappedMessage):
-        outcome = judged.validate_mapped(reject.event, index, b"")
+        outcome = by_first_receipt.validate_mapped(reject.event, index, b"")
     else:
-        outcome = judged.validate_unmapped(reject.event, index, b"")
+        outcome = by_first_receipt.validate_unmapped(reject.event, index, b"")
     if not isinstance(outcome, RejectedEvent):
         return outcome
     return replace(outcome, line=reject.line, effects=waiting_as(reject.line, outcome.effects))

@@ -1,4 +1,4 @@
-"""What an adapter is given and what it gives: the port between a platform's native push and the intake.
+"""What an adapter is given and what it gives: the port between a platform's native push and the gateway.
 
 An adapter is pure: no I/O, no clock, no registry. It never raises on what a sender may send.
 """

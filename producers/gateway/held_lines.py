@@ -38,56 +38,56 @@ class HeldBatch:
 class HeldLines:
     """The effects of one request, and the lines that must not be published before them, in order by partition.
 
-    The ids of a held line are claimed, so that a twin waits for its outcome. Bytes held count towards the publisher's
-    budget. Whoever holds lines calls `release` or `let_go` in the end.
+    The ids of a held line are claimed, so that another event of the same id waits for its outcome. Bytes held count
+    towards the publisher's budget. Whoever holds lines calls `release` or `abandon` in the end.
     """
 
     def __init__(self, publisher: Publisher, duplicates: DuplicateWindow, clock: Clock) -> None:
         self._publisher = publisher
         self._duplicates = duplicates
         self._clock = clock
-        self._caused: list[RecordAck] = []
+        self._effects: list[RecordAck] = []
         self._held: list[HeldBatch] = []
         self._partitions: set[int] = set()
 
-    def cause(self, effects: Iterable[EventEffect], received_ms: int) -> None:
+    def publish_effects(self, effects: Iterable[EventEffect], received_ms: int) -> None:
         """Publish *effects*; `release` waits for them."""
-        self._caused += [self._publisher.cause(effect, received_ms) for effect in effects]
+        self._effects += [self._publisher.publish_effect(effect, received_ms) for effect in effects]
 
     def holds(self, partition: int) -> bool:
         """Tell whether lines of *partition* are held: one more has to go behind them."""
         return partition in self._partitions
 
-    def take(self, partition: int, lines: LineBatch) -> None:
+    def hold(self, partition: int, lines: LineBatch) -> None:
         """Hold *lines*, and claim their ids."""
-        published = self._publisher.promise()
+        published = self._publisher.new_acknowledgement()
         self._duplicates.claim(lines.account_id, lines.ids, published)
-        self._publisher.hold(_size(lines))
+        self._publisher.count_held(_size(lines))
         self._held.append(HeldBatch(partition, lines, published))
         self._partitions.add(partition)
 
     async def release(self) -> list[HeldBatch] | None:
         """Wait for the effects, and return what may be published now.
 
-        None where an effect was not acknowledged: every line is let go, and has to be brought again.
+        None where an effect was not acknowledged: every line is given up, and has to be brought again.
         """
-        for caused in self._caused:
+        for effect in self._effects:
             # Shielded: the record goes its way though this sender hangs up.
-            if not await asyncio.shield(caused):
-                self.let_go()
+            if not await asyncio.shield(effect):
+                self.abandon()
                 return None
-        self._caused.clear()
+        self._effects.clear()
         return self._take_out()
 
     def _take_out(self) -> list[HeldBatch]:
         released, self._held = self._held, []
         self._partitions.clear()
         for batch in released:
-            self._publisher.hold(-_size(batch.lines))
+            self._publisher.count_held(-_size(batch.lines))
         return released
 
-    def let_go(self) -> None:
-        """Give up what is still held: its ids are unknown again, and a twin that waits for one is the next in line."""
+    def abandon(self) -> None:
+        """Give up what is still held: its ids are unknown again, and what waits for one is the next in line."""
         for batch in self._take_out():
             lines = batch.lines
             self._duplicates.settle(lines.account_id, lines.ids, acknowledged=False, now_ms=self._clock.now_ms())

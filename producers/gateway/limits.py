@@ -41,38 +41,38 @@ class IdempotencyKeys:
     def __init__(self, *, max_keys: int, keep_s: float) -> None:
         self._max_keys = max_keys
         self._keep_s = keep_s
-        self._kept: OrderedDict[tuple[str, str], _FirstAnswer] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], _FirstAnswer] = OrderedDict()
 
     async def claim(self, account_id: str, key: str, digest: bytes, now_s: float) -> HttpAnswer | None:
         """Return what the request with body *digest* is answered under *key*: its first answer, or a 409.
 
         None where the key was free: it is this request's now, until `end`.
         """
-        while (kept := self._find(account_id, key, now_s)) is not None:
-            if kept.digest != digest:
+        while (first := self._find(account_id, key, now_s)) is not None:
+            if first.digest != digest:
                 return problem(409, "this Idempotency-Key came with another body before; use a new key for a new body")
-            if (first := await asyncio.shield(kept.answer)) is not None:
-                return first
+            if (answer := await asyncio.shield(first.answer)) is not None:
+                return answer
         self._begin(account_id, key, digest, now_s)
         return None
 
     def _find(self, account_id: str, key: str, now_s: float) -> _FirstAnswer | None:
-        while self._kept and next(iter(self._kept.values())).until_s <= now_s:
-            self._kept.popitem(last=False)
-        return self._kept.get((account_id, key))
+        while self._answers and next(iter(self._answers.values())).until_s <= now_s:
+            self._answers.popitem(last=False)
+        return self._answers.get((account_id, key))
 
     def _begin(self, account_id: str, key: str, digest: bytes, now_s: float) -> None:
-        if len(self._kept) >= self._max_keys:
-            self._kept.popitem(last=False)
+        if len(self._answers) >= self._max_keys:
+            self._answers.popitem(last=False)
         future = asyncio.get_running_loop().create_future()
-        self._kept[account_id, key] = _FirstAnswer(digest, future, now_s + self._keep_s)
+        self._answers[account_id, key] = _FirstAnswer(digest, future, now_s + self._keep_s)
 
     def end(self, account_id: str, key: str, answer: HttpAnswer | None) -> None:
         """Keep *answer*; None frees the key for another try."""
-        kept = self._kept.get((account_id, key))
-        if kept is None:
+        first = self._answers.get((account_id, key))
+        if first is None:
             return
         if answer is None:
-            del self._kept[account_id, key]
-        if not kept.answer.done():
-            kept.answer.set_result(answer)
+            del self._answers[account_id, key]
+        if not first.answer.done():
+            first.answer.set_result(answer)

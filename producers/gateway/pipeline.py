@@ -15,8 +15,8 @@
       place        PlacementCache.find on the fast path, else resolve_placement
       pseudonymise TrialPseudonyms.of_session on the fast path, else Pseudonyms.first_step and .second_step
                                               │ BatchResults
-    publish        Publisher.cause  what events cause, acknowledged before their lines go out (HeldLines)
-                   Publisher.add    events; acknowledged, then rejects; acknowledged, last the delivery
+    publish        Publisher.publish_effect  what events cause, acknowledged before their lines (HeldLines)
+                   Publisher.add             events; acknowledged, then rejects; acknowledged, last the delivery
                                               │ BatchResult
     answer         BatchResult.answer                      Adapter.positive or .negative
 
@@ -262,7 +262,7 @@ class RequestIngestor:
             # Found missing at a later event of many: what came before it is on its way.
             raise (UnknownStoredError(str(error)) if ingest.began else error) from error
         finally:
-            ingest.let_go()
+            ingest.abandon()
         count_outcomes(request, result)
         return result
 
@@ -339,9 +339,9 @@ class _Ingest:
         others = [self._others[index] for index in sorted(self._others)]
         return BatchResult(self._validator.delivery_id, self._accepted, others)
 
-    def let_go(self) -> None:
+    def abandon(self) -> None:
         """Give up what was not published: to be called however the request ends."""
-        self._held.let_go()
+        self._held.abandon()
 
     async def validate_and_publish(self) -> None:
         """Give every event its outcome; return when what was accepted, and what was caused, is acknowledged."""
@@ -380,14 +380,14 @@ class _Ingest:
 
     def _publish(self, results: BatchResults) -> None:
         self.began = self.began or bool(results.effects or results.accepted)
-        self._held.cause(results.effects, self._request.received_ms)
+        self._held.publish_effects(results.effects, self._request.received_ms)
         for batch in results.accepted:
             lines = LineBatch(self._request.account.id, self._request.received_ms, batch.lines, batch.ids)
             free, held = lines.cut(self._free_lines(batch))
             if free.values:
                 self._add_events(batch.partition, free)
             if held.values:
-                self._held.take(batch.partition, held)
+                self._held.hold(batch.partition, held)
             self._accepted.update(batch.events())
 
     def _free_lines(self, batch: PartitionBatch) -> int:

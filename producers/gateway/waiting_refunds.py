@@ -53,7 +53,7 @@ class WaitingRefunds:
         await self._replayer.replay([item.line for item in due], asked_by=ASKED_BY, dry_run=False)
         # Whatever became of them: what is rejected again, for another reason, is an operator's to look at.
         received_ms = self._clock.now_ms()
-        ended = [(item.key, self._publisher.cause(dealt_with_effect(item.key), received_ms)) for item in due]
+        ended = [(item.key, self._publisher.publish_effect(dealt_with_effect(item.key), received_ms)) for item in due]
         for key, acknowledged in ended:
             if await acknowledged:
                 self._orders.wait_no_more(key)

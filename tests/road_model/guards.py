@@ -93,7 +93,7 @@ async def _forget_first(waiting: WaitingRefunds, now_s: float) -> int:
     due = waiting._due(now_s)
     for item in due:
         waiting._orders.wait_no_more(item.key)
-        await waiting._publisher.cause(dealt_with_effect(item.key), 0)
+        await waiting._publisher.publish_effect(dealt_with_effect(item.key), 0)
     await waiting._replayer.replay([item.line for item in due], asked_by="order", dry_run=False)
     return len(due)
 

@@ -25,7 +25,7 @@ OF_A_NATIVE_PUSH = ["PushPipeline.push_native", "DouyinWebhook.read", *TAKEN_IN,
 STEPS = {
     "fast": [*OF_A_BATCH, "PlacementCache.find", "TrialPseudonyms.of_session", "Publisher.add", "BatchResult.answer"],
     "consent": [
-        *OF_A_BATCH, "EventValidator.validate_bytes", "resolve_placement", "Pseudonyms.second_step", "Publisher.cause",
+        *OF_A_BATCH, "EventValidator.validate_bytes", "resolve_placement", "Pseudonyms.second_step", "Publisher.publish_effect",
         "Publisher.add", "BatchResult.answer",
     ],
     "native": [*OF_A_NATIVE_PUSH, "resolve_placement", "Pseudonyms.second_step", "Publisher.add"],
