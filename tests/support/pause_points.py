@@ -114,8 +114,8 @@ def hold_worker() -> None:
 
     life._send = send_and_hold
     setattr(metrics_worker.MetricsWorker, "take", take_or_wait)  # noqa: B010 - mypy takes no method as a target
-    before(metrics_worker.MetricsWorker, "_tell", "worker-before-commit")
-    before(metrics_worker.MetricsWorker, "_step", "worker-rebuild")
+    before(metrics_worker.MetricsWorker, "_count_flushed", "worker-before-commit")
+    before(metrics_worker.MetricsWorker, "_on_record", "worker-rebuild")
     before(metrics_worker.MetricsWorker, "assigned", "worker-rebalance")
 
 

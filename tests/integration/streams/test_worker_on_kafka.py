@@ -122,8 +122,8 @@ def test_rows_stand_in_the_partition_of_their_source(road: WorkerRoad) -> None:
 
     epoch = road.epoch.number
     assert keys == {
-        (partition, f"{sort}:{epoch}:{partition}".encode())
-        for sort in ("cells", "progress", "repeats", "source")
+        (partition, f"{row_type}:{epoch}:{partition}".encode())
+        for row_type in ("cells", "progress", "repeats", "source")
         for partition in range(PARTITIONS)
     }
 

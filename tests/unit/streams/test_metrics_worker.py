@@ -93,9 +93,9 @@ async def test_rows_are_confirmed_before_the_source_row_and_that_before_the_ackn
     assert bench.done[4:] == ["ack 0", "ack 1", "ack 2"]
 
 
-@pytest.mark.parametrize("sort", [b"cells", b"progress", b"source"])
-async def test_nothing_is_acknowledged_when_a_row_is_not_confirmed(sort: bytes) -> None:
-    bench = Bench(records(1), fail=lambda message: (message.key or b"").startswith(sort))
+@pytest.mark.parametrize("row_type", [b"cells", b"progress", b"source"])
+async def test_nothing_is_acknowledged_when_a_row_is_not_confirmed(row_type: bytes) -> None:
+    bench = Bench(records(1), fail=lambda message: (message.key or b"").startswith(row_type))
     await bench.take(0)
 
     with pytest.raises(ConnectionError):
