@@ -1,1 +1,5 @@
-"""What may be concluded from few units: intervals that may be read at any time, the sample-ratio check, the readout."""
+"""What may be concluded from few units: verdicts that may be read at any time, and the sample-ratio check."""
+
+from reports.stats.verdict import judge
+
+__all__ = ["judge"]
