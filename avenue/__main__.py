@@ -16,6 +16,7 @@ COMMANDS = (
     "simulate",
     "demo",
     "report",
+    "judge",
     "sql",
     "reconcile",
     "rejects",

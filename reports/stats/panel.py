@@ -120,14 +120,14 @@ def _scatter(score: Floats, shares: Floats, days: Ints) -> _Scatter:
 
 
 def _resemblance(alike: Floats, total: float, count: int) -> float:
-    """Return the first autocorrelation, corrected for its bias in few days, what may be chance left out of it.
+    """Return the first autocorrelation, corrected for its bias in few days around two means.
 
     M. G. Kendall, "Note on Bias in the Estimation of Autocorrelation", Biometrika 41, 1954.
     """
     if total <= 0:
         return 0.0
     seen = float(np.sum(alike[1:] * alike[:-1])) / total
-    seen = (count * seen + 1) / (count - 3)
+    seen = (count * seen + 2) / (count - 4)
     low, high = _RESEMBLANCE
     if seen >= 0:
         return min(seen, high)

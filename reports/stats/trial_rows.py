@@ -62,7 +62,7 @@ def read_units(rows: Iterable[tuple[str, str, str, int, float, float]]) -> list[
     """
     units: dict[tuple[str, str, int], dict[str, tuple[float, float]]] = defaultdict(dict)
     for number, row in enumerate(rows, start=1):
-        unit = _checked(number, row)
+        unit = checked_row(number, row)
         arms = units[unit.period, unit.place, unit.day]
         top, bottom = arms.get(unit.arm, (0.0, 0.0))
         arms[unit.arm] = (top + unit.numerator, bottom + unit.denominator)
@@ -119,7 +119,8 @@ def _places_by_arm(units: Iterable[UnitRow]) -> Mapping[tuple[str, str], set[str
     return places
 
 
-def _checked(number: int, row: Sequence[Any]) -> UnitRow:
+def checked_row(number: int, row: Sequence[Any]) -> UnitRow:
+    """Return *row* as a unit. Raises `ValueError` naming its *number* and field."""
     try:
         unit = UnitRow(*row)
     except TypeError as error:
@@ -131,7 +132,9 @@ def _checked(number: int, row: Sequence[Any]) -> UnitRow:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return math.isfinite(value)
 
 
 _FAULTS: tuple[tuple[str, Callable[[UnitRow], bool]], ...] = (

@@ -20,6 +20,7 @@ PLAN_DAYS = 60
 """Where the trial plans no number of units: two months. The interval is about tightest then."""
 MIN_DAYS = 8.0
 """Days alike, without which nothing is said: their scatter is not known yet."""
+_ROUNDING = 1e-9
 
 Why = Literal["no_data", "too_few_days", "no_spread", "one_place", "one_arm"]
 """Why there are no bounds."""
@@ -134,7 +135,7 @@ def _half(found: Difference | None, precision: float, alpha: float) -> tuple[flo
     """Return half the interval's width, or why there is none."""
     if found is None or found.days < MIN_DAYS:
         return None, "too_few_days"
-    if found.error <= 0:
+    if found.error <= _ROUNDING * max(abs(found.value), abs(found.baseline)):
         # Days that are all the same have no scatter to judge by; a width of zero would be a lie.
         return None, "no_spread"
     multiplier = mixture_multiplier(found.days, found.degrees, precision=precision, alpha=alpha)

@@ -1,0 +1,217 @@
+"""A verdict compares what may be compared, takes out what places and days have in common, and refuses the rest."""
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from reports.stats import judge
+from reports.stats.days_left import Course, days_compared
+from reports.stats.panel import Difference
+from reports.stats.sequences import (
+    last_look,
+    look_alpha,
+    mixture_multiplier,
+    mixture_precision,
+    student_multiplier,
+)
+from reports.stats.trial_rows import UnitRow
+
+EFFECT = 3.0
+PLACES = {"cafe": 10.0, "books": 25.0, "tea": 40.0, "print": 55.0}
+
+
+def noise(place: str, day: int) -> float:
+    """Some scatter that is the same in every run, and has no part in common with places or days."""
+    return random.Random(f"{place} {day}").gauss(0, 0.4)
+
+
+def unit(period: str, arm: str, place: str, day: int) -> UnitRow:
+    """A count per day: the place's own level, what the street shares that day, the effect, scatter."""
+    street = 8.0 * math.cos(day)
+    value = PLACES[place] + street + (EFFECT if period == "trial" and arm == "pilot" else 0.0) + noise(place, day)
+    return UnitRow(period, arm, place, day, value, 1.0)
+
+
+def switching(days: int) -> list[UnitRow]:
+    arms = ("baseline", "pilot")
+    return [unit("trial", arms[(n + day) % 2], place, day) for n, place in enumerate(PLACES) for day in range(days)]
+
+
+def at_two_places_each(days: int, *, before: int = 0) -> list[UnitRow]:
+    arms = dict(zip(PLACES, ("baseline", "pilot", "baseline", "pilot"), strict=True))
+    earlier = [unit("before", "", place, day) for place in arms for day in range(before)]
+    return earlier + [unit("trial", arms[place], place, day) for place in arms for day in range(before, before + days)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "design"),
+    [
+        (switching(30), "switching"),
+        (at_two_places_each(30, before=14), "before_after"),
+        (at_two_places_each(30), "side_by_side"),
+        ([row for row in at_two_places_each(30) if row.place in {"cafe", "books"}], "one_place"),
+        ([row for row in switching(30) if row.arm == "pilot"], "one_arm"),
+    ],
+)
+def test_the_design_follows_from_places_and_times(rows: list[UnitRow], design: str) -> None:
+    assert judge(rows).design == design
+
+
+@pytest.mark.parametrize("rows", [switching(30), at_two_places_each(30, before=14)])
+def test_what_places_and_days_have_in_common_cancels(rows: list[UnitRow]) -> None:
+    lift = judge(rows).lifts["pilot"]
+
+    assert lift.absolute == pytest.approx(EFFECT, abs=0.3)
+    assert lift.low is not None
+    assert lift.high is not None
+    # The street's days scatter by 8 and places by 19: none of it may be left.
+    assert lift.high - lift.low < 1.5
+    assert lift.low < EFFECT < lift.high
+
+
+def test_side_by_side_the_places_own_levels_are_the_noise() -> None:
+    lift = judge(at_two_places_each(30)).lifts["pilot"]
+
+    assert lift.low is not None
+    assert lift.high is not None
+    assert lift.low < 0 < lift.high
+    assert lift.high - lift.low > 50
+
+
+def test_one_place_an_arm_is_refused_whatever_it_shows() -> None:
+    rows = [row for row in at_two_places_each(300) if row.place in {"cafe", "books"}]
+    lift = judge(rows).lifts["pilot"]
+
+    assert (lift.absolute, lift.low, lift.high, lift.why) == (None, None, None, "one_place")
+
+
+def test_days_are_not_taken_out_where_arms_change_everywhere_at_once() -> None:
+    rows = [unit("trial", ("baseline", "pilot")[day % 2], place, day) for place in PLACES for day in range(60)]
+    lift = judge(rows).lifts["pilot"]
+
+    assert lift.low is not None
+    assert lift.high is not None
+    assert lift.low < EFFECT < lift.high
+    assert lift.high - lift.low > 5
+
+
+def test_a_place_that_changes_its_arm_inside_a_day_gives_that_day_to_none() -> None:
+    rows = switching(30)
+    other = rows[5]._replace(arm="baseline" if rows[5].arm == "pilot" else "pilot", numerator=1e6)
+
+    assert judge([*rows, other]) == judge(rows[:5] + rows[6:])
+
+
+def test_units_without_a_denominator_say_nothing() -> None:
+    rows = switching(30)
+
+    assert judge([*rows, UnitRow("trial", "pilot", "silent", 3, 5.0, 0.0)]) == judge(rows)
+
+
+def test_a_split_row_is_the_row() -> None:
+    rows = [row._replace(numerator=row.numerator * 4, denominator=4.0) for row in switching(30)]
+    halves = [row._replace(numerator=row.numerator / 2, denominator=2.0) for row in rows for _ in range(2)]
+
+    assert judge(halves).lifts["pilot"].low == pytest.approx(judge(rows).lifts["pilot"].low)
+
+
+def test_several_arms_share_the_risk() -> None:
+    rows = switching(40)
+    third = [row._replace(arm="second") if row.arm == "pilot" and row.day % 4 < 2 else row for row in rows]
+    shared, alone = judge(third).lifts["pilot"], judge(row for row in third if row.arm != "second").lifts["pilot"]
+
+    assert set(judge(third).lifts) == {"pilot", "second"}
+    assert shared.low is not None
+    assert alone.low is not None
+    assert shared.low < alone.low
+
+
+def test_days_that_are_all_the_same_have_no_bounds() -> None:
+    rows = [row._replace(numerator=PLACES[row.place]) for row in switching(30)]
+
+    assert (judge(rows).lifts["pilot"].low, judge(rows).lifts["pilot"].why) == (None, "no_spread")
+
+
+def test_relative_bounds_belong_to_the_absolute_ones() -> None:
+    lift = judge(switching(60)).lifts["pilot"]
+
+    assert lift.relative_low is not None
+    assert lift.relative_high is not None
+    assert lift.relative is not None
+    assert lift.relative_low < lift.relative < lift.relative_high
+    assert lift.relative == pytest.approx(EFFECT / 32.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (("during", "pilot", "cafe", 1, 1.0, 1.0), "row 2: period"),
+        (("trial", "", "cafe", 1, 1.0, 1.0), "row 2: arm"),
+        (("trial", "pilot", "", 1, 1.0, 1.0), "row 2: place"),
+        (("trial", "pilot", "cafe", 1.5, 1.0, 1.0), "row 2: day"),
+        (("trial", "pilot", "cafe", True, 1.0, 1.0), "row 2: day"),
+        (("trial", "pilot", "cafe", 1, math.nan, 1.0), "row 2: numerator"),
+        (("trial", "pilot", "cafe", 1, 1.0, -1.0), "row 2: denominator"),
+        (("trial", "pilot", "cafe", 1, 1.0), "row 2: six values"),
+    ],
+)
+def test_a_wrong_row_is_named_by_its_number_and_field(row: tuple[object, ...], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        judge([switching(1)[0], row])  # type: ignore[list-item]  # the point of the test
+
+
+def test_nothing_at_all_is_one_arm_and_no_lift() -> None:
+    found = judge([])
+
+    assert (found.design, dict(found.arms), dict(found.lifts)) == ("one_arm", {}, {})
+
+
+def test_the_mixture_is_the_normal_one_for_many_degrees() -> None:
+    precision, days = mixture_precision(60, 0.05), 60.0
+    share = precision / (precision + days)
+    normal = math.sqrt(-math.log(share * 0.05**2) / (1 - share))
+
+    assert mixture_multiplier(days, 1e7, precision=precision, alpha=0.05) == pytest.approx(normal, rel=1e-4)
+    assert mixture_multiplier(days, 20, precision=precision, alpha=0.05) > normal
+
+
+def test_too_few_days_have_no_width() -> None:
+    assert math.isinf(mixture_multiplier(2, 1, precision=mixture_precision(60, 0.05), alpha=0.05))
+
+
+def test_looks_share_the_risk_and_come_at_twice_the_time() -> None:
+    assert sum(look_alpha(look, 0.05) for look in range(40)) == pytest.approx(0.05)
+    assert [last_look(days) for days in (13, 14, 27, 28, 60)] == [None, (0, 14), (0, 14), (1, 28), (2, 56)]
+    assert student_multiplier(4, 0.05) == pytest.approx(2.776, abs=0.001)
+
+
+@pytest.mark.parametrize(("before", "days", "goal"), [(0, 30, 0.14), (14, 30, 0.17)])
+def test_the_days_that_remain_are_a_range_that_narrow_goals_lengthen(before: int, days: int, goal: float) -> None:
+    def remaining(half: float) -> tuple[int | None, int | None]:
+        error = 0.05
+        found = Difference(0.1, error, 25, days_compared(before, days), 1.0, 0.1, 0.0, days_cancel=True)
+        return Course(found, precision=7.6, alpha=0.05, before=before, days=days).days_until(half)
+
+    at_once, later = remaining(1.0), remaining(goal)
+    assert at_once == (0, 0)
+    assert later[0] is not None
+    assert later[1] is None or later[0] < later[1]
+    assert remaining(0.0001) == (None, None)
+
+
+def same(rows: list[UnitRow]) -> list[UnitRow]:
+    return rows
+
+
+def moved(rows: list[UnitRow]) -> list[UnitRow]:
+    return [row._replace(day=row.day + 700) for row in rows]
+
+
+@pytest.mark.parametrize("change", [same, moved, lambda rows: list(reversed(rows))])
+def test_a_verdict_depends_on_no_order_and_on_no_calendar(change: Callable[[list[UnitRow]], list[UnitRow]]) -> None:
+    whole, changed = judge(switching(42)).lifts["pilot"], judge(change(switching(42))).lifts["pilot"]
+
+    assert whole.low is not None
+    assert changed.low == pytest.approx(whole.low)
