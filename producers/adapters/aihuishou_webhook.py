@@ -48,7 +48,7 @@ class AihuishouWebhook:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         signed = verify(push.headers, push.body, push.secrets, push.received_ms)
         if isinstance(signed, RefusedPush):

@@ -149,7 +149,7 @@ class Adapter(Protocol):
         """
         ...
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total: any bytes give an `AdapterResult`, never an exception."""
         ...
 

@@ -75,7 +75,7 @@ class BilibiliWebhook:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         presented = from_hex(push.headers.get(SIGNATURE))
         if not holds(presented, push.secrets, lambda secret: (plain_hash("sha1", secret, push.body),)):

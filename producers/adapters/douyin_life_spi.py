@@ -64,7 +64,7 @@ class DouyinLifeSpi:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         query = parse_pairs(push.query)
         signed = _signed_tail(query, push)

@@ -57,7 +57,7 @@ class DouyinTrade:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         timestamp = push.headers.get("byte-timestamp", "")
         nonce = push.headers.get("byte-nonce-str", "")

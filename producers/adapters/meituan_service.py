@@ -78,7 +78,7 @@ class MeituanService:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         received = parse_pairs(push.body)
         signed = [pair for pair in received if pair[0] != b"sign" and pair[1]]

@@ -121,7 +121,7 @@ class MeituanWaimai:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         wire = push.body if push.method.upper() == "POST" and push.body else push.query
         if not wire and not push.body:

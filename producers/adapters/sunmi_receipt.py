@@ -68,7 +68,7 @@ class SunmiReceipt:
     positive: PlatformAnswer = POSITIVE
     negative: PlatformAnswer = NEGATIVE
 
-    def read(self, push: NativePush) -> AdapterResult:
+    def adapt(self, push: NativePush) -> AdapterResult:
         """Verify *push* and take it apart. Total."""
         received = parse_pairs(push.body)
         signed = [pair for pair in received if pair[0] != b"sign"]

@@ -3,7 +3,7 @@
                    POST /v1/events                         GET or POST /in/{account}/{flow}
                           │                                              │
                    PushPipeline.push_batch                 PushPipeline.push_native
-    authenticate   authenticate_sender                     Adapter.read checks the signature
+    authenticate   authenticate_sender                     Adapter.adapt: checks the signature
     split / adapt  unpack, split                           and takes the push apart
                           └──────────── IngestRequest ───────────────────┘
                                               │
@@ -194,7 +194,7 @@ class PushPipeline:
         limits, account = self._deps.limits, push.account
         if len(push.body) > limits.max_body_bytes:
             return problem(413, f"at most {limits.max_body_bytes} bytes are taken")
-        adapted = adapter.read(push)
+        adapted = adapter.adapt(push)
         if isinstance(adapted, RefusedPush):
             return problem(401, adapted.message)
         if isinstance(adapted, PlatformHandshake):

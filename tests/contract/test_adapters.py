@@ -338,7 +338,7 @@ class TestSunmiCallbackRsa(TestSunmiOnline):
     def test_an_hmac_keyed_with_the_public_key_is_refused(self) -> None:
         sent = callback(as_json(self.content()), public_pem("one"))
 
-        assert isinstance(self.adapter().read(self.push(sent)), RefusedPush)
+        assert isinstance(self.adapter().adapt(self.push(sent)), RefusedPush)
 
 
 class TestSunmiReceipt(AdapterContract):

@@ -116,9 +116,9 @@ class AdapterContract(ABC):
         return make_push(sent, account, self.flow, self.secrets() if secrets is None else secrets, received_ms)
 
     def messages(self, push: NativePush) -> tuple[PlatformMessage, ...]:
-        reading = self.adapter().read(push)
-        assert isinstance(reading, VerifiedPush), reading
-        return reading.messages
+        result = self.adapter().adapt(push)
+        assert isinstance(result, VerifiedPush), result
+        return result.messages
 
     def test_the_catalogue_knows_it_under_its_platform(self) -> None:
         adapter = self.adapter()
@@ -142,9 +142,9 @@ class AdapterContract(ABC):
     def test_a_signature_by_an_unknown_secret_is_refused(self) -> None:
         sent = self.sent(self.content(), self.signing[1])
 
-        reading = self.adapter().read(self.push(sent, secrets=self.secrets()[:1]))
+        result = self.adapter().adapt(self.push(sent, secrets=self.secrets()[:1]))
 
-        assert isinstance(reading, RefusedPush)
+        assert isinstance(result, RefusedPush)
 
     def test_a_changed_body_is_refused(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
@@ -153,19 +153,19 @@ class AdapterContract(ABC):
 
         altered = replace(sent, body=changed) if sent.body else replace(sent, query=changed)
 
-        assert isinstance(self.adapter().read(self.push(altered)), RefusedPush)
+        assert isinstance(self.adapter().adapt(self.push(altered)), RefusedPush)
 
     def test_without_a_signature_or_a_secret_it_is_refused(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
         bare = replace(sent, headers={}, body=sent.body.split(b"&sig")[0], query=sent.query.split(b"&sig")[0])
 
-        assert isinstance(self.adapter().read(self.push(bare)), RefusedPush)
-        assert isinstance(self.adapter().read(self.push(sent, secrets=())), RefusedPush)
+        assert isinstance(self.adapter().adapt(self.push(bare)), RefusedPush)
+        assert isinstance(self.adapter().adapt(self.push(sent, secrets=())), RefusedPush)
 
     def test_an_empty_secret_signs_nothing(self) -> None:
-        reading = self.adapter().read(self.push(self.sent_with_empty_secret(), secrets=(b"",)))
+        result = self.adapter().adapt(self.push(self.sent_with_empty_secret(), secrets=(b"",)))
 
-        assert isinstance(reading, RefusedPush)
+        assert isinstance(result, RefusedPush)
 
     def sent_with_empty_secret(self) -> Sent:
         """Return a push signed with the empty text."""
@@ -174,10 +174,10 @@ class AdapterContract(ABC):
     def test_a_refusal_names_no_secret(self) -> None:
         sent = self.sent(self.content(), self.signing[1])
 
-        reading = self.adapter().read(self.push(sent, secrets=self.secrets()[:1]))
+        result = self.adapter().adapt(self.push(sent, secrets=self.secrets()[:1]))
 
-        assert isinstance(reading, RefusedPush)
-        assert all(secret.decode() not in reading.message for secret in self.secrets())
+        assert isinstance(result, RefusedPush)
+        assert all(secret.decode() not in result.message for secret in self.secrets())
 
     def test_both_secrets_are_valid_while_one_is_rotated(self) -> None:
         first, second = (self.sent(self.content(), secret) for secret in self.signing)
@@ -199,8 +199,8 @@ class AdapterContract(ABC):
         late = self.push(sent, received_ms=NOW_MS + self.window_s * 1000 + 1000)
         early = self.push(sent, received_ms=NOW_MS - self.window_s * 1000 - 1000)
 
-        assert isinstance(self.adapter().read(late), RefusedPush if self.signs_time else VerifiedPush)
-        assert isinstance(self.adapter().read(early), RefusedPush if self.signs_time else VerifiedPush)
+        assert isinstance(self.adapter().adapt(late), RefusedPush if self.signs_time else VerifiedPush)
+        assert isinstance(self.adapter().adapt(early), RefusedPush if self.signs_time else VerifiedPush)
 
     def test_a_signed_time_just_inside_the_window_is_taken(self) -> None:
         sent = self.sent(self.content(), self.signing[0])
@@ -250,9 +250,9 @@ class AdapterContract(ABC):
     def test_any_request_gets_a_reading_and_never_an_exception(
         self, method: str, query: bytes, body: bytes, headers: dict[str, str]
     ) -> None:
-        reading = self.adapter().read(self.push(Sent(body, headers, query, method)))
+        result = self.adapter().adapt(self.push(Sent(body, headers, query, method)))
 
-        assert isinstance(reading, RefusedPush | PlatformHandshake)
+        assert isinstance(result, RefusedPush | PlatformHandshake)
 
     @PROPERTY
     @given(raw=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))

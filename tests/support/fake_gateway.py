@@ -89,7 +89,7 @@ class JudgingRoad:
         secrets = self._resolver.secrets_for(account, flow)
         if adapter is None or not secrets:
             return 404, b""
-        reading = adapter.read(self._push(request, account, flow, secrets))
+        reading = adapter.adapt(self._push(request, account, flow, secrets))
         if isinstance(reading, RefusedPush):
             return 401, reading.message.encode()
         if isinstance(reading, PlatformHandshake):

@@ -28,9 +28,9 @@ def account_of(contract: AdapterContract) -> Account:
 def registry_of(contract: AdapterContract) -> Registry:
     """Return a registry in which the contract's own message has its place."""
     account = account_of(contract)
-    reading = contract.adapter().read(contract.push(contract.sent(contract.content(), contract.signing[0])))
-    assert isinstance(reading, VerifiedPush)
-    (message,) = reading.messages
+    result = contract.adapter().adapt(contract.push(contract.sent(contract.content(), contract.signing[0])))
+    assert isinstance(result, VerifiedPush)
+    (message,) = result.messages
     keys = dict(message.match[0]) if isinstance(message, MappedMessage) and message.match else {"sn": "none"}
     spot: Placement = REGISTRY.placements[0].model_copy(update={"id": "spot", "account": "acct", "match": keys})
     return REGISTRY.model_copy(update={"accounts": [account], "placements": [spot]})

@@ -114,7 +114,7 @@ def messages_of(file: dict[str, Any], example: dict[str, Any], account: Account)
     adapter = adapter_for(file["platform"], flow)
     assert adapter is not None
     secrets = [secret.encode() for secret in file["secrets"]]
-    reading = adapter.read(make_push(sent, account, flow, secrets, example["received_ms"]))
+    reading = adapter.adapt(make_push(sent, account, flow, secrets, example["received_ms"]))
     assert isinstance(reading, VerifiedPush)
     return reading
 

@@ -18,7 +18,7 @@ def only(body: Any, webhook_id: str = "msg_1") -> PlatformMessage:
     adapter = adapter_for("aihuishou", "webhook")
     assert adapter is not None
     sent = standard_webhook(json.dumps(body).encode(), WHSEC_1, webhook_id=webhook_id)
-    reading = adapter.read(make_push(sent, make_account("aihuishou"), "webhook", [WHSEC_1]))
+    reading = adapter.adapt(make_push(sent, make_account("aihuishou"), "webhook", [WHSEC_1]))
     assert isinstance(reading, VerifiedPush), reading
     (message,) = reading.messages
     return message

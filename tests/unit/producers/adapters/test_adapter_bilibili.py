@@ -27,7 +27,7 @@ TIME = "2025-07-01 08:00:00"
 def read(sent: Sent) -> AdapterResult:
     adapter = adapter_for("bilibili", "webhook")
     assert adapter is not None
-    return adapter.read(make_push(sent, make_account("bilibili"), "webhook", [SECRET]))
+    return adapter.adapt(make_push(sent, make_account("bilibili"), "webhook", [SECRET]))
 
 
 def only(body: Any) -> PlatformMessage:

@@ -48,7 +48,7 @@ def as_push(sent: Sent, flow: str) -> NativePush:
 def read(sent: Sent, flow: str = "webhook") -> AdapterResult:
     adapter = adapter_for("douyin", flow)
     assert adapter is not None
-    return adapter.read(as_push(sent, flow))
+    return adapter.adapt(as_push(sent, flow))
 
 
 def messages(sent: Sent, flow: str = "webhook") -> tuple[PlatformMessage, ...]:
@@ -453,7 +453,7 @@ def test_trade_is_verified_and_kept() -> None:
     assert adapter is not None
     sent = trade(b'{"type":"payment","msg":"{\\"order_id\\":\\"O-1\\",\\"buyer\\":\\"x\\"}"}', "one")
 
-    reading = adapter.read(make_push(sent, make_account("douyin"), "trade", [public_pem("one")]))
+    reading = adapter.adapt(make_push(sent, make_account("douyin"), "trade", [public_pem("one")]))
 
     assert isinstance(reading, VerifiedPush)
     (message,) = reading.messages

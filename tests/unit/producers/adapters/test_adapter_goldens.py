@@ -42,7 +42,7 @@ def test_a_golden_example_becomes_what_it_says(file: dict[str, Any], example: di
     adapter = adapter_for(file["platform"], flow)
     assert adapter is not None
 
-    reading = adapter.read(make_push(sent, account, flow, secrets, example["received_ms"]))
+    reading = adapter.adapt(make_push(sent, account, flow, secrets, example["received_ms"]))
 
     assert spelt(reading) == example["expect"]
 

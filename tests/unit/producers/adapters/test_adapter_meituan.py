@@ -44,7 +44,7 @@ def waimai_push(sent: Sent, kind: str = "order-paid", public_url: str | None = P
 def read(push: NativePush) -> AdapterResult:
     adapter = adapter_for("meituan", push.flow)
     assert adapter is not None
-    return adapter.read(push)
+    return adapter.adapt(push)
 
 
 def only(push: NativePush) -> PlatformMessage:

@@ -39,7 +39,7 @@ def as_push(sent: Sent, flow: str) -> NativePush:
 def read(sent: Sent, flow: str) -> AdapterResult:
     adapter = adapter_for("sunmi", flow)
     assert adapter is not None
-    return adapter.read(as_push(sent, flow))
+    return adapter.adapt(as_push(sent, flow))
 
 
 def only(sent: Sent, flow: str) -> PlatformMessage:

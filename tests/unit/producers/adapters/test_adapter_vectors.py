@@ -108,7 +108,7 @@ def push_of(name: str) -> NativePush:
 def read(push: NativePush) -> AdapterResult:
     adapter = adapter_for(push.account.platform, push.flow)
     assert adapter is not None
-    return adapter.read(push)
+    return adapter.adapt(push)
 
 
 def message_of(name: str) -> PlatformMessage:

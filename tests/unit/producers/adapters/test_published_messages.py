@@ -112,7 +112,7 @@ def read(by: FlowSigner, request: PushRequest) -> AdapterResult:
     headers = {**request.headers, **(request.sign(NOW_MS) if request.sign else {})}
     sent = Sent(request.body, headers, request.query.encode(), request.method)
     secret = public_pem("trade") if by.rsa else by.secret
-    return adapter.read(make_push(sent, by.account, request.flow, [secret]))
+    return adapter.adapt(make_push(sent, by.account, request.flow, [secret]))
 
 
 def become(line: Line, serial: int = 1) -> MappedMessage | UnmappedMessage:
@@ -203,7 +203,7 @@ def test_a_check_of_the_address_is_answered_and_no_message(platform: str, flow: 
     adapter = adapter_for(platform, "waimai-order-paid" if flow == "waimai" else flow)
     assert adapter is not None
 
-    reading = adapter.read(make_push(sent, make_account(platform), flow, [b"secret"]))
+    reading = adapter.adapt(make_push(sent, make_account(platform), flow, [b"secret"]))
 
     assert isinstance(reading, PlatformHandshake)
     assert name in [line.message for line in LINES if (line.platform, line.flow) == (platform, flow)]

@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 
 TAKEN_IN = ["RequestIngestor.ingest", "validate_run"]
 OF_A_BATCH = ["PushPipeline.push_batch", "authenticate_sender", "unpack", "split", *TAKEN_IN, "FastPath.validate"]
-OF_A_NATIVE_PUSH = ["PushPipeline.push_native", "DouyinWebhook.read", *TAKEN_IN, "EventValidator.validate_mapped"]
+OF_A_NATIVE_PUSH = ["PushPipeline.push_native", "DouyinWebhook.adapt", *TAKEN_IN, "EventValidator.validate_mapped"]
 STEPS = {
     "fast": [*OF_A_BATCH, "PlacementCache.find", "TrialPseudonyms.of_session", "Publisher.add", "BatchResult.answer"],
     "consent": [
@@ -113,7 +113,7 @@ async def test_a_push_takes_the_steps_in_their_order_and_the_drawing_names_each(
 
     assert trace.steps(of) == STEPS[of]
     drawn = (
-        (pipeline.__doc__ or "").replace("Adapter.read", "DouyinWebhook.read").replace(".second", "Pseudonyms.second")
+        (pipeline.__doc__ or "").replace("Adapter.adapt", "DouyinWebhook.adapt").replace(".second", "Pseudonyms.second")
     )
     in_order = re.search(".*".join(map(re.escape, STEPS[of])), drawn, re.DOTALL)
     assert in_order, "the drawing lacks a step, or has another order"
