@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from reports.stats.trial_rows import UnitRow
-    from reports.stats.verdict import ArmLift, Verdict
+    from reports.stats.verdict import LiftInterval, TrialVerdict
 
 EXAMPLE = """
 Example:
@@ -80,7 +80,7 @@ def judge(  # noqa: PLR0913 - the options of a command are its parameters
         print(line)
 
 
-def sentences(found: "Verdict", baseline: str) -> Iterator[str]:
+def sentences(found: "TrialVerdict", baseline: str) -> Iterator[str]:
     """Yield the lines of a verdict for people."""
     yield f"design: {found.design}"
     for name, arm in found.arms.items():
@@ -90,7 +90,7 @@ def sentences(found: "Verdict", baseline: str) -> Iterator[str]:
         yield f"{name} against {baseline}: {_lift(lift)}"
 
 
-def _lift(lift: "ArmLift") -> str:
+def _lift(lift: "LiftInterval") -> str:
     if lift.why is not None or lift.low is None or lift.high is None:
         value = "" if lift.absolute is None else f"{_number(lift.absolute)}, "
         return f"{value}not told: {_WHY[lift.why or 'no_data']}"

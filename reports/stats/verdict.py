@@ -39,7 +39,7 @@ class ArmValue:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmLift:
+class LiftInterval:
     """An arm against the baseline: the difference, and its share of the baseline's value."""
 
     absolute: float | None = None
@@ -56,12 +56,12 @@ class ArmLift:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrialVerdict:
     """What a trial says so far."""
 
     design: Design
     arms: Mapping[str, ArmValue]
-    lifts: Mapping[str, ArmLift]
+    lifts: Mapping[str, LiftInterval]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def judge(
     alpha: float = ALPHA,
     planned_units: int | None = None,
     smallest_effect: float | None = None,
-) -> Verdict:
+) -> TrialVerdict:
     """Return the verdict of *rows*: (period, arm, place, day, numerator, denominator) of each placement-day.
 
     *planned_units* are all placement-days that the trial plans; *smallest_effect* is in the ratio's own unit. Raises
@@ -99,10 +99,10 @@ def judge(
         smallest_effect=smallest_effect,
     )
     if baseline not in arms or not others:
-        lifts = {arm: ArmLift(why="no_data" if baseline not in arms else "one_arm") for arm in others}
-        return Verdict("one_arm", _arms(frame, arms, alpha), lifts)
+        lifts = {arm: LiftInterval(why="no_data" if baseline not in arms else "one_arm") for arm in others}
+        return TrialVerdict("one_arm", _arms(frame, arms, alpha), lifts)
     designs = {arm: design_of(units, arm, baseline) for arm in others}
-    return Verdict(
+    return TrialVerdict(
         design=min(designs.values(), key=get_args(Design).index),
         arms=_arms(frame, arms, alpha),
         lifts={arm: _lift(frame, arm, designs[arm]) for arm in others},
@@ -142,9 +142,9 @@ def _half(found: Difference | None, precision: float, alpha: float) -> tuple[flo
     return (multiplier * found.error, None) if math.isfinite(multiplier) else (None, "too_few_days")
 
 
-def _lift(frame: _Frame, arm: str, design: Design) -> ArmLift:
+def _lift(frame: _Frame, arm: str, design: Design) -> LiftInterval:
     if design == "one_place":
-        return ArmLift(why="one_place")
+        return LiftInterval(why="one_place")
     if design == "side_by_side":
         return _lift_of_places(frame, arm)
     columns = columns_of(frame.units, arm, frame.baseline, with_before=design == "before_after")
@@ -154,12 +154,12 @@ def _lift(frame: _Frame, arm: str, design: Design) -> ArmLift:
     half, why = _half(found, precision, frame.alpha)
     if found is None or half is None:
         value = None if found is None else found.value
-        return ArmLift(absolute=value, relative=_share(value, None if found is None else found.baseline), why=why)
+        return LiftInterval(absolute=value, relative=_share(value, None if found is None else found.baseline), why=why)
     ratio = _fieller(found, half / found.error)
     days = len(set(columns.day[columns.in_trial].tolist()))
     course = Course(found, precision=precision, alpha=frame.alpha, before=before, days=days)
     low, high = course.days_until(frame.smallest_effect) if frame.smallest_effect else (None, None)
-    return ArmLift(
+    return LiftInterval(
         absolute=found.value,
         low=found.value - half,
         high=found.value + half,
@@ -171,13 +171,13 @@ def _lift(frame: _Frame, arm: str, design: Design) -> ArmLift:
     )
 
 
-def _lift_of_places(frame: _Frame, arm: str) -> ArmLift:
+def _lift_of_places(frame: _Frame, arm: str) -> LiftInterval:
     found = place_difference(frame.units, arm, frame.baseline, frame.alpha)
     if found is None:
-        return ArmLift(why="too_few_days")
+        return LiftInterval(why="too_few_days")
     share = _share(found.value, found.baseline)
     if found.error <= 0:
-        return ArmLift(absolute=found.value, relative=share, why="no_spread")
+        return LiftInterval(absolute=found.value, relative=share, why="no_spread")
     # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
     own = Difference(
         found.value,
@@ -190,7 +190,7 @@ def _lift_of_places(frame: _Frame, arm: str) -> ArmLift:
         days_cancel=True,
     )
     ratio = _fieller(own, found.multiplier)
-    return ArmLift(
+    return LiftInterval(
         found.value,
         found.value - found.half,
         found.value + found.half,
