@@ -12,6 +12,8 @@ one can never be taken for one of the other, even were their keys alike.
 import hashlib
 from typing import Protocol
 
+from cachetools import FIFOCache
+
 from runtime.errors import UnavailableError
 
 DIGEST_BYTES = 16
@@ -74,9 +76,9 @@ class Pseudonyms:
 
     def __init__(self, keys: HashKeys, *, max_states: int = MAX_STATES) -> None:
         self._keys = keys
-        self._max_states = max_states
-        self._accounts: dict[str, _State] = {}
-        self._trials: dict[str, _State] = {}
+        # The oldest goes first; making it again costs a microsecond.
+        self._accounts: FIFOCache[str, _State] = FIFOCache(max_states)
+        self._trials: FIFOCache[str, _State] = FIFOCache(max_states)
 
     def first_step(self, account_id: str, subject: str) -> str:
         """Return what stands for *subject* within the account. Raises `UnavailableError` where its key is not here."""
@@ -104,18 +106,15 @@ class Pseudonyms:
             state = self._renew(self._trials, ("trial", trial_id), key, _SECOND)
         return state
 
-    def _renew(self, states: dict[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
+    def _renew(self, states: FIFOCache[str, _State], owner: tuple[str, str], key: bytes | None, step: bytes) -> _State:
         owner_type, name = owner
         states.pop(name, None)
         if key is None:
             raise UnavailableError(
                 f"{owner_type} {name} has no hash key; `avenue registry apply` makes the missing ones"
             )
-        if len(states) >= self._max_states:
-            # The oldest; making it again costs a microsecond.
-            del states[next(iter(states))]
-        states[name] = (key, _base(key, step))
-        return states[name]
+        state = states[name] = (key, _base(key, step))
+        return state
 
 
 def _base(key: bytes, person: bytes) -> hashlib.blake2b:

@@ -3,6 +3,8 @@
 import logging
 import time
 
+from cachetools import LRUCache
+
 LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 EVERY_S = 30.0
 MAX_KINDS = 1000
@@ -17,14 +19,12 @@ class ThrottleFilter(logging.Filter):
     def __init__(self, every_s: float = EVERY_S) -> None:
         super().__init__()
         self._every_s = every_s
-        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+        self._kinds: LRUCache[tuple[str, str], tuple[float, int]] = LRUCache(MAX_KINDS)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether *record* is to be written."""
         if record.name.split(".", 1)[0] not in LIBRARIES:
             return True
-        if len(self._kinds) > MAX_KINDS:
-            self._kinds.clear()
         kind, now = (record.name, str(record.msg)[:80]), time.monotonic()
         since, held = self._kinds.get(kind, (float("-inf"), 0))
         if now - since < self._every_s:

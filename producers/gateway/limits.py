@@ -1,8 +1,11 @@
 """How much one account may ask at a time, and answers remembered for a retry."""
 
 import asyncio
-from collections import OrderedDict
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from cachetools import TTLCache
 
 from producers.gateway.responses import HttpAnswer, problem
 
@@ -26,10 +29,12 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class _FirstAnswer:
+class ClaimedKey:
+    """A key that is a request's until `IdempotencyKeys.end`; `digest` is of its body."""
+
     digest: bytes
     answer: "asyncio.Future[HttpAnswer | None]"
-    until_s: float
+    """What the request comes to; None where another may try."""
 
 
 class IdempotencyKeys:
@@ -38,41 +43,25 @@ class IdempotencyKeys:
     A retry that comes while the first is under way waits for it. An answer that is not a 200 is not kept.
     """
 
-    def __init__(self, *, max_keys: int, keep_s: float) -> None:
-        self._max_keys = max_keys
-        self._keep_s = keep_s
-        self._answers: OrderedDict[tuple[str, str], _FirstAnswer] = OrderedDict()
+    def __init__(self, *, max_keys: int, keep_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._claimed: TTLCache[tuple[str, str], ClaimedKey] = TTLCache(max_keys, keep_s, timer=clock)
 
-    async def claim(self, account_id: str, key: str, digest: bytes, now_s: float) -> HttpAnswer | None:
+    async def claim(self, account_id: str, key: str, digest: bytes) -> HttpAnswer | ClaimedKey:
         """Return what the request with body *digest* is answered under *key*: its first answer, or a 409.
 
-        None where the key was free: it is this request's now, until `end`.
+        Where the key was free it is this request's now, and is returned; `end` has to follow, however it ends.
         """
-        while (first := self._find(account_id, key, now_s)) is not None:
+        while (first := self._claimed.get((account_id, key))) is not None:
             if first.digest != digest:
                 return problem(409, "this Idempotency-Key came with another body before; use a new key for a new body")
             if (answer := await asyncio.shield(first.answer)) is not None:
                 return answer
-        self._begin(account_id, key, digest, now_s)
-        return None
+        claimed = self._claimed[account_id, key] = ClaimedKey(digest, asyncio.get_running_loop().create_future())
+        return claimed
 
-    def _find(self, account_id: str, key: str, now_s: float) -> _FirstAnswer | None:
-        while self._answers and next(iter(self._answers.values())).until_s <= now_s:
-            self._answers.popitem(last=False)
-        return self._answers.get((account_id, key))
-
-    def _begin(self, account_id: str, key: str, digest: bytes, now_s: float) -> None:
-        if len(self._answers) >= self._max_keys:
-            self._answers.popitem(last=False)
-        future = asyncio.get_running_loop().create_future()
-        self._answers[account_id, key] = _FirstAnswer(digest, future, now_s + self._keep_s)
-
-    def end(self, account_id: str, key: str, answer: HttpAnswer | None) -> None:
-        """Keep *answer*; None frees the key for another try."""
-        first = self._answers.get((account_id, key))
-        if first is None:
-            return
-        if answer is None:
-            del self._answers[account_id, key]
-        if not first.answer.done():
-            first.answer.set_result(answer)
+    def end(self, account_id: str, key: str, claimed: ClaimedKey, answer: HttpAnswer | None) -> None:
+        """Keep *answer* and tell it to whoever waits for it; None frees the key for another try."""
+        if answer is None and self._claimed.get((account_id, key)) is claimed:
+            self._claimed.pop((account_id, key), None)
+        # Told also where the key was pushed out meanwhile: somebody may wait.
+        claimed.answer.set_result(answer)

@@ -159,14 +159,15 @@ class PushPipeline:
         if len(key) > MAX_IDEMPOTENCY_KEY_CHARS:
             return problem(400, f"Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY_CHARS} characters")
         digest = hashlib.sha256(request.query + b"\0" + request.body).digest()
-        earlier = await self._keys.claim(account.id, key, digest, now_s)
-        if earlier is not None:
-            return earlier
+        claimed = await self._keys.claim(account.id, key, digest)
+        if isinstance(claimed, HttpAnswer):
+            return claimed
         answer: HttpAnswer | None = None
         try:
             answer = await self._ingest_batch(request, account)
         finally:
-            self._keys.end(account.id, key, answer if answer is not None and answer.status == 200 else None)
+            kept = answer if answer is not None and answer.status == 200 else None
+            self._keys.end(account.id, key, claimed, kept)
         return answer
 
     async def _ingest_batch(self, request: HttpRequest, account: Account) -> HttpAnswer:

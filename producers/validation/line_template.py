@@ -6,7 +6,6 @@ A test holds the two to the same bytes.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +26,7 @@ _OUTCOME_PARTS[None] = NO_PART
 _NO_ATTRIBUTES: Attributes = {}
 
 
-class PlacementParts(NamedTuple):
+class PlacementParts(msgspec.Struct, frozen=True, gc=False):
     """What an account and a place decide of a line."""
 
     head: bytes

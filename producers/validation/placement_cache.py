@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from cachetools import FIFOCache
+
 from producers.parsing.written_once import marks_of
 from producers.validation.decode import EventFault
 from producers.validation.line_template import PlacementParts, placement_parts
@@ -41,22 +43,25 @@ class PlacementCache:
         self._partitions = partitions
         self._account = account
         self._products = directory.products_of(account.id)
-        self._found: dict[Named, PlacementSlice] = {}
+        self._found: FIFOCache[Named, PlacementSlice] = FIFOCache(MAX_SLICES)
 
     def find(self, event: EventStruct, occurred_ms: int, window: TimeWindow) -> PlacementSlice | None:
         """Return where *event* belongs, or None where it belongs nowhere, or not to this account."""
         named = (event.placement_id, event.product_id, event.trial_id, event.arm)
-        found = self._found.get(named)
-        if found is not None and found.from_ms <= occurred_ms < found.until_ms:
-            return found
+        # Asked of each event: to try is as fast as a dictionary's `get`, and half of what this cache's own costs.
+        try:
+            found = self._found[named]
+        except KeyError:
+            pass
+        else:
+            if found.from_ms <= occurred_ms < found.until_ms:
+                return found
         if named[0] is None and named[1] is None:
             # A missing field, which comes before any question of place.
             return None
         located = resolve_placement(event, occurred_ms, self._directory, window)
         if isinstance(located, EventFault) or located.product_id not in self._products:
             return None
-        if len(self._found) >= MAX_SLICES:
-            self._found.clear()
         moments = self._directory.moments
         after = bisect_right(moments, occurred_ms)
         found = self._found[named] = PlacementSlice(

@@ -3,7 +3,9 @@
 What partners send as subjects and sessions is held here in memory only, and forgotten as a whole when old or much.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from producers.consent.ledger import consent_key
 from producers.validation.line_template import NO_PART, session_part, subject_part
@@ -29,7 +31,7 @@ class Pseudonymiser(Protocol):
         ...
 
 
-class SessionPseudonyms(NamedTuple):
+class SessionPseudonyms(msgspec.Struct, frozen=True, gc=False):
     """A session, and whom its last event was of."""
 
     subject: str | None
@@ -99,6 +101,7 @@ class PseudonymCache:
     """The known texts of all accounts and trials, for *keep_ms* at most, *max_texts* and some requests' more at most.
 
     Used from one event loop only. A key that was destroyed or replaced is no longer used from the next request on.
+    A cache with a time for each text costs 1.9 µs a look-up, and each event has one or two; a dictionary costs 0.2 µs.
     """
 
     def __init__(self, *, keep_ms: int, max_texts: int) -> None:

@@ -1,11 +1,12 @@
 """Answers about summed days, kept in the process: a question names the run of each of its days, so none goes stale."""
 
+import contextlib
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 MAX_BYTES = 64 << 20
 """A trial of 90 days and 2.5 million events takes about 2 MB: some thirty trials that are looked at again and again."""
@@ -22,31 +23,20 @@ class RollupCache:
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._rows: OrderedDict[Hashable, tuple[Rows, int]] = OrderedDict()
-        self._bytes = 0
+        self._rows: LRUCache[Hashable, Rows] = LRUCache(max_bytes, getsizeof=_rows_bytes)
 
     def get(self, key: Hashable) -> Rows | None:
         """Return the rows kept under *key*, or None."""
         with self._lock:
-            found = self._rows.get(key)
-            if found is None:
-                return None
-            self._rows.move_to_end(key)
-            return found[0]
+            return self._rows.get(key)
 
     def put(self, key: Hashable, rows: Rows) -> Rows:
         """Keep *rows* under *key*, lists of numbers as arrays; return them as kept."""
         packed = _packed_rows(rows)
-        size = sum(_size(row) for row in packed)
-        with self._lock:
-            if key not in self._rows and size <= self._max_bytes:
-                self._rows[key] = packed, size
-                self._bytes += size
-                while self._bytes > self._max_bytes:
-                    _, (_, gone) = self._rows.popitem(last=False)
-                    self._bytes -= gone
+        # Larger than all that is kept: the cache refuses it.
+        with self._lock, contextlib.suppress(ValueError):
+            self._rows[key] = packed
         return packed
 
 
@@ -63,5 +53,9 @@ def _packed(value: Sequence[int]) -> Any:
     return found.astype(np.uint32) if found.size and found.min() >= 0 and found.max() < 1 << 32 else found
 
 
-def _size(row: Sequence[Any]) -> int:
+def _rows_bytes(rows: Rows) -> int:
+    return sum(map(_row_bytes, rows))
+
+
+def _row_bytes(row: Sequence[Any]) -> int:
     return _VALUE_BYTES * len(row) + sum(value.nbytes for value in row if isinstance(value, np.ndarray))

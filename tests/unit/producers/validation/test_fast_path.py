@@ -248,7 +248,7 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
     recent.forget_old(6000)
     assert not recent.within("sunmi-main", "t", pseudonyms).subjects
     for text in ("a", "b", "c"):
-        assert recent.within("sunmi-main", "t", pseudonyms).sessions[text]
+        assert recent.within("sunmi-main", "t", pseudonyms).sessions[text].session_part
     for _ in range(COUNT_EVERY):
         recent.forget_old(6001)
     assert not recent.within("sunmi-main", "t", pseudonyms).sessions

@@ -24,6 +24,10 @@ VISA = "4111111111111111"
         ("１３８００１３８０００", "mobile"),
         (IDENTITY, "identity"),
         (IDENTITY.lower(), "identity"),
+        # Of districts that no list has: Taiwan, Macao, and one of Beijing.
+        ("710000194901010018", "identity"),
+        ("830101194901010017", "identity"),
+        ("119999194901010023", "identity"),
         ("someone@example.com", "email"),
         (VISA, "card"),
     ],
@@ -44,6 +48,11 @@ def test_personal_data_is_found(text: str, sort: str) -> None:
         "11010519491231002" + "1",
         "110105194913310021",
         "4111111111111112",
+        # Of no province, born before anybody who lives, on no day, and with another check character.
+        "99000019490101001X",
+        "110102187901010019",
+        "110105194902310026",
+        "110105194912310020",
         "1234567890123456",
         "20260101123456",
         "user@host",
