@@ -20,7 +20,7 @@ MUTANTS_ARGS ?= --minutes 60
 CODE := schemas runtime registry producers streams sinks reports avenue
 PYTEST_ARGS ?=
 
-.PHONY: help setup assets demo test test-unit test-fault check format bench mutants lock clean
+.PHONY: help setup assets demo test test-unit test-fault coverage check format bench mutants lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,12 +51,17 @@ test-fault: setup ## every fault, under a million events and more; ends with a t
 test-unit: setup ## only the quick ones
 	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick $(PYTEST_ARGS)
 
-check: setup ## formatting, lint, types, import contracts, spelling, locks
+coverage: setup ## what the quick ones run of the code, lines and branches; fails below the floor in pyproject.toml
+	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick --cov --cov-report term -q $(PYTEST_ARGS)
+
+check: setup ## formatting, lint, types, import contracts, spelling, unused dependencies, dead code
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(CODE) tests bench
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
+	@$(BIN)/deptry . 2>&1 | sed -n '/DEP[0-9]/p;/rror/p'; exit $${PIPESTATUS[0]}
+	@$(BIN)/python -m tests.support.dead_code
 	@$(BIN)/python -m reports.dashboard.build --check
 
 format: setup ## put formatting right

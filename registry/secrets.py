@@ -48,7 +48,7 @@ class SecretResolver:
     def secrets_for(self, account: Account, flow: str) -> tuple[bytes, ...]:
         """Return the secrets that *account* has for *flow* now, in the file's order: newest first.
 
-        `waimai-<kind>` takes those of `waimai`. Empty where the account has none for it (`has_flow` tells), or none
+        `waimai-<kind>` takes those of `waimai`. Empty where the account has none for it, or none
         can be resolved; `problem` then names account and flow.
         """
         name = secret_name(flow)
@@ -136,11 +136,6 @@ def malformed(account: Account, flow: str, reference: str, value: bytes) -> str 
 def _source(reference: str) -> str:
     scheme, _, rest = reference.partition(":")
     return {"env": f"the environment variable {rest}", "file": f"the file {rest}"}.get(scheme, "the plain: reference")
-
-
-def has_flow(account: Account, flow: str) -> bool:
-    """Tell whether *account* has secrets for *flow*: without them the flow does not exist."""
-    return secret_name(flow) in account.secrets
 
 
 def _look(path: str, cached: _CachedFile | None, now_ms: int) -> _CachedFile:

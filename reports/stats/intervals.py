@@ -87,21 +87,15 @@ def student(z: float, degrees: int) -> float:
     return z + first / degrees + second / degrees**2 + third / degrees**3
 
 
-def ratio_estimate(
-    parts: Sequence[tuple[float, float]], *, planned_units: int | None = None, alpha: float = ALPHA
-) -> IntervalEstimate:
-    """Return sum of numerators over sum of denominators, with its interval from the spread between units.
-
-    Each unit's (numerator x, denominator d) enters by its linearised share, (x − R d) / mean(d): the usual variance
-    of a ratio of cluster totals (Cochran, section 6.3). A mean per unit has denominators of 1.
-    """
-    return ratio_estimates(parts, (alpha,), planned_units=planned_units)[0]
-
-
 def ratio_estimates(
     parts: Sequence[tuple[float, float]], alphas: Sequence[float], *, planned_units: int | None = None
 ) -> tuple[IntervalEstimate, ...]:
-    """Return the same at each of *alphas*, for what the spread of one is that of all."""
+    """Return sum of numerators over sum of denominators, with its interval at each of *alphas*.
+
+    The interval goes by the spread between units, which is one for all alphas. Each unit's (numerator x, denominator d)
+    enters by its linearised share, (x − R d) / mean(d): the usual variance of a ratio of cluster totals (Cochran,
+    section 6.3). A mean per unit has denominators of 1.
+    """
     # A unit without a denominator says nothing about the ratio.
     telling = [(x, d) for x, d in parts if d > 0]
     if not telling:

@@ -7,7 +7,7 @@ from functools import cached_property
 from reports.presentation.formats import LocaleFormatter
 from reports.presentation.language import Bilingual, Language, Translator, translator
 
-ZH, EN = "zh", "en"
+ZH = "zh"
 
 
 @dataclass(frozen=True)

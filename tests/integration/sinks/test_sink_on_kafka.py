@@ -31,7 +31,8 @@ PATIENCE_S = 30.0
 
 
 def event_of_now(event_id: str, **changes: Any) -> StoredEvent:
-    return stored_event(event_id, time.time_ns() // 1_000_000, **changes)
+    now: dict[str, Any] = {"occurred_ms": time.time_ns() // 1_000_000}
+    return stored_event(event_id, **(now | changes))
 
 
 class Road:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.file import check_registry
-from registry.secrets import SecretResolver, has_flow
+from registry.secrets import SecretResolver
 from runtime.clock import ManualClock
 from schemas.event import Platform
 from schemas.registry import Account, Avenue, BilingualText, Registry
@@ -30,14 +30,12 @@ def test_both_secrets_are_given_in_the_files_order() -> None:
 
 @pytest.mark.parametrize("flow", ["waimai", "waimai-order-paid"])
 def test_every_waimai_flow_takes_the_secrets_of_waimai(flow: str) -> None:
-    assert has_flow(account(waimai=["plain:s"]), flow)
     assert resolver().secrets_for(account(waimai=["plain:s"]), flow) == (b"s",)
 
 
 def test_a_flow_without_secrets_does_not_exist() -> None:
     subject = resolver()
 
-    assert not has_flow(account(service=["plain:s"]), "push")
     assert subject.secrets_for(account(service=["plain:s"]), "push") == ()
     assert subject.problem() is None
 

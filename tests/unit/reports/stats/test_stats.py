@@ -2,12 +2,12 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from reports.stats.balance import balance
-from reports.stats.intervals import MIN_UNITS, mixture_rho2, radius, ratio_estimate, student
+from reports.stats.intervals import ALPHA, MIN_UNITS, IntervalEstimate, mixture_rho2, radius, ratio_estimates, student
 
 Draw = Callable[[random.Random], tuple[float, float]]
 
@@ -22,6 +22,11 @@ def count(rng: random.Random) -> tuple[float, float]:
     return sum(rng.random() < 0.02 for _ in range(300)), 1
 
 
+def estimate(parts: Sequence[tuple[float, float]]) -> IntervalEstimate:
+    (found,) = ratio_estimates(parts, (ALPHA,))
+    return found
+
+
 def misses(draw: Draw, truth: float, *, runs: int, days: int) -> float:
     """Return the share of runs in which the truth lay outside at some time."""
     missed = 0
@@ -29,7 +34,7 @@ def misses(draw: Draw, truth: float, *, runs: int, days: int) -> float:
         rng, parts = random.Random(run), []
         for _ in range(days):
             parts.append(draw(rng))
-            found = ratio_estimate(parts)
+            found = estimate(parts)
             if found.low is not None and found.high is not None and not found.low <= truth <= found.high:
                 missed += 1
                 break
@@ -61,25 +66,25 @@ def test_students_quantile_agrees_with_tables() -> None:
 
 
 def test_too_few_units_say_so_and_give_the_estimate() -> None:
-    found = ratio_estimate([(1, 2), (3, 4)])
+    found = estimate([(1, 2), (3, 4)])
 
     assert found.value == pytest.approx(4 / 6)
     assert (found.low, found.why, found.needed) == (None, "too_few_blocks", MIN_UNITS)
 
 
 def test_units_that_are_all_the_same_get_no_interval_of_width_zero() -> None:
-    assert ratio_estimate([(1, 2)] * 30).why == "no_spread"
+    assert estimate([(1, 2)] * 30).why == "no_spread"
 
 
 def test_wildly_skewed_units_are_not_judged_early() -> None:
-    found = ratio_estimate([(1, 1)] * 39 + [(1000, 1)])
+    found = estimate([(1, 1)] * 39 + [(1000, 1)])
 
     assert (found.why, found.low) == ("too_skewed", None)
     assert (found.needed or 0) > 40
 
 
 def test_nothing_to_divide_by_is_no_estimate() -> None:
-    assert ratio_estimate([(0, 0)]).why == "no_data"
+    assert estimate([(0, 0)]).why == "no_data"
 
 
 def test_arms_in_the_planned_proportion_are_balanced_and_lost_days_are_an_alarm() -> None:
