@@ -54,7 +54,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Published sorts that become nothing, and why.
-KEPT: Mapping[str, str] = MappingProxyType(
+UNMAPPED_EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "live_user_enter_leave": "tells of who watches, which is no act; no agreed field says who came and who went",
         "user_group": "is the choice of a team within a game",
@@ -182,7 +182,7 @@ def _interaction(document: DocumentFields) -> EventDraft:
     message_type = headers.identifier("x-msg-type")
     action = ACTIONS.get(message_type)
     if action is None:
-        raise headers.lacking("x-msg-type", KEPT.get(message_type, "is of a sort that has no mapping"))
+        raise headers.lacking("x-msg-type", UNMAPPED_EVENTS.get(message_type, "is of a sort that has no mapping"))
     message = DocumentFields(document.child("message").tree)
     if message.tree.get("test") in (True, "true"):
         raise message.lacking("test", SELF_TEST)

@@ -46,7 +46,7 @@ ORDERS = "life_trade_order_notify"
 CERTIFICATES = "life_trade_certificate_notify"
 PAY_SUCCESS, VERIFY, REFUND_SUCCESS = "pay_success", "verify", "refund_success"
 # Actions of certificates that become nothing, and why.
-KEPT_ACTIONS: Mapping[str, str] = MappingProxyType(
+UNMAPPED_ACTIONS: Mapping[str, str] = MappingProxyType(
     {"verify_cancel": "takes a redemption back: a counted use stays, and an abandoned one would be another"}
 )
 # Both shapes in one body: ordinary apps look for the first, life-service apps for the second.
@@ -192,7 +192,7 @@ def _draft(fields: DocumentFields, context: MappingContext, alias: str) -> Event
         return _certificate(body, context)
     mapping = MAPPINGS.get(event)
     if mapping is None:
-        raise body.lacking("event", KEPT.get(event, "is of a sort that has no mapping"))
+        raise body.lacking("event", UNMAPPED_EVENTS.get(event, "is of a sort that has no mapping"))
     found = {
         "event_id": bounded_event_id("dy:", fields.identifier("digest")),
         "kind": mapping.kind,
@@ -223,7 +223,7 @@ def _certificate(body: DocumentFields, context: MappingContext) -> EventDraft:
     content = body.child("content")
     action = content.identifier("action")
     if action not in {VERIFY, REFUND_SUCCESS}:
-        raise content.lacking("action", KEPT_ACTIONS.get(action, f"is neither {VERIFY} nor {REFUND_SUCCESS}"))
+        raise content.lacking("action", UNMAPPED_ACTIONS.get(action, f"is neither {VERIFY} nor {REFUND_SUCCESS}"))
     certificate = content.child("certificate")
     match = ({"account_id": certificate.identifier("account_id")},)
     occurred_at = content.moment_or("msg_time", lambda: context.received_ms)
@@ -277,7 +277,7 @@ MAPPINGS: Mapping[str, _EventMapping] = {
     "unauthorize": _EventMapping("consent.withdrawn"),
 }
 # Published events that become nothing, and why.
-KEPT: Mapping[str, str] = MappingProxyType(
+UNMAPPED_EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "im_send_msg": "is the merchant's own message, no act of a visitor",
         "im_recall_msg": "takes a message back: that it was written stays",

@@ -180,11 +180,11 @@ def _digest(signed: Sequence[Pair]) -> str:
 
 
 def _draft(document: DocumentFields, kind: str) -> EventDraft:
-    line = MAPPINGS.get(kind)
-    if line is None:
-        raise LackingError("", f"notices of kind {kind} {KEPT.get(kind, 'have no mapping')}")
+    mapping = MAPPINGS.get(kind)
+    if mapping is None:
+        raise LackingError("", f"notices of kind {kind} {UNMAPPED_EVENTS.get(kind, 'have no mapping')}")
     form = DocumentFields(document.child("form").tree)
-    found = {"event_id": _event_id(document, kind), **line(form)}
+    found = {"event_id": _event_id(document, kind), **mapping(form)}
     order_id = f"mt:{form.identifier('order_id')}" if found["kind"].startswith("order.") else ""
     refund_id = form.optional("refund_id") if found["kind"] == "order.refunded" else ""
     # A refund may be told twice, each time in other words: by the shop and by the platform's own service.
@@ -255,7 +255,7 @@ MAPPINGS: Mapping[str, Callable[[DocumentFields], dict[str, Any]]] = MappingProx
     }
 )
 # Published kinds that become nothing, and why.
-KEPT: Mapping[str, str] = MappingProxyType(
+UNMAPPED_EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "order-created": "are of an order that is not paid yet",
         "order-confirmed": "are the shop's word for an order that was counted when it was paid",

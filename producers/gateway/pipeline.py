@@ -250,7 +250,7 @@ class RequestIngestor:
         deps = self._deps
         validator = self._validator(request, deps.consent, deps.orders)
         deps.publisher.reserve(request.size)
-        ingest = _Ingest(deps, request, validator)
+        ingest = _InFlightRequest(deps, request, validator)
         try:
             async with asyncio.timeout(request.timeout_s):
                 await ingest.validate_and_publish()
@@ -320,7 +320,7 @@ def _verdict(index: int, other: DuplicateEvent | InFlightDuplicate | RejectedEve
     return Verdict(index, other.event_id, "duplicate")
 
 
-class _Ingest:
+class _InFlightRequest:
     """One request under way."""
 
     def __init__(self, deps: IngestDeps, request: IngestRequest, validator: EventValidator) -> None:

@@ -210,17 +210,17 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 GUARDS = (
     Guard(
         "an answer waits for the broker's acknowledgement",
-        ((pipeline._Ingest, "_acknowledged", _no_wait),),
+        ((pipeline._InFlightRequest, "_acknowledged", _no_wait),),
     ),
     Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
     Guard(
         "what an event causes before its line",
-        ((pipeline._Ingest, "_free_lines", _no_line_held),),
+        ((pipeline._InFlightRequest, "_free_lines", _no_line_held),),
         consenting=True,
     ),
     Guard(
         "an order's amount before its line",
-        ((pipeline._Ingest, "_free_lines", _no_line_held),),
+        ((pipeline._InFlightRequest, "_free_lines", _no_line_held),),
         selling=True,
     ),
     Guard(

@@ -260,13 +260,13 @@ def test_a_voucher_that_becomes_nothing_keeps_its_ids(action: str, name: str, fi
     assert "secret-voucher" not in json.dumps(message.payload)
 
 
-@pytest.mark.parametrize("event", douyin_webhook_adapter.KEPT)
+@pytest.mark.parametrize("event", douyin_webhook_adapter.UNMAPPED_EVENTS)
 def test_a_published_event_that_becomes_nothing_says_why(event: str) -> None:
     message = webhook({"event": event, "client_key": "aw", "content": {"create_time": NOW_MS}})
 
     assert lacking(message) == "event"
     assert isinstance(message, UnmappedMessage)
-    assert message.message == f"event {douyin_webhook_adapter.KEPT[event]}"
+    assert message.message == f"event {douyin_webhook_adapter.UNMAPPED_EVENTS[event]}"
 
 
 def test_an_event_without_a_line_is_kept() -> None:
@@ -364,13 +364,13 @@ def test_a_like_is_one_act_and_says_how_many_it_stands_for() -> None:
         assert message.fields["attributes"] == {"action": "like"}
 
 
-@pytest.mark.parametrize("sort", douyin_live_adapter.KEPT)
+@pytest.mark.parametrize("sort", douyin_live_adapter.UNMAPPED_EVENTS)
 def test_a_published_live_sort_that_becomes_nothing_says_why(sort: str) -> None:
     (message,) = messages(live(json.dumps([COMMENT]).encode(), SECRET, x_msg_type=sort), "live")
 
     assert lacking(message) == "x-msg-type"
     assert isinstance(message, UnmappedMessage)
-    assert message.message == f"x-msg-type {douyin_live_adapter.KEPT[sort]}"
+    assert message.message == f"x-msg-type {douyin_live_adapter.UNMAPPED_EVENTS[sort]}"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from producers.adapters.base import (
     VerifiedPush,
 )
 from producers.adapters.catalogue import adapter_for
-from producers.adapters.meituan_waimai import KEPT, REFUND_STATES
+from producers.adapters.meituan_waimai import REFUND_STATES, UNMAPPED_EVENTS
 from schemas.outcomes import RejectReason
 from tests.support.adapter_signing import NOW_MS, PUBLIC_URL, Sent, make_account, make_push, service, waimai
 
@@ -315,13 +315,13 @@ def test_an_id_that_is_no_text_is_none() -> None:
     assert lacking(only(waimai_push(waimai(params, SECRET, "waimai-order-paid")))) == "app_poi_code"
 
 
-@pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.parametrize("kind", UNMAPPED_EVENTS)
 def test_a_kind_that_becomes_nothing_says_why(kind: str) -> None:
     message = paid(kind)
 
     assert lacking(message) == ""
     assert isinstance(message, UnmappedMessage)
-    assert message.message == f"notices of kind {kind} {KEPT[kind]}"
+    assert message.message == f"notices of kind {kind} {UNMAPPED_EVENTS[kind]}"
 
 
 def test_a_kind_without_a_line_is_kept_with_what_may_be_kept() -> None:
