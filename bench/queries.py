@@ -216,9 +216,9 @@ class Spies(ClickHouse):
 def ask_pages(store: Spies, trials: int, rounds: int) -> list[Figures]:
     """Fetch the trial's page through the app: each trial once, then some again; and the list of trials."""
     settings = Settings(clickhouse=ClickHouseSettings(max_threads=2))
-    reading = ReadService(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
+    service = ReadService(clickhouse=store, directory=_fixed(), settings=settings, clock=ManualClock(NOW_MS))
     first, again, listed = Figures("page, first sight"), Figures("page, again"), Figures("list of 40 trials")
-    with TestClient(http_application(reading.settings, reading.directory, read_service=reading)) as client:
+    with TestClient(http_application(service.settings, service.directory, read_service=service)) as client:
         client.headers["accept-language"] = "en"
         client.post("/sign-in", data={"key": KEY, "next": "/trials"})
         ids = trial_ids()[:trials]
@@ -228,7 +228,7 @@ def ask_pages(store: Spies, trials: int, rounds: int) -> list[Figures]:
             _fetch(client, f"/trials/{ids[1 + number // 2]}", again, store)
         for _ in range(max(2, rounds // 10)):
             _fetch(client, "/trials", listed, store)
-    reading.close()
+    service.close()
     for figures in (first, again, listed):
         show(figures)
     return [first, again, listed]
@@ -284,35 +284,35 @@ def show(figures: Figures) -> None:
 
 def main() -> int:
     """Make the store where it is missing, ask, print, write the result."""
-    asked = _arguments()
+    arguments = _arguments()
     logging.disable(logging.INFO)
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="queries-"))
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="queries-"))
     store = Spies(ClickHouseSettings(database="bench", max_threads=2), path=folder)
     done = folder.with_name(folder.name + ".events")
-    events, trials = (int(word) for word in done.read_text().split()) if done.exists() else (asked.events, 0)
+    events, trials = (int(word) for word in done.read_text().split()) if done.exists() else (arguments.events, 0)
 
     def note(number: int) -> None:
         done.write_text(f"{events} {number}")
         print(f"{time.process_time():8.1f} s  {number} trials", file=sys.stderr, flush=True)
 
-    if trials < asked.trials:
-        make(Making(store, events, asked.trials), trials, note)
-        trials = asked.trials
-    if not asked.rounds:
+    if trials < arguments.trials:
+        make(Making(store, events, arguments.trials), trials, note)
+        trials = arguments.trials
+    if not arguments.rounds:
         return 0
     result = {
-        "command": f"python bench/queries.py --events {events} --trials {trials} --rounds {asked.rounds}",
-        "label": asked.label,
+        "command": f"python bench/queries.py --events {events} --trials {trials} --rounds {arguments.rounds}",
+        "label": arguments.label,
         "events": events * trials // TRIALS,
         "machine": machine(),
         "disk": disk(store),
     }
     print(json.dumps(result))
-    figures = ask_questions(store, trials, asked.rounds, asked.only)
-    if not asked.only:
-        figures += ask_pages(store, trials, asked.rounds)
+    figures = ask_questions(store, trials, arguments.rounds, arguments.only)
+    if not arguments.only:
+        figures += ask_pages(store, trials, arguments.rounds)
         RESULTS.mkdir(exist_ok=True)
-        name = f"queries-{events * trials // TRIALS // 1_000_000}m-{asked.label}.json"
+        name = f"queries-{events * trials // TRIALS // 1_000_000}m-{arguments.label}.json"
         tree = {**result, "questions": [one.tree() for one in figures]}
         (RESULTS / name).write_text(json.dumps(tree, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     store.close()

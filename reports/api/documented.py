@@ -26,17 +26,18 @@ EXPORT = problem_responses(400, 401, 403, 404, 406, 410, 503)
 class _FormsOperation(Operation):
     """An operation whose 200 comes in several forms."""
 
-    TOLD: ClassVar[str] = ""
+    DESCRIPTION: ClassVar[str] = ""
     FORMS: ClassVar[dict[str, Schema]] = {}
     HEADERS: ClassVar[dict[str, str]] = {}
 
     def __post_init__(self) -> None:
         """Say the forms instead of the one media type that the framework knows of."""
         answered = OpenAPIResponse(
-            description=self.TOLD,
+            description=self.DESCRIPTION,
             content={media: OpenAPIMediaType(schema=schema) for media, schema in self.FORMS.items()},
             headers={
-                name: OpenAPIHeader(schema=TEXT, description=told, required=True) for name, told in self.HEADERS.items()
+                name: OpenAPIHeader(schema=TEXT, description=description, required=True)
+                for name, description in self.HEADERS.items()
             },
         )
         self.responses = {**(self.responses or {}), "200": answered}
@@ -45,7 +46,7 @@ class _FormsOperation(Operation):
 class EventsOperation(_FormsOperation):
     """The export of events."""
 
-    TOLD: ClassVar[str] = "The events, in the form asked for; the connection breaks off where the export does."
+    DESCRIPTION: ClassVar[str] = "The events, in the form asked for; the connection breaks off where the export does."
     FORMS: ClassVar[dict[str, Schema]] = {
         "text/csv": TEXT,
         "application/x-ndjson": TEXT,
@@ -60,7 +61,7 @@ class EventsOperation(_FormsOperation):
 class ReportOperation(_FormsOperation):
     """The trial report."""
 
-    TOLD: ClassVar[str] = "The report, in the form asked for."
+    DESCRIPTION: ClassVar[str] = "The report, in the form asked for."
     FORMS: ClassVar[dict[str, Schema]] = {
         "text/html": TEXT,
         "application/pdf": BYTES,
@@ -73,7 +74,7 @@ class ReportOperation(_FormsOperation):
 class LiveOperation(_FormsOperation):
     """The stream of counts."""
 
-    TOLD: ClassVar[str] = "Events named `counts`, until the client leaves or its key ends."
+    DESCRIPTION: ClassVar[str] = "Events named `counts`, until the client leaves or its key ends."
     FORMS: ClassVar[dict[str, Schema]] = {
         # Of each event: OpenAPI has no word yet for a stream of them.
         "text/event-stream": Schema(

@@ -51,14 +51,14 @@ class LiveCountsFeed:
             self.watchers -= 1
 
     async def _parts(self, trial_id: str, still_reader: Callable[[], bool]) -> AsyncIterator[bytes]:
-        told, told_at = b"", time.monotonic()
+        sent, sent_at = b"", time.monotonic()
         while still_reader():
             found = await self._counts_or_nothing(trial_id)
-            if found and _told(found) != told:
-                told, told_at = _told(found), time.monotonic()
+            if found and _without_freshness(found) != sent:
+                sent, sent_at = _without_freshness(found), time.monotonic()
                 yield b"event: counts\ndata: " + found + b"\n\n"
-            elif time.monotonic() - told_at >= KEEPALIVE_S:
-                told_at = time.monotonic()
+            elif time.monotonic() - sent_at >= KEEPALIVE_S:
+                sent_at = time.monotonic()
                 yield b": still here\n\n"
             await asyncio.sleep(self.service.settings.report.live_every_s)
 
@@ -76,7 +76,7 @@ def counts(context: QueryContext, trial_id: str) -> bytes:
     return msgspec.json.encode(live_json(trial_id, found, freshness(context, trial_id, found.interval)))
 
 
-def _told(found: bytes) -> bytes:
+def _without_freshness(found: bytes) -> bytes:
     """Return what makes counts new: all but how long ago they were complete, which changes by itself."""
     tree = msgspec.json.decode(found)
     tree.pop("freshness")

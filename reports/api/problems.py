@@ -119,15 +119,14 @@ def _invalid(_: AnyRequest, error: Exception) -> Response[Problem]:
         raise error
     found: dict[str, Any] = next(iter(error.extra), {}) if isinstance(error.extra, list) else {}
     parameter = str(found.get("key", ""))
-    told = f"{parameter}: {found.get('message', '')}" if parameter else "a parameter cannot be read"
-    return answer(400, f"{told[:300]}; /openapi.json says what it may be", parameter=parameter)
+    detail = f"{parameter}: {found.get('message', '')}" if parameter else "a parameter cannot be read"
+    return answer(400, f"{detail[:300]}; /openapi.json says what it may be", parameter=parameter)
 
 
 def _method(_: AnyRequest, error: Exception) -> Response[Problem]:
     allowed = _headers(error).get("allow", "")
-    methods = sorted(part.strip() for part in allowed.split(",") if part.strip())
-    told = ", ".join(methods)
-    return answer(405, f"this path does not take the method; it takes {told}", headers={"Allow": told})
+    methods = ", ".join(sorted(part.strip() for part in allowed.split(",") if part.strip()))
+    return answer(405, f"this path does not take the method; it takes {methods}", headers={"Allow": methods})
 
 
 def _http(_: AnyRequest, error: Exception) -> Response[Problem]:

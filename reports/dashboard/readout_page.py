@@ -55,7 +55,7 @@ class ReadoutPage:
         }
 
     def _row(self, row: ArmReadout, plot: dict[str, float] | None) -> dict[str, Any]:
-        verdict, sort = self._verdict(row)
+        verdict, state = self._verdict(row)
         return {
             "arm": arm_name(row.arm, self.words),
             "arm_id": row.arm,
@@ -70,7 +70,7 @@ class ReadoutPage:
             "lift": self._lift(row.metric, row.lift),
             "lift_interval": self._lift_interval(row.metric, row.lift),
             "verdict": verdict,
-            "verdict_sort": sort,
+            "verdict_state": state,
         }
 
     def _value(self, metric: MetricId, value: Number | None) -> str:

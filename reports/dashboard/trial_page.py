@@ -191,7 +191,11 @@ class TrialPage:
         ]
         return {
             "arms": [arm_name(arm, self.words) for arm in self._arms()],
-            "blocks": [(title, sort, [self._figure(m) for m in metrics]) for title, sort, metrics in blocks if metrics],
+            "blocks": [
+                (title, css_class, [self._figure(m) for m in metrics])
+                for title, css_class, metrics in blocks
+                if metrics
+            ],
         }
 
     def _figure(self, metric: MetricId) -> dict[str, Any]:

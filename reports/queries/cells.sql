@@ -1,7 +1,6 @@
 -- A trial's cells: settled ones where a block was settled, live ones elsewhere; hours and days where they are summed.
--- A block's settled cells are written at once, tombstones of vanished ones included, so a block is settled or live as a
--- whole. ClickHouse reads one snapshot of each table within a query: no block is in both halves or in neither.
 {% from "ranges.sql" import in_seconds %}
+{% from "settled_or_live.sql" import settled_or_live %}
 {% set cell_columns = "platform, placement_id, arm, kind, events, failed, abandoned, duration_count, duration_ms_sum, duration_bins, duration_counts, amount_fen_sum, rating_count, rating_sum, subjects, sessions, first_ms, last_ms" %}
 {% if resolution == "day" %}
 SELECT day AS at, {{ cell_columns }}
@@ -30,25 +29,14 @@ WITH
         ) AS settlements ON rolled_hour = settled_hour
         WHERE at >= last
     )
-{% set unrolled = "AND toStartOfHour(minute) NOT IN (SELECT rolled_hour FROM rolled)" %}
-{% else %}
-{% set unrolled = "" %}
 {% endif %}
-SELECT minute AS at, {{ cell_columns }}
-FROM cells_settled FINAL
-WHERE product_id = {product:String} AND {{ in_seconds("minute", "minutes", minutes) }} AND trial_id = {trial:String}
-    {{ unrolled }}
-UNION ALL
-SELECT minute AS at, {{ cell_columns }}
-FROM cells_live FINAL
-WHERE product_id = {product:String} AND {{ in_seconds("minute", "minutes", minutes) }} AND trial_id = {trial:String}
-    AND toStartOfFiveMinutes(minute) NOT IN
-    (
-        SELECT toStartOfFiveMinutes(minute)
-        FROM cells_settled
-        WHERE product_id = {product:String} AND {{ in_seconds("minute", "blocks", minutes) }}
-    )
-    {{ unrolled }}
+{% set unrolled = " AND toStartOfHour(minute) NOT IN (SELECT rolled_hour FROM rolled)" if resolution == "hour" else "" %}
+{{ settled_or_live(
+    "minute AS at, " ~ cell_columns,
+    minutes=in_seconds("minute", "minutes", minutes),
+    blocks=in_seconds("minute", "blocks", minutes),
+    also="AND trial_id = {trial:String}" ~ unrolled,
+) }}
 {% if resolution == "hour" %}
 UNION ALL
 SELECT hour AS at, {{ cell_columns }}

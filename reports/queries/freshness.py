@@ -43,15 +43,20 @@ def complete_until(context: QueryContext, product_id: str) -> int | None:
     if epoch is None:
         return None
     partition = partition_of(product_id, epoch.partitions)
-    asked = {"epoch": epoch.number, "topic": Topic.EVENTS.value}
-    sources = {(side, number): (int(at), int(ms)) for side, number, at, ms in context.rows("freshness_sources", asked)}
+    source_parameters = {"epoch": epoch.number, "topic": Topic.EVENTS.value}
+    sources = {
+        (side, number): (int(at), int(ms))
+        for side, number, at, ms in context.rows("freshness_sources", source_parameters)
+    }
     if ("stored", partition) not in sources:
         return None
     stored_offset, stored_ms = sources["stored", partition]
     counted_offset, counted_ms = sources.get(("counted", partition), (0, 0))
     if counted_offset >= stored_offset:
         return stored_ms
-    uncounted = context.rows("freshness_uncounted", {**asked, "partition": partition, "counted": counted_offset})
+    uncounted = context.rows(
+        "freshness_uncounted", {**source_parameters, "partition": partition, "counted": counted_offset}
+    )
     # The last counted record may be hours old where nothing came since; the first uncounted one says more.
     counted_ms = int(uncounted[0][0]) - 1 if uncounted else counted_ms
     return min(stored_ms, counted_ms) or None

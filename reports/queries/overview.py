@@ -104,7 +104,7 @@ def _rolled_rows(
     """Return what the summed days of each trial come to; what is kept is not asked."""
     keys = {trial_id: ("overview", trial_id, metric, split.days, split.runs) for trial_id, split in trials.items()}
     known = {trial_id: context.rollup_cache.get(key) for trial_id, key in keys.items()}
-    missing = [trial_id for trial_id, kept in known.items() if kept is None and trials[trial_id].days]
+    missing = [trial_id for trial_id, rows in known.items() if rows is None and trials[trial_id].days]
     if missing:
         runs = {
             f"{context.span(trial_id).product_id} {day // 1000}": run
@@ -116,7 +116,7 @@ def _rolled_rows(
         for trial_id in missing:
             found = [answer[trial_id]] if trial_id in answer else []
             known[trial_id] = context.rollup_cache.put(keys[trial_id], found)
-    return {trial_id: _named(metric, kept[0]) for trial_id, kept in known.items() if kept}
+    return {trial_id: _named(metric, rows[0]) for trial_id, rows in known.items() if rows}
 
 
 def _unrolled_rows(

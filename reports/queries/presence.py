@@ -167,15 +167,15 @@ def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[Pla
 def on_spans(switches: Iterable[tuple[int, bool]], until_ms: int) -> Spans:
     """Return the spans between each switch on and the next switch off, from (time, is it on) in order of time."""
     spans: list[tuple[int, int]] = []
-    since: int | None = None
+    on_since_ms: int | None = None
     for at_ms, on in switches:
-        if on and since is None:
-            since = at_ms
-        elif not on and since is not None:
-            spans.append((since, at_ms))
-            since = None
-    if since is not None:
-        spans.append((since, until_ms))
+        if on and on_since_ms is None:
+            on_since_ms = at_ms
+        elif not on and on_since_ms is not None:
+            spans.append((on_since_ms, at_ms))
+            on_since_ms = None
+    if on_since_ms is not None:
+        spans.append((on_since_ms, until_ms))
     return merged(spans)
 
 

@@ -145,14 +145,14 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
 
 
 def _sums(frame: _ReadoutInputs, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], ArmTotal]:
-    asked = frame.context, frame.trial.id, frame.interval
+    args = frame.context, frame.trial.id, frame.interval
     rules = {metric: METRICS[metric].rule for metric in metrics}
     # Events are what a number of people stands on.
     added = tuple(m for m, rule in rules.items() if not isinstance(rule, DistinctRule | DueShareRule))
-    found = dict(totals_by_arm(*asked, ("events", *added)))
+    found = dict(totals_by_arm(*args, ("events", *added)))
     # People who came to two places or on two days are one; all else is the sum of the units.
     columns = {metric: rule.column for metric, rule in rules.items() if isinstance(rule, DistinctRule)}
-    people = people_by_arm(*asked, tuple(columns.values()))
+    people = people_by_arm(*args, tuple(columns.values()))
     for (_, arm), (_, events) in [item for item in found.items() if item[0][0] == "events"]:
         found |= {(metric, arm): (people[column].get(arm, 0), events) for metric, column in columns.items()}
     reported = tuple(m for m, rule in rules.items() if isinstance(rule, DueShareRule))
@@ -228,16 +228,16 @@ def _quantiles(
 
     R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
     """
-    asked = (frame.context, frame.trial.id, frame.interval)
+    args = (frame.context, frame.trial.id, frame.interval)
     values = {arm: int(value) for arm, (value, _) in totals_of.items() if value is not None}
-    units = shares_at_most(*asked, values) if values else {}
+    units = shares_at_most(*args, values) if values else {}
     shares = {arm: _at_both([part for unit, part in units.items() if unit.arm == arm], frame) for arm in totals_of}
     ranks = {
         arm: [_ranks(share, percent, totals_of[arm][1]) if arm in values else None for share in shares[arm]]
         for arm in totals_of
     }
     flat = {arm: [rank for pair in pairs if pair for rank in pair] for arm, pairs in ranks.items()}
-    durations = ranked_durations(*asked, flat)
+    durations = ranked_durations(*args, flat)
     found = {}
     for arm, pairs in ranks.items():
         shown, halved = (

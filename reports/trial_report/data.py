@@ -130,7 +130,7 @@ class TrialReportJson(msgspec.Struct, frozen=True):
 
 def json(report: TrialReport) -> bytes:
     """Return *report* as JSON, indented, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(_told(report)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_report_json(report)), indent=2) + b"\n"
 
 
 def schema() -> dict[str, Any]:
@@ -138,7 +138,7 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(TrialReportJson)
 
 
-def _told(report: TrialReport) -> TrialReportJson:
+def _report_json(report: TrialReport) -> TrialReportJson:
     found = notes(report)
     totals = (*report.whole.values(), *report.by_platform, *report.by_placement)
     daily = (report.daily.primary_by_arm, report.daily.events_by_platform)

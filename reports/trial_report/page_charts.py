@@ -26,10 +26,10 @@ _SHORT_DAY = {"zh": "M/d", "en": "d MMM"}
 
 
 def chart_of_lines(
-    report: TrialReport, voice: ReportVoice, found: MetricLines, told: tuple[str, str, str]
+    report: TrialReport, voice: ReportVoice, found: MetricLines, titles: tuple[str, str, str]
 ) -> tuple[ChartBlock, Drawing] | None:
     """Return the chart of *found* and its drawing, *told* being its name, title and note; None where nothing came."""
-    name, title, note = told
+    name, title, note = titles
     days = _days_from_first(report, found)
     places, open_days = {day: place for place, day in enumerate(days)}, _open_days(report)
     ranked = sorted(found.lines, key=lambda line: -sum(point.n for point in line.points))[:MAX_LINES]

@@ -45,7 +45,7 @@ def _arrivals(report: TrialReport, voice: ReportVoice) -> TableBlock:
         grace=voice.formats.duration(_grace_ms(report)),
         longest=voice.formats.duration(found.longest_delay_ms or 0),
     )
-    door = words.ROW_DOOR_SAID if found.answered_duplicate is not None else words.ROW_DOOR_UNKNOWN
+    refused = words.ROW_DOOR_SAID if found.answered_duplicate is not None else words.ROW_DOOR_UNKNOWN
     settled = voice.say(words.ROW_SETTLED_SAID, settled=whole(found.settled_blocks), blocks=whole(found.blocks))
     share = NOTHING if found.settled_share is None else voice.formats.percent(found.settled_share)
     rows = (
@@ -53,7 +53,7 @@ def _arrivals(report: TrialReport, voice: ReportVoice) -> TableBlock:
         (words.ROW_UNASSIGNED, whole(found.unassigned), voice.say(words.ROW_UNASSIGNED_SAID)),
         (words.ROW_LATE, whole(found.late), late),
         (words.ROW_REPEATS, whole(found.repeats), voice.say(words.ROW_REPEATS_SAID)),
-        (words.ROW_DOOR, _or_nothing(whole, found.answered_duplicate), voice.say(door)),
+        (words.ROW_DOOR, _or_nothing(whole, found.answered_duplicate), voice.say(refused)),
         (words.ROW_REJECTED, whole(sum(report.rejects.values())), voice.say(words.ROW_REJECTED_SAID)),
         (words.ROW_SETTLED, share, settled),
         (words.ROW_FLAGGED, whole(report.freshness.flagged_windows), voice.say(words.ROW_FLAGGED_SAID)),
@@ -147,8 +147,10 @@ def _totals(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
     )
 
 
-def _split(report: TrialReport, voice: ReportVoice, by: str, told: tuple[str, str, Callable[[str], str]]) -> TableBlock:
-    caption, title, name = told
+def _split(
+    report: TrialReport, voice: ReportVoice, by: str, labels: tuple[str, str, Callable[[str], str]]
+) -> TableBlock:
+    caption, title, name = labels
     found = report.by_platform if by == "platform" else report.by_placement
     values = {(total.by[by], total.metric): total for total in found}
     keys = sorted({key for key, _ in values}, key=lambda key: (-_events(values.get((key, "events"))), key))

@@ -75,11 +75,11 @@ class ResultsSection:
         """Return the conclusion in a sentence for each arm, and the numbers that say how much it stands on."""
         metric = self.report.trial.primary_metric
         leads = [self._lead(metric, row) for row in self._blocks[metric]["rows"]]
-        told = [lead for lead in leads if lead]
-        if not told:
+        shown = [lead for lead in leads if lead]
+        if not shown:
             name = self.voice.translator.pick(METRICS[metric].name)
-            told = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
-        return (*(ParagraphBlock(text, "lead") for text in told), self._figures())
+            shown = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
+        return (*(ParagraphBlock(text, "lead") for text in shown), self._figures())
 
     def _lead(self, metric: MetricId, row: Mapping[str, Any]) -> str:
         """Say an arm against the baseline; the baseline's own line only where it stands alone."""
@@ -171,15 +171,15 @@ class ResultsSection:
             lift=row["lift"],
             lift_interval=row["lift_interval"],
             verdict=row["verdict"],
-            verdict_state=row["verdict_sort"] or "unknown",
+            verdict_state=row["verdict_state"] or "unknown",
         )
 
     def _others(self, metrics: Sequence[MetricId]) -> tuple[Block, ...]:
-        told = [m for m in metrics if any(row["estimate"] != NOTHING for row in self._blocks[m]["rows"])]
-        silent = [self.voice.translator.pick(METRICS[m].name) for m in metrics if m not in told]
+        shown = [m for m in metrics if any(row["estimate"] != NOTHING for row in self._blocks[m]["rows"])]
+        silent = [self.voice.translator.pick(METRICS[m].name) for m in metrics if m not in shown]
         blocks: list[Block] = [ParagraphBlock(self.voice.say(words.OTHERS_NOTE), "note")]
-        if told:
-            blocks.append(self._table(told))
+        if shown:
+            blocks.append(self._table(shown))
         if silent:
             text = self.voice.say(words.NOTHING_FROM, metrics=self.voice.joined(silent))
             blocks.append(ParagraphBlock(text, "note"))

@@ -27,7 +27,7 @@ def pdf(document: ReportDocument) -> bytes:
 
     sources: dict[str, bytes] = {
         "main.typ": TEMPLATE.read_bytes(),
-        "document.json": msgspec.json.encode(_told(document)),
+        "document.json": msgspec.json.encode(_typst_data(document)),
     }
     sources |= {f"chart-{name}.svg": draw() for name, draw in document.charts.items()}
     with _LOCK:
@@ -54,7 +54,7 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts.folder())])
 
 
-def _told(document: ReportDocument) -> Any:
+def _typst_data(document: ReportDocument) -> Any:
     tree = msgspec.to_builtins(replace(document, charts={}))
     at = datetime.fromtimestamp(document.present_ms // 1000, UTC)
     tree["present"] = [at.year, at.month, at.day, at.hour, at.minute, at.second]

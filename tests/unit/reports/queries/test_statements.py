@@ -31,6 +31,14 @@ def test_no_module_of_the_read_side_holds_a_statement() -> None:
     assert [name for name, text in modules.items() if STATEMENT.search(text)] == []
 
 
+def test_which_minutes_hold_is_told_once() -> None:
+    told = texts(QUERIES, pattern="*.sql")
+
+    assert [name for name, text in told.items() if "FROM cells_live FINAL" in text] == [
+        "reports/queries/settled_or_live.sql"
+    ]
+
+
 def test_what_is_late_and_how_far_a_person_came_is_told_once_for_sinks_and_read_side() -> None:
     told = texts(QUERIES, RULES, ROOT / "sinks/clickhouse/queries", pattern="*.sql")
 
