@@ -68,7 +68,7 @@ class SinkConsumer:
         self._ends = EndOffsetMonitor(reader, self._store, deps.clock, note_every_s=deps.settings.settle_every_s)
         self._latency = LatencyMonitor(deps.clock)
         self._batch = RowBatch()
-        self._held: deque[tuple[Topic, LogRecord]] = deque()
+        self._polled_while_paused: deque[tuple[Topic, LogRecord]] = deque()
         """Polled while we were paused, by a rebalance."""
         self._wait_s = SHORTEST_WAIT_S
         self._committed_at = time.monotonic()
@@ -89,7 +89,7 @@ class SinkConsumer:
         ends = self._reader.ends()
         while time.monotonic() < deadline and not self._deps.stopping():
             positions = self._reader.positions()
-            if not self._held and all(positions.get(key, 0) >= end for key, end in ends.items()):
+            if not self._polled_while_paused and all(positions.get(key, 0) >= end for key, end in ends.items()):
                 self.flush()
                 return True
             self.poll_once()
@@ -104,7 +104,7 @@ class SinkConsumer:
             self._pause_for(POLL_S)
             return
         for topic, record in self._epochs.in_order(self._poll()):
-            self._take(topic, record, self._epochs.epoch)
+            self._add_record(topic, record, self._epochs.epoch)
         if self._batch.empty:
             return
         now, first_at = time.monotonic(), self._batch.first_at
@@ -152,16 +152,16 @@ class SinkConsumer:
             return {}
 
     def _poll(self) -> Sequence[tuple[Topic, LogRecord]]:
-        if self._held:
-            held = list(self._held)
-            self._held.clear()
-            return held
+        if self._polled_while_paused:
+            waiting = list(self._polled_while_paused)
+            self._polled_while_paused.clear()
+            return waiting
         if self._batch.first_at is None:
             return self._reader.poll(POLL_S)
         waited_s = time.monotonic() - self._batch.first_at
         return self._reader.poll(min(POLL_S, max(0.0, self._wait_s - waited_s)))
 
-    def _take(self, topic: Topic, record: LogRecord, epoch: int) -> None:
+    def _add_record(self, topic: Topic, record: LogRecord, epoch: int) -> None:
         self._deps.status.taken += 1
         rows = rows_of(topic, record, epoch)
         if topic is not Topic.REJECTS:
@@ -195,7 +195,7 @@ class SinkConsumer:
             self._deps.status.beat()
             # Again at each turn: a rebalance may have given us partitions that are not paused.
             self._reader.pause()
-            self._held.extend(self._reader.poll(min(left, POLL_S)))
+            self._polled_while_paused.extend(self._reader.poll(min(left, POLL_S)))
         self._reader.resume()
 
     def _tick(self) -> None:
@@ -204,7 +204,7 @@ class SinkConsumer:
         self._deps.status.leader = (Topic.EVENTS, 0) in self._reader.assignment()
         self._latency.age()
         self._epochs.check()
-        if self._epochs.epoch is not None and not self._held:
+        if self._epochs.epoch is not None and not self._polled_while_paused:
             self._ends.check(self._epochs.epoch)
             if time.monotonic() - self._committed_at >= IDLE_COMMIT_S:
                 # Nothing waits, so all that was read is stored.

@@ -61,8 +61,8 @@ def conservation(clickhouse: ClickHouse, running: "ReadFigures | None" = None) -
     epochs = read_epochs(client)
     cut_ms = stored_until(client) - ANSWER_MS
     lateness = lateness_parameters(epochs, timing_among(epochs))
-    book = _ConservationChecks((running or FullFigures)(client, cut_ms, lateness))
-    return [*book.received(), *book.published(), *book.counted(), *book.stored(), *book.kept()]
+    checks = _ConservationChecks((running or FullFigures)(client, cut_ms, lateness))
+    return [*checks.received(), *checks.published(), *checks.counted(), *checks.stored(), *checks.kept()]
 
 
 ReadFigures = Callable[[Client, int, Mapping[str, Any]], ConservationFigures]
