@@ -20,9 +20,9 @@ from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter
 from tests.road_model.cells import NO_PLACE
 from tests.road_model.guards import GUARDS
-from tests.road_model.road import WEIGHTS, MakeStore, Road, model_time
-from tests.road_model.store import NAMES, MemoryStore, Result
-from tests.road_model.truth import Watcher, WrongError
+from tests.road_model.road import WEIGHTS, MakeStore, RoadModel, model_time
+from tests.road_model.store import NAMES, MemoryStore, QueryAnswer
+from tests.road_model.truth import ViewWatcher, WrongError
 from tests.support.counting_harness import CellName, cell_name
 
 pytestmark = pytest.mark.clickhouse
@@ -49,7 +49,7 @@ class TwinStore(MemoryStore):
             row = {"entry_type": "epoch", "id": str(item.number), "body": item.model_dump_json(), "version": 1}
             self._writer.write(joined(StoreTable.REGISTRY, [row]), token="")
 
-    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:
+    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> QueryAnswer:
         mine = super().query(text, parameters)
         # The engine stamps touches by its own clock: what it has since a time of ours is everything.
         asked = (EVERYTHING, {}) if text == TOUCHED else (text, parameters)
@@ -109,9 +109,13 @@ async def drive_quietly(seed: int, make_store: MakeStore) -> MemoryStore:
     (A settlement that is on its way cannot be held back in both stores.)
     """
     chance = random.Random(seed)
-    acts = [act for act in WEIGHTS if act not in {Road.settle, Road.flow, Road.write_late}]
-    with model_time() as time, patch.object(Watcher, "look", lambda _: None), patch.object(Road, "settle", _settle):
-        road = Road(time, make_store=make_store)
+    acts = [act for act in WEIGHTS if act not in {RoadModel.settle, RoadModel.flow, RoadModel.write_late}]
+    with (
+        model_time() as time,
+        patch.object(ViewWatcher, "look", lambda _: None),
+        patch.object(RoadModel, "settle", _settle),
+    ):
+        road = RoadModel(time, make_store=make_store)
         try:
             for act in chance.choices(acts, [WEIGHTS[act] for act in acts], k=STEPS):
                 await act(road, chance)
@@ -124,7 +128,7 @@ async def drive_quietly(seed: int, make_store: MakeStore) -> MemoryStore:
     return road.store
 
 
-async def _settle(road: Road, _: random.Random) -> None:
+async def _settle(road: RoadModel, _: random.Random) -> None:
     road.settlers[-1].settle(None)
 
 

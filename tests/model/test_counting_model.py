@@ -26,9 +26,9 @@ from streams.state import SourceState
 from tests.support.counting_harness import (
     TIMING,
     CellName,
+    ExpectedRows,
     InlineExecutor,
     MemoryLog,
-    Truth,
     cell_name,
     make_epoch,
     random_log,
@@ -51,7 +51,7 @@ class Wrong(Exception):  # noqa: N818 - a finding, not a fault
 class Reader:
     """Sees every row, keeps the highest version of each, and holds all of them against the truth."""
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: ExpectedRows) -> None:
         self.truth = truth
         self.shown: dict[CellName, int] = {}
 
@@ -166,7 +166,11 @@ async def run(seed: int, *, ahead: bool = False) -> str:
     """Return what a reader was shown wrongly, or missed at the end; nothing where all was well."""
     chance = random.Random(seed)
     written = random_log(chance, chance.randint(8, 40))
-    log, reader, cluster = MemoryLog([record for record, _ in written]), Reader(Truth(written)), Cluster(ahead=ahead)
+    log, reader, cluster = (
+        MemoryLog([record for record, _ in written]),
+        Reader(ExpectedRows(written)),
+        Cluster(ahead=ahead),
+    )
     live = [Process(cluster, log, reader, chance)]
     try:
         await _disturb(live, lambda: Process(cluster, log, reader, chance), chance)

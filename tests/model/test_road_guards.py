@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.road_model.guards import GUARDS, Guard
+from tests.road_model.guards import GUARDS, ProtocolGuard
 from tests.road_model.road import drive
 
 FIRST_SEED = 1000
@@ -23,7 +23,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-async def drive_for(guard: Guard, seed: int) -> tuple[str, int]:
+async def drive_for(guard: ProtocolGuard, seed: int) -> tuple[str, int]:
     """Run the road of *seed* in the circumstances that *guard* is for."""
     return await drive(
         seed,
@@ -34,7 +34,7 @@ async def drive_for(guard: Guard, seed: int) -> tuple[str, int]:
     )
 
 
-async def first_wrong(guard: Guard) -> int | None:
+async def first_wrong(guard: ProtocolGuard) -> int | None:
     """Return the seed of the first run that goes wrong without *guard* and is right with it.
 
     A commit that runs ahead of what was confirmed can cost a last row whatever stands in its way (ADR 10).
@@ -48,5 +48,5 @@ async def first_wrong(guard: Guard) -> int | None:
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
-def test_without_this_guard_a_reader_is_shown_what_is_not_so(guard: Guard) -> None:
+def test_without_this_guard_a_reader_is_shown_what_is_not_so(guard: ProtocolGuard) -> None:
     assert asyncio.run(first_wrong(guard)) is not None

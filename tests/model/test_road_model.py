@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 import sinks.consumer.writer
 from sinks.consumer.tables import StoreTable
 from tests.road_model import truth
-from tests.road_model.road import Road, drive, model_time
+from tests.road_model.road import RoadModel, drive, model_time
 
 RUNS = int(os.environ.get("AVENUE_TEST_MODEL_RUNS", "300"))
 EXAMPLES = max(40, RUNS // 10)
@@ -48,12 +48,12 @@ class RoadMachine(RuleBasedStateMachine):
         self._loop = asyncio.new_event_loop()
         time = self._stack.enter_context(model_time())
 
-        async def make() -> Road:
-            return Road(time)
+        async def make() -> RoadModel:
+            return RoadModel(time)
 
         self._road = self._loop.run_until_complete(make())
 
-    def _do(self, act: Callable[[Road, random.Random], Awaitable[None]], seed: int) -> None:
+    def _do(self, act: Callable[[RoadModel, random.Random], Awaitable[None]], seed: int) -> None:
         async def once() -> None:
             await act(self._road, random.Random(seed))
 
@@ -62,54 +62,54 @@ class RoadMachine(RuleBasedStateMachine):
 
     @rule(seed=SEEDS)
     def a_partner_pushes(self, seed: int) -> None:
-        self._do(Road.push, seed)
+        self._do(RoadModel.push, seed)
 
     @rule(seeds=st.lists(SEEDS, min_size=1, max_size=8))
     def the_broker_answers(self, seeds: list[int]) -> None:
         for seed in seeds:
-            self._do(Road.publish, seed)
+            self._do(RoadModel.publish, seed)
 
     @rule(seed=SEEDS)
     def time_passes(self, seed: int) -> None:
-        self._do(Road.pass_time, seed)
+        self._do(RoadModel.pass_time, seed)
 
     @rule(seeds=st.lists(SEEDS, min_size=1, max_size=12))
     def workers_work(self, seeds: list[int]) -> None:
         for seed in seeds:
-            self._do(Road.work, seed)
+            self._do(RoadModel.work, seed)
 
     @rule(seeds=st.lists(SEEDS, min_size=1, max_size=3))
     def sinks_read_and_insert(self, seeds: list[int]) -> None:
         for seed in seeds:
-            self._do(Road.sink, seed)
+            self._do(RoadModel.sink, seed)
 
     @rule(seed=SEEDS)
     def a_settler_settles(self, seed: int) -> None:
-        self._do(Road.settle, seed)
+        self._do(RoadModel.settle, seed)
 
     @rule(seed=SEEDS)
     def a_write_of_the_dead_arrives(self, seed: int) -> None:
-        self._do(Road.write_late, seed)
+        self._do(RoadModel.write_late, seed)
 
     @rule(
         act=st.sampled_from(
             (
-                Road.crash_gateway,
-                Road.crash_worker,
-                Road.start_worker,
-                Road.rebalance,
-                Road.replace_sink,
-                Road.replace_settler,
+                RoadModel.crash_gateway,
+                RoadModel.crash_worker,
+                RoadModel.start_worker,
+                RoadModel.rebalance,
+                RoadModel.replace_sink,
+                RoadModel.replace_settler,
             )
         ),
         seed=SEEDS,
     )
-    def something_crashes_or_moves(self, act: Callable[[Road, random.Random], Awaitable[None]], seed: int) -> None:
+    def something_crashes_or_moves(self, act: Callable[[RoadModel, random.Random], Awaitable[None]], seed: int) -> None:
         self._do(act, seed)
 
     def teardown(self) -> None:
         try:
-            self._do(Road.come_to_rest, 0)
+            self._do(RoadModel.come_to_rest, 0)
         finally:
             self._loop.run_until_complete(self._road.close())
             self._loop.close()

@@ -31,8 +31,8 @@ from runtime.kafka import KafkaError, LogRecord
 from runtime.settings import GatewaySettings, KafkaSettings
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.topics import Topic
-from tests.road_model.surroundings import ACCESS_KEY, ACCOUNT, PRODUCTS, Keys, Topics, directory
-from tests.road_model.till import Slip, push_slip
+from tests.road_model.surroundings import ACCESS_KEY, ACCOUNT, PRODUCTS, ModelTopics, OneKeyForAll, directory
+from tests.road_model.till import TillSlip, push_slip
 
 if TYPE_CHECKING:
     from registry.tail import TopicProjection
@@ -71,11 +71,11 @@ class PartnerPush:
     bodies: list[bytes]
     task: asyncio.Task[HttpAnswer] | None = None
     sent_ms: int = 0
-    slip: Slip | None = None
+    slip: TillSlip | None = None
     """What a till's push holds, in the place of bodies."""
 
 
-class Sent:
+class SentEvent:
     """A producer's future: a record on its way to the broker."""
 
     def __init__(
@@ -123,10 +123,10 @@ class OrderlyLoop:
 class GatewayProcess:
     """One gateway: its window is lost with it. *skew_ms* is how far its clock is ahead."""
 
-    def __init__(self, clock: ManualClock, topics: Topics, skew_ms: int) -> None:
+    def __init__(self, clock: ManualClock, topics: ModelTopics, skew_ms: int) -> None:
         self._clock, self._topics = clock, topics
         ahead = SkewedClock(clock, skew_ms)
-        self.inflight: list[tuple[int, Sent]] = []
+        self.inflight: list[tuple[int, SentEvent]] = []
         """With the time they were sent at."""
         self.requests: list[PartnerPush] = []
         self.consent = consent_at_start(topics)
@@ -146,7 +146,7 @@ class GatewayProcess:
                 duplicates=self.window,
                 consent=self.consent,
                 orders=self.orders,
-                pseudonyms=Pseudonyms(Keys()),
+                pseudonyms=Pseudonyms(OneKeyForAll()),
                 caches=RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=1000)),
                 publisher=self.publisher,
                 clock=ahead,
@@ -167,9 +167,9 @@ class GatewayProcess:
         partition: int,
         headers: list[tuple[str, bytes]],
         timestamp_ms: int,
-    ) -> Sent:
+    ) -> SentEvent:
         """Stand in for the Kafka producer."""
-        sent = Sent((topic, partition), value, timestamp_ms, dict(headers))
+        sent = SentEvent((topic, partition), value, timestamp_ms, dict(headers))
         sent.key = key
         self.inflight.append((self._clock.now_ms(), sent))
         return sent
@@ -243,14 +243,14 @@ class GatewayProcess:
                 request.task.cancel()
         return dropped
 
-    def _resolve(self, sent: Sent, *, stored: bool, acknowledged: bool) -> None:
+    def _resolve(self, sent: SentEvent, *, stored: bool, acknowledged: bool) -> None:
         if stored:
             value = sent.value or b""
             self._topics.append(sent.place, value, stamp_ms=sent.stamp_ms, key=sent.key, headers=sent.headers)
         sent.resolve(acknowledged=acknowledged)
 
 
-def consent_at_start(topics: Topics) -> ConsentLedger:
+def consent_at_start(topics: ModelTopics) -> ConsentLedger:
     """Return what a gateway knows that starts now, where compaction has left the last record of each key."""
     ledger = ConsentLedger(max_subjects=1000)
     fold = ConsentFold(ledger)
@@ -259,7 +259,7 @@ def consent_at_start(topics: Topics) -> ConsentLedger:
     return ledger
 
 
-def orders_at_start(topics: Topics) -> OrderLedger:
+def orders_at_start(topics: ModelTopics) -> OrderLedger:
     """Return what such a gateway knows of orders."""
     ledger = OrderLedger(max_orders=1000, max_waiting=100)
     fold = OrderFold(ledger)
@@ -268,13 +268,13 @@ def orders_at_start(topics: Topics) -> OrderLedger:
     return ledger
 
 
-def compacted(topics: Topics, place: tuple[Topic, int]) -> list[LogRecord]:
+def compacted(topics: ModelTopics, place: tuple[Topic, int]) -> list[LogRecord]:
     """Return what compaction leaves of the records of *place*: the last of each key."""
     return list({record.key: record for record in topics.records[place]}.values())
 
 
 @dataclass
-class Partner:
+class ModelPartner:
     """Sends events, each until it is answered; sends some again, hours later or at once."""
 
     clock: ManualClock
@@ -290,7 +290,7 @@ class Partner:
     unanswered: int = 0
     changes: dict[str, tuple[str, ConsentChange]] = field(default_factory=dict)
     """By event id: the changes of consent that it sent, with the key that they have in the ledger."""
-    slips: list[Slip] = field(default_factory=list)
+    slips: list[TillSlip] = field(default_factory=list)
 
     def new_request(self, chance: random.Random) -> PartnerPush:
         """Return a request of fresh events, some with ones that were sent before, or twice in it."""
@@ -330,9 +330,9 @@ class Partner:
             slip = chance.choice(self.slips)
         elif lacking and dice < 0.6:
             other = chance.choice(lacking)
-            slip = Slip(other.order, not other.refund, at_ms)
+            slip = TillSlip(other.order, not other.refund, at_ms)
         else:
-            slip = Slip(len(names), dice < 0.75, at_ms)
+            slip = TillSlip(len(names), dice < 0.75, at_ms)
         if slip.name not in names:
             self.slips.append(slip)
         self.unanswered += 1
@@ -361,5 +361,5 @@ class Partner:
     def _change_consent(self, event: dict[str, Any], occurred_ms: int, chance: random.Random) -> None:
         # Each for a few changes: the ledger keeps eight of one.
         event |= {"subject": f"visitor-{len(self.changes) // 4}", "kind": chance.choice(CONSENT_KINDS)}
-        key = consent_key(ACCOUNT, first_step(Keys().account_key(ACCOUNT), event["subject"]))
+        key = consent_key(ACCOUNT, first_step(OneKeyForAll().account_key(ACCOUNT), event["subject"]))
         self.changes[event["event_id"]] = key, ConsentChange(occurred_ms, event["kind"] == "consent.granted")

@@ -37,7 +37,7 @@ Substitution = tuple[Any, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class ProtocolGuard:
     """A step of the protocol, and what is done in its place without it."""
 
     name: str
@@ -208,63 +208,63 @@ def _last_run_written(store: MemoryStore, cells: dict[Any, Any]) -> None:
 
 
 GUARDS = (
-    Guard(
+    ProtocolGuard(
         "an answer waits for the broker's acknowledgement",
         ((pipeline._InFlightRequest, "_acknowledged", _no_wait),),
     ),
-    Guard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
-    Guard(
+    ProtocolGuard("an id is remembered once it is acknowledged", ((DuplicateWindow, "settle", _remember_all),)),
+    ProtocolGuard(
         "what an event causes before its line",
         ((pipeline._InFlightRequest, "_free_lines", _no_line_held),),
         consenting=True,
     ),
-    Guard(
+    ProtocolGuard(
         "an order's amount before its line",
         ((pipeline._InFlightRequest, "_free_lines", _no_line_held),),
         selling=True,
     ),
-    Guard(
+    ProtocolGuard(
         "a refund that waits is left to no one gateway",
         ((WaitingRefunds, "_due", _only_of_own_orders),),
         selling=True,
     ),
-    Guard(
+    ProtocolGuard(
         "a refund waits until it is counted",
         ((WaitingRefunds, "count_due", _forget_first),),
         selling=True,
     ),
-    Guard(
+    ProtocolGuard(
         "each change of consent under a key of its own",
         ((producers.validation.validator, "consent_effects", _state_under_one_key),),
         consenting=True,
     ),
-    Guard("rebuild", ((streams.metrics_worker, "rebuild", _start_empty),)),
-    Guard("gap reading", ((streams.metrics_worker, "read_gap", _skip_gap),)),
-    Guard(
+    ProtocolGuard("rebuild", ((streams.metrics_worker, "rebuild", _start_empty),)),
+    ProtocolGuard("gap reading", ((streams.metrics_worker, "read_gap", _skip_gap),)),
+    ProtocolGuard(
         "sending again after a rebuild",
         ((streams.metrics_worker, "rebuild", _rebuild_silently),),
         commits_run_ahead=True,
     ),
-    Guard("the worker's dedupe", ((SourceState, "__post_init__", _no_span),)),
-    Guard("the worker tells repeats", ((streams.metrics_worker, "row_messages", _no_repeats),), careless=True),
-    Guard("confirmation before commit", ((MetricsWorker, "take", _acknowledge_first),)),
-    Guard(
+    ProtocolGuard("the worker's dedupe", ((SourceState, "__post_init__", _no_span),)),
+    ProtocolGuard("the worker tells repeats", ((streams.metrics_worker, "row_messages", _no_repeats),), careless=True),
+    ProtocolGuard("confirmation before commit", ((MetricsWorker, "take", _acknowledge_first),)),
+    ProtocolGuard(
         "rows before the row that vouches for them",
         (
             (streams.metrics_worker, "row_messages", _all_at_once),
             (streams.metrics_worker, "source_messages", lambda _: ()),
         ),
     ),
-    Guard("insert before commit", ((SinkConsumer, "flush", _commit_first),)),
-    Guard("rows inserted before what vouches for them", ((SinkConsumer, "flush", _positions_first),)),
-    Guard("the version of a cell", ((sinks.consumer.writer, "_rank", _last_cell_wins),)),
-    Guard("the first position of an event", ((sinks.consumer.writer, "_rank", _last_position_wins),)),
-    Guard(
+    ProtocolGuard("insert before commit", ((SinkConsumer, "flush", _commit_first),)),
+    ProtocolGuard("rows inserted before what vouches for them", ((SinkConsumer, "flush", _positions_first),)),
+    ProtocolGuard("the version of a cell", ((sinks.consumer.writer, "_rank", _last_cell_wins),)),
+    ProtocolGuard("the first position of an event", ((sinks.consumer.writer, "_rank", _last_position_wins),)),
+    ProtocolGuard(
         "the store's dedupe",
         ((sinks.consumer.writer.KEYS, StoreTable.EVENTS, ("epoch", "partition", "offset", "line")),),
     ),
-    Guard("settlement", ((Settler, "settle", _settle_nothing),)),
-    Guard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),
-    Guard("settlement waits for every source", ((sinks.settlement.settle, "complete_until", _at_once),)),
-    Guard("the run of a settlement", ((MemoryStore, "put_settled", _last_run_written),)),
+    ProtocolGuard("settlement", ((Settler, "settle", _settle_nothing),)),
+    ProtocolGuard("settlement again where a block was touched", ((Settler, "_due", _never_again),)),
+    ProtocolGuard("settlement waits for every source", ((sinks.settlement.settle, "complete_until", _at_once),)),
+    ProtocolGuard("the run of a settlement", ((MemoryStore, "put_settled", _last_run_written),)),
 )

@@ -1,7 +1,7 @@
 """The whole road as a model: gateway to view, with crashes, zombies, replays, late and repeated events at every step.
 
 Every role is the real one; what lies between them (broker, store, clock) is in memory, and what goes wrong is drawn.
-A `Road` is driven by its actions, each with a source of chance; after every write a reader looks.
+A `RoadModel` is driven by its actions, each with a source of chance; after every write a reader looks.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from schemas.registry import Epoch
 from schemas.timing import HOUR_MS, MINUTE_MS, Timing
 from schemas.topics import Topic
 from sinks.reconciliation.conservation import conservation
-from tests.road_model.gateway import GatewayProcess, Partner, PartnerPush, consent_at_start, orders_at_start
+from tests.road_model.gateway import GatewayProcess, ModelPartner, PartnerPush, consent_at_start, orders_at_start
 from tests.road_model.sinks import Late, SettlerProcess, SinkProcess
 from tests.road_model.store import MemoryStore
-from tests.road_model.surroundings import START_MS, KilledError, Time, Topics, epoch
-from tests.road_model.till import Slip, wrong_refund
-from tests.road_model.truth import Truth, Watcher, WrongError
-from tests.road_model.workers import ALL_PARTITIONS, Group, SendFailedError, WorkerProcess
+from tests.road_model.surroundings import START_MS, KilledError, ModelTime, ModelTopics, epoch
+from tests.road_model.till import TillSlip, wrong_refund
+from tests.road_model.truth import ExpectedState, ViewWatcher, WrongError
+from tests.road_model.workers import ALL_PARTITIONS, SendFailedError, WorkerGroup, WorkerProcess
 
 SKEWS_MS = (0, 20_000)
 """Of each gateway's clock. With a request's 15 s and the delivery's 15 s within the slack."""
@@ -38,12 +38,12 @@ MOST_TURNS_TO_COUNT = 60
 """Seconds; what is still due then never will be counted."""
 
 
-class Road:
+class RoadModel:
     """Partner, gateways, topics, workers, sinks, settlers and a reader. To be made while its loop runs."""
 
     def __init__(
         self,
-        time: Time,
+        time: ModelTime,
         *,
         commits_run_ahead: bool = False,
         careless: bool = False,
@@ -51,18 +51,18 @@ class Road:
         selling: bool = False,
         make_store: MakeStore = MemoryStore,
     ) -> None:
-        self.clock, self.time, self.topics = ManualClock(START_MS), time, Topics()
-        self.truth = Truth(Timing())
+        self.clock, self.time, self.topics = ManualClock(START_MS), time, ModelTopics()
+        self.truth = ExpectedState(Timing())
         self.topics.stored = self.truth.take
         self.store = make_store(self.clock, lambda: (epoch(),))
-        self.watcher = Watcher(self.truth, self.store)
-        self.partner = Partner(self.clock, careless, consenting, selling)
+        self.watcher = ViewWatcher(self.truth, self.store)
+        self.partner = ModelPartner(self.clock, careless, consenting, selling)
         self.gateways = [GatewayProcess(self.clock, self.topics, skew) for skew in SKEWS_MS]
         self.dead: list[GatewayProcess] = []
         self.safe_changes: list[str] = []
         """Changes of consent that were answered positively."""
         self.late: list[Late] = []
-        self.group = Group(self.topics, self.clock, commits_run_ahead)
+        self.group = WorkerGroup(self.topics, self.clock, commits_run_ahead)
         self.workers: list[WorkerProcess] = []
         self.sinks: list[SinkProcess] = []
         self.settlers: list[SettlerProcess] = []
@@ -132,7 +132,7 @@ class Road:
             if verdict["verdict"] != "rejected" and request.slip is not None:
                 self._look_at_order(request.slip)
 
-    def _look_at_order(self, slip: Slip) -> None:
+    def _look_at_order(self, slip: TillSlip) -> None:
         """Ask what a gateway that starts now would: what of the order of *slip*, which was answered positively?"""
         if not slip.is_known_to(orders_at_start(self.topics)):
             raise WrongError(f"order: {slip} was answered, and a gateway that starts does not know it")
@@ -333,9 +333,9 @@ class Road:
 
 
 @contextmanager
-def model_time() -> Iterator[Time]:
+def model_time() -> Iterator[ModelTime]:
     """Let every role look at one time where it would look at the machine's monotonic clock."""
-    time = Time()
+    time = ModelTime()
     with ExitStack() as stack:
         for module in (
             sinks.consumer.consumer,
@@ -348,20 +348,20 @@ def model_time() -> Iterator[Time]:
 
 
 WEIGHTS = {
-    Road.push: 10,
-    Road.publish: 24,
-    Road.pass_time: 7,
-    Road.work: 42,
-    Road.sink: 14,
-    Road.settle: 7,
-    Road.flow: 3,
-    Road.write_late: 2,
-    Road.crash_gateway: 0.8,
-    Road.start_worker: 0.8,
-    Road.crash_worker: 1.2,
-    Road.rebalance: 1.5,
-    Road.replace_sink: 1,
-    Road.replace_settler: 0.8,
+    RoadModel.push: 10,
+    RoadModel.publish: 24,
+    RoadModel.pass_time: 7,
+    RoadModel.work: 42,
+    RoadModel.sink: 14,
+    RoadModel.settle: 7,
+    RoadModel.flow: 3,
+    RoadModel.write_late: 2,
+    RoadModel.crash_gateway: 0.8,
+    RoadModel.start_worker: 0.8,
+    RoadModel.crash_worker: 1.2,
+    RoadModel.rebalance: 1.5,
+    RoadModel.replace_sink: 1,
+    RoadModel.replace_settler: 0.8,
 }
 
 
@@ -382,7 +382,7 @@ async def drive(
     chance = random.Random(seed)
     steps = chance.choice((40, 120, 250))
     with model_time() as time:
-        road = Road(
+        road = RoadModel(
             time, commits_run_ahead=commits_run_ahead, careless=careless, consenting=consenting, selling=selling
         )
         try:

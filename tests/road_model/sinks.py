@@ -13,15 +13,15 @@ from sinks.consumer.consumer import ConsumerDeps, SinkConsumer
 from sinks.consumer.retrying_writer import SinkStatus
 from sinks.consumer.rows import TableRows
 from sinks.settlement.settle import SettlementResult, Settler
-from tests.road_model.store import MemoryStore, Result
+from tests.road_model.store import MemoryStore, QueryAnswer
 from tests.road_model.surroundings import (
     EPOCH,
     TOPIC_ID,
-    Doom,
     KilledError,
+    KillPlan,
+    ModelTime,
+    ModelTopics,
     Place,
-    Time,
-    Topics,
     directory,
     settings,
 )
@@ -30,10 +30,10 @@ Late = Callable[[], None]
 """A write of a process that is gone, still on its way to the store."""
 
 
-class Reader:
+class ModelConsumer:
     """Stands in for `TopicConsumer`: a consumer of every partition, from the commits on."""
 
-    def __init__(self, topics: Topics, time: Time, doom: Doom) -> None:
+    def __init__(self, topics: ModelTopics, time: ModelTime, doom: KillPlan) -> None:
         self._topics, self._time, self._doom = topics, time, doom
         self._next = {place: topics.committed[place] for place in topics.places}
         self.paused = self.fenced = False
@@ -89,7 +89,7 @@ class Reader:
 class FailingWriter:
     """The store as a sink has it: its answers are lost, and the sink dies before, after or while a write arrives."""
 
-    def __init__(self, store: MemoryStore, doom: Doom, late: list[Late], changed: Callable[[], None]) -> None:
+    def __init__(self, store: MemoryStore, doom: KillPlan, late: list[Late], changed: Callable[[], None]) -> None:
         self._store, self._doom, self._late, self._changed = store, doom, late, changed
 
     def write(self, rows: TableRows, *, token: str) -> None:
@@ -116,10 +116,16 @@ class SinkProcess:
     WAYS = ("killed before", "killed after", "killed meanwhile", "answer lost")
 
     def __init__(
-        self, topics: Topics, store: MemoryStore, clock: ManualClock, time: Time, late: list[Late], changed: Late
+        self,
+        topics: ModelTopics,
+        store: MemoryStore,
+        clock: ManualClock,
+        time: ModelTime,
+        late: list[Late],
+        changed: Late,
     ) -> None:
-        self.doom = Doom()
-        self.reader = Reader(topics, time, self.doom)
+        self.doom = KillPlan()
+        self.reader = ModelConsumer(topics, time, self.doom)
         self._time = time
         deps = ConsumerDeps(
             settings().sink,
@@ -154,13 +160,13 @@ class FailingStore:
 
     WAYS = ("killed before", "killed after", "killed meanwhile", "killed meanwhile")
 
-    def __init__(self, store: MemoryStore, doom: Doom, late: list[Late], changed: Callable[[], None]) -> None:
+    def __init__(self, store: MemoryStore, doom: KillPlan, late: list[Late], changed: Callable[[], None]) -> None:
         self._store, self._doom, self._late, self._changed = store, doom, late, changed
 
     def writer(self) -> "FailingStore":
         return self
 
-    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:
+    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> QueryAnswer:
         return self._store.query(text, parameters)
 
     def command(self, text: str, parameters: Mapping[str, Any]) -> None:
@@ -193,7 +199,7 @@ class SettlerProcess:
     """One settler; it forgets what it knew when it dies."""
 
     def __init__(self, store: MemoryStore, clock: ManualClock, late: list[Late], changed: Late) -> None:
-        self.doom = Doom()
+        self.doom = KillPlan()
         failing = FailingStore(store, self.doom, late, changed)
         self._settler = Settler(settings(), failing, clock)  # type: ignore[arg-type]  # a store's stand-in
 

@@ -32,14 +32,14 @@ _GATEWAY_TOPICS = (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class QueryAnswer:
     """What a query returns."""
 
     result_rows: list[Row]
 
 
 @dataclass(slots=True)
-class Settlement:
+class SettledBlockRow:
     """The row of `settled_blocks` with the highest run."""
 
     run: int = 0
@@ -48,7 +48,7 @@ class Settlement:
 
 
 @dataclass(slots=True)
-class Found:
+class FoundCell:
     """What a settlement found of a cell: its events by source and account, and what its live version said."""
 
     late: int
@@ -58,7 +58,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Shown:
+class ShownCell:
     """A cell as a reader sees it."""
 
     settled: bool
@@ -66,7 +66,7 @@ class Shown:
 
 
 @dataclass
-class Stored:
+class StoredEventRow:
     """A stored event at its first position."""
 
     item: Item
@@ -92,8 +92,8 @@ class MemoryStore:
         self._positions: dict[tuple[str, int, int], list[int]] = {}
         self.touched: dict[tuple[str, int], list[int]] = {}
         self.settled: dict[CellName, tuple[int, CellRow]] = {}
-        self.found: dict[tuple[CellName, int], Found] = {}  # by cell and run
-        self.settlements: dict[tuple[str, int], Settlement] = {}
+        self.found: dict[tuple[CellName, int], FoundCell] = {}  # by cell and run
+        self.settlements: dict[tuple[str, int], SettledBlockRow] = {}
         self.hourly: dict[tuple[str, int], tuple[int, int]] = {}
         self.rolled: dict[tuple[str, int], int] = {}
         self.differences: list[Item] = []
@@ -107,13 +107,13 @@ class MemoryStore:
     def writer(self) -> "MemoryStore":
         return self
 
-    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> Result:
+    def query(self, text: str, parameters: Mapping[str, Any] | None = None) -> QueryAnswer:
         """Answer a query of `sinks/clickhouse/queries`."""
         if text.startswith("SELECT body FROM registry_records"):
-            return Result([(epoch.model_dump_json(),) for epoch in self._epochs()])
+            return QueryAnswer([(epoch.model_dump_json(),) for epoch in self._epochs()])
         if "daily_rollups" in text:
-            return Result([])  # sums of whole days come after what is modelled here
-        return Result(list(_ANSWERS[text](self, parameters or {})))
+            return QueryAnswer([])  # sums of whole days come after what is modelled here
+        return QueryAnswer(list(_ANSWERS[text](self, parameters or {})))
 
     def command(self, text: str, parameters: Mapping[str, Any]) -> None:
         """Do what an INSERT … SELECT does."""
@@ -128,7 +128,9 @@ class MemoryStore:
             item = dict(zip(column_names, values, strict=True))
             match table:
                 case "settled_blocks":
-                    known = self.settlements.setdefault((item["product_id"], _seconds(item["block"])), Settlement())
+                    known = self.settlements.setdefault(
+                        (item["product_id"], _seconds(item["block"])), SettledBlockRow()
+                    )
                     if item["run"] >= known.run:
                         known.run, known.rows = item["run"], item["rows"]
                     known.settled_ms = max(known.settled_ms, round(item["settled_at"].timestamp() * 1000))
@@ -168,7 +170,7 @@ class MemoryStore:
 
     # --- what readers see
 
-    def events(self) -> Iterator[Stored]:
+    def events(self) -> Iterator[StoredEventRow]:
         """Yield the stored events, repeats gone."""
         for item in self.writing.tables[StoreTable.EVENTS].values():
             if item.get("is_repeat"):
@@ -177,7 +179,7 @@ class MemoryStore:
             event = self._events.get(place)
             if event is None:
                 event = self._events[place] = msgspec.convert(item, CountedEvent)
-            yield Stored(item, event)
+            yield StoredEventRow(item, event)
 
     def live_rows(self) -> Iterator[CellRow]:
         """Yield the live cell of each source: its highest version."""
@@ -192,10 +194,10 @@ class MemoryStore:
         shown = {**live, **{name: cell.events for name, (_, cell) in self.settled.items()}}
         return {name: events for name, events in shown.items() if events > 0}
 
-    def shown(self) -> dict[CellName, Shown]:
+    def shown(self) -> dict[CellName, ShownCell]:
         """Return the view `cells`."""
-        found = {name: Shown(settled=False, cell=cell) for name, cell in merged_by_name(self.live_rows()).items()}
-        found |= {name: Shown(settled=True, cell=cell) for name, (_, cell) in self.settled.items()}
+        found = {name: ShownCell(settled=False, cell=cell) for name, cell in merged_by_name(self.live_rows()).items()}
+        found |= {name: ShownCell(settled=True, cell=cell) for name, (_, cell) in self.settled.items()}
         return {name: item for name, item in found.items() if item.cell.events > 0}
 
     # --- settlement
@@ -208,7 +210,7 @@ class MemoryStore:
     def settle_cells(self, chosen: Mapping[str, Any]) -> dict[CellName, tuple[int, CellRow]]:
         """Return the settled cells of the *chosen* blocks under their run: computed, not written."""
         blocks = _blocks(chosen)
-        by_name: dict[CellName, list[Stored]] = defaultdict(list)
+        by_name: dict[CellName, list[StoredEventRow]] = defaultdict(list)
         for stored in self.events():
             if stored.block in blocks:
                 by_name[cell_name(stored.event)].append(stored)
@@ -221,14 +223,14 @@ class MemoryStore:
             cells[name] = (chosen["run"], found.get(name, empty_cell(name)))
         return cells
 
-    def _found(self, name: CellName, events: Sequence[Stored], live: CellRow | None) -> Found:
+    def _found(self, name: CellName, events: Sequence[StoredEventRow], live: CellRow | None) -> FoundCell:
         prompt = plain_cells(stored.event for stored in events if not self.is_late(stored.item)).get(name)
         sources: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
         for stored in events:
             row = sources[*stored.place[:2], stored.event.account_id]
             row[0] += 1
             row[1] += self.is_late(stored.item)
-        return Found(sum(row[1] for row in sources.values()), live.events if live else 0, prompt != live, sources)
+        return FoundCell(sum(row[1] for row in sources.values()), live.events if live else 0, prompt != live, sources)
 
     def put_settled(self, cells: Mapping[CellName, tuple[int, CellRow]]) -> None:
         """Write settled cells; the highest run of a cell stands."""
@@ -251,7 +253,7 @@ class MemoryStore:
     def touched_blocks(self, parameters: Mapping[str, Any]) -> Iterator[Row]:
         since_ms = parameters.get("since_ms", 0)
         for (product, block_s), (rows, touched_ms) in sorted(self.touched.items(), key=lambda pair: pair[0][1]):
-            known = self.settlements.get((product, block_s), Settlement())
+            known = self.settlements.get((product, block_s), SettledBlockRow())
             if rows != known.rows and touched_ms >= since_ms:
                 yield product, block_s, rows, touched_ms, known.run, known.settled_ms
 
@@ -276,7 +278,7 @@ class MemoryStore:
         for partition, mark in sorted(marks.items()):
             yield (partition, *mark)
 
-    def _settled_in(self, parameters: Mapping[str, Any]) -> Iterator[tuple[CellName, CellRow, Found]]:
+    def _settled_in(self, parameters: Mapping[str, Any]) -> Iterator[tuple[CellName, CellRow, FoundCell]]:
         blocks = _blocks(parameters)
         for name, (run, cell) in sorted(self.settled.items()):
             if _block_of_cell(name) in blocks:

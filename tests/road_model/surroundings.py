@@ -95,7 +95,7 @@ def epoch() -> Epoch:
     return epoch_of(EPOCH, PARTITIONS)
 
 
-class Keys:
+class OneKeyForAll:
     """A hash key for everybody."""
 
     def account_key(self, account_id: str) -> bytes:
@@ -108,7 +108,7 @@ class Keys:
 _KEY = bytes(32)
 
 
-class Time:
+class ModelTime:
     """Stands in for the module `time` where a role looks at the monotonic clock; a run's own, so that runs repeat."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Time:
 
 
 @dataclass
-class Topics:
+class ModelTopics:
     """Every topic's partitions, and what the sinks' group has committed."""
 
     records: dict[Place, list[LogRecord]] = field(default_factory=lambda: defaultdict(list))
@@ -163,7 +163,7 @@ class Topics:
 
 
 @dataclass
-class Doom:
+class KillPlan:
     """When a synchronous role dies or its insert's answer is lost: after so many calls, and in which way."""
 
     calls_left: int | None = None

@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder(StoredEvent).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class TillSlip:
     """What the till printed: the sale of an order, or its refund."""
 
     order: int
@@ -61,7 +61,7 @@ class Slip:
         return {"form": {"event": "6004", "payload": payload}}
 
 
-async def push_slip(ingestor: RequestIngestor, slip: Slip, received_ms: int) -> HttpAnswer:
+async def push_slip(ingestor: RequestIngestor, slip: TillSlip, received_ms: int) -> HttpAnswer:
     """Let *slip* in, and return the verdict as a batch would be told it."""
     account = directory().accounts[ACCOUNT]
     adapter = adapter_for(account.platform, FLOW)
@@ -75,7 +75,7 @@ async def push_slip(ingestor: RequestIngestor, slip: Slip, received_ms: int) -> 
         return problem(503, str(error), retry_after_s=1)
 
 
-def wrong_refund(slips: Iterable[Slip], records: Iterable[LogRecord]) -> str:
+def wrong_refund(slips: Iterable[TillSlip], records: Iterable[LogRecord]) -> str:
     """Return what is wrong with the refunds on the log once every slip was answered, '' where nothing is.
 
     Each order that was given back gives back what it came to, and no other one gives back anything.

@@ -25,7 +25,7 @@ class WrongError(Exception):
     """A reader saw what is not so, or did not see what is."""
 
 
-class Truth:
+class ExpectedState:
     """The events on the log, each at its first position; an id used again within the span is no event."""
 
     def __init__(self, timing: Timing) -> None:
@@ -73,10 +73,10 @@ class Truth:
         return plain_cells(event for _, event in self.events.values())
 
 
-class Watcher:
+class ViewWatcher:
     """Looks at the view after every write: no number above the truth, none that goes down."""
 
-    def __init__(self, truth: Truth, store: MemoryStore) -> None:
+    def __init__(self, truth: ExpectedState, store: MemoryStore) -> None:
         self._truth, self._store = truth, store
         self._seen: dict[CellName, int] = {}
         self.looks = 0

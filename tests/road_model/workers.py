@@ -11,7 +11,7 @@ from runtime.settings import WorkerSettings
 from schemas.topics import Topic
 from streams.metrics_worker import MetricsWorker, WorkerDeps
 from streams.outbox import OutboxMessage
-from tests.road_model.surroundings import PARTITIONS, Topics, epoch
+from tests.road_model.surroundings import PARTITIONS, ModelTopics, epoch
 from tests.support.counting_harness import InlineExecutor
 from tests.support.settlement_harness import TIMING
 
@@ -23,10 +23,10 @@ class SendFailedError(Exception):
 
 
 @dataclass
-class Group:
+class WorkerGroup:
     """The workers' consumer group: who has which partition, and what is committed."""
 
-    topics: Topics
+    topics: ModelTopics
     clock: ManualClock
     commits_run_ahead: bool = False
     """Whether a commit may go one record further than what was acknowledged, as Faust's sometimes do."""
@@ -57,7 +57,7 @@ class Group:
 class WorkerProcess:
     """One worker; each of its sends waits until the model lets it through."""
 
-    def __init__(self, group: Group, chance: random.Random) -> None:
+    def __init__(self, group: WorkerGroup, chance: random.Random) -> None:
         self.group, self.topics, self.chance = group, group.topics, chance
         self.fetch: dict[int, int] = {}
         """The next offset of each partition that it takes to be its own."""

@@ -124,7 +124,7 @@ def cell_name(item: CellRow | Event) -> CellName:
     return item.product_id, item.trial_id, item.platform, item.placement_id, item.arm, item.kind, minute
 
 
-class Truth:
+class ExpectedRows:
     """What a log comes to, read from its beginning with nothing ever forgotten: the rules once more, in plain words."""
 
     def __init__(

@@ -25,7 +25,7 @@ from schemas.codec import decode_cell, decode_progress, decode_reject, decode_so
 from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, RejectLine, StoredEvent, encode_record
 from schemas.topics import ConsumerGroup, Topic
 from streams.steps import read_record
-from tests.support.counting_harness import CellName, Truth, cell_name
+from tests.support.counting_harness import CellName, ExpectedRows, cell_name
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -132,15 +132,15 @@ class WorkerRoad:
     def rejects(self) -> list[RejectLine]:
         return [decode_reject(line) for record in self.read(Topic.REJECTS) for line in record.value.split(b"\n")]
 
-    def written(self) -> "Written":
+    def written(self) -> "WrittenRows":
         """Return what the workers have written so far."""
-        return Written(self.read(Topic.METRICS))
+        return WrittenRows(self.read(Topic.METRICS))
 
-    def truths(self) -> dict[int, Truth]:
+    def truths(self) -> dict[int, ExpectedRows]:
         """Return, by partition, what the log comes to."""
         log = self.read(Topic.EVENTS)
         return {
-            partition: Truth(
+            partition: ExpectedRows(
                 [
                     (record, read_record(record, self.epoch.number).events)
                     for record in log
@@ -193,7 +193,7 @@ class WorkerRoad:
         admin.close()
 
 
-class Written:
+class WrittenRows:
     """The rows on `product-metrics.v1`, in the order of each partition."""
 
     def __init__(self, records: Sequence[LogRecord]) -> None:

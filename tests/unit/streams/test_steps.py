@@ -21,8 +21,8 @@ from tests.support.counting_harness import (
     SOURCE,
     START_MS,
     TIMING,
+    ExpectedRows,
     MemoryLog,
-    Truth,
     Written,
     logs,
     make_event,
@@ -39,7 +39,7 @@ MINUTE = minute_of(START_MS)
 @given(logs())
 @examples(200)
 def test_every_row_is_what_a_plain_recomputation_of_the_prefix_gives(written: Written) -> None:
-    truth = Truth(written)
+    truth = ExpectedRows(written)
     state = SourceState(EPOCH, PARTITION, TIMING)
 
     assert written
@@ -53,7 +53,7 @@ def test_every_row_is_what_a_plain_recomputation_of_the_prefix_gives(written: Wr
 def test_a_state_rebuilt_at_any_offset_gives_the_rows_of_one_that_was_never_lost(
     written: Written, data: st.DataObject
 ) -> None:
-    truth, log = Truth(written), MemoryLog([record for record, _ in written])
+    truth, log = ExpectedRows(written), MemoryLog([record for record, _ in written])
     offset = data.draw(st.integers(0, len(written) - 1))
     state = rebuild(SOURCE, log.records[offset], log)
 
@@ -70,7 +70,7 @@ def test_a_state_rebuilt_at_any_offset_gives_the_rows_of_one_that_was_never_lost
 @given(logs(), st.data())
 @examples(200)
 def test_a_rebuild_sends_every_cell_that_is_still_open(written: Written, data: st.DataObject) -> None:
-    truth, log = Truth(written), MemoryLog([record for record, _ in written])
+    truth, log = ExpectedRows(written), MemoryLog([record for record, _ in written])
     record = log.records[data.draw(st.integers(0, len(written) - 1))]
     watermark = max(past.timestamp_ms for past in log.records[: record.offset + 1])
 
@@ -96,7 +96,7 @@ def test_a_gap_read_from_the_log_leaves_the_state_as_if_it_had_been_taken_in(
 
 @given(logs())
 def test_what_a_flush_forgets_is_never_touched_again(written: Written) -> None:
-    truth = Truth(written)
+    truth = ExpectedRows(written)
     state = SourceState(EPOCH, PARTITION, TIMING)
 
     assert written
