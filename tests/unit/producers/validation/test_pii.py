@@ -15,7 +15,7 @@ VISA = "4111111111111111"
 
 
 @pytest.mark.parametrize(
-    ("text", "sort"),
+    ("text", "kind"),
     [
         ("13800138000", "mobile"),
         ("call 13800138000 now", "mobile"),
@@ -24,7 +24,8 @@ VISA = "4111111111111111"
         ("１３８００１３８０００", "mobile"),
         (IDENTITY, "identity"),
         (IDENTITY.lower(), "identity"),
-        # Of districts that no list has: Taiwan, Macao, and one of Beijing.
+        # Of a residence permit, and of districts that no list has.
+        ("810000199003070015", "identity"),
         ("710000194901010018", "identity"),
         ("830101194901010017", "identity"),
         ("119999194901010023", "identity"),
@@ -32,8 +33,8 @@ VISA = "4111111111111111"
         (VISA, "card"),
     ],
 )
-def test_personal_data_is_found(text: str, sort: str) -> None:
-    assert find_pii(text) == sort
+def test_personal_data_is_found(text: str, kind: str) -> None:
+    assert find_pii(text) == kind
 
 
 @pytest.mark.parametrize(
