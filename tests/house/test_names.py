@@ -82,3 +82,11 @@ def test_helpers_of_tests_have_a_folder() -> None:
 def test_waits_with_an_end_go_by_the_one_place_for_them() -> None:
     """A hand-made loop of `time.sleep` has a deadline, or it has none: `runtime.retries` always has."""
     assert {path for path, tree in trees() if sleeps(tree)} == SLEEPERS
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    headed = {path.name: re.findall(r"^# (\d+)", path.read_text())[:1] for path in tracked("docs/decisions/*.md")}
+
+    assert len(headed) > 20
+    assert [name for name, number in headed.items() if [int(name[:4])] != [int(digits) for digits in number]] == []
+    assert [number for number, times in Counter(name[:4] for name in headed).items() if times > 1] == []
