@@ -23,6 +23,7 @@ from registry.directory import Directory
 from registry.keys import issue_key
 from registry.pseudonyms import Pseudonyms
 from runtime.clock import ManualClock
+from runtime.kafka import LogRecord
 from runtime.settings import GatewaySettings, KafkaSettings, Settings
 from schemas.registry import Account, Epoch, Registry
 from schemas.timing import DAY_MS
@@ -46,10 +47,14 @@ class MemoryLog:
     def __init__(self) -> None:
         self.records: list[tuple[Topic, bytes, str]] = []
         """Topic, value, and whatever else is sent with it."""
+        self.log: list[LogRecord] = []
+        """The same as a consumer gets them, one partition after another."""
 
     def send(self, topic: Topic, value: bytes, **more: Any) -> _Sent:
         """Take a record."""
         self.records.append((topic, value, str(more)))
+        headers, stamp_ms = dict(more.get("headers") or ()), more.get("timestamp_ms") or 0
+        self.log.append(LogRecord(topic, more.get("partition") or 0, len(self.log), stamp_ms, None, value, headers))
         return _Sent()
 
     def lines(self, topic: Topic) -> list[dict[str, Any]]:
