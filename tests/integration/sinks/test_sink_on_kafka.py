@@ -31,7 +31,9 @@ PATIENCE_S = 30.0
 
 
 def event_of_now(event_id: str, **changes: Any) -> StoredEvent:
-    now: dict[str, Any] = {"occurred_ms": time.time_ns() // 1_000_000}
+    """Return an event received just now; one that occurred an hour ago is late then."""
+    now_ms = time.time_ns() // 1_000_000
+    now: dict[str, Any] = {"occurred_ms": now_ms, "received_ms": now_ms}
     return stored_event(event_id, **(now | changes))
 
 
