@@ -212,7 +212,7 @@ def _takes_no_block_for_waiting(patch: pytest.MonkeyPatch) -> None:
 
 
 def _counts_a_waiting_block_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.settlement.blocks.Touch.__eq__", lambda *_: True)
+    patch.setattr("sinks.settlement.blocks.BlockActivity.__eq__", lambda *_: True)
 
 
 def _adds_a_waiting_block_to_its_settlement(patch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def _adds_a_waiting_block_to_its_settlement(patch: pytest.MonkeyPatch) -> None:
 
 
 def _leaves_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("sinks.settlement.settle.leave", lambda *_: {})
+    patch.setattr("sinks.settlement.settle.read_block_totals", lambda *_: {})
 
 
 def _lists_nothing_at_settlement(patch: pytest.MonkeyPatch) -> None:
