@@ -18,6 +18,8 @@ from sinks.settlement.sources import arrived
 log = get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
+GAP_STANDS_S = 3.0
+"""A sum's sides are read one after the other, and rows come in between: what stands this long is a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +94,27 @@ def forget() -> None:
 
 
 def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:
-    """Set the gauges of the sums and of standing differences; return what it took, in seconds.
+    """Set the gauges of the sums and of standing differences; return what one reading took, in seconds.
 
     With *running* the past is not read again, but once an hour, and then compared with what was known of it.
     """
     began = time.monotonic()
+    sums = _sums(clickhouse, running)
+    RECONCILE_DIFFERENCE.set(len(standing(clickhouse)))
+    seconds = time.monotonic() - began
+    if _gaps(sums):
+        sums = poll_until(
+            lambda: _sums(clickhouse, running),
+            is_done=lambda found: not _gaps(found),
+            timeout_s=GAP_STANDS_S,
+            every_s=LOOK_EVERY_S,
+        )
     gaps = dict.fromkeys(SLUGS.values(), 0)
-    for item in _sums(clickhouse, running):
+    for item in sums:
         gaps[SLUGS[item.name]] += abs(item.gap)
     for slug, gap in gaps.items():
         CONSERVATION_GAP.labels(slug).set(gap)
-    RECONCILE_DIFFERENCE.set(len(standing(clickhouse)))
-    return time.monotonic() - began
+    return seconds
 
 
 def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[BalanceCheck]:

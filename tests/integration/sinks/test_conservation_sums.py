@@ -10,7 +10,7 @@ from schemas.lines import RejectLine
 from schemas.timing import MINUTE_MS
 from sinks.reconciliation.conservation import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
-from sinks.reconciliation.reconcile import Reconciliation, measure, reconcile
+from sinks.reconciliation.reconcile import Reconciliation, _sums, measure, reconcile
 from sinks.settlement.recheck import differences
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, epoch_of, event
 
@@ -306,6 +306,22 @@ def test_the_gauges_show_gaps_and_standing_differences(world: World) -> None:
 
     assert REGISTRY.get_sample_value("avenue_conservation_gap_lines", {"sum": "published"}) == 2
     assert REGISTRY.get_sample_value("avenue_reconcile_difference") == 0
+
+
+def test_a_gap_of_a_moment_is_looked_at_again_before_it_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.send(event("e-1"))
+    world.deliver("d-1", accepted=3)
+    world.later(1)
+    looks = [_sums(world.clickhouse, None), []]
+    assert any(item.gap for item in looks[0])
+    monkeypatch.setattr("sinks.reconciliation.reconcile._sums", lambda *_: looks.pop(0))
+
+    measure(world.clickhouse)
+
+    from prometheus_client import REGISTRY
+
+    assert looks == []
+    assert REGISTRY.get_sample_value("avenue_conservation_gap_lines", {"sum": "published"}) == 0
 
 
 def _now_ms() -> int:

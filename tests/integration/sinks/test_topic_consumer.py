@@ -15,6 +15,7 @@ pytestmark = pytest.mark.kafka
 
 # Shorter than any join.
 POLL_S = 0.001
+POLLS_A_LOOK = 100
 JOIN_S = 30.0
 
 
@@ -34,7 +35,9 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
     reader = TopicConsumer(Settings(kafka=kafka_settings), prefix=prefix)
 
     def joined() -> bool:
-        reader.poll(POLL_S)
+        # As a sink does: without a pause, or the join is never served.
+        for _ in range(POLLS_A_LOOK):
+            reader.poll(POLL_S)
         return bool(reader.assignment())
 
     wait_until(joined, JOIN_S, "it has no partition")
