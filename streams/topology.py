@@ -2,13 +2,13 @@
 
     pilot-events.v1, each record in order
       1 hand over     agent `take_in` below, to `MetricsWorker.take`
-      2 restore       `MetricsWorker._restore_state`, where the record is not its source's next: read back (rebuild.py)
+      2 restore       `MetricsWorker._restore_state`, where there is no state or records were left out (rebuild.py)
       3 decode        `steps.read_record`: events, and a reject for each line that is none
-      4 measure       `steps._measure`: registers and bins of the whole record
+      4 measure       `steps._measure`: HyperLogLog registers and duration bins of the whole record
       5 judge         `steps._judge_events`: each event is counted, repeated, late or disordered
       6 add           `state.Cell.add`: what is counted, to its cell
     every flush_s
-      7 take          `state.take_dirty_rows`: what was touched, by `MetricsWorker.flush`
+      7 collect       `state.take_dirty_rows`: what was touched, by `MetricsWorker.flush`
       8 pack          `outbox.row_messages`, `outbox.source_messages`, `outbox.reject_messages`
       9 send          `Topology.send` below: rows to product-metrics.v1, same partition; rejects to pilot-rejects.v1
      10 acknowledge   `MetricsWorker._flush`: once all of it is confirmed; Faust commits the source records

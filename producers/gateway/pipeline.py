@@ -238,8 +238,8 @@ class IngestDeps:
 class RequestIngestor:
     """Gives every event of a request its outcome, safe in Kafka, before it returns.
 
-    Raises `RetryableError` where nothing was stored (budget, no epoch yet, no hash key yet), `UnknownStoredError`
-    where part of it may be.
+    Raises `RetryableError` where nothing was stored (budget, no epoch yet), `UnavailableError` likewise (no hash key
+    yet), `UnknownStoredError` where part of it may be.
     """
 
     def __init__(self, deps: IngestDeps) -> None:

@@ -40,7 +40,7 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal
 
 
 def _from_cells(context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]) -> Iterator[Row]:
-    """Give what is summed by the day, which is kept, together with what came since."""
+    """Give the sums of rolled-up days, cached in the process, with the cells of everything outside them."""
     sources = cells.by_step(context, question.trial_id, question.interval, "day", question.by)
     columns = mergeable_columns(metrics)
     found: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
