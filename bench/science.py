@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
@@ -143,19 +143,16 @@ def follow(world: World, *, runs: int, days: int, step: int, seed: int) -> Seen:
     seen, rng = Seen(), np.random.default_rng(seed)
     for _ in range(runs):
         rows, before = rows_of(world, days, rng)
-        _follow_one(world, rows, list(_looks(before, days, step)), seen)
+        # The last day is a look whatever the step.
+        looks = range(days, FIRST_LOOK - 1, -step)[::-1]
+        _follow_one(world, rows, [before + day for day in looks], before, seen)
     return seen
 
 
-def _looks(before: int, days: int, step: int) -> Iterator[int]:
-    yield from (before + day for day in range(days, FIRST_LOOK - 1, -step))
-
-
-def _follow_one(world: World, rows: list[UnitRow], looks: list[int], seen: Seen) -> None:
+def _follow_one(world: World, rows: list[UnitRow], looks: list[int], first_day: int, seen: Seen) -> None:
     excluded = found = spoke = False
-    first_day = min(row.day for row in rows if row.period == "trial")
     last = None
-    for until in sorted(looks):
+    for until in looks:
         lift = judge([row for row in rows if row.day < until]).lifts["pilot"]
         if lift.absolute is None or lift.low is None or lift.high is None:
             continue

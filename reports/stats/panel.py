@@ -54,7 +54,7 @@ def difference(units: UnitColumns) -> Difference | None:
     """Return by what the treated units differ, or None where they are too few to compare."""
     value, weight = unit_values(units.numerator, units.denominator)
     days, day = np.unique(units.day, return_inverse=True)
-    arm, left = _within(units, day, units.treated, weight), _within(units, day, value, weight)
+    arm, left = _within(units, day, (units.treated, value), weight)
     days_cancel = _information(arm.both, weight) >= _DAY_SHARE * _information(arm.place, weight)
     r, y = (arm.both, left.both) if days_cancel else (arm.place, left.place)
     information = _information(r, weight)
@@ -142,25 +142,30 @@ class _Within:
     both: Floats
 
 
-def _within(units: UnitColumns, day: Ints, column: Floats, weight: Floats) -> _Within:
-    """Return what of *column* neither places nor days explain, by weighted least squares.
+def _within(units: UnitColumns, day: Ints, columns: Sequence[Floats], weight: Floats) -> list[_Within]:
+    """Return what of each of *columns* neither places nor days explain, by weighted least squares.
 
     Days are taken out by their means; what is left of the places' indicators is a system of as many unknowns as
     places.
     """
-    places = np.zeros((len(column), units.places))
-    places[np.arange(len(column)), units.place] = 1.0
-    total = np.bincount(day, weight)
+    places = np.zeros((len(weight), units.places))
+    places[np.arange(len(weight)), units.place] = 1.0
+    total, in_place = np.bincount(day, weight), np.bincount(units.place, weight)
 
     def without_day(values: Floats) -> Floats:
         return values - (np.bincount(day, weight * values) / total)[day]
 
-    root = np.sqrt(weight)
+    root = np.sqrt(weight)[:, None]
     cleared = np.column_stack([without_day(places[:, number]) for number in range(units.places)])
-    rest = without_day(column)
-    explained = np.linalg.lstsq(cleared * root[:, None], rest * root, rcond=1e-10)[0]
-    mean = np.bincount(units.place, weight * column) / np.bincount(units.place, weight)
-    return _Within(place=column - mean[units.place], both=rest - cleared @ explained)
+    rest = np.column_stack([without_day(column) for column in columns])
+    left = rest - cleared @ np.linalg.lstsq(cleared * root, rest * root, rcond=1e-10)[0]
+    return [
+        _Within(
+            place=column - (np.bincount(units.place, weight * column) / in_place)[units.place],
+            both=left[:, number],
+        )
+        for number, column in enumerate(columns)
+    ]
 
 
 def _information(column: Floats, weight: Floats) -> float:

@@ -51,7 +51,7 @@ def last_look(days: int) -> tuple[int, int] | None:
     """Return the number, from 0, and the day of the last look within *days*; None before the first."""
     if days < LOOK_DAYS:
         return None
-    number = int(math.log2(days // LOOK_DAYS))
+    number = (days // LOOK_DAYS).bit_length() - 1
     return number, LOOK_DAYS << number
 
 

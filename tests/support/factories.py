@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from producers.validation.validator import EventValidator, RequestCaches, Valida
 from registry.directory import Directory
 from registry.pseudonyms import Pseudonyms
 from schemas.lines import StoredEvent
-from schemas.registry import Registry, epoch_ms
+from schemas.registry import Account, Avenue, BilingualText, Product, Registry, Startup, Trial, epoch_ms
 from schemas.timing import DAY_MS, MINUTE_MS
 from tests.support.paths import EXAMPLE_REGISTRY
 
@@ -94,3 +95,28 @@ def make_validator(
     deps = deps or validator_deps()
     window = TimeWindow(NOW_MS - 30 * DAY_MS, NOW_MS + 5 * MINUTE_MS, NOW_MS)
     return EventValidator(deps, deps.directory.accounts[account], flow, delivery_id="d-1", window=window)
+
+
+def registry_of_trials(
+    trials: Mapping[str, tuple[int, int]], *, accounts: Iterable[str], max_event_age: int | None
+) -> Registry:
+    """Return a registry of one product's *trials*, each with its start and end in Unix ms, and of Sunmi's *accounts*."""
+    name = BilingualText(zh="一", en="one")
+    return Registry(
+        avenue=Avenue(id="avenue", name=name),
+        startups=[Startup(id="calmwave", name=name)],
+        products=[Product(id="band", startup="calmwave", name=name)],
+        trials=[
+            Trial(
+                id=trial,
+                product="band",
+                starts=datetime.fromtimestamp(starts_ms / 1000, UTC),
+                ends=datetime.fromtimestamp(ends_ms / 1000, UTC),
+                arms=["pilot"],
+                hypothesis=name,
+                primary_metric="events",
+            )
+            for trial, (starts_ms, ends_ms) in trials.items()
+        ],
+        accounts=[Account(id=account, platform="sunmi", max_event_age_days=max_event_age) for account in accounts],
+    )

@@ -1,7 +1,6 @@
 """What is past its time is destroyed by the clock, and neither sums nor settlement take it for a loss."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -11,7 +10,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.metrics import SINK_RETENTION_OVERDUE
 from runtime.settings import ClickHouseSettings, Settings
 from schemas.lines import RejectLine
-from schemas.registry import Account, Avenue, BilingualText, Product, Registry, Startup, Trial
+from schemas.registry import Registry
 from schemas.timing import DAY_MS, MINUTE_MS
 from sinks.reconciliation.conservation import BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
@@ -19,6 +18,7 @@ from sinks.reconciliation.reconcile import reconcile
 from sinks.retention.retire import RetentionJob, RetirementResult
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.recheck import differences, wrongly_settled
+from tests.support.factories import registry_of_trials
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, random_events
 from tests.support.waiting import wait_until
 
@@ -37,25 +37,8 @@ def world(clickhouse: ClickHouse) -> Iterator[World]:
 
 
 def registry_of(*trials: tuple[str, int], max_event_age: int = 30) -> Registry:
-    name = BilingualText(zh="一", en="one")
-    return Registry(
-        avenue=Avenue(id="avenue", name=name),
-        startups=[Startup(id="calmwave", name=name)],
-        products=[Product(id="band", startup="calmwave", name=name)],
-        trials=[
-            Trial(
-                id=trial,
-                product="band",
-                starts=datetime.fromtimestamp(NOON_MS / 1000 - 86_400, UTC),
-                ends=datetime.fromtimestamp(ends_ms / 1000, UTC),
-                arms=["pilot"],
-                hypothesis=name,
-                primary_metric="events",
-            )
-            for trial, ends_ms in trials
-        ],
-        accounts=[Account(id=ACCOUNT, platform="sunmi", max_event_age_days=max_event_age)],
-    )
+    spans = {trial: (NOON_MS - DAY_MS, ends_ms) for trial, ends_ms in trials}
+    return registry_of_trials(spans, accounts=[ACCOUNT], max_event_age=max_event_age)
 
 
 BOTH = registry_of(("band-q4", ENDS_MS), ("band-next", OTHER_ENDS_MS))

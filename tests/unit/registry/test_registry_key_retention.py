@@ -1,7 +1,5 @@
 """Which hash keys are destroyed when, and what is written about them."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from registry.hash_keys import wanted_keys
@@ -9,12 +7,12 @@ from registry.key_retention import KeyRetentionActions, retention_actions
 from registry.retention import kept_until_ms, retention_ms
 from runtime.kafka import LogRecord
 from runtime.settings import ClickHouseSettings, Settings
-from schemas.registry import Account, Avenue, BilingualText, Product, Registry, Startup, Trial
+from schemas.registry import Registry
 from schemas.timing import DAY_MS
+from tests.support.factories import registry_of_trials
 
 ENDS_MS = 1_793_000_000_000
 YEAR_MS = 365 * DAY_MS
-NAME = BilingualText(zh="一", en="one")
 SETTINGS = Settings()
 KEY = b'{"wrapped": "00", "master": "00000000"}'
 
@@ -22,24 +20,8 @@ KEY = b'{"wrapped": "00", "master": "00000000"}'
 def registry_of(
     *trials: str, accounts: tuple[str, ...] = ("sunmi-main",), max_event_age: int | None = None
 ) -> Registry:
-    return Registry(
-        avenue=Avenue(id="avenue", name=NAME),
-        startups=[Startup(id="calmwave", name=NAME)],
-        products=[Product(id="band", startup="calmwave", name=NAME)],
-        trials=[
-            Trial(
-                id=trial,
-                product="band",
-                starts=datetime.fromtimestamp(ENDS_MS / 1000 - 86_400, UTC),
-                ends=datetime.fromtimestamp(ENDS_MS / 1000, UTC),
-                arms=["pilot"],
-                hypothesis=NAME,
-                primary_metric="events",
-            )
-            for trial in trials
-        ],
-        accounts=[Account(id=account, platform="sunmi", max_event_age_days=max_event_age) for account in accounts],
-    )
+    spans = dict.fromkeys(trials, (ENDS_MS - DAY_MS, ENDS_MS))
+    return registry_of_trials(spans, accounts=accounts, max_event_age=max_event_age)
 
 
 def records(*entries: tuple[str, bytes]) -> list[LogRecord]:
