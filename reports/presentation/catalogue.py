@@ -1,4 +1,4 @@
-"""Keep the catalogues of templates, Python and TypeScript: `python -m reports.presentation.catalogue` renews them.
+"""Keep the catalogues of pages and report: `python -m reports.presentation.catalogue` renews them.
 
 The message in the source is the English text, so English is filled in here; Chinese is written by hand in its .po file.
 """
@@ -17,7 +17,7 @@ from reports.presentation.language import DOMAIN, LANGUAGES, LOCALE_FOLDER, LOCA
 
 REPORTS = Path(__file__).parents[1]
 ROOT = REPORTS.parent
-KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None}
+KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None, "NP_": ((1, "c"), 2)}
 SCRIPT_KEYWORDS = {"t": None}
 # Headers that change with each run or name nobody, and say nothing to a translator.
 _NOISE = tuple(
@@ -36,12 +36,13 @@ _SORTS = (
     ("dashboard/templates/*.html", "jinja2.ext:babel_extract"),
     ("dashboard/*.py", "python"),
     ("presentation/*.py", "python"),
+    ("trial_report/*.py", "python"),
     ("dashboard/web/src/*.ts", "javascript"),
 )
 
 
 def extracted() -> Catalog:
-    """Return every message of the dashboard's sources, with where it stands."""
+    """Return every message of pages and report, with where it stands."""
     found = Catalog(domain=DOMAIN, project="avenue", fuzzy=False)
     for path, method in _sources():
         keywords = SCRIPT_KEYWORDS if path.suffix == ".ts" else KEYWORDS
@@ -77,7 +78,9 @@ def renew() -> None:
                 message.string = message.id
         path = po_path(language)
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept.header_comment = f"# The dashboard in {language}. Renewed by `python -m reports.presentation.catalogue`."
+        kept.header_comment = (
+            f"# Pages and report in {language}. Renewed by `python -m reports.presentation.catalogue`."
+        )
         buffer = BytesIO()
         write_po(buffer, kept, width=110, include_lineno=False, sort_output=True)
         path.write_bytes(b"".join(line for line in buffer.getvalue().splitlines(True) if not line.startswith(_NOISE)))

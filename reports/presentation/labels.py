@@ -1,8 +1,9 @@
-"""The dashboard's names for the closed sets: kinds, platforms, states, reject reasons; and what the script says."""
+"""Names for the closed sets: kinds, platforms, states, reject reasons; and what the script says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.presentation.language import ContextMessage
 from schemas.event import Kind, Platform
 from schemas.outcomes import RejectReason
 
@@ -10,6 +11,11 @@ from schemas.outcomes import RejectReason
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
     """Mark *message* for the catalogue; it is translated where it is shown."""
     return message
+
+
+def NP_(context: str, message: str) -> ContextMessage:  # noqa: N802 - gettext's own name, as above
+    """Mark *message* for the catalogue where its English says something else elsewhere; *context* tells them apart."""
+    return ContextMessage(context, message)
 
 
 KINDS: Mapping[Kind, str] = {

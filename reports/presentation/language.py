@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 from litestar import Request
 
@@ -35,6 +35,17 @@ class Bilingual(Protocol):
         ...
 
 
+class ContextMessage(NamedTuple):
+    """A message whose English says two things that another language tells apart, with what it is about here."""
+
+    context: str
+    text: str
+
+
+Message: TypeAlias = str | ContextMessage
+"""What the catalogue is asked for: English, as it stands in the source."""
+
+
 @dataclass(frozen=True, slots=True)
 class Translator:
     """One language and its catalogue."""
@@ -52,10 +63,11 @@ class Translator:
         """Babel's name of the locale."""
         return LOCALES[self.language]
 
-    def say(self, message: str, /, **values: object) -> str:
+    def say(self, message: Message, /, **values: object) -> str:
         """Return *message*, English in the source, in this language, with *values* in its %(name)s places."""
-        text = self.catalogue.gettext(message)
-        return text % values
+        if isinstance(message, str):
+            return self.catalogue.gettext(message) % values
+        return self.catalogue.pgettext(message.context, message.text) % values
 
     def count(self, singular: str, plural: str, n: int, /, **values: object) -> str:
         """Return the form of a message that fits *n*, with *values* in its %(name)s places."""

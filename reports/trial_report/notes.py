@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reports.dashboard.trial_data import judged_by
 from reports.metrics import METRICS, TranslatedText
+from reports.presentation.labels import N_
 from reports.presentation.language import LANGUAGES
 from reports.presentation.names import arm_name, placement_name
 from reports.queries.model import HealthState
@@ -73,10 +74,9 @@ def _lines(report: TrialReport, voice: ReportVoice) -> list[Said]:
     ]
     if any(code in CHANGING for code, _, _ in found):
         return found
-    final = TranslatedText(
-        "试验及迟到期限均已过去，全部数据已结算：已知没有会改变这些数字的因素。",
-        "The trial and the time for late events are over and all data are settled: nothing is known that would change "
-        "these numbers.",
+    final = N_(
+        "The trial and the time for late events are over and all data are settled: nothing is known that "
+        "would change these numbers."
     )
     return [("final", "good", voice.say(final)), *found]
 
@@ -84,34 +84,24 @@ def _lines(report: TrialReport, voice: ReportVoice) -> list[Said]:
 def _time(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     formats = voice.formats
     if report.state == "planned":
-        text = TranslatedText("试验将于 {start}开始。", "The trial begins on {start}.")
+        text = N_("The trial begins on %(start)s.")
         yield "not_started", "unknown", voice.say(text, start=formats.moment(report.span.starts_ms))
     elif report.state == "running":
-        text = TranslatedText(
-            "试验进行到 {end}为止：这是中期报告，所有数字都还会变化。",
-            "The trial runs until {end}: this is an interim report, and every number will still change.",
-        )
+        text = N_("The trial runs until %(end)s: this is an interim report, and every number will still change.")
         yield "running", "warning", voice.say(text, end=formats.moment(report.span.ends_ms))
     elif report.present_ms < report.late_until_ms:
-        text = TranslatedText(
-            "试验已结束，但迟到的事件在 {until}之前仍会计入，并改写其发生的那一天。",
-            "The trial is over, but late events are taken until {until}; each changes the day on which it happened.",
+        text = N_(
+            "The trial is over, but late events are taken until %(until)s; each changes the day on which it happened."
         )
         yield "late_possible", "warning", voice.say(text, until=formats.date(report.late_until_ms))
 
 
 def _gathering(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     if report.as_of_ms is None and report.arrivals.stored:
-        text = TranslatedText(
-            "数据完整到何时尚不可知：处理线路还没有报告进度。",
-            "Up to when the data are complete is not known: the road has not reported its progress yet.",
-        )
+        text = N_("Up to when the data are complete is not known: the road has not reported its progress yet.")
         yield "completeness_unknown", "warning", voice.say(text)
     if report.moved:
-        text = TranslatedText(
-            "制作报告期间仍有数据到达：各部分依据的事件可能略有出入。",
-            "Data came while this report was made: its parts may not stand on quite the same events.",
-        )
+        text = N_("Data came while this report was made: its parts may not stand on quite the same events.")
         yield "moved", "warning", voice.say(text)
 
 
@@ -123,29 +113,18 @@ def _judged(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         rows = [row for row in report.readout.rows if row.metric == metric and row.why is not None]
         if not rows:
             continue
-        text = TranslatedText(
-            "{metric}：数据还不够，没有区间。{arms}。", "{metric}: not enough yet for an interval. {arms}."
-        )
+        text = N_("%(metric)s: not enough yet for an interval. %(arms)s.")
         arms = voice.listed(_unjudged(row, voice) for row in rows)
         yield "no_interval", "unknown", voice.say(text, metric=voice.translator.pick(METRICS[metric].name), arms=arms)
 
 
 def _unjudged(row: ArmReadout, voice: ReportVoice) -> str:
     text = {
-        "no_data": TranslatedText("{arm}：尚无可计算的数据", "{arm}: nothing to compute from yet"),
-        "too_few_blocks": TranslatedText(
-            "{arm}：现有 {units} 个“展位·日”，至少需要 {needed} 个",
-            "{arm}: {units} of at least {needed} placement-days",
-        ),
-        "too_skewed": TranslatedText(
-            "{arm}：现有 {units} 个“展位·日”，相差悬殊，约需 {needed} 个",
-            "{arm}: {units} of about {needed} placement-days, which differ widely",
-        ),
-        "not_reported": TranslatedText("{arm}：平台未上报退款", "{arm}: refunds of its platform are not reported"),
-        "no_spread": TranslatedText(
-            "{arm}：{units} 个“展位·日”完全相同，无从估计误差",
-            "{arm}: all {units} placement-days are the same, with no error to judge by",
-        ),
+        "no_data": N_("%(arm)s: nothing to compute from yet"),
+        "too_few_blocks": N_("%(arm)s: %(units)s of at least %(needed)s placement-days"),
+        "too_skewed": N_("%(arm)s: %(units)s of about %(needed)s placement-days, which differ widely"),
+        "not_reported": N_("%(arm)s: refunds of its platform are not reported"),
+        "no_spread": N_("%(arm)s: all %(units)s placement-days are the same, with no error to judge by"),
     }[row.why or "no_data"]
     units, needed = voice.formats.whole(row.units), voice.formats.whole(row.needed_units or 0)
     return voice.say(text, arm=arm_name(row.arm, voice.translator), units=units, needed=needed)
@@ -154,10 +133,9 @@ def _unjudged(row: ArmReadout, voice: ReportVoice) -> str:
 def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     found = report.arrivals
     if found.settled_share is not None and found.settled_blocks < found.blocks:
-        text = TranslatedText(
-            "尚未结算的五分钟时段：{open} 个（全部数据的 {share}）。其中的事件已计入，结算时还会再核对一次。",
-            "Five-minute windows not settled yet: {open} ({share} of the data). Their events are counted, and will be "
-            "checked once more.",
+        text = N_(
+            "Five-minute windows not settled yet: %(open)s (%(share)s of the data). Their events are counted, "
+            "and will be checked once more."
         )
         numbers = {
             "open": voice.formats.whole(found.blocks - found.settled_blocks),
@@ -166,10 +144,9 @@ def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         yield "unsettled", "warning", voice.say(text, **numbers)
     unexplained = sum(block.reason == "unexplained" for block in report.freshness.flagged)
     if unexplained:
-        text = TranslatedText(
-            "{n} 个五分钟时段存在未解释的差异，运营方正在处理；报告取由存储事件重新计算的数字。",
-            "{n} five-minute windows differ unexplained and are the operator's to mend; figures here are those "
-            "recomputed from stored events.",
+        text = N_(
+            "%(n)s five-minute windows differ unexplained and are the operator's to mend; figures here are those "
+            "recomputed from stored events."
         )
         yield "unexplained", "bad", voice.say(text, n=voice.formats.whole(unexplained))
 
@@ -178,10 +155,9 @@ def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     poor = [p.placement_id for p in report.presences if p.due_hours and p.covered_hours / p.due_hours < LOW_COVERAGE]
     if poor:
         names = [placement_name(p, report.directory, voice.translator) for p in poor[:NAMED]]
-        text = TranslatedText(
-            "上报小时不足应上报 {share} 的展位：{names}{more}。其静默时段的情况无从得知。",
-            "Placements that reported in less than {share} of their due hours: {names}{more}. What happened while they "
-            "were silent is not known.",
+        text = N_(
+            "Placements that reported in less than %(share)s of their due hours: %(names)s%(more)s. What "
+            "happened while they were silent is not known."
         )
         values = {
             "share": f"{voice.formats.whole(LOW_COVERAGE * 100)}%",
@@ -192,32 +168,24 @@ def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     silent = {arm: units for arm, units in report.readout.silent_units.items() if units}
     if silent:
         counts = [f"{arm_name(arm, voice.translator)} {voice.formats.whole(units)}" for arm, units in silent.items()]
-        text = TranslatedText(
-            "应有而没有任何事件的“展位·日”：{counts}；它们不进入平均数。",
-            "Placement-days that were due and sent nothing: {counts}; they are in no mean.",
-        )
+        text = N_("Placement-days that were due and sent nothing: %(counts)s; they are in no mean.")
         yield "silent_units", "warning", voice.say(text, counts=voice.joined(counts))
 
 
 def _more(count: int, voice: ReportVoice) -> str:
     if count <= 0:
         return ""
-    return voice.say(TranslatedText("，以及另外 {n} 个", " and {n} more"), n=voice.formats.whole(count))
+    return voice.say(N_(" and %(n)s more"), n=voice.formats.whole(count))
 
 
 def _rejects(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     replayable = sum(report.rejects.get(reason, 0) for reason in REPLAYABLE)
     if replayable:
-        text = TranslatedText(
-            "{n} 个保留的被拒事件在登记册或我方更正之后可以重放，届时会计入其发生的那一天。",
-            "{n} kept rejects can be replayed once the registry, or a fault of ours, is mended; they would then "
-            "count on "
-            "the day on which they happened.",
+        text = N_(
+            "%(n)s kept rejects can be replayed once the registry, or a fault of ours, is mended; they would "
+            "then count on the day on which they happened."
         )
         yield "replayable", "warning", voice.say(text, n=voice.formats.whole(replayable))
     if report.arrivals.unassigned:
-        text = TranslatedText(
-            "{n} 个事件没有分组：计入合计，不参与比较。",
-            "{n} events are in no arm: they are in the totals and in no comparison.",
-        )
+        text = N_("%(n)s events are in no arm: they are in the totals and in no comparison.")
         yield "unassigned", "unknown", voice.say(text, n=voice.formats.whole(report.arrivals.unassigned))

@@ -1,7 +1,7 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
-from reports.metrics import METRICS, TranslatedText
-from reports.presentation.language import Language
+from reports.metrics import METRICS
+from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
 from reports.trial_report import words
 from reports.trial_report.blocks import (
@@ -45,16 +45,16 @@ def document(report: TrialReport, language: Language) -> ReportDocument:
     return ReportDocument(
         language=language,
         tag=voice.tag,
-        kicker=f"{voice.say(report.avenue.name)} · {voice.say(words.REPORT)}",
-        title=voice.say(report.product.name),
-        other_title=other.say(report.product.name),
+        kicker=f"{voice.translator.pick(report.avenue.name)} · {voice.say(words.REPORT)}",
+        title=voice.translator.pick(report.product.name),
+        other_title=other.translator.pick(report.product.name),
         other_tag=other.tag,
-        owner=voice.say(report.startup.name),
+        owner=voice.translator.pick(report.startup.name),
         state=voice.say(words.STATES[report.state]),
         interim="" if _final(report) else voice.say(words.INTERIM),
         as_of=_as_of(report, voice),
         footer=f"{voice.say(words.REPORT)} {report.trial.id}",
-        page_of=voice.say(words.PAGE_OF),
+        page_of=voice.say(words.PAGE_OF, page="{page}", pages="{pages}"),
         present_ms=report.present_ms,
         sections=sections,
         charts={**results.charts(), **charts},
@@ -73,7 +73,7 @@ def _as_of(report: TrialReport, voice: ReportVoice) -> str:
 
 def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ...]:
     trial = report.trial
-    facts = [
+    facts: list[tuple[Message, str]] = [
         (words.TRIAL, trial.id),
         (words.PERIOD, _period(report, voice)),
         (words.COVERED, _covered(report, voice)),
@@ -103,7 +103,7 @@ def _covered(report: TrialReport, voice: ReportVoice) -> str:
     return voice.say(words.COVERED_VALUE, start=start, end=end)
 
 
-def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[TranslatedText, str]]:
+def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[Message, str]]:
     if report.span.baseline_from_ms is None:
         return []
     start, events = voice.formats.date(report.span.baseline_from_ms), report.arrivals.baseline_period

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reports.presentation.formats import LocaleFormatter
-from reports.presentation.language import Bilingual, Language, Translator, translator
+from reports.presentation.language import Language, Message, Translator, translator
 
 ZH = "zh"
 
@@ -31,9 +31,9 @@ class ReportVoice:
         """The BCP 47 tag."""
         return self.translator.tag
 
-    def say(self, text: Bilingual, **values: object) -> str:
-        """Return this language's side of *text*, with *values* in its {name} places."""
-        return self.translator.pick(text).format(**values) if values else self.translator.pick(text)
+    def say(self, message: Message, /, **values: object) -> str:
+        """Return *message* in this language, with *values* in its %(name)s places."""
+        return self.translator.say(message, **values)
 
     def joined(self, items: Iterable[str]) -> str:
         """Return *items* as a list within a sentence."""
@@ -52,7 +52,7 @@ class ReportVoice:
         comma = "，" if self.language == ZH else ", "
         return f"{comma}{text}{self._stop}" if text else self._stop
 
-    def labelled(self, label: Bilingual, text: str) -> str:
+    def labelled(self, label: Message, text: str) -> str:
         """Return *text* behind its *label*."""
         return f"{self.say(label)}{'：' if self.language == ZH else ': '}{text}"
 

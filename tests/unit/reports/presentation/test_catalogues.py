@@ -8,7 +8,7 @@ from babel.messages.extract import extract_from_file
 
 from reports.presentation.catalogue import REPORTS, SCRIPT_KEYWORDS, extracted, po_path
 from reports.presentation.labels import KINDS, PLATFORMS, REASONS, SCRIPT_TEXTS
-from reports.presentation.language import LANGUAGES, Language, translator
+from reports.presentation.language import LANGUAGES, ContextMessage, Language, translator
 from schemas.event import KINDS as ALL_KINDS
 from schemas.event import PLATFORMS as ALL_PLATFORMS
 from schemas.outcomes import RejectReason
@@ -18,9 +18,12 @@ PLACE = re.compile(r"%\((\w+)\)s")
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_catalogue_holds_exactly_what_the_sources_say(language: Language) -> None:
-    said = {message.id if isinstance(message.id, str) else message.id[0] for message in extracted() if message.id}
-    kept = {entry.msgid for entry in polib.pofile(str(po_path(language)))}
+    said = {(m.context, m.id if isinstance(m.id, str) else m.id[0]) for m in extracted() if m.id}
+    kept = {(entry.msgctxt, entry.msgid) for entry in polib.pofile(str(po_path(language)))}
 
+    assert {"reports/dashboard", "reports/presentation", "reports/trial_report"} <= {
+        path.rpartition("/")[0] for message in extracted() for path, _ in message.locations
+    }
     assert said == kept, "run `python -m reports.presentation.catalogue`"
 
 
@@ -79,3 +82,21 @@ def test_every_reason_is_explained_with_cause_and_way_out(language: Language) ->
 
     assert len(set(explained)) == 3 * len(RejectReason)
     assert all(explained)
+
+
+def test_english_that_says_two_things_is_told_apart_by_what_it_is_about() -> None:
+    chinese, english = translator("zh"), translator("en")
+    number = ContextMessage("report", "Trial")
+
+    assert (chinese.say("Trial"), chinese.say(number)) == ("试验", "试验编号")
+    assert english.say("Trial") == english.say(number) == "Trial"
+
+
+def test_pages_and_report_keep_no_words_of_their_own_beside_the_catalogue() -> None:
+    """Chinese in their code is a text that the catalogue does not know; date patterns are no texts."""
+    chinese = re.compile("[\\u4e00-\\u9fff]")
+    sources = [p for part in ("dashboard", "presentation", "trial_report") for p in (REPORTS / part).glob("*.py")]
+    found = {path.name: set(chinese.findall(path.read_text(encoding="utf-8"))) for path in sources}
+
+    assert len(found) > 20
+    assert {name: signs for name, signs in found.items() if signs} == {"formats.py": set("年月日")}
