@@ -11,6 +11,7 @@ from registry.draft import DraftEntry, FileFault, RegistryDraft, did_you_mean
 from schemas.registry import FLOWS, MATCH_KEYS, OpeningHours, Placement, Trial
 
 Check = Callable[[RegistryDraft], Iterator[FileFault]]
+_PLAIN = "a plain: secret stands only in a file that says `demo = true`; use env:NAME or file:PATH"
 
 
 def faults_of(draft: RegistryDraft, *, production: bool) -> list[FileFault]:
@@ -46,6 +47,8 @@ def _references_exist(draft: RegistryDraft) -> Iterator[FileFault]:
         *((item, "product", "products", item.entry.product) for item in draft.trials),
         *((item, "trial", "trials", item.entry.trial) for item in draft.placements),
         *((item, "account", "accounts", item.entry.account or "") for item in draft.placements),
+        *((item, "startup", "startups", item.entry.startup or "") for item in draft.channels),
+        *((item, "trial", "trials", item.entry.trial or "") for item in draft.channels),
     ]
     for item, name, entry_type, value in references:
         if value and item.has(name) and value not in draft.ids(entry_type):
@@ -119,10 +122,7 @@ def _secrets_are_of_the_platform(draft: RegistryDraft) -> Iterator[FileFault]:
                 yield FileFault(path, f"`{flow}` is no flow of {item.entry.platform}{did_you_mean(flow, flows)}")
             for index, reference in enumerate(references):
                 if reference.startswith("plain:") and not draft.demo:
-                    yield FileFault(
-                        (*path, index),
-                        "a plain: secret stands only in a file that says `demo = true`; use env:NAME or file:PATH",
-                    )
+                    yield FileFault((*path, index), _PLAIN)
 
 
 def _accounts_are_reached(draft: RegistryDraft) -> Iterator[FileFault]:
@@ -266,6 +266,17 @@ def _close_after_opening(item: DraftEntry[Any], hours: OpeningHours) -> Iterator
         )
 
 
+def _channels_belong_to_one(draft: RegistryDraft) -> Iterator[FileFault]:
+    for item in draft.channels:
+        channel = item.entry
+        if item.has("startup", "trial") and (channel.startup is None) == (channel.trial is None):
+            yield FileFault(item.path, "name either the `startup` or the `trial` that this channel is told of")
+        for index, value in _repeated(channel.tells):
+            yield FileFault((*item.path, "tells", index), f"`{value}` stands in tells twice; remove one")
+        if channel.address.startswith("plain:") and not draft.demo:
+            yield FileFault((*item.path, "address"), _PLAIN)
+
+
 def _at(moment: datetime) -> str:
     return moment.isoformat()
 
@@ -285,4 +296,5 @@ CHECKS: tuple[Check, ...] = (
     _places_have_one_position,
     _places_have_one_trial_at_a_time,
     _hours_are_sound,
+    _channels_belong_to_one,
 )

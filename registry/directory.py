@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from schemas.registry import AccessKey, Account, Epoch, Placement, Product, Registry, Trial, epoch_ms
+from schemas.registry import (
+    AccessKey,
+    Account,
+    Epoch,
+    NotificationChannel,
+    Placement,
+    Product,
+    Registry,
+    Trial,
+    epoch_ms,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,11 @@ class Directory:
     def placements(self) -> Mapping[str, Placement]:
         """Placements by id."""
         return {p.id: p for p in self.registry.placements} if self.registry else {}
+
+    @cached_property
+    def channels(self) -> Mapping[str, NotificationChannel]:
+        """Channels by id."""
+        return {c.id: c for c in self.registry.channels} if self.registry else {}
 
     @cached_property
     def trial_spans(self) -> Mapping[str, TrialSpan]:

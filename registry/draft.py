@@ -11,9 +11,19 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from registry.toml_lines import Path
-from schemas.registry import Account, Avenue, Placement, Product, Registry, RegistryEntry, Startup, Trial
+from schemas.registry import (
+    Account,
+    Avenue,
+    NotificationChannel,
+    Placement,
+    Product,
+    Registry,
+    RegistryEntry,
+    Startup,
+    Trial,
+)
 
-ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements")
+ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements", "channels")
 _TOP = ("demo", "avenue", *ENTRY_TYPES)
 _TIME_FORM = "write it like 2026-10-01T00:00:00+08:00"
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -28,6 +38,7 @@ _STAND_INS: dict[str, Any] = {
     "platform": "douyin",
     "metre": 0.0,
     "side": "north",
+    "address": "env:NONE",
 }
 _MESSAGES = {
     "timezone_aware": f"the time has no offset; {_TIME_FORM}",
@@ -76,6 +87,7 @@ class RegistryDraft:
     trials: list[DraftEntry[Trial]] = field(default_factory=list)
     accounts: list[DraftEntry[Account]] = field(default_factory=list)
     placements: list[DraftEntry[Placement]] = field(default_factory=list)
+    channels: list[DraftEntry[NotificationChannel]] = field(default_factory=list)
     declared: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """By type, position and id of every entry that has an id, right or wrong."""
 
@@ -95,6 +107,7 @@ class RegistryDraft:
             trials=[item.entry for item in self.trials],
             accounts=[item.entry for item in self.accounts],
             placements=[item.entry for item in self.placements],
+            channels=[item.entry for item in self.channels],
         )
 
 
@@ -122,6 +135,7 @@ def draft_of(tree: Mapping[str, Any]) -> tuple[RegistryDraft, list[FileFault]]:
     draft.trials = _items(Trial, tree, "trials", faults)
     draft.accounts = _items(Account, tree, "accounts", faults)
     draft.placements = _items(Placement, tree, "placements", faults)
+    draft.channels = _items(NotificationChannel, tree, "channels", faults)
     draft.declared = {entry_type: _declared(tree.get(entry_type)) for entry_type in ENTRY_TYPES}
     return draft, faults
 
@@ -226,7 +240,7 @@ def _length(item: Any) -> str:
 
 
 def _form_of(loc: Path) -> str:
-    if "secrets" in loc:
+    if "secrets" in loc or loc[-1] == "address":
         return "must be a reference: env:NAME, file:PATH or, in a demo, plain:VALUE"
     if loc[-1] in {"opens", "closes"}:
         return "must be a time of day like 08:30 (closes: up to 24:00)"

@@ -103,6 +103,9 @@ def _malformed(draft: RegistryDraft, secrets: SecretResolver) -> Iterator[FileFa
             for index, reference in enumerate(references):
                 if fault := secrets.malformed(item.entry, flow, reference):
                     yield FileFault((*item.path, "secrets", flow, index), fault)
+    for channel in draft.channels:
+        if fault := secrets.malformed_address(channel.entry):
+            yield FileFault((*channel.path, "address"), fault)
 
 
 def _by_line(faults: Iterable[FileFault], tree: Mapping[str, Any], text: str) -> tuple[FileProblem, ...]:

@@ -123,12 +123,15 @@ def _differences(old: RegistryEntry, new: RegistryEntry) -> Iterator[FieldChange
 def _shown(fields: dict[str, Any]) -> dict[str, Any]:
     """Return *fields* without the values of plain: secrets, which a screen or a log of CI may show."""
     if secrets := fields.get("secrets"):
-        hidden = {
-            flow: ["plain:…" if reference.startswith("plain:") else reference for reference in references]
-            for flow, references in secrets.items()
-        }
+        hidden = {flow: [_hidden(reference) for reference in references] for flow, references in secrets.items()}
         return {**fields, "secrets": hidden}
+    if address := fields.get("address"):
+        return {**fields, "address": _hidden(address)}
     return fields
+
+
+def _hidden(reference: str) -> str:
+    return "plain:…" if reference.startswith("plain:") else reference
 
 
 def _warnings(directory: Directory, old: Registry, new: Registry, now: datetime) -> Iterator[str]:

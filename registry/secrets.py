@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.channel_address import address_fault
 from registry.webhook_secret import parse_webhook_secret
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.logging import get_logger
-from schemas.registry import Account, Registry
+from schemas.registry import Account, NotificationChannel, Registry
 
 log = get_logger(__name__)
 
@@ -63,6 +64,24 @@ class SecretResolver:
                 faults.append(fault)
         self._note(account.id, name, faults)
         return tuple(found)
+
+    def address_of(self, channel: NotificationChannel) -> tuple[str | None, str | None]:
+        """Return the channel's address as it stands now, and in words why it cannot be used; one of the two is None.
+
+        The words name the reference, and never hold any of the address.
+        """
+        value, fault = self._resolve(channel.address)
+        if value is None:
+            return None, fault
+        address = value.decode("utf-8", "replace").strip()
+        if fault := address_fault(address):
+            return None, f"{_source(channel.address)}: {fault}"
+        return address, None
+
+    def malformed_address(self, channel: NotificationChannel) -> str | None:
+        """Return what is wrong with the address that is had here, None where it is well or not to be had."""
+        value, _ = self._resolve(channel.address)
+        return None if value is None else self.address_of(channel)[1]
 
     def malformed(self, account: Account, flow: str, reference: str) -> str | None:
         """Return what is wrong with the secret that *reference* gives here, None where it is well or not to be had."""

@@ -1,7 +1,7 @@
 """The registry: avenue, startups, products, trials, accounts, placements, keys, epochs. What the file may say."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -47,6 +47,12 @@ MATCH_KEYS: dict[str, tuple[str, ...]] = {
     "aihuishou": ("store_id",),
     "sunmi": ("sn", "shop_id"),
 }
+
+
+NotificationKind = Literal[
+    "digest", "trial_silent", "placement_silent", "guardrail_harmed", "verdict_reached", "report_frozen"
+]
+"""What a channel may tell: the weekly digest, and each sort of alert."""
 
 
 class RegistryEntry(BaseModel):
@@ -157,6 +163,18 @@ class Placement(RegistryEntry):
         return self.place or self.id
 
 
+class NotificationChannel(RegistryEntry):
+    """Where a startup, or those who follow one trial, are told without looking; exactly one of the two is named."""
+
+    id: Id
+    startup: Id | None = None
+    trial: Id | None = None
+    address: SecretReference
+    """Of an `apprise` address, which holds a token or a password."""
+    tells: Annotated[list[NotificationKind], Field(min_length=1)] = list(get_args(NotificationKind))
+    language: Literal["zh", "en"] = "zh"
+
+
 class Registry(RegistryEntry):
     """The whole file; applied as a whole."""
 
@@ -167,6 +185,7 @@ class Registry(RegistryEntry):
     trials: list[Trial] = []
     accounts: list[Account] = []
     placements: list[Placement] = []
+    channels: list[NotificationChannel] = []
 
 
 class AccessKey(RegistryEntry):

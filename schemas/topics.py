@@ -18,6 +18,7 @@ class Topic(StrEnum):
     HASH_KEYS = "hash-keys.v1"
     CONSENT = "consent.v1"
     ORDERS = "orders.v1"
+    NOTIFICATIONS = "notifications.v1"
 
 
 class ConsumerGroup(StrEnum):
@@ -119,6 +120,14 @@ SPECS: dict[Topic, TopicSpec] = {
             scales=False,
             compacted=True,
             retention_s=60 * DAY_S,
+        ),
+        TopicSpec(
+            Topic.NOTIFICATIONS,
+            key="told, channel, sort, trial, what of it and when; or frozen, trial and report",
+            ordering="claims of one message: the first stands",
+            scales=False,
+            compacted=True,
+            retention_s=400 * DAY_S,
         ),
     )
 }

@@ -170,3 +170,58 @@ def test_a_placement_whose_account_may_not_name_its_product_is_a_warning_with_it
 def test_a_file_that_does_what_it_says_has_no_warning() -> None:
     assert check_registry(EXAMPLE.encode()).warnings == ()
     assert check_registry(changed('products = ["neuro-band", "emg-arm"]', "max_age_s = 60").encode()).warnings == ()
+
+
+CHANNEL = """
+[[channels]]
+id = "c-1"
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "where", "message"),
+    [
+        ('address = "env:A"', 'channels "c-1"', "either the `startup` or the `trial`"),
+        (
+            'startup = "calmwave"\ntrial = "emg-arm-2026q4"\naddress = "env:A"',
+            'channels "c-1"',
+            "either the `startup` or the `trial`",
+        ),
+        ('startup = "calmwav"\naddress = "env:A"', 'channels "c-1", startup', "did you mean `calmwave`?"),
+        ('trial = "emg"\naddress = "env:A"', 'channels "c-1", trial', "there is no trial `emg`"),
+        ('startup = "calmwave"', 'channels "c-1", address', "`address` is missing"),
+        ('startup = "calmwave"\naddress = "feishu://t"', 'channels "c-1", address', "must be a reference"),
+        (
+            'startup = "calmwave"\naddress = "env:A"\ntells = ["digests"]',
+            'channels "c-1", tells.0',
+            "did you mean `digest`?",
+        ),
+        (
+            'startup = "calmwave"\naddress = "env:A"\ntells = ["digest", "digest"]',
+            'channels "c-1", tells.1',
+            "twice",
+        ),
+        ('startup = "calmwave"\naddress = "env:A"\ntells = []', 'channels "c-1", tells', "at least 1 item"),
+        (
+            'startup = "calmwave"\naddress = "env:A"\nlanguage = "de"',
+            'channels "c-1", language',
+            "`de` is not possible here",
+        ),
+    ],
+)
+def test_a_channel_that_is_wrong_is_named(more: str, where: str, message: str) -> None:
+    (problem,) = problems_of(EXAMPLE + CHANNEL.format(more=more))
+
+    assert problem.where == where
+    assert message in problem.message
+
+
+def test_a_channel_holds_no_plain_address_outside_a_demo() -> None:
+    channel = CHANNEL.format(more='startup = "calmwave"\naddress = "plain:feishu://hunter2"')
+    text = EXAMPLE.replace("demo = true", "demo = false") + channel
+
+    assert problems_of(EXAMPLE + channel) == []
+    (problem,) = [p for p in problems_of(text) if p.where.startswith("channels")]
+    assert "a plain: secret stands only" in problem.message
+    assert "hunter2" not in str(problem)

@@ -115,3 +115,15 @@ def test_a_plan_never_shows_a_plain_secret() -> None:
 
     assert "hunter" not in shown
     assert "mt_sign_key" not in shown
+
+
+def test_a_plan_shows_a_channel_and_never_its_plain_address() -> None:
+    channel = '\n[[channels]]\nid = "c-1"\nstartup = "calmwave"\naddress = "plain:feishu://hunter2"\n'
+    checked = check_registry((EXAMPLE_REGISTRY.read_text() + channel).encode())
+    assert checked.registry is not None
+
+    plan = planned(checked.registry)
+
+    assert [(change.entry_type, change.id, change.action) for change in plan.changes] == [("channels", "c-1", "added")]
+    assert "plain:…" in str(list(render_plan(plan)))
+    assert "hunter2" not in str(list(render_plan(plan))) + str(plan.as_json())

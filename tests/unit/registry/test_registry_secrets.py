@@ -9,7 +9,7 @@ from registry.file import check_registry
 from registry.secrets import SecretResolver
 from runtime.clock import ManualClock
 from schemas.event import Platform
-from schemas.registry import Account, Avenue, BilingualText, Registry
+from schemas.registry import Account, Avenue, BilingualText, NotificationChannel, Registry
 
 
 def account(**secrets: list[str]) -> Account:
@@ -180,3 +180,35 @@ def test_the_check_of_a_file_names_the_line_of_a_secret_that_can_be_had_here_and
     assert "the environment variable HERE holds no Standard Webhooks secret: it begins with v1," in problem.message
     assert "abcd" not in problem.message
     assert check_registry(content, secrets=resolver(HERE=GOOD)).registry is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("feishu://hunter2?secret=s", None),
+        ("JSONS://example.com/hunter2", None),
+        ("mailtos://u:hunter2@example.com:465?to=a", None),
+        ("https://open.feishu.cn/hunter2", "begins with none of feishu://"),
+        ("file:///etc/hunter2", "begins with none of feishu://"),
+        ("hunter2", "begins with none of feishu://"),
+        ("wecombot://", "the token or host is missing"),
+        ("json://example.com/ hunter2", "holds a blank"),
+        ("json://example.com/hunter2" + "x" * 2048, "is too long"),
+    ],
+)
+def test_an_address_is_judged_by_its_form_and_never_repeated(address: str, fault: str | None) -> None:
+    channel = NotificationChannel(id="c-1", startup="s", address="env:ADDRESS")
+
+    found, said = resolver(ADDRESS=address).address_of(channel)
+
+    assert found == (address if fault is None else None)
+    assert (fault or "") in (said or "")
+    assert "hunter2" not in (said or "")
+    assert ("the environment variable ADDRESS" in (said or "")) == (fault is not None)
+
+
+def test_an_address_that_is_not_there_names_its_variable() -> None:
+    channel = NotificationChannel(id="c-1", startup="s", address="env:ADDRESS")
+
+    assert resolver().address_of(channel) == (None, "the environment variable ADDRESS is not set or empty")
+    assert resolver().malformed_address(channel) is None
