@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from registry.directory import Directory
+from reports.access.reader_access import ReaderAccess
 from reports.queries.context import QueryContext
 from reports.queries.rollup_cache import RollupCache
 from runtime.clickhouse import ClickHouse
@@ -44,6 +45,8 @@ class ReadService:
     clock: Clock
     session_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     """Signs the dashboard's cookies; where several processes serve one address, all must be given the same."""
+    access: ReaderAccess = field(default_factory=ReaderAccess, repr=False)
+    """Sessions that have ended, and share links; where several processes serve one address, they tell each other."""
     exports_running: list[int] = field(default_factory=lambda: [0], repr=False)
     """One number, of exports running or waiting; touched in the event loop only."""
     rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False)

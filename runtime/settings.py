@@ -99,7 +99,14 @@ class HttpSettings(SettingsGroup):
     port: Port = Field(9480, description="gateway, pages, API")
     ops_host: str = Field("127.0.0.1", description="0.0.0.0 in a container; never open to the outside: it asks no key")
     ops_port: Port = Field(9400, description="/metrics and /health")
-    public_url: str | None = Field(None, description="address that users see, for links; default http://host:port")
+    public_url: str | None = Field(
+        None,
+        description="address that users see, for links and for where forms may come from; default http://host:port",
+    )
+    proxies: Annotated[int, Field(ge=0, le=10)] = Field(
+        0,
+        description="proxies in front, each of which adds who asked it to X-Forwarded-For; 0: the header is let be",
+    )
     stuck_s: Seconds = Field(
         10.0, description="the loop that takes pushes has not turned for so long: it says that it is stuck"
     )
@@ -219,6 +226,30 @@ class ReportSettings(SettingsGroup):
     """The read side."""
 
     session_hours: Positive = Field(12, description="how long a sign-in lasts")
+    sign_in_failures: Positive = Field(
+        10,
+        description="wrong keys from one address within sign_in_window_s; beyond it 429: a person mistypes less often",
+    )
+    sign_in_key_failures: Positive = Field(
+        30,
+        description="wrong keys that begin alike, from all addresses together; above sign_in_failures, so that one "
+        "address alone keeps nobody out",
+    )
+    sign_in_window_s: Positive = Field(300, description="wrong keys are counted for so long, and refused for the rest")
+    sign_in_addresses: Positive = Field(
+        10_000, description="addresses, and beginnings of keys, whose wrong keys are counted, about 300 bytes each"
+    )
+    ended_sessions: Positive = Field(
+        20_000,
+        description="sessions that were signed out and would not be over yet, about 200 bytes each; beyond it the "
+        "next sign-out ends every session of its key",
+    )
+    share_days: Annotated[int, Field(gt=0, le=366)] = Field(
+        90, description="longest life of a share link: a trial's readers change"
+    )
+    shares_per_trial: Positive = Field(
+        20, description="share links of one trial at once: a list that a person can look over"
+    )
     max_points: Positive = Field(100_000, description="points of one metrics answer")
     export_rows: Positive = Field(50_000_000, description="rows of one export")
     queries: Positive = Field(4, description="queries at once; one client a thread")

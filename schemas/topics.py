@@ -19,6 +19,7 @@ class Topic(StrEnum):
     CONSENT = "consent.v1"
     ORDERS = "orders.v1"
     NOTIFICATIONS = "notifications.v1"
+    ACCESS = "reading-access.v1"
 
 
 class ConsumerGroup(StrEnum):
@@ -127,6 +128,15 @@ SPECS: dict[Topic, TopicSpec] = {
             ordering="claims of one message: the first stands",
             scales=False,
             compacted=True,
+            retention_s=400 * DAY_S,
+        ),
+        TopicSpec(
+            Topic.ACCESS,
+            key="share:id, signed-out:session id, or signed-out-before:key id",
+            ordering="all entries of one key",
+            scales=False,
+            compacted=True,
+            # Longer than any share link may live, so that nothing in force is lost and what is over goes by itself.
             retention_s=400 * DAY_S,
         ),
     )

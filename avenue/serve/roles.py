@@ -10,6 +10,9 @@ from typing import Literal
 from avenue.serve.http_server import HttpServer
 from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
+from reports.access.ledger import AccessLedger
+from reports.access.reader_access import ReaderAccess
+from reports.access.topic import AccessTopic
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
@@ -44,6 +47,7 @@ class ServerRoles:
         self._gateway: GatewayService | None = None
         self._sink: Sink | None = None
         self._read_service: ReadService | None = None
+        self._access_topic: AccessTopic | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -85,17 +89,23 @@ class ServerRoles:
             self._gateway.watch(self._health)
             await self._gateway.start()
         if "reports" in self._roles:
-            self._read_service = self._make_read_service()
+            ledger = AccessLedger()
+            self._access_topic = AccessTopic(self._settings.kafka, ledger)
+            self._health.watch("sessions", self._access_topic.problem)
+            await asyncio.to_thread(self._access_topic.start, _FOLLOW_TIMEOUT_S)
+            ledger.count_signed_out(SystemClock().now_ms())
+            self._read_service = self._make_read_service(ledger, self._access_topic)
         if self._gateway is not None or self._read_service is not None:
             self._listen()
 
-    def _make_read_service(self) -> ReadService:
+    def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic) -> ReadService:
         return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory,
             settings=self._settings,
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
+            access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
 
     def _listen(self) -> None:
@@ -118,6 +128,8 @@ class ServerRoles:
             await asyncio.to_thread(self._sink.stop, drain=True)
         if self._read_service is not None:
             await asyncio.to_thread(self._read_service.close)
+        if self._access_topic is not None:
+            await asyncio.to_thread(self._access_topic.stop)
         await asyncio.to_thread(self._follower.stop)
         self._clickhouse.close()
         self._ops.stop()

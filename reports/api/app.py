@@ -9,6 +9,7 @@ from litestar.di import Provide
 from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
 from reports.api.live import LiveCountsFeed
+from reports.api.private_answers import PrivateAnswersMiddleware
 from reports.api.routes import (
     AuthenticatedReader,
     ReportMaker,
@@ -61,7 +62,7 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             path="/",
             route_handlers=ROUTES,
             dependencies=dependencies,
-            middleware=[AccessLogMiddleware()],
+            middleware=[AccessLogMiddleware(), PrivateAnswersMiddleware()],
             security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
         ),

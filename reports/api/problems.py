@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
-from reports.api.auth import SendingKeyError, UnauthorizedError
+from reports.api.auth import ForeignOriginError, SendingKeyError, UnauthorizedError
 from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import TooManyPointsError
 from reports.service import TooBusyError
@@ -67,6 +67,14 @@ def _unauthorized(_: AnyRequest, __: Exception) -> Response[Problem]:
 
 def _sending_key(_: AnyRequest, __: Exception) -> Response[Problem]:
     return answer(403, "this key is for sending events; reading takes one of scope startup:ID, programme or operator")
+
+
+def _foreign_origin(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(
+        403,
+        "a page of another site asked for this with your sign-in; ask from a page of this server, or with a key "
+        "(behind a proxy, AVENUE_HTTP__PUBLIC_URL says under which address those pages are seen)",
+    )
 
 
 def not_found(_: AnyRequest, __: Exception) -> Response[Problem]:
@@ -147,6 +155,7 @@ def _unexpected(_: AnyRequest, error: Exception) -> Response[Problem]:
 HANDLERS: dict[int | type[Exception], Any] = {
     UnauthorizedError: _unauthorized,
     SendingKeyError: _sending_key,
+    ForeignOriginError: _foreign_origin,
     NotSeenError: not_found,
     NoLongerKeptError: _no_longer_kept,
     ParameterError: _parameter,

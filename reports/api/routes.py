@@ -369,7 +369,7 @@ async def get_live(
         return trial_seen(identity, reader.service.directory(), trial_id) is not None
 
     live_counts_feed.admit()
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    headers = {"x-accel-buffering": "no"}
     return Stream(live_counts_feed.events(trial_id, still_reader), media_type="text/event-stream", headers=headers)
 
 

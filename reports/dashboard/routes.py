@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from reports.api.access_log import AccessLogMiddleware
+from reports.api.auth import ForeignOriginError
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
@@ -17,7 +18,7 @@ from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_si
 from reports.dashboard.trial_routes import trial_routes
 from reports.service import ReadService, TooBusyError
 from runtime.clickhouse import ClickHouseError
-from runtime.errors import first_line
+from runtime.errors import UnavailableError, first_line
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -38,9 +39,11 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         middleware=[AccessLogMiddleware()],
         exception_handlers={
             SignInNeededError: lambda request, _: ask_to_sign_in(request, pages),
+            ForeignOriginError: lambda request, _: _error(request, pages, 403),
             NotFoundException: lambda request, _: _error(request, pages, 404),
             HTTPException: lambda request, error: _error(request, pages, error.status_code),
             TooBusyError: lambda request, _: _error(request, pages, 503),
+            UnavailableError: lambda request, error: _failed(request, pages, error, 503),
             ClickHouseError: lambda request, error: _failed(request, pages, error, 503),
             Exception: lambda request, error: _failed(request, pages, error, 500),
         },
@@ -67,13 +70,18 @@ def unknown_address(service: ReadService) -> Callable[[PageRequest, Exception], 
 def _failed(request: PageRequest, pages: PageRenderer, error: Exception, status: int) -> Response[Any]:
     # The first line names the fault; what follows may hold the query.
     detail = first_line(error)
-    log.error("a page failed", path=request.url.path, error=type(error).__name__, detail=detail)
+    # The template and not the path, which may hold a share link's token.
+    log.error("a page failed", route=request.scope.get("path_template", "-"), error=type(error).__name__, detail=detail)
     return _error(request, pages, status)
 
 
 def _error(request: PageRequest, pages: PageRenderer, status: int) -> Response[Any]:
     words = pages.translator(request)
     texts = {
+        403: (
+            words.say("Asked for by another site"),
+            words.say("This form came from another site. Open the page here and try again."),
+        ),
         404: (
             words.say("Nothing is here"),
             words.say("This address leads nowhere, or to something that your key does not open."),

@@ -1,15 +1,26 @@
 """Signing in with an access key, and out again."""
 
-from dataclasses import replace
+import asyncio
+from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect, Response
 
+from reports.access.throttle import SignInThrottle, address_of
 from reports.api.access_log import READER
-from reports.api.auth import SESSION_COOKIE, SendingKeyError, UnauthorizedError, reader_of, session_cookie
+from reports.api.auth import (
+    SESSION_COOKIE,
+    ForeignOriginError,
+    SendingKeyError,
+    UnauthorizedError,
+    is_own_page,
+    reader_of,
+    session_cookie,
+    session_of,
+)
 from reports.dashboard.render import HEADERS, PageRenderer, PageRequest, RenderedPage, local_path
 from reports.scope import Reader, reader_of_key
 from reports.service import ReadService
@@ -17,6 +28,8 @@ from reports.service import ReadService
 FORM_BYTES = 4096
 """A key and a path; anything longer is no sign-in."""
 SEE_OTHER: Final = 303
+UNAUTHORIZED: Final = 401
+TOO_MANY: Final = 429
 PAGE = "sign_in.html"
 
 
@@ -39,7 +52,7 @@ def maybe_signed_in(request: PageRequest, service: ReadService) -> Reader | None
     """Return who is signed in, or None, for pages that anyone may read."""
     try:
         return signed_in(request, service)
-    except SignInNeededError:
+    except (SignInNeededError, ForeignOriginError):
         return None
 
 
@@ -69,25 +82,49 @@ def sign_in_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         target = local_path(request.query_params.get("next", "/trials"))
         return pages.answer(request, _sign_in_page(pages, target, maybe_signed_in(request, service)))
 
+    return [start, sign_in_page, _sign_in(pages), _sign_out(service)]
+
+
+def _sign_in(pages: PageRenderer) -> HTTPRouteHandler:
+    service = pages.service
+    throttle = SignInThrottle(service.settings.report, service.clock)
+
     @post("/sign-in", include_in_schema=False, request_max_body_size=FORM_BYTES)
     async def sign_in(request: PageRequest) -> Response[Any]:
+        # A browser that is made to sign in elsewhere's key would show its user another's trials.
+        if not is_own_page(request, service, told=False):
+            raise ForeignOriginError
         form = await request.form()
         target = local_path(str(form.get("next", "")))
-        problem = _foreign(request, pages) or _take(str(form.get("key", "")).strip(), pages, request)
-        if isinstance(problem, str):
+        taken = _take(str(form.get("key", "")).strip(), pages, request, throttle)
+        if isinstance(taken, Refusal):
             page = _sign_in_page(pages, target, None)
-            return pages.answer(request, replace(page, values={**page.values, "problem": problem}, status=401))
-        problem.headers["location"] = target
-        return problem
+            answer = pages.answer(
+                request, replace(page, values={**page.values, "problem": taken.words}, status=taken.status)
+            )
+            if taken.wait_s:
+                answer.headers["retry-after"] = str(taken.wait_s)
+            return answer
+        taken.headers["location"] = target
+        return taken
 
-    @post("/sign-out", include_in_schema=False, sync_to_thread=False)
-    def sign_out(request: PageRequest) -> Response[Any]:
-        answer = Redirect("/sign-in", status_code=SEE_OTHER)
-        if not _foreign(request, pages):
-            answer.delete_cookie(SESSION_COOKIE)
+    return sign_in
+
+
+def _sign_out(service: ReadService) -> HTTPRouteHandler:
+    @post("/sign-out", include_in_schema=False)
+    async def sign_out(request: PageRequest) -> Response[Any]:
+        if not is_own_page(request, service, told=True):
+            raise ForeignOriginError
+        session = session_of(request, service)
+        # Over by itself, it needs no end.
+        if session is not None and session.until_ms > service.clock.now_ms():
+            await asyncio.to_thread(service.access.end_session, session, service.clock.now_ms())
+        answer: Response[Any] = Response(b"", status_code=SEE_OTHER, headers={**HEADERS, "location": "/sign-in"})
+        answer.delete_cookie(SESSION_COOKIE)
         return answer
 
-    return [start, sign_in_page, sign_in, sign_out]
+    return sign_out
 
 
 def _sign_in_page(pages: PageRenderer, target: str, reader: Reader | None) -> RenderedPage:
@@ -95,41 +132,57 @@ def _sign_in_page(pages: PageRenderer, target: str, reader: Reader | None) -> Re
     return RenderedPage(PAGE, values, reader=reader)
 
 
-def _take(presented: str, pages: PageRenderer, request: PageRequest) -> str | Response[Any]:
-    """Return the answer that signs in with the key *presented*, or what is wrong with it in words."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nobody was signed in, in words; *wait_s* where it is no use to try again before."""
+
+    words: str
+    status: int = UNAUTHORIZED
+    wait_s: int = 0
+
+
+def _take(
+    presented: str, pages: PageRenderer, request: PageRequest, throttle: SignInThrottle
+) -> Refusal | Response[Any]:
+    """Return the answer that signs in with the key *presented*, or why not."""
     service, words = pages.service, pages.translator(request)
     if not presented:
-        return words.say("Paste an access key first.")
+        return Refusal(words.say("Paste an access key first."))
+    address = _address(request, service)
+    if wait_s := throttle.wait_s(address, presented):
+        return Refusal(
+            words.count(
+                "Too many wrong keys. Try again in %(n)s minute.",
+                "Too many wrong keys. Try again in %(n)s minutes.",
+                -(-wait_s // 60),
+                n=-(-wait_s // 60),
+            ),
+            TOO_MANY,
+            wait_s,
+        )
     key = service.directory().key_of(presented, now_ms=service.clock.now_ms())
     if key is None:
-        return words.say("This key is unknown, expired or revoked. Ask the avenue's operator for a new one.")
+        throttle.note_failure(address, presented)
+        return Refusal(words.say("This key is unknown, expired or revoked. Ask the avenue's operator for a new one."))
     if reader_of_key(key) is None:
-        return words.say(
-            "This key is for sending events and cannot read. Ask for a key of scope startup, programme or operator."
+        return Refusal(
+            words.say(
+                "This key is for sending events and cannot read. Ask for a key of scope startup, programme or operator."
+            )
         )
     answer: Response[Any] = Response(b"", status_code=SEE_OTHER, headers=dict(HEADERS))
     answer.set_cookie(replace(session_cookie(key, service, secure=_secure(request, service)), samesite="strict"))
     return answer
 
 
+def _address(request: PageRequest, service: ReadService) -> str:
+    client = request.client.host if request.client else ""
+    return address_of(client, request.headers.get("x-forwarded-for", ""), service.settings.http.proxies)
+
+
 def _secure(request: PageRequest, service: ReadService) -> bool:
     """Tell whether readers come over TLS, which a proxy in front may end."""
     return request.url.scheme == "https" or (service.settings.http.public_url or "").startswith("https:")
-
-
-def _foreign(request: PageRequest, pages: PageRenderer) -> str:
-    """Return what to say to a form that another site sent, or ''. Browsers say it, or else where it came from."""
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        ours = site in {"same-origin", "none"}
-    else:
-        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
-    return (
-        ""
-        if ours
-        else pages.translator(request).say("This form came from another site. Open the page here and try again.")
-    )
 
 
 def _own_path(request: PageRequest) -> str:

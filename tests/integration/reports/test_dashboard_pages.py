@@ -120,17 +120,9 @@ def test_a_session_ends_when_its_key_is_revoked(
 def test_signing_out_ends_the_session(client: Client) -> None:
     sign_in(client)
 
-    client.post("/sign-out")
+    client.post("/sign-out", headers={"origin": str(client.base_url)})
 
     assert client.get("/trials").status_code == 303
-
-
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
-def test_a_form_of_another_site_signs_nobody_in(client: Client, headers: dict[str, str]) -> None:
-    answer = client.post("/sign-in", data={"key": KEYS["programme"]}, headers=headers)
-
-    assert answer.status_code == 401
-    assert "set-cookie" not in answer.headers
 
 
 def test_a_sign_in_leads_back_to_this_site_only(client: Client) -> None:

@@ -52,4 +52,6 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
         Topic.HASH_KEYS,
         Topic.CONSENT,
         Topic.ORDERS,
+        Topic.NOTIFICATIONS,
+        Topic.ACCESS,
     }
