@@ -21,12 +21,21 @@ def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
     seen = {t for t in context.directory.trials if trial_seen(reader, context.directory, t)}
     counts = _counts(context, sorted({context.span(t).product_id for t in seen}), interval)
     standing = (p for p in context.directory.placed.values() if p.covers(context.now_ms))
-    places = (_place(context, p.placement_id, counts, shown=p.trial_id in seen) for p in standing)
+    places = [_place(context, p.placement_id, counts, shown=p.trial_id in seen) for p in standing]
     return AvenueMap(
         length_m=registry.avenue.length_m,
-        places=tuple(sorted(places, key=lambda p: (p.metre, p.side, p.placement_id))),
+        places=tuple(sorted(_one_mark_a_spot(places), key=lambda p: (p.metre, p.side, p.placement_id))),
         interval=interval,
     )
+
+
+def _one_mark_a_spot(places: list[MapPlace]) -> list[MapPlace]:
+    """Return *places* with one mark where several of others stand: how many accounts report it is theirs to know."""
+    ours = [place for place in places if place.state != "occupied"]
+    others = sorted(
+        (place for place in places if place.state == "occupied"), key=lambda place: place.zone, reverse=True
+    )
+    return [*ours, *{(place.metre, place.side): place for place in others}.values()]
 
 
 def _last_day(context: QueryContext) -> Interval:
