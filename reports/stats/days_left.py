@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scipy.special import chdtri
 
 from reports.stats.panel import Difference
-from reports.stats.sequences import mixture_multiplier
+from reports.stats.sequences import day_multiplier
 
 SURE = 0.8
 """How often the days that are needed lie within the range that is told, if days go on as they did."""
@@ -15,11 +15,8 @@ MAX_DAYS = 1000
 
 
 def days_compared(before: float, days: float) -> float:
-    """Return how many days alike a comparison of *days* with *before* days rests on; all of them with none before."""
-    if not before:
-        return days
-    total = before + days
-    return 1 / ((days / total) ** 2 / before + (before / total) ** 2 / days)
+    """Return what a comparison of *days* rests on, in days: with a time *before*, no more than that has."""
+    return before * days / (before + days) if before else days
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +24,9 @@ class Course:
     """A difference so far, and how its interval narrows."""
 
     found: Difference
-    precision: float
     alpha: float
     before: int
+    """Days of a time before that trial days are compared with; 0 where arms change within the trial."""
     days: int
 
     def days_until(self, half: float) -> tuple[int | None, int | None]:
@@ -40,15 +37,20 @@ class Course:
         tail = (1 - SURE) / 2
         degrees = self.found.degrees
         least, most = (math.sqrt(degrees / float(chdtri(degrees, share))) for share in (tail, 1 - tail))
-        return self._days(half, least), self._days(half, most)
+        return self._days(half / least), self._days(half / most)
 
-    def _days(self, half: float, factor: float) -> int | None:
-        now = days_compared(self.before, self.days)
-        for more in range(MAX_DAYS + 1):
-            growth = days_compared(self.before, self.days + more) / now
-            multiplier = mixture_multiplier(
-                self.found.days * growth, self.found.degrees + more, precision=self.precision, alpha=self.alpha
-            )
-            if multiplier * self.found.error * factor <= half * math.sqrt(growth):
-                return more
-        return None
+    def half_after(self, more: int) -> float:
+        """Return half the width after so many *more* days, at today's scatter."""
+        growth = days_compared(self.before, self.days + more) / days_compared(self.before, self.days)
+        multiplier = day_multiplier(self.found.growth * growth, self.found.degrees + more, self.alpha)
+        return multiplier * self.found.error / math.sqrt(growth)
+
+    def _days(self, half: float) -> int | None:
+        """Return the first day by halving: the width falls with every day."""
+        if self.half_after(MAX_DAYS) > half:
+            return None
+        low, high = 0, MAX_DAYS
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.half_after(middle) <= half else (middle + 1, high)
+        return low

@@ -2,27 +2,30 @@
 
 A unit's value is a ratio; its weight grows with its denominator up to where the day's own scatter outweighs that of
 the uses. Arms are compared within places and within days: place effects cancel, and day effects do wherever both
-arms were seen on a day. What is left is added up by day, since places of one street share their weather, and a day
-resembles the one before: the standard error is made of days, their resemblance in it.
+arms were seen on a day. What is left is added up by day, since places of one street share their weather; how much a
+day resembles the one before it at the same place is `likeness.py`'s.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from reports.stats.trial_rows import Floats, Ints, UnitColumns, UnitRow
+from reports.stats.likeness import Likeness, likeness, place_stretch
+from reports.stats.trial_grid import BEFORE, TrialGrid, has_before
+from reports.stats.trial_rows import Floats, Ints
 
-WEEKDAYS_FROM = 21
-"""Days from which each weekday was seen three times, and its own part is taken out of the scatter."""
-_MIN_DAYS = 6
+FIRST_DAYS = 14
+"""Days of the trial from which something is said: each weekday was seen twice."""
+DAYS_AN_ARM = 7
+"""Days that each arm must have had at places that changed arms, or before the trial, for their scatter to be known."""
+CHANGES = 6
+"""How often arms must change where they change everywhere at once: else arm and time cannot be told apart."""
 _DAY_SHARE = 0.1
 """Of the comparison that must be left within days; where arms change everywhere at once, days are not taken out."""
-_RESEMBLANCE = (-0.35, 0.7)
-"""What neighbouring days may resemble each other; beyond, two months say too little about it."""
-_UNSURE = 0.6
-"""Standard errors of a negative resemblance that are taken for chance: it would make intervals narrower."""
+_OWN_SHARE = 0.8
+"""Of each day's own square that counts where it is more than days of one spread give: few days carry much then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,10 @@ class Difference:
     error: float
     """Standard error; 0 where nothing scatters."""
     degrees: float
-    days: float
-    """How many days alike the comparison rests on, resembling ones counted less."""
+    growth: float
+    """How much more the comparison rests on than at its first look."""
+    skewness: float
+    """Of the difference itself."""
     baseline: float
     baseline_error: float
     covariance: float
@@ -43,139 +48,239 @@ class Difference:
     """Whether what the whole street shares on a day is taken out."""
 
 
-def unit_values(numerator: Floats, denominator: Floats) -> tuple[Floats, Floats]:
-    """Return the ratio of each unit and its weight, 1 on average."""
-    usual = float(np.median(denominator))
-    weight = denominator / (1 + denominator / usual)
-    return numerator / denominator, weight / weight.mean()
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The cells of two arms: values, weights, 0 where there is no unit, and which are the arm's."""
+
+    value: Floats
+    weight: Floats
+    treated: Floats
+    trial: Floats
+    """1 where the unit is of the trial."""
+    top: Floats
+    bottom: Floats
+    weekday: Ints
+    group: Floats
+    """1 for places that have the arm in the trial, by place."""
+    by_weekday: bool
+    """Before and after, weekdays of the two groups are compared each with its own."""
+
+    def until(self, columns: int) -> "Comparison":
+        """Return the first so many days, with the same weights."""
+        return replace(
+            self,
+            value=self.value[:, :columns],
+            weight=self.weight[:, :columns],
+            treated=self.treated[:, :columns],
+            trial=self.trial[:, :columns],
+            top=self.top[:, :columns],
+            bottom=self.bottom[:, :columns],
+            weekday=self.weekday[:columns],
+        )
 
 
-def difference(units: UnitColumns) -> Difference | None:
-    """Return by what the treated units differ, or None where they are too few to compare."""
-    value, weight = unit_values(units.numerator, units.denominator)
-    days, day = np.unique(units.day, return_inverse=True)
-    arm, left = _within(units, day, (units.treated, value), weight)
-    days_cancel = _information(arm.both, weight) >= _DAY_SHARE * _information(arm.place, weight)
-    r, y = (arm.both, left.both) if days_cancel else (arm.place, left.place)
-    information = _information(r, weight)
-    if information <= 1e-9 * len(value):
-        return None
-    effect = float(np.sum(weight * r * y)) / information
-    shares = np.bincount(day, weight * r * r) / information
-    score: Floats = np.bincount(day, weight * r * (y - effect * r)).astype(np.float64)
-    used = shares > 1e-9
-    if used.sum() < _MIN_DAYS:
-        return None
-    scatter = _scatter(score[used], shares[used], days[used])
-    error = math.sqrt(scatter.square * scatter.stretch) / information
-    base, base_score = _baseline(units, day)
-    stretched = math.sqrt(scatter.stretch)
-    return Difference(
-        value=effect,
-        error=error,
-        degrees=scatter.degrees,
-        days=float(1 / np.sum(shares**2)) / max(scatter.stretch, 1.0),
-        baseline=base,
-        baseline_error=float(np.sqrt(np.sum(base_score**2))) * stretched,
-        covariance=float(np.sum(base_score * score)) / information * scatter.stretch,
-        days_cancel=bool(days_cancel),
+def comparison_of(grid: TrialGrid, arm: str, baseline: str) -> Comparison:
+    """Return the units of *arm* and *baseline*, and of their places' time before."""
+    ours, theirs = grid.number(arm), grid.number(baseline)
+    mine = grid.arm == ours
+    trial = mine | (grid.arm == theirs)
+    places = trial.any(axis=1)
+    switching = bool((mine.any(axis=1) & (grid.arm == theirs).any(axis=1)).any())
+    chosen = trial | ((grid.arm == BEFORE) & places[:, None])
+    chosen, trial, mine = chosen[places], trial[places], mine[places]
+    top, bottom = np.where(chosen, grid.top[places], 0.0), np.where(chosen, grid.bottom[places], 0.0)
+    return Comparison(
+        value=np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0),
+        weight=_weights(bottom),
+        treated=mine.astype(np.float64),
+        trial=trial.astype(np.float64),
+        top=top,
+        bottom=bottom,
+        weekday=grid.weekday,
+        group=mine.any(axis=1).astype(np.float64),
+        by_weekday=not switching and has_before(grid, arm, baseline),
     )
 
 
-def mean_over_days(units: Sequence[UnitRow]) -> Difference | None:
-    """Return the ratio of *units* over their days, of which each counts once; None where they are too few."""
-    days, day = np.unique(np.array([unit.day for unit in units]), return_inverse=True)
-    top, bottom = (np.bincount(day, [part[index] for part in units]) for index in (4, 5))
-    value = float(top.sum() / bottom.sum())
-    if len(days) < _MIN_DAYS:
-        return None
-    score = (top - value * bottom) / bottom.sum()
-    scatter = _scatter(score, np.full(len(days), 1 / len(days)), days)
-    error = math.sqrt(scatter.square * scatter.stretch)
-    count = len(days) / max(scatter.stretch, 1.0)
-    return Difference(value, error, scatter.degrees, count, value, error, 0.0, days_cancel=False)
+def _weights(bottom: Floats) -> Floats:
+    """Return each unit's weight, 1 on average."""
+    used = bottom > 0
+    usual = float(np.median(bottom[used])) if used.any() else 1.0
+    weight: Floats = bottom / (1 + bottom / usual)
+    weight *= float(used.sum()) / max(float(weight.sum()), 1e-300)
+    return weight
 
 
 @dataclass(frozen=True, slots=True)
-class _Scatter:
-    """*square*: of the sum of the days' scores; *stretch*: by what resembling days make it larger."""
+class _Fit:
+    """By least squares: the arm's part that nothing else explains, and what is left of the values."""
+
+    arm: Floats
+    rest: Floats
+    effect: float
+    information: float
+    days_cancel: bool
+
+
+def difference(cells: Comparison) -> Difference | None:
+    """Return by what the treated units differ, or None where they are too few to compare."""
+    first = first_look(cells)
+    if first is None:
+        return None
+    fit = _fit(cells)
+    if fit is None:
+        return None
+    early = _fit(cells.until(first))
+    growth = fit.information / early.information if early is not None else 1.0
+    root = np.sqrt(cells.weight)
+    shares = np.sum((root * fit.arm) ** 2, axis=0) / fit.information
+    score: Floats = np.sum(cells.weight * fit.arm * fit.rest, axis=0)
+    used = shares > 1e-9
+    lost = 2 + (6 if cells.by_weekday else 0)
+    scatter = scatter_of(score[used], shares[used], lost=lost)
+    alike = _likeness(cells, fit, score, shares)
+    stretch = alike.stretch
+    if cells.by_weekday:
+        places = np.sum(cells.weight * fit.arm * fit.rest, axis=1)
+        parts = np.sum((root * fit.arm) ** 2, axis=1) / fit.information
+        stretch = max(stretch, place_stretch(places, parts, scatter.square))
+    base, base_score = _baseline(cells)
+    return Difference(
+        value=fit.effect,
+        error=math.sqrt(scatter.square * stretch) / fit.information,
+        degrees=alike.degrees(scatter.degrees),
+        growth=max(growth, 1.0),
+        skewness=scatter.skewness,
+        baseline=base,
+        baseline_error=float(np.sqrt(np.sum(base_score**2) * stretch)),
+        covariance=float(np.sum(base_score * score)) / fit.information * stretch,
+        days_cancel=fit.days_cancel,
+    )
+
+
+def first_look(cells: Comparison) -> int | None:
+    """Return after how many columns enough days of both arms were there; None: not yet."""
+    day_of_trial = cells.trial.any(axis=0)
+    enough = [np.cumsum(day_of_trial) >= FIRST_DAYS]
+    both = (cells.treated.any(axis=1) & (cells.trial * (1 - cells.treated)).any(axis=1))[:, None]
+    plain: npt.NDArray[np.bool_] = (cells.weight > 0) & (cells.treated == 0)
+    if cells.by_weekday:
+        enough += [np.cumsum((plain & (cells.trial == 0)).any(axis=0)) >= DAYS_AN_ARM]
+        enough += [np.cumsum((cells.treated > 0).any(axis=0)) >= DAYS_AN_ARM]
+    else:
+        enough += [np.cumsum((plain & both).any(axis=0)) >= DAYS_AN_ARM]
+        enough += [np.cumsum(((cells.treated > 0) & both).any(axis=0)) >= DAYS_AN_ARM]
+    reached = np.flatnonzero(np.all(enough, axis=0))
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def changes_at_once(cells: Comparison) -> int:
+    """Return how often the street as a whole changed arms, by the arm that most units of a day had."""
+    share = np.sum(cells.treated, axis=0) - np.sum(cells.trial * (1 - cells.treated), axis=0)
+    kind = np.sign(share[share != 0])
+    return int(np.sum(kind[1:] != kind[:-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """*square*: of the sum of the days' scores, were days unlike each other."""
 
     square: float
-    stretch: float
     degrees: float
+    skewness: float
 
 
-def _scatter(score: Floats, shares: Floats, days: Ints) -> _Scatter:
-    """Return the scatter of days whose scores have variances in the proportion of *shares*."""
-    alike, lost = score / np.sqrt(shares), 2
-    if len(days) >= WEEKDAYS_FROM:
-        weekday = days % 7
-        mean = np.bincount(weekday, score, 7) / np.maximum(np.bincount(weekday, shares, 7), 1e-12)
-        alike, lost = alike - mean[weekday] * np.sqrt(shares), 8
-    total, count = float(np.sum(alike**2)), len(days)
-    resemblance = _resemblance(alike, total, count)
-    stretch = (1 + resemblance) / (1 - resemblance)
-    degrees = max(count - lost, 1)
-    return _Scatter(total / degrees, stretch, max(degrees / max(stretch, 1.0), 1.0))
+def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
+    """Return the scatter of days whose scores have variances in the proportion of *shares*.
 
-
-def _resemblance(alike: Floats, total: float, count: int) -> float:
-    """Return the first autocorrelation, corrected for its bias in few days around two means.
-
-    M. G. Kendall, "Note on Bias in the Estimation of Autocorrelation", Biometrika 41, 1954.
+    *lost* degrees of freedom went into what was taken out before.
     """
-    if total <= 0:
-        return 0.0
-    seen = float(np.sum(alike[1:] * alike[:-1])) / total
-    seen = (count * seen + 2) / (count - 4)
-    low, high = _RESEMBLANCE
-    if seen >= 0:
-        return min(seen, high)
-    return max(min(seen + _UNSURE / math.sqrt(count), 0.0), low)
+    degrees = max(len(score) - lost, 1)
+    alike = float(np.sum(score**2 / shares)) / degrees
+    own = float(np.sum(score**2))
+    cube = float(np.sum(score**3))
+    return Scatter(
+        square=max(alike, _OWN_SHARE * own * len(score) / degrees),
+        degrees=float(degrees),
+        skewness=cube / own**1.5 if own > 0 else 0.0,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Within:
-    """A column without its place's part, and without that and its day's."""
+def _fit(cells: Comparison) -> _Fit | None:
+    both, one_way = _without_both(cells), None
+    if _information(both[0], cells.weight) < _DAY_SHARE * _information(_without_place(cells)[0], cells.weight):
+        one_way = _without_place(cells)
+    arm, rest = one_way or both
+    information = _information(arm, cells.weight)
+    if information <= 1e-9 * float(np.sum(cells.weight)):
+        return None
+    effect = float(np.sum(cells.weight * arm * rest)) / information
+    return _Fit(arm, rest - effect * arm, effect, information, days_cancel=one_way is None)
 
-    place: Floats
-    both: Floats
+
+def _without_place(cells: Comparison) -> tuple[Floats, Floats]:
+    """Return treatment and values of the trial without their places' means; the time before has no part in it."""
+    weight = cells.weight * cells.trial
+    in_place = np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    columns = []
+    for column in (cells.treated, cells.value):
+        mean = np.sum(weight * column, axis=1, keepdims=True) / in_place
+        columns.append((column - mean) * cells.trial)
+    return columns[0], columns[1]
 
 
-def _within(units: UnitColumns, day: Ints, columns: Sequence[Floats], weight: Floats) -> list[_Within]:
-    """Return what of each of *columns* neither places nor days explain, by weighted least squares.
+def _without_both(cells: Comparison) -> tuple[Floats, Floats]:
+    """Return what of treatment and values neither places nor days explain, by weighted least squares.
 
     Days are taken out by their means; what is left of the places' indicators is a system of as many unknowns as
-    places.
+    places. Before and after, weekdays of the arm's places are taken out in the same way.
     """
-    places = np.zeros((len(weight), units.places))
-    places[np.arange(len(weight)), units.place] = 1.0
-    total, in_place = np.bincount(day, weight), np.bincount(units.place, weight)
+    columns = [cells.treated, cells.value]
+    if cells.by_weekday:
+        columns += [cells.group[:, None] * (cells.weekday == weekday)[None, :] for weekday in range(7)]
+    left = _within(np.stack(columns), cells.weight)
+    if not cells.by_weekday:
+        return left[0], left[1]
+    root = np.sqrt(cells.weight).ravel()
+    flat = left.reshape(len(columns), -1)
+    known = flat[2:].T
+    rest = flat[:2].T - known @ np.linalg.lstsq(known * root[:, None], (flat[:2] * root).T, rcond=1e-8)[0]
+    shape = cells.weight.shape
+    return rest[:, 0].reshape(shape), rest[:, 1].reshape(shape)
 
-    def without_day(values: Floats) -> Floats:
-        return values - (np.bincount(day, weight * values) / total)[day]
 
-    root = np.sqrt(weight)[:, None]
-    cleared = np.column_stack([without_day(places[:, number]) for number in range(units.places)])
-    rest = np.column_stack([without_day(column) for column in columns])
-    left = rest - cleared @ np.linalg.lstsq(cleared * root, rest * root, rcond=1e-10)[0]
-    return [
-        _Within(
-            place=column - (np.bincount(units.place, weight * column) / in_place)[units.place],
-            both=left[:, number],
-        )
-        for number, column in enumerate(columns)
-    ]
+def _within(columns: Floats, weight: Floats) -> Floats:
+    in_day = weight.sum(axis=0)
+    share = weight / np.where(in_day > 0, in_day, 1.0)
+    mean = np.sum(share * columns, axis=1)
+    system = np.diag(weight.sum(axis=1)) - weight @ share.T
+    right = np.sum(weight * (columns - mean[:, None, :]), axis=2)
+    of_place = np.linalg.lstsq(system, right.T, rcond=1e-10)[0].T
+    of_day = mean - of_place @ share
+    left: Floats = (columns - of_place[:, :, None] - of_day[:, None, :]) * (weight > 0)
+    return left
 
 
 def _information(column: Floats, weight: Floats) -> float:
     return float(np.sum(weight * column**2))
 
 
-def _baseline(units: UnitColumns, day: Ints) -> tuple[float, Floats]:
+def _likeness(cells: Comparison, fit: _Fit, score: Floats, shares: Floats) -> Likeness:
+    """Return by what days that resemble each other stretch the variance, as places show it and as days do."""
+    root = np.sqrt(cells.weight)
+    sign = np.sign(np.sum(cells.weight * fit.arm, axis=0))
+    of_day = np.where(shares > 1e-9, score / np.sqrt(np.maximum(shares, 1e-9)), 0.0)
+    if not fit.days_cancel:
+        sign = np.where(sign == 0, 1.0, sign)
+        return likeness((sign * of_day)[None, :], (sign * np.sqrt(shares))[None, :], shares[None, :] > 1e-9)
+    found = likeness(root * fit.rest, root * fit.arm, cells.weight > 0)
+    return found.at_least(of_day[shares > 1e-9])
+
+
+def _baseline(cells: Comparison) -> tuple[float, Floats]:
     """Return the baseline's ratio over the trial, and each day's part in its error."""
-    chosen = (units.treated == 0) & units.in_trial
-    bottom = float(np.sum(units.denominator[chosen]))
-    base = float(np.sum(units.numerator[chosen])) / bottom if bottom else math.nan
-    off = np.where(chosen, units.numerator - base * units.denominator, 0.0) / (bottom or 1.0)
-    return base, np.bincount(day, off).astype(np.float64)
+    chosen = cells.trial * (1 - cells.treated)
+    bottom = float(np.sum(cells.bottom * chosen))
+    base = float(np.sum(cells.top * chosen)) / bottom if bottom else math.nan
+    off = chosen * (cells.top - base * cells.bottom) / (bottom or 1.0)
+    return base, off.sum(axis=0)

@@ -8,13 +8,13 @@ share the risk, and between them the last look stands.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+
+import numpy as np
 
 from reports.stats.sequences import last_look, look_alpha, student_multiplier
-from reports.stats.trial_rows import MIN_PLACES, UnitRow
+from reports.stats.trial_grid import TrialGrid, design_of
+from reports.stats.trial_rows import MIN_PLACES, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +29,38 @@ class PlaceDifference:
     multiplier: float
 
 
-def place_difference(units: Iterable[UnitRow], arm: str, baseline: str, alpha: float) -> PlaceDifference | None:
-    """Return the difference at the last look, or None before the first or with too few places."""
-    chosen = [unit for unit in units if unit.period == "trial" and unit.arm in {arm, baseline}]
-    first = min(unit.day for unit in chosen)
-    look = last_look(max(unit.day for unit in chosen) - first + 1)
+def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> PlaceDifference | None:
+    """Return the difference at the last look, or None before the first or where places were not side by side then."""
+    numbers = grid.number(arm), grid.number(baseline)
+    days = np.flatnonzero(np.isin(grid.arm, numbers).any(axis=0))
+    look = last_look(grid.arm.shape[1] - int(days[0])) if len(days) else None
     if look is None:
         return None
-    number, days = look
-    seen = [unit for unit in chosen if unit.day < first + days]
-    ours, theirs = (_ratios(unit for unit in seen if unit.arm == name) for name in (arm, baseline))
-    if min(len(ours), len(theirs)) < MIN_PLACES:
+    seen = grid.until(int(days[0]) + look[1])
+    ours, theirs = (_ratios(seen, number) for number in numbers)
+    if design_of(seen, arm, baseline) == "switching" or min(len(ours), len(theirs)) < MIN_PLACES:
         return None
     error, degrees = _error(ours, theirs)
-    multiplier = student_multiplier(degrees, look_alpha(number, alpha))
+    multiplier = student_multiplier(degrees, look_alpha(look[0], alpha))
     return PlaceDifference(
-        value=fmean(ours) - fmean(theirs),
+        value=float(ours.mean() - theirs.mean()),
         half=multiplier * error,
-        baseline=fmean(theirs),
-        baseline_error=math.sqrt(variance(theirs) / len(theirs)),
+        baseline=float(theirs.mean()),
+        baseline_error=math.sqrt(float(theirs.var(ddof=1)) / len(theirs)),
         error=error,
         multiplier=multiplier,
     )
 
 
-def _ratios(units: Iterable[UnitRow]) -> list[float]:
-    sums: dict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-    for unit in units:
-        top, bottom = sums[unit.place]
-        sums[unit.place] = top + unit.numerator, bottom + unit.denominator
-    return [top / bottom for top, bottom in sums.values()]
+def _ratios(grid: TrialGrid, number: int) -> Floats:
+    chosen = grid.arm == number
+    top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=1) for part in (grid.top, grid.bottom))
+    ratios: Floats = top[bottom > 0] / bottom[bottom > 0]
+    return ratios
 
 
-def _error(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    parts = [variance(places) / len(places) for places in (ours, theirs)]
+def _error(ours: Floats, theirs: Floats) -> tuple[float, float]:
+    parts = [float(places.var(ddof=1)) / len(places) for places in (ours, theirs)]
     total = sum(parts)
     if len(ours) == len(theirs) or not total:
         return math.sqrt(total), float(len(ours) + len(theirs) - 2)

@@ -2,8 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -35,25 +34,6 @@ class UnitRow(NamedTuple):
     """The unit's parts of a ratio; a count per unit has 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnitColumns:
-    """Units as columns of one length, places and days as their numbers from 0."""
-
-    treated: Floats
-    place: Ints
-    day: Ints
-    """As it was told: what day of the week it is follows from it."""
-    numerator: Floats
-    denominator: Floats
-    in_trial: npt.NDArray[np.bool_]
-    places: int
-
-    @property
-    def days_before(self) -> int:
-        """How many days before the trial there are."""
-        return len(np.unique(self.day[~self.in_trial]))
-
-
 def read_units(rows: Iterable[tuple[str, str, str, int, float, float]]) -> list[UnitRow]:
     """Return *rows* as units that say something: rows of one place, day and arm are one.
 
@@ -73,50 +53,6 @@ def read_units(rows: Iterable[tuple[str, str, str, int, float, float]]) -> list[
         for arm, (top, bottom) in arms.items()
         if bottom > 0
     ]
-
-
-def arms_of(units: Iterable[UnitRow]) -> tuple[str, ...]:
-    """Return the trial's arms in the order of their first units."""
-    return tuple(dict.fromkeys(unit.arm for unit in units if unit.period == "trial"))
-
-
-def design_of(units: Iterable[UnitRow], arm: str, baseline: str) -> Design:
-    """Return what may be compared of *arm* and *baseline*."""
-    places = _places_by_arm(units)
-    in_trial = {name: places["trial", name] for name in (arm, baseline)}
-    if in_trial[arm] & in_trial[baseline]:
-        return "switching"
-    before = set().union(*(found for (period, _), found in places.items() if period == "before"))
-    if all(found & before for found in in_trial.values()):
-        return "before_after"
-    if all(len(found) >= MIN_PLACES for found in in_trial.values()):
-        return "side_by_side"
-    return "one_place"
-
-
-def columns_of(units: Iterable[UnitRow], arm: str, baseline: str, *, with_before: bool) -> UnitColumns:
-    """Return the units of *arm* and *baseline*; *with_before*: of their places' time before, too."""
-    units = list(units)
-    chosen = [unit for unit in units if unit.period == "trial" and unit.arm in {arm, baseline}]
-    places = {place: number for number, place in enumerate(sorted({unit.place for unit in chosen}))}
-    earlier = [unit for unit in units if with_before and unit.period == "before" and unit.place in places]
-    both = earlier + chosen
-    return UnitColumns(
-        treated=np.array([float(unit.period == "trial" and unit.arm == arm) for unit in both]),
-        place=np.array([places[unit.place] for unit in both], dtype=np.int64),
-        day=np.array([unit.day for unit in both], dtype=np.int64),
-        numerator=np.array([unit.numerator for unit in both], dtype=np.float64),
-        denominator=np.array([unit.denominator for unit in both], dtype=np.float64),
-        in_trial=np.array([unit.period == "trial" for unit in both], dtype=np.bool_),
-        places=len(places),
-    )
-
-
-def _places_by_arm(units: Iterable[UnitRow]) -> Mapping[tuple[str, str], set[str]]:
-    places: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for unit in units:
-        places[unit.period, unit.arm].add(unit.place)
-    return places
 
 
 def checked_row(number: int, row: Sequence[Any]) -> UnitRow:

@@ -1,28 +1,29 @@
 """What a trial allows to be said of its arms: for each the value, for each but the baseline the difference.
 
 Everything may be looked at every day: the risk of ever excluding the truth is *alpha* for all days together, and it
-is shared by the arms that are compared with the baseline.
+is shared by the arms that are compared with the baseline. What has spoken once goes on speaking: whether there are
+bounds hangs on days that are counted, of which there are never fewer.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from reports.stats.days_left import Course, days_compared
-from reports.stats.panel import Difference, difference, mean_over_days
-from reports.stats.sequences import mixture_multiplier, mixture_precision
+import numpy as np
+
+from reports.stats.days_left import Course
+from reports.stats.level import level_over_days
+from reports.stats.panel import CHANGES, Comparison, Difference, changes_at_once, comparison_of, difference
+from reports.stats.sequences import day_multiplier
 from reports.stats.side_by_side import place_difference
-from reports.stats.trial_rows import Design, UnitRow, arms_of, columns_of, design_of, read_units
+from reports.stats.trial_grid import BEFORE, TrialGrid, design_of, grid_of
+from reports.stats.trial_rows import Design, read_units
 
 ALPHA = 0.05
-PLAN_DAYS = 60
-"""Where the trial plans no number of units: two months. The interval is about tightest then."""
-MIN_DAYS = 8.0
-"""Days alike, without which nothing is said: their scatter is not known yet."""
 _ROUNDING = 1e-9
 
-Why = Literal["no_data", "too_few_days", "no_spread", "one_place", "one_arm"]
+Why = Literal["no_data", "too_few_days", "too_few_changes", "no_spread", "one_place", "one_arm"]
 """Why there are no bounds."""
 
 
@@ -53,6 +54,8 @@ class LiftInterval:
     """How many more days until a difference of *smallest_effect* would be told, at today's scatter, at least …"""
     days_high: int | None = None
     """… and at most, as far as today's scatter is known."""
+    half_planned: float | None = None
+    """Half the width that the planned units would give, at today's scatter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,18 @@ class TrialVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    units: Sequence[UnitRow]
-    baseline: str
-    alpha: float
-    plan_days: float
-    smallest_effect: float | None
+class JudgeSettings:
+    """What a verdict is asked for, as `judge` takes it."""
+
+    baseline: str = "baseline"
+    alpha: float = ALPHA
+    planned_units: int | None = None
+    smallest_effect: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` where *alpha* is no risk."""
+        if not 0 < self.alpha < 1:
+            raise ValueError("alpha must lie between 0 and 1")
 
 
 def judge(
@@ -83,121 +92,115 @@ def judge(
 ) -> TrialVerdict:
     """Return the verdict of *rows*: (period, arm, place, day, numerator, denominator) of each placement-day.
 
-    *planned_units* are all placement-days that the trial plans; *smallest_effect* is in the ratio's own unit. Raises
-    `ValueError` naming the row and its field, or the argument.
+    *planned_units* are all placement-days that the trial plans, and *smallest_effect* is in the ratio's own unit:
+    neither changes any bound. Raises `ValueError` naming the row and its field, or the argument.
     """
-    if not 0 < alpha < 1:
-        raise ValueError("alpha must lie between 0 and 1")
-    units = read_units(rows)
-    arms = arms_of(units)
-    others = [arm for arm in arms if arm != baseline]
-    frame = _Frame(
-        units=units,
-        baseline=baseline,
-        alpha=alpha / max(len(others), 1),
-        plan_days=_plan_days(units, planned_units),
-        smallest_effect=smallest_effect,
-    )
-    if baseline not in arms or not others:
-        lifts = {arm: LiftInterval(why="no_data" if baseline not in arms else "one_arm") for arm in others}
-        return TrialVerdict("one_arm", _arms(frame, arms, alpha), lifts)
-    designs = {arm: design_of(units, arm, baseline) for arm in others}
+    asked = JudgeSettings(baseline, alpha, planned_units, smallest_effect)
+    return verdict_of(grid_of(read_units(rows)), asked)
+
+
+def verdict_of(grid: TrialGrid, asked: JudgeSettings) -> TrialVerdict:
+    """Return the verdict of the units in *grid*: `judge` after rows were read."""
+    arms = grid.seen_arms()
+    others = [arm for arm in arms if arm != asked.baseline]
+    values = {arm: _arm_value(grid, arm, asked.alpha) for arm in arms}
+    if asked.baseline not in arms or not others:
+        why: Why = "no_data" if asked.baseline not in arms else "one_arm"
+        return TrialVerdict("one_arm", values, {arm: LiftInterval(why=why) for arm in others})
+    designs = {arm: design_of(grid, arm, asked.baseline) for arm in others}
+    share = asked.alpha / len(others)
     return TrialVerdict(
         design=min(designs.values(), key=get_args(Design).index),
-        arms=_arms(frame, arms, alpha),
-        lifts={arm: _lift(frame, arm, designs[arm]) for arm in others},
+        arms=values,
+        lifts={arm: lift_of(grid, arm, asked, share) for arm in others},
     )
 
 
-def _plan_days(units: Sequence[UnitRow], planned_units: int | None) -> float:
-    places = len({unit.place for unit in units if unit.period == "trial"})
-    if not planned_units or not places:
-        return PLAN_DAYS
-    return max(planned_units / places, MIN_DAYS)
+def _arm_value(grid: TrialGrid, arm: str, alpha: float) -> ArmValue:
+    chosen = grid.arm == grid.number(arm)
+    top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=0) for part in (grid.top, grid.bottom))
+    estimate = float(top.sum() / bottom.sum())
+    units, places = int(chosen.sum()), int(chosen.any(axis=1).sum())
+    found = level_over_days(top, bottom)
+    bounds = None if found is None else _bounds(found, alpha)
+    if bounds is None:
+        return ArmValue(estimate, None, None, units, places, "too_few_days" if found is None else "no_spread")
+    return ArmValue(estimate, *bounds, units, places, None)
 
 
-def _arms(frame: _Frame, arms: Iterable[str], alpha: float) -> dict[str, ArmValue]:
-    return {arm: _arm_value(frame, arm, alpha) for arm in arms}
+def _bounds(found: Difference, alpha: float) -> tuple[float, float] | None:
+    """Return the bounds; None where nothing scatters.
 
-
-def _arm_value(frame: _Frame, arm: str, alpha: float) -> ArmValue:
-    units = [unit for unit in frame.units if unit.period == "trial" and unit.arm == arm]
-    estimate = sum(unit.numerator for unit in units) / sum(unit.denominator for unit in units)
-    places = len({unit.place for unit in units})
-    found = mean_over_days(units)
-    half, why = _half(found, mixture_precision(frame.plan_days, alpha), alpha)
-    if half is None:
-        return ArmValue(estimate, None, None, len(units), places, why)
-    return ArmValue(estimate, estimate - half, estimate + half, len(units), places, None)
-
-
-def _half(found: Difference | None, precision: float, alpha: float) -> tuple[float | None, Why | None]:
-    """Return half the interval's width, or why there is none."""
-    if found is None or found.days < MIN_DAYS:
-        return None, "too_few_days"
+    Where days scatter further to one side, the bound on that side is further out: N. J. Johnson, "Modified t Tests
+    and Confidence Intervals for Asymmetrical Populations", Journal of the American Statistical Association 73, 1978.
+    """
     if found.error <= _ROUNDING * max(abs(found.value), abs(found.baseline)):
         # Days that are all the same have no scatter to judge by; a width of zero would be a lie.
-        return None, "no_spread"
-    multiplier = mixture_multiplier(found.days, found.degrees, precision=precision, alpha=alpha)
-    return (multiplier * found.error, None) if math.isfinite(multiplier) else (None, "too_few_days")
+        return None
+    multiplier = day_multiplier(found.growth, found.degrees, alpha)
+    lean = found.skewness * (2 * multiplier**2 + 1) / 6
+    low = found.value - found.error * (multiplier + max(-lean, 0.0))
+    return low, found.value + found.error * (multiplier + max(lean, 0.0))
 
 
-def _lift(frame: _Frame, arm: str, design: Design) -> LiftInterval:
+def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> LiftInterval:
+    """Return *arm* against the baseline at the risk *alpha*: of `verdict_of`, one lift alone."""
+    design = design_of(grid, arm, asked.baseline)
     if design == "one_place":
         return LiftInterval(why="one_place")
     if design == "side_by_side":
-        return _lift_of_places(frame, arm)
-    columns = columns_of(frame.units, arm, frame.baseline, with_before=design == "before_after")
-    found = difference(columns)
-    before = columns.days_before
-    precision = mixture_precision(days_compared(before, frame.plan_days), frame.alpha)
-    half, why = _half(found, precision, frame.alpha)
-    if found is None or half is None:
-        value = None if found is None else found.value
-        return LiftInterval(absolute=value, relative=_share(value, None if found is None else found.baseline), why=why)
-    ratio = _fieller(found, half / found.error)
-    days = len(set(columns.day[columns.in_trial].tolist()))
-    course = Course(found, precision=precision, alpha=frame.alpha, before=before, days=days)
-    low, high = course.days_until(frame.smallest_effect) if frame.smallest_effect else (None, None)
-    return LiftInterval(
-        absolute=found.value,
-        low=found.value - half,
-        high=found.value + half,
-        relative=_share(found.value, found.baseline),
-        relative_low=ratio[0],
-        relative_high=ratio[1],
-        days_low=low,
-        days_high=high,
-    )
-
-
-def _lift_of_places(frame: _Frame, arm: str) -> LiftInterval:
-    found = place_difference(frame.units, arm, frame.baseline, frame.alpha)
+        return _lift_of_places(grid, arm, asked.baseline, alpha) or LiftInterval(why="too_few_days")
+    cells = comparison_of(grid, arm, asked.baseline)
+    found = difference(cells)
     if found is None:
-        return LiftInterval(why="too_few_days")
+        # Places that began side by side and change now: what was said then stands until changes say more.
+        return _lift_of_places(grid, arm, asked.baseline, alpha) or LiftInterval(why="too_few_days")
     share = _share(found.value, found.baseline)
-    if found.error <= 0:
+    if not found.days_cancel and changes_at_once(cells) < CHANGES:
+        return LiftInterval(absolute=found.value, relative=share, why="too_few_changes")
+    bounds = _bounds(found, alpha)
+    if bounds is None:
+        return LiftInterval(absolute=found.value, relative=share, why="no_spread")
+    ratio = _fieller(found, (bounds[1] - bounds[0]) / 2 / found.error)
+    low, high, planned = _still_needed(grid, cells, found, asked, alpha)
+    return LiftInterval(found.value, *bounds, share, *ratio, None, low, high, planned)
+
+
+def _still_needed(
+    grid: TrialGrid, cells: Comparison, found: Difference, asked: JudgeSettings, alpha: float
+) -> tuple[int | None, int | None, float | None]:
+    """Return the days until *smallest_effect* would be told, at least and at most, and half the planned width."""
+    days = int(cells.trial.any(axis=0).sum())
+    before = int((grid.arm == BEFORE).any(axis=0).sum()) if cells.by_weekday else 0
+    course = Course(found, alpha, before, days)
+    low, high = course.days_until(asked.smallest_effect) if asked.smallest_effect else (None, None)
+    units = int(grid.in_trial.sum())
+    if not asked.planned_units or units >= asked.planned_units:
+        return low, high, None
+    return low, high, course.half_after(math.ceil(days * (asked.planned_units / units - 1)))
+
+
+def _lift_of_places(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> LiftInterval | None:
+    found = place_difference(grid, arm, baseline, alpha)
+    if found is None:
+        return None
+    share = _share(found.value, found.baseline)
+    if found.error <= _ROUNDING * max(abs(found.value), abs(found.baseline)):
         return LiftInterval(absolute=found.value, relative=share, why="no_spread")
     # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
     own = Difference(
-        found.value,
-        found.error,
-        1,
-        1,
-        found.baseline,
-        found.baseline_error,
-        -(found.baseline_error**2),
+        value=found.value,
+        error=found.error,
+        degrees=1,
+        growth=1,
+        skewness=0,
+        baseline=found.baseline,
+        baseline_error=found.baseline_error,
+        covariance=-(found.baseline_error**2),
         days_cancel=True,
     )
     ratio = _fieller(own, found.multiplier)
-    return LiftInterval(
-        found.value,
-        found.value - found.half,
-        found.value + found.half,
-        share,
-        relative_low=ratio[0],
-        relative_high=ratio[1],
-    )
+    return LiftInterval(found.value, found.value - found.half, found.value + found.half, share, *ratio)
 
 
 def _share(value: float | None, baseline: float | None) -> float | None:

@@ -1,0 +1,196 @@
+"""Trials that are drawn: places, days and uses anew each time, and a truth that is known."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reports.stats.trial_rows import UnitRow
+
+Floats = npt.NDArray[np.float64]
+Rota = Literal["by day", "by week", "all at once", "drawn", "once each", "before and after", "side by side"]
+Measure = Literal["share", "counts", "counts, many days none", "revenue"]
+BEFORE_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is drawn. Standard deviations are of logits or logarithms; *effect* is in points of a share.
+
+    Of counts and revenue *effect* is by what share the arm's are more.
+    """
+
+    rota: Rota
+    places: int = 3
+    """An arm's."""
+    others: int | None = None
+    """The baseline's places, where they are not as many."""
+    arms: int = 2
+    measure: Measure = "share"
+    place: float = 0.5
+    street: float = 0.6
+    own: float = 0.3
+    carried: float = 0.0
+    """How much of a placement-day's own luck goes on to the next day (AR 1)."""
+    week: float = 0.0
+    uses: float = 40.0
+    pareto: bool = False
+    """Whether places differ in traffic, as Pareto's law with 1.5 has it."""
+    rate: float = 0.8
+    effect: float = 0.0
+    fades: float = 0.0
+    """Days after which a third of the effect is left."""
+    late: int = 0
+    """Days after which the last place opens."""
+    silent: float = 0.0
+    """Share of placement-days without data; of busy days twice as many."""
+    closed: bool = False
+    """Whether the street is closed for a week in the third."""
+    before: int = BEFORE_DAYS
+    days: int = 60
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """Return the arms, the baseline first."""
+        return ("baseline", "pilot", *(f"pilot-{number}" for number in range(2, self.arms)))
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTrial:
+    """One trial: its rows, and by how much the pilot's units are truly better, on average to the end of each day."""
+
+    rows: list[UnitRow]
+    first_day: int
+    truth: Floats
+
+
+def draw(world: World, rng: np.random.Generator) -> DrawnTrial:
+    """Return a trial of *world*."""
+    before = world.before if world.rota == "before and after" else 0
+    theirs = world.places if world.others is None else world.others
+    shape = (theirs + world.places * (world.arms - 1), before + world.days)
+    arms = _arms(world, shape, before, rng)
+    top, bottom, gain = _measured(world, arms == 1, rng)
+    there = _there(world, bottom, before, rng)
+    rows = []
+    for place, day in zip(*np.nonzero(there), strict=True):
+        period, arm = ("before", "") if day < before else ("trial", world.arm_names[int(arms[place, day])])
+        rows.append(UnitRow(period, arm, f"place-{place}", int(day), float(top[place, day]), float(bottom[place, day])))
+    by_day = gain[:, before:].mean(axis=0)
+    return DrawnTrial(rows, before, np.cumsum(by_day) / np.arange(1, world.days + 1))
+
+
+def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    place, day = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
+    match world.rota:
+        case "by day":
+            return (place + day) % world.arms
+        case "by week":
+            return (place + day // 7) % world.arms
+        case "all at once":
+            return (0 * place + day) % world.arms
+        case "drawn":
+            return rng.integers(0, world.arms, shape)
+        case "once each":
+            # The places begin with the arm one after the other, three days apart, from day 10 on.
+            return (day >= 10 + 3 * place).astype(np.int64)
+        case _:
+            theirs = shape[0] - world.places * (world.arms - 1)
+            arm = np.where(place < theirs, 0, 1 + (place - theirs) // world.places)
+            return np.where(day >= before, arm, 0)
+
+
+def _luck(world: World, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """Return what places, the street's days and placement-days add, in logits or logarithms."""
+    own = rng.normal(0, world.own, shape)
+    for day in range(1, shape[1]):
+        own[:, day] = world.carried * own[:, day - 1] + math.sqrt(1 - world.carried**2) * own[:, day]
+    street = rng.normal(0, world.street, shape[1]) + world.week * np.sin(2 * math.pi * np.arange(shape[1]) / 7)
+    luck: Floats = rng.normal(0, world.place, shape[0])[:, None] + street + own
+    return luck
+
+
+def _measured(world: World, treated: npt.NDArray[np.bool_], rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Return numerators, denominators, and by what each unit would be more with the arm than without."""
+    shape = treated.shape
+    luck, full = _luck(world, (shape[0], shape[1]), rng), np.ones(shape)
+    if world.measure != "share":
+        mean = (1.0 if world.measure == "revenue" else world.uses) * np.exp(luck)
+        if world.measure == "counts, many days none":
+            mean *= rng.random(shape) < 0.5  # noqa: PLR2004 - every other day
+        seen = mean * (1 + world.effect * treated)
+        return seen if world.measure == "revenue" else rng.poisson(seen).astype(float), full, mean * world.effect
+    chance = 1 / (1 + np.exp(-(math.log(world.rate / (1 - world.rate)) + luck)))
+    faded = np.exp(-np.arange(shape[1]) / world.fades) if world.fades else full[0]
+    helped = np.clip(chance + world.effect * faded, 0, 1)
+    traffic = world.uses * (rng.pareto(1.5, shape[0]) + 0.3) if world.pareto else np.full(shape[0], world.uses)
+    uses = np.maximum(1, rng.poisson(np.maximum(traffic, 3)[:, None] * full))
+    done = rng.binomial(uses, np.where(treated, helped, chance))
+    return done.astype(float), uses.astype(float), helped - chance
+
+
+def _there(world: World, bottom: Floats, before: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Return which placement-days have data."""
+    busy = bottom > np.median(bottom)
+    there = rng.random(bottom.shape) >= world.silent * np.where(busy, 4 / 3, 2 / 3)
+    there[-1, : before + world.late if world.late else 0] = False
+    if world.closed:
+        there[:, before + 16 : before + 23] = False
+    return there
+
+
+WORLDS: Mapping[str, World] = {
+    "switching by day": World("by day"),
+    "switching by day, every placement-day alike": World("by day", place=0, street=0, own=0),
+    "switching by day, one place an arm": World("by day", places=1),
+    "switching by day, six places": World("by day", places=6),
+    "switching by day, luck carried over": World("by day", carried=0.5),
+    "switching by day, unequal traffic": World("by day", pareto=True, uses=20),
+    "switching by day, weekdays": World("by day", week=0.5),
+    "switching by day, 14 days": World("by day", days=14),
+    "switching by day, 20 days": World("by day", days=20),
+    "switching by day, 28 days": World("by day", days=28),
+    "switching by day, 100 days": World("by day", days=100),
+    "switching by day, revenue": World("by day", measure="revenue", own=1.0),
+    "switching by day, revenue +30 %": World("by day", measure="revenue", own=1.0, effect=0.3),
+    "switching by day, counts": World("by day", measure="counts"),
+    "switching by day, counts, many days none": World("by day", measure="counts, many days none", uses=4),
+    "switching by day, rate near 1": World("by day", rate=0.985),
+    "switching by day, a place opens late": World("by day", late=25),
+    "switching by day, silent on busy days": World("by day", silent=0.3),
+    "switching by day, closed for a week": World("by day", closed=True),
+    "switching by day, novelty fades": World("by day", rate=0.7, effect=0.1, fades=10),
+    "switching by day, five arms": World("by day", places=2, arms=5),
+    "switching by week, luck carried over": World("by week", carried=0.5),
+    "switching everywhere at once": World("all at once"),
+    "switching as drawn": World("drawn"),
+    "switching once each": World("once each"),
+    "switching once each, luck carried over": World("once each", carried=0.5),
+    "switching by day, +8 points": World("by day", rate=0.75, effect=0.08),
+    "before and after": World("before and after"),
+    "before and after, one place an arm": World("before and after", places=1),
+    "before and after, six places": World("before and after", places=6),
+    "before and after, luck carried over": World("before and after", carried=0.5),
+    "before and after, one place an arm, luck carried over": World("before and after", places=1, carried=0.5),
+    "before and after, six places, luck carried over": World("before and after", places=6, carried=0.5),
+    "before and after, a week before": World("before and after", before=7),
+    "before and after, ten days before, weekdays": World("before and after", before=10, week=0.5),
+    "before and after, unequal traffic": World("before and after", pareto=True, uses=20),
+    "before and after, weekdays": World("before and after", week=0.5, street=0.3),
+    "before and after, 28 days": World("before and after", days=28),
+    "before and after, one place against five": World("before and after", places=1, others=5),
+    "before and after, revenue": World("before and after", measure="revenue", own=1.0),
+    "before and after, counts": World("before and after", measure="counts"),
+    "before and after, silent on busy days": World("before and after", silent=0.3),
+    "before and after, +8 points": World("before and after", rate=0.75, effect=0.08),
+    "side by side": World("side by side"),
+    "side by side, places alike": World("side by side", place=0.0),
+    "side by side, places differ a little": World("side by side", place=0.15),
+    "side by side, six places": World("side by side", places=6),
+    "side by side, two places against ten": World("side by side", places=2, others=10),
+    "side by side, revenue": World("side by side", measure="revenue", own=1.0, places=6),
+    "one place an arm": World("side by side", places=1),
+}
