@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from reports.stats.trial_grid import BEFORE, NOTHING, TrialGrid
 from reports.stats.trial_rows import UnitRow
 
 Floats = npt.NDArray[np.float64]
@@ -59,28 +60,50 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnTrial:
-    """One trial: its rows, and by how much the pilot's units are truly better, on average to the end of each day."""
+class DrawnTrials:
+    """Trials with units in the same cells, and what is true of each."""
 
-    rows: list[UnitRow]
+    grid: TrialGrid
     first_day: int
     truth: Floats
+    """By how much the pilot's units are better, on average to the end of each day of the trial."""
 
 
-def draw(world: World, rng: np.random.Generator) -> DrawnTrial:
-    """Return a trial of *world*."""
+def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
+    """Return *trials* of *world*; silence and drawn rotas are the same for all of them."""
     before = world.before if world.rota == "before and after" else 0
     theirs = world.places if world.others is None else world.others
     shape = (theirs + world.places * (world.arms - 1), before + world.days)
     arms = _arms(world, shape, before, rng)
-    top, bottom, gain = _measured(world, arms == 1, rng)
-    there = _there(world, bottom, before, rng)
-    rows = []
-    for place, day in zip(*np.nonzero(there), strict=True):
-        period, arm = ("before", "") if day < before else ("trial", world.arm_names[int(arms[place, day])])
-        rows.append(UnitRow(period, arm, f"place-{place}", int(day), float(top[place, day]), float(bottom[place, day])))
-    by_day = gain[:, before:].mean(axis=0)
-    return DrawnTrial(rows, before, np.cumsum(by_day) / np.arange(1, world.days + 1))
+    top, bottom, gain = _measured(world, arms == 1, trials, rng)
+    there = _there(world, bottom[0], before, rng)
+    numbers = np.where(np.arange(shape[1]) < before, BEFORE, arms)
+    by_day = gain[..., before:].mean(axis=-2)
+    grid = TrialGrid(
+        arms=world.arm_names,
+        places=tuple(f"place-{place:02}" for place in range(shape[0])),
+        first_weekday=0,
+        days=np.arange(shape[1]),
+        arm=np.where(there, numbers, NOTHING),
+        top=np.where(there, top, 0.0),
+        bottom=np.where(there, bottom, 0.0),
+    )
+    return DrawnTrials(grid, before, np.cumsum(by_day, axis=-1) / np.arange(1, world.days + 1))
+
+
+def rows_of(grid: TrialGrid, trial: int) -> list[UnitRow]:
+    """Return one of the *grid*'s trials as the rows that `judge` takes."""
+    return [
+        UnitRow(
+            "before" if grid.arm[place, day] == BEFORE else "trial",
+            "" if grid.arm[place, day] == BEFORE else grid.arms[int(grid.arm[place, day])],
+            grid.places[place],
+            int(grid.days[day]),
+            float(grid.top[trial, place, day]),
+            float(grid.bottom[trial, place, day]),
+        )
+        for place, day in zip(*np.nonzero(grid.arm != NOTHING), strict=True)
+    ]
 
 
 def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -103,31 +126,34 @@ def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Gene
             return np.where(day >= before, arm, 0)
 
 
-def _luck(world: World, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+def _luck(world: World, shape: tuple[int, int, int], rng: np.random.Generator) -> Floats:
     """Return what places, the street's days and placement-days add, in logits or logarithms."""
+    trials, places, days = shape
     own = rng.normal(0, world.own, shape)
-    for day in range(1, shape[1]):
-        own[:, day] = world.carried * own[:, day - 1] + math.sqrt(1 - world.carried**2) * own[:, day]
-    street = rng.normal(0, world.street, shape[1]) + world.week * np.sin(2 * math.pi * np.arange(shape[1]) / 7)
-    luck: Floats = rng.normal(0, world.place, shape[0])[:, None] + street + own
+    for day in range(1, days):
+        own[..., day] = world.carried * own[..., day - 1] + math.sqrt(1 - world.carried**2) * own[..., day]
+    street = rng.normal(0, world.street, (trials, 1, days)) + world.week * np.sin(2 * math.pi * np.arange(days) / 7)
+    luck: Floats = rng.normal(0, world.place, (trials, places, 1)) + street + own
     return luck
 
 
-def _measured(world: World, treated: npt.NDArray[np.bool_], rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _measured(
+    world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
     """Return numerators, denominators, and by what each unit would be more with the arm than without."""
-    shape = treated.shape
-    luck, full = _luck(world, (shape[0], shape[1]), rng), np.ones(shape)
+    shape = (trials, *treated.shape)
+    luck, full = _luck(world, (trials, treated.shape[0], treated.shape[1]), rng), np.ones(shape)
     if world.measure != "share":
         mean = (1.0 if world.measure == "revenue" else world.uses) * np.exp(luck)
         if world.measure == "counts, many days none":
-            mean *= rng.random(shape) < 0.5  # noqa: PLR2004 - every other day
+            mean *= rng.random(shape) < 0.5
         seen = mean * (1 + world.effect * treated)
         return seen if world.measure == "revenue" else rng.poisson(seen).astype(float), full, mean * world.effect
     chance = 1 / (1 + np.exp(-(math.log(world.rate / (1 - world.rate)) + luck)))
-    faded = np.exp(-np.arange(shape[1]) / world.fades) if world.fades else full[0]
+    faded = np.exp(-np.arange(shape[2]) / world.fades) if world.fades else np.ones(shape[2])
     helped = np.clip(chance + world.effect * faded, 0, 1)
-    traffic = world.uses * (rng.pareto(1.5, shape[0]) + 0.3) if world.pareto else np.full(shape[0], world.uses)
-    uses = np.maximum(1, rng.poisson(np.maximum(traffic, 3)[:, None] * full))
+    crowd = rng.pareto(1.5, (trials, shape[1], 1)) + 0.3 if world.pareto else np.ones((trials, shape[1], 1))
+    uses = np.maximum(1, rng.poisson(np.maximum(world.uses * crowd, 3) * full))
     done = rng.binomial(uses, np.where(treated, helped, chance))
     return done.astype(float), uses.astype(float), helped - chance
 

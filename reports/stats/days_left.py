@@ -35,7 +35,7 @@ class Course:
         Today's standard error is known as far as its degrees of freedom allow, and falls with the days compared.
         """
         tail = (1 - SURE) / 2
-        degrees = self.found.degrees
+        degrees = float(self.found.degrees[0])
         least, most = (math.sqrt(degrees / float(chdtri(degrees, share))) for share in (tail, 1 - tail))
         return self._days(half / least), self._days(half / most)
 
@@ -43,7 +43,7 @@ class Course:
         """Return half the width after so many *more* days, at today's scatter."""
         growth = days_compared(self.before, self.days + more) / days_compared(self.before, self.days)
         multiplier = day_multiplier(self.found.growth * growth, self.found.degrees + more, self.alpha)
-        return multiplier * self.found.error / math.sqrt(growth)
+        return float(multiplier[0] * self.found.error[0]) / math.sqrt(growth)
 
     def _days(self, half: float) -> int | None:
         """Return the first day by halving: the width falls with every day."""

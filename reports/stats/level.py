@@ -1,7 +1,5 @@
 """An arm's own ratio over its days: the days are the units, and they resemble their neighbours."""
 
-import math
-
 import numpy as np
 
 from reports.stats.likeness import likeness
@@ -20,19 +18,18 @@ def level_over_days(top: Floats, bottom: Floats) -> Difference | None:
     if days < FIRST_DAYS:
         return None
     value = float(top.sum() / bottom.sum())
-    score = (top - value * bottom) / bottom.sum()
-    shares = np.full(days, 1 / days)
-    scatter = scatter_of(score[used], shares, lost=1)
-    alike = likeness(score[None, :], used[None, :] / math.sqrt(days), used[None, :])
-    error = math.sqrt(scatter.square * max(alike.stretch, 1.0))
+    score = ((top - value * bottom) / bottom.sum())[None]
+    scatter = scatter_of(score[:, used], np.full((1, days), 1 / days), lost=1)
+    alike = likeness(score[:, None], used[None, None].astype(np.float64), used[None])
+    error = np.sqrt(scatter.square * np.maximum(alike.stretch, 1.0))
     return Difference(
-        value=value,
+        value=np.array([value]),
         error=error,
         degrees=alike.degrees(scatter.degrees),
-        growth=days / FIRST_DAYS,
+        growth=np.array([days / FIRST_DAYS]),
         skewness=scatter.skewness,
-        baseline=value,
+        baseline=np.array([value]),
         baseline_error=error,
-        covariance=0.0,
+        covariance=np.zeros(1),
         days_cancel=False,
     )

@@ -28,28 +28,27 @@ _SURE = 1.5
 """Standard errors beyond which days' own likeness counts, where places do not show it."""
 _PLACES_LEVEL = 0.1
 _LEAST, _MOST = 0.3, 60.0
+_TINY, _PART = 1e-300, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """By what likeness of days stretches the variance of a difference."""
+    """By what likeness of days stretches the variance of a difference; an entry for each trial."""
 
-    stretch: float
-    error: float
+    stretch: Floats
+    error: Floats
     """Standard error of the stretch."""
 
-    def degrees(self, of_scatter: float) -> float:
+    def degrees(self, of_scatter: float) -> Floats:
         """Return how many degrees of freedom the stretched variance has."""
-        return max(2 / (2 / of_scatter + (self.error / self.stretch) ** 2), 1.0)
+        return np.maximum(2 / (2 / of_scatter + (self.error / self.stretch) ** 2), 1.0)
 
     def at_least(self, alike: Floats) -> "Likeness":
         """Return the same, or what days *alike* in variance say by their first autocorrelation where that is more."""
-        square, count = float(np.sum(alike**2)), len(alike)
-        if square <= 0 or count < 2:
-            return self
-        seen = float(np.sum(alike[1:] * alike[:-1])) / square + (2 - _SURE * math.sqrt(count)) / count
-        seen = min(max(seen, 0.0), _MOST_DECAY)
-        return Likeness(max(self.stretch, (1 + seen) / (1 - seen)), self.error)
+        square, count = np.sum(alike**2, axis=-1), alike.shape[-1]
+        seen = np.sum(alike[..., 1:] * alike[..., :-1], axis=-1) / np.maximum(square, _TINY)
+        seen = np.clip(seen + (2 - _SURE * math.sqrt(count)) / count, 0.0, _MOST_DECAY)
+        return Likeness(np.maximum(self.stretch, (1 + seen) / (1 - seen)), self.error)
 
 
 def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Likeness:
@@ -57,54 +56,50 @@ def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Lik
 
     *rest* has one variance, and means of places taken out.
     """
-    square, cells = float(np.sum(rest**2)), int(there.sum())
-    days, free = cells / len(rest), max(len(rest) - 1, 1)
-    if square <= 0 or days < 2 * LAGS:
-        return Likeness(1.0, 0.0)
-    present = there.astype(np.float64)
-    pairs, seen, loads = (_products(column) for column in (present, rest, loading))
-    correlation = np.where(pairs > 0, seen / np.maximum(pairs, 1), 0.0) * cells / square
-    loads = loads / float(np.sum(loading**2))
-    fall = _decay(correlation, math.sqrt(LAGS / (free * days))) ** np.arange(1, LAGS + 1)
-    size = _size(correlation, fall, hidden=(len(rest) / free if len(rest) > 1 else 2.0) / days)
-    part = 2 * float(np.sum(fall * loads))
+    square, cells, places = np.sum(rest**2, axis=(-1, -2)), int(there.sum()), len(there)
+    days, free = cells / places, max(places - 1, 1)
+    pairs, seen, loads = (_products(column) for column in (there.astype(np.float64), rest, loading))
+    correlation = np.where(pairs > 0, seen / np.maximum(pairs, 1), 0.0) * (cells / np.maximum(square, _TINY))[:, None]
+    loads = loads / np.sum(loading**2, axis=(-1, -2))[..., None]
+    fall = _decay(correlation, math.sqrt(LAGS / (free * days)))[:, None] ** np.arange(1, LAGS + 1)
+    size = _size(correlation, fall, hidden=(places / free if places > 1 else 2.0) / days)
+    part = 2 * np.sum(fall * loads, axis=-1)
     stretch = 1 + size * part
-    error = abs(part) / math.sqrt(float(np.sum(fall**2)) * free * days)
-    if stretch < 1:
-        stretch = min(stretch + _UNSURE * error, 1.0)
-    return Likeness(min(max(stretch, _LEAST), _MOST), error)
+    error = np.abs(part) / np.sqrt(np.sum(fall**2, axis=-1) * free * days)
+    stretch = np.where(stretch < 1, np.minimum(stretch + _UNSURE * error, 1.0), stretch)
+    return Likeness(np.clip(stretch, _LEAST, _MOST), error)
 
 
 def _products(column: Floats) -> Floats:
-    return np.array([np.sum(column[:, lag:] * column[:, :-lag]) for lag in range(1, LAGS + 1)])
+    sums = [np.sum(column[..., lag:] * column[..., :-lag], axis=(-1, -2)) for lag in range(1, LAGS + 1)]
+    return np.stack(sums, axis=-1)
 
 
-def _size(correlation: Floats, fall: Floats, *, hidden: float) -> float:
+def _size(correlation: Floats, fall: Floats, *, hidden: float) -> Floats:
     """Return the size that fits *correlation* best where it falls as *fall* does.
 
     What taking out means hides of each lag, *hidden* times the stretch of a plain mean, is added.
     """
-    square, total = float(np.sum(fall**2)), float(np.sum(fall))
-    size = float(np.sum(fall * correlation)) / square
+    square, total = np.sum(fall**2, axis=-1), np.sum(fall, axis=-1)
     share = hidden * total / square
-    return (size + share) / max(1 - 2 * share * total, 0.3)
+    size: Floats = (np.sum(fall * correlation, axis=-1) / square + share) / np.maximum(1 - 2 * share * total, 0.3)
+    return size
 
 
-def _decay(correlation: Floats, noise: float) -> float:
+def _decay(correlation: Floats, noise: float) -> Floats:
     """Return by what share the correlations fall from one day to the next, drawn towards a usual share."""
-    later, sooner = float(np.sum(correlation[1:])), float(np.sum(correlation[:-1]))
-    share = (later + _USUAL_DECAY * noise) / (max(sooner, 0.0) + noise)
-    return min(max(share, _LEAST_DECAY), _MOST_DECAY)
+    later, sooner = np.sum(correlation[:, 1:], axis=-1), np.sum(correlation[:, :-1], axis=-1)
+    share: Floats = (later + _USUAL_DECAY * noise) / (np.maximum(sooner, 0.0) + noise)
+    return np.clip(share, _LEAST_DECAY, _MOST_DECAY)
 
 
-def place_stretch(scores: Floats, parts: Floats, square: float) -> float:
+def place_stretch(scores: Floats, parts: Floats, square: Floats) -> Floats:
     """Return by what places as wholes scatter more than their days give reason for; little unless it is plain.
 
     *scores* are places' sums, with variances in the proportion of *parts* of *square* if days had nothing in common.
     """
-    used = parts > 1e-9
-    degrees = int(used.sum()) - 1
-    if degrees < 1 or square <= 0:
-        return 1.0
-    seen = float(np.sum(scores[used] ** 2 / parts[used])) / square
-    return seen / float(chdtri(degrees, _PLACES_LEVEL))
+    seen = np.sum(np.where(parts > _PART, scores**2 / np.maximum(parts, _PART), 0.0), axis=-1)
+    degrees = parts.shape[-1] - 1
+    usual = float(chdtri(degrees, _PLACES_LEVEL)) if degrees else np.inf
+    stretch: Floats = seen / np.maximum(square, _TINY) / usual
+    return stretch

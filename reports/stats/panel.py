@@ -4,9 +4,12 @@ A unit's value is a ratio; its weight grows with its denominator up to where the
 the uses. Arms are compared within places and within days: place effects cancel, and day effects do wherever both
 arms were seen on a day. What is left is added up by day, since places of one street share their weather; how much a
 day resembles the one before it at the same place is `likeness.py`'s.
+
+Everything here takes many trials at once along a first axis, if they have units at the same places on the same days
+in the same arms: `bench/science.py` draws thousands of them.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,29 +23,31 @@ FIRST_DAYS = 14
 """Days of the trial from which something is said: each weekday was seen twice."""
 DAYS_AN_ARM = 7
 """Days that each arm must have had at places that changed arms, or before the trial, for their scatter to be known."""
+DAYS_BEFORE = 5
 CHANGES = 6
 """How often arms must change where they change everywhere at once: else arm and time cannot be told apart."""
 _DAY_SHARE = 0.1
 """Of the comparison that must be left within days; where arms change everywhere at once, days are not taken out."""
 _OWN_SHARE = 0.8
 """Of each day's own square that counts where it is more than days of one spread give: few days carry much then."""
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two arms differ by, and how sure that is."""
+    """What two arms differ by, and how sure that is: an entry of each for every trial."""
 
-    value: float
-    error: float
+    value: Floats
+    error: Floats
     """Standard error; 0 where nothing scatters."""
-    degrees: float
-    growth: float
+    degrees: Floats
+    growth: Floats
     """How much more the comparison rests on than at its first look."""
-    skewness: float
+    skewness: Floats
     """Of the difference itself."""
-    baseline: float
-    baseline_error: float
-    covariance: float
+    baseline: Floats
+    baseline_error: Floats
+    covariance: Floats
     """Of the difference and the baseline's value."""
     days_cancel: bool
     """Whether what the whole street shares on a day is taken out."""
@@ -50,64 +55,65 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The cells of two arms: values, weights, 0 where there is no unit, and which are the arm's."""
+    """The cells of two arms, by place and day: what is there is shared by trials, what it came to is not."""
 
-    value: Floats
-    weight: Floats
     treated: Floats
+    """1 where the unit is the arm's."""
     trial: Floats
     """1 where the unit is of the trial."""
-    top: Floats
-    bottom: Floats
+    there: Floats
+    """1 where there is a unit, of the trial or before it."""
     weekday: Ints
-    group: Floats
-    """1 for places that have the arm in the trial, by place."""
     by_weekday: bool
     """Before and after, weekdays of the two groups are compared each with its own."""
+    value: Floats
+    """Trial by trial, as the next ones."""
+    weight: Floats
+    top: Floats
+    bottom: Floats
 
     def until(self, columns: int) -> "Comparison":
         """Return the first so many days, with the same weights."""
         return replace(
             self,
-            value=self.value[:, :columns],
-            weight=self.weight[:, :columns],
             treated=self.treated[:, :columns],
             trial=self.trial[:, :columns],
-            top=self.top[:, :columns],
-            bottom=self.bottom[:, :columns],
+            there=self.there[:, :columns],
             weekday=self.weekday[:columns],
+            value=self.value[..., :columns],
+            weight=self.weight[..., :columns],
+            top=self.top[..., :columns],
+            bottom=self.bottom[..., :columns],
         )
 
 
 def comparison_of(grid: TrialGrid, arm: str, baseline: str) -> Comparison:
     """Return the units of *arm* and *baseline*, and of their places' time before."""
-    ours, theirs = grid.number(arm), grid.number(baseline)
-    mine = grid.arm == ours
-    trial = mine | (grid.arm == theirs)
-    places = trial.any(axis=1)
-    switching = bool((mine.any(axis=1) & (grid.arm == theirs).any(axis=1)).any())
-    chosen = trial | ((grid.arm == BEFORE) & places[:, None])
-    chosen, trial, mine = chosen[places], trial[places], mine[places]
-    top, bottom = np.where(chosen, grid.top[places], 0.0), np.where(chosen, grid.bottom[places], 0.0)
+    ours, theirs = grid.arm == grid.number(arm), grid.arm == grid.number(baseline)
+    places = (ours | theirs).any(axis=1)
+    switching = bool((ours.any(axis=1) & theirs.any(axis=1)).any())
+    there = (ours | theirs | (grid.arm == BEFORE))[places]
+    top, bottom = (np.where(there, part[..., places, :], 0.0) for part in (grid.top, grid.bottom))
+    if top.ndim == there.ndim:
+        top, bottom = top[None], bottom[None]
     return Comparison(
+        treated=ours[places].astype(np.float64),
+        trial=(ours | theirs)[places].astype(np.float64),
+        there=there.astype(np.float64),
+        weekday=grid.weekday,
+        by_weekday=not switching and has_before(grid, arm, baseline),
         value=np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0),
-        weight=_weights(bottom),
-        treated=mine.astype(np.float64),
-        trial=trial.astype(np.float64),
+        weight=_weights(bottom, there),
         top=top,
         bottom=bottom,
-        weekday=grid.weekday,
-        group=mine.any(axis=1).astype(np.float64),
-        by_weekday=not switching and has_before(grid, arm, baseline),
     )
 
 
-def _weights(bottom: Floats) -> Floats:
+def _weights(bottom: Floats, there: npt.NDArray[np.bool_]) -> Floats:
     """Return each unit's weight, 1 on average."""
-    used = bottom > 0
-    usual = float(np.median(bottom[used])) if used.any() else 1.0
+    usual = np.median(bottom[..., there], axis=-1)[..., None, None]
     weight: Floats = bottom / (1 + bottom / usual)
-    weight *= float(used.sum()) / max(float(weight.sum()), 1e-300)
+    weight *= there.sum() / weight.sum(axis=(-1, -2), keepdims=True)
     return weight
 
 
@@ -117,61 +123,58 @@ class _Fit:
 
     arm: Floats
     rest: Floats
-    effect: float
-    information: float
-    days_cancel: bool
+    effect: Floats
+    information: Floats
 
 
 def difference(cells: Comparison) -> Difference | None:
     """Return by what the treated units differ, or None where they are too few to compare."""
     first = first_look(cells)
-    if first is None:
+    design = _design(cells)
+    if first is None or design is None:
         return None
-    fit = _fit(cells)
-    if fit is None:
-        return None
-    early = _fit(cells.until(first))
-    growth = fit.information / early.information if early is not None else 1.0
-    root = np.sqrt(cells.weight)
-    shares = np.sum((root * fit.arm) ** 2, axis=0) / fit.information
-    score: Floats = np.sum(cells.weight * fit.arm * fit.rest, axis=0)
-    used = shares > 1e-9
-    lost = 2 + (6 if cells.by_weekday else 0)
-    scatter = scatter_of(score[used], shares[used], lost=lost)
-    alike = _likeness(cells, fit, score, shares)
+    fit = _fit(cells, days_cancel=design.days_cancel)
+    early = cells.until(first)
+    beginning = _information(_left(early, [early.treated], days_cancel=design.days_cancel)[0], early.weight)
+    loading = cells.weight * fit.arm
+    score = np.sum(loading * fit.rest, axis=-2)[..., design.used]
+    shares = (np.sum(loading * fit.arm, axis=-2) / fit.information[:, None])[..., design.used]
+    scatter = scatter_of(score, shares, lost=2 + (6 if cells.by_weekday else 0))
+    alike = _likeness(cells, fit, score / np.sqrt(shares), design)
     stretch = alike.stretch
     if cells.by_weekday:
-        places = np.sum(cells.weight * fit.arm * fit.rest, axis=1)
-        parts = np.sum((root * fit.arm) ** 2, axis=1) / fit.information
-        stretch = max(stretch, place_stretch(places, parts, scatter.square))
+        parts = np.sum(loading * fit.arm, axis=-1) / fit.information[:, None]
+        stretch = np.maximum(stretch, place_stretch(np.sum(loading * fit.rest, axis=-1), parts, scatter.square))
     base, base_score = _baseline(cells)
+    together = np.sum(base_score[..., design.used] * score, axis=-1)
     return Difference(
         value=fit.effect,
-        error=math.sqrt(scatter.square * stretch) / fit.information,
+        error=np.sqrt(scatter.square * stretch) / fit.information,
         degrees=alike.degrees(scatter.degrees),
-        growth=max(growth, 1.0),
+        growth=np.maximum(fit.information / np.maximum(beginning, 1e-300), 1.0),
         skewness=scatter.skewness,
         baseline=base,
-        baseline_error=float(np.sqrt(np.sum(base_score**2) * stretch)),
-        covariance=float(np.sum(base_score * score)) / fit.information * stretch,
-        days_cancel=fit.days_cancel,
+        baseline_error=np.sqrt(np.sum(base_score**2, axis=-1) * stretch),
+        covariance=together / fit.information * stretch,
+        days_cancel=design.days_cancel,
     )
 
 
 def first_look(cells: Comparison) -> int | None:
     """Return after how many columns enough days of both arms were there; None: not yet."""
-    day_of_trial = cells.trial.any(axis=0)
-    enough = [np.cumsum(day_of_trial) >= FIRST_DAYS]
-    both = (cells.treated.any(axis=1) & (cells.trial * (1 - cells.treated)).any(axis=1))[:, None]
-    plain: npt.NDArray[np.bool_] = (cells.weight > 0) & (cells.treated == 0)
+    treated, trial, there = (_is(cell) for cell in (cells.treated, cells.trial, cells.there))
+    plain = there & ~treated
     if cells.by_weekday:
-        enough += [np.cumsum((plain & (cells.trial == 0)).any(axis=0)) >= DAYS_AN_ARM]
-        enough += [np.cumsum((cells.treated > 0).any(axis=0)) >= DAYS_AN_ARM]
+        needed = [(trial, FIRST_DAYS), (plain & ~trial, DAYS_BEFORE), (treated, DAYS_AN_ARM)]
     else:
-        enough += [np.cumsum((plain & both).any(axis=0)) >= DAYS_AN_ARM]
-        enough += [np.cumsum(((cells.treated > 0) & both).any(axis=0)) >= DAYS_AN_ARM]
-    reached = np.flatnonzero(np.all(enough, axis=0))
+        both = (treated.any(axis=1) & (trial & ~treated).any(axis=1)).reshape(-1, 1)
+        needed = [(trial, FIRST_DAYS), (plain & both, DAYS_AN_ARM), (treated & both, DAYS_AN_ARM)]
+    reached = np.flatnonzero(np.all([np.cumsum(kind.any(axis=0)) >= days for kind, days in needed], axis=0))
     return int(reached[0]) + 1 if len(reached) else None
+
+
+def _is(column: Floats) -> npt.NDArray[np.bool_]:
+    return column.astype(np.bool_)
 
 
 def changes_at_once(cells: Comparison) -> int:
@@ -185,9 +188,9 @@ def changes_at_once(cells: Comparison) -> int:
 class Scatter:
     """*square*: of the sum of the days' scores, were days unlike each other."""
 
-    square: float
+    square: Floats
     degrees: float
-    skewness: float
+    skewness: Floats
 
 
 def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
@@ -195,92 +198,108 @@ def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
 
     *lost* degrees of freedom went into what was taken out before.
     """
-    degrees = max(len(score) - lost, 1)
-    alike = float(np.sum(score**2 / shares)) / degrees
-    own = float(np.sum(score**2))
-    cube = float(np.sum(score**3))
+    count = score.shape[-1]
+    degrees = max(count - lost, 1)
+    alike = np.sum(score**2 / shares, axis=-1) / degrees
+    own = np.sum(score**2, axis=-1)
     return Scatter(
-        square=max(alike, _OWN_SHARE * own * len(score) / degrees),
+        square=np.maximum(alike, _OWN_SHARE * own * count / degrees),
         degrees=float(degrees),
-        skewness=cube / own**1.5 if own > 0 else 0.0,
+        skewness=np.sum(score**3, axis=-1) / np.maximum(own, 1e-300) ** 1.5,
     )
 
 
-def _fit(cells: Comparison) -> _Fit | None:
-    both, one_way = _without_both(cells), None
-    if _information(both[0], cells.weight) < _DAY_SHARE * _information(_without_place(cells)[0], cells.weight):
-        one_way = _without_place(cells)
-    arm, rest = one_way or both
-    information = _information(arm, cells.weight)
-    if information <= 1e-9 * float(np.sum(cells.weight)):
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """What hangs on places and days alone, not on what units came to."""
+
+    days_cancel: bool
+    used: npt.NDArray[np.bool_]
+    """Which days say something of the difference."""
+
+
+def _design(cells: Comparison) -> _Design | None:
+    even = replace(cells, weight=cells.there[None])
+    within, of_place = (_left(even, [even.treated], days_cancel=cancel)[0][0] for cancel in (True, False))
+    days_cancel = bool(np.sum(within**2) >= _DAY_SHARE * np.sum(of_place**2))
+    by_day = np.sum((within if days_cancel else of_place) ** 2, axis=0)
+    if by_day.sum() <= _NOTHING * cells.there.sum():
         return None
-    effect = float(np.sum(cells.weight * arm * rest)) / information
-    return _Fit(arm, rest - effect * arm, effect, information, days_cancel=one_way is None)
+    return _Design(days_cancel, by_day > _NOTHING * by_day.sum())
 
 
-def _without_place(cells: Comparison) -> tuple[Floats, Floats]:
-    """Return treatment and values of the trial without their places' means; the time before has no part in it."""
-    weight = cells.weight * cells.trial
-    in_place = np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
-    columns = []
-    for column in (cells.treated, cells.value):
-        mean = np.sum(weight * column, axis=1, keepdims=True) / in_place
-        columns.append((column - mean) * cells.trial)
-    return columns[0], columns[1]
+def _fit(cells: Comparison, *, days_cancel: bool) -> _Fit:
+    arm, rest = _left(cells, [cells.treated, cells.value], days_cancel=days_cancel)
+    information = _information(arm, cells.weight)
+    effect = np.sum(cells.weight * arm * rest, axis=(-1, -2)) / information
+    return _Fit(arm, rest - effect[:, None, None] * arm, effect, information)
 
 
-def _without_both(cells: Comparison) -> tuple[Floats, Floats]:
-    """Return what of treatment and values neither places nor days explain, by weighted least squares.
+def _left(cells: Comparison, columns: Sequence[Floats], *, days_cancel: bool) -> list[Floats]:
+    """Return what of *columns* neither places nor days explain, by weighted least squares.
 
-    Days are taken out by their means; what is left of the places' indicators is a system of as many unknowns as
-    places. Before and after, weekdays of the arm's places are taken out in the same way.
+    Before and after, weekdays of the arm's places are taken out in the same way. Where days do not cancel, it is what
+    places do not explain, and the time before has no part in it.
     """
-    columns = [cells.treated, cells.value]
-    if cells.by_weekday:
-        columns += [cells.group[:, None] * (cells.weekday == weekday)[None, :] for weekday in range(7)]
-    left = _within(np.stack(columns), cells.weight)
+    if not days_cancel:
+        return _without_place(cells.weight * cells.trial, columns)
     if not cells.by_weekday:
-        return left[0], left[1]
-    root = np.sqrt(cells.weight).ravel()
-    flat = left.reshape(len(columns), -1)
-    known = flat[2:].T
-    rest = flat[:2].T - known @ np.linalg.lstsq(known * root[:, None], (flat[:2] * root).T, rcond=1e-8)[0]
-    shape = cells.weight.shape
-    return rest[:, 0].reshape(shape), rest[:, 1].reshape(shape)
+        return _within(columns, cells.weight)
+    group = _is(cells.treated).any(axis=1).reshape(-1, 1) & _is(cells.there)
+    known = [np.where(group & (cells.weekday == weekday), 1.0, 0.0) for weekday in range(7)]
+    left = np.stack(_within([*columns, *known], cells.weight), axis=-1)
+    flat = left.reshape(left.shape[0], -1, left.shape[-1])
+    weighted = flat * cells.weight.reshape(len(flat), -1, 1)
+    ours, rest = flat[..., len(columns) :], flat[..., : len(columns)]
+    products = np.swapaxes(weighted[..., len(columns) :], -1, -2)
+    rest = rest - ours @ (np.linalg.pinv(products @ ours, rcond=1e-9, hermitian=True) @ (products @ rest))
+    return [rest[..., number].reshape(left.shape[:-1]) for number in range(len(columns))]
 
 
-def _within(columns: Floats, weight: Floats) -> Floats:
-    in_day = weight.sum(axis=0)
+def _without_place(weight: Floats, columns: Sequence[Floats]) -> list[Floats]:
+    in_place = np.maximum(weight.sum(axis=-1, keepdims=True), 1e-300)
+    return [(column - np.sum(weight * column, axis=-1, keepdims=True) / in_place) * (weight > 0) for column in columns]
+
+
+def _within(columns: Sequence[Floats], weight: Floats) -> list[Floats]:
+    """Take days out by their means; what is left of places is a system of as many unknowns as places."""
+    in_day = weight.sum(axis=-2, keepdims=True)
     share = weight / np.where(in_day > 0, in_day, 1.0)
-    mean = np.sum(share * columns, axis=1)
-    system = np.diag(weight.sum(axis=1)) - weight @ share.T
-    right = np.sum(weight * (columns - mean[:, None, :]), axis=2)
-    of_place = np.linalg.lstsq(system, right.T, rcond=1e-10)[0].T
-    of_day = mean - of_place @ share
-    left: Floats = (columns - of_place[:, :, None] - of_day[:, None, :]) * (weight > 0)
+    system = -weight @ np.swapaxes(share, -1, -2)
+    diagonal = np.arange(weight.shape[-2])
+    system[..., diagonal, diagonal] += weight.sum(axis=-1)
+    solve = np.linalg.pinv(system, rcond=1e-10, hermitian=True)
+    left = []
+    for column in columns:
+        mean = np.sum(share * column, axis=-2, keepdims=True)
+        of_place = solve @ np.sum(weight * (column - mean), axis=-1, keepdims=True)
+        left.append((column - of_place - mean + np.swapaxes(of_place, -1, -2) @ share) * (weight > 0))
     return left
 
 
-def _information(column: Floats, weight: Floats) -> float:
-    return float(np.sum(weight * column**2))
+def _information(column: Floats, weight: Floats) -> Floats:
+    total: Floats = np.sum(weight * column**2, axis=(-1, -2))
+    return total
 
 
-def _likeness(cells: Comparison, fit: _Fit, score: Floats, shares: Floats) -> Likeness:
+def _likeness(cells: Comparison, fit: _Fit, of_day: Floats, design: _Design) -> Likeness:
     """Return by what days that resemble each other stretch the variance, as places show it and as days do."""
     root = np.sqrt(cells.weight)
-    sign = np.sign(np.sum(cells.weight * fit.arm, axis=0))
-    of_day = np.where(shares > 1e-9, score / np.sqrt(np.maximum(shares, 1e-9)), 0.0)
-    if not fit.days_cancel:
-        sign = np.where(sign == 0, 1.0, sign)
-        return likeness((sign * of_day)[None, :], (sign * np.sqrt(shares))[None, :], shares[None, :] > 1e-9)
-    found = likeness(root * fit.rest, root * fit.arm, cells.weight > 0)
-    return found.at_least(of_day[shares > 1e-9])
+    if design.days_cancel:
+        return likeness(root * fit.rest, root * fit.arm, cells.there > 0).at_least(of_day)
+    treated = np.sum(cells.treated, axis=0)
+    sign = np.sign(treated - treated[design.used].mean())
+    everywhere = np.zeros((len(of_day), len(design.used)))
+    everywhere[:, design.used] = of_day
+    sign = np.where(sign == 0, 1.0, sign)
+    loading = sign * design.used
+    return likeness((sign * everywhere)[:, None], loading[None], design.used[None])
 
 
-def _baseline(cells: Comparison) -> tuple[float, Floats]:
+def _baseline(cells: Comparison) -> tuple[Floats, Floats]:
     """Return the baseline's ratio over the trial, and each day's part in its error."""
     chosen = cells.trial * (1 - cells.treated)
-    bottom = float(np.sum(cells.bottom * chosen))
-    base = float(np.sum(cells.top * chosen)) / bottom if bottom else math.nan
-    off = chosen * (cells.top - base * cells.bottom) / (bottom or 1.0)
-    return base, off.sum(axis=0)
+    bottom = np.sum(cells.bottom * chosen, axis=(-1, -2))
+    base = np.sum(cells.top * chosen, axis=(-1, -2)) / bottom
+    off = chosen * (cells.top - base[:, None, None] * cells.bottom) / bottom[:, None, None]
+    return base, off.sum(axis=-2)

@@ -7,7 +7,10 @@ goes on: K. K. G. Lan and D. L. DeMets, "Discrete Sequential Boundaries for Clin
 Looks at places, which no day makes more, are on fixed days and add up their risks (`look_alpha`).
 """
 
+import numpy as np
 from scipy.special import stdtrit
+
+from reports.stats.trial_rows import Floats
 
 FIRST_RISK = 0.13
 """Of the whole risk, for the first look at `USUAL_ALPHA`.
@@ -27,15 +30,17 @@ _SHARES = (0.3, 0.3, 0.2)
 """Of the risk, for the first looks; each later one gets half of what is left."""
 
 
-def day_alpha(growth: float, alpha: float) -> float:
+def day_alpha(growth: Floats, alpha: float) -> Floats:
     """Return the risk of the look at *growth* times the first look's information; *alpha* is that of all together."""
-    first: float = FIRST_RISK * alpha * (alpha / USUAL_ALPHA) ** _FEWER
-    return first / (1 + max(growth - 1, 0.0) / _SLOW)
+    first = FIRST_RISK * alpha * (alpha / USUAL_ALPHA) ** _FEWER
+    risk: Floats = first / (1 + np.maximum(growth - 1, 0.0) / _SLOW)
+    return risk
 
 
-def day_multiplier(growth: float, degrees: float, alpha: float) -> float:
+def day_multiplier(growth: Floats, degrees: Floats, alpha: float) -> Floats:
     """Return half the interval's width in standard errors of so many *degrees*, at that look."""
-    return student_multiplier(degrees, day_alpha(growth, alpha))
+    multiplier: Floats = -stdtrit(degrees, day_alpha(growth, alpha) / 2)
+    return multiplier
 
 
 def look_alpha(look: int, alpha: float) -> float:
@@ -51,8 +56,3 @@ def last_look(days: int) -> tuple[int, int] | None:
         return None
     number = (days // LOOK_DAYS).bit_length() - 1
     return number, LOOK_DAYS << number
-
-
-def student_multiplier(degrees: float, alpha: float) -> float:
-    """Return Student's two-sided quantile."""
-    return float(-stdtrit(degrees, alpha / 2))

@@ -7,26 +7,23 @@ have equally many places). More days do not make places more: it is looked at on
 share the risk, and between them the last look stands.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
-from reports.stats.sequences import last_look, look_alpha, student_multiplier
+from reports.stats.panel import Difference
+from reports.stats.sequences import last_look, look_alpha
 from reports.stats.trial_grid import TrialGrid, design_of
 from reports.stats.trial_rows import MIN_PLACES, Floats
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceDifference:
-    """What two arms' places differ by at the last look."""
+    """What two arms' places differ by at the last look, and half the interval's width in standard errors."""
 
-    value: float
-    half: float
-    baseline: float
-    baseline_error: float
-    error: float
-    multiplier: float
+    difference: Difference
+    multiplier: Floats
 
 
 def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> PlaceDifference | None:
@@ -37,32 +34,37 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     if look is None:
         return None
     seen = grid.until(int(days[0]) + look[1])
+    if design_of(seen, arm, baseline) == "switching":
+        return None
     ours, theirs = (_ratios(seen, number) for number in numbers)
-    if design_of(seen, arm, baseline) == "switching" or min(len(ours), len(theirs)) < MIN_PLACES:
+    if min(ours.shape[-1], theirs.shape[-1]) < MIN_PLACES:
         return None
     error, degrees = _error(ours, theirs)
-    multiplier = student_multiplier(degrees, look_alpha(look[0], alpha))
-    return PlaceDifference(
-        value=float(ours.mean() - theirs.mean()),
-        half=multiplier * error,
-        baseline=float(theirs.mean()),
-        baseline_error=math.sqrt(float(theirs.var(ddof=1)) / len(theirs)),
-        error=error,
-        multiplier=multiplier,
+    multiplier: Floats = -stdtrit(degrees, look_alpha(look[0], alpha) / 2)
+    # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
+    own = theirs.var(axis=-1, ddof=1) / theirs.shape[-1]
+    base = theirs.mean(axis=-1)
+    none = np.zeros_like(base)
+    found = Difference(
+        ours.mean(axis=-1) - base, error, degrees, none + 1.0, none, base, np.sqrt(own), -own, days_cancel=True
     )
+    return PlaceDifference(found, multiplier)
 
 
 def _ratios(grid: TrialGrid, number: int) -> Floats:
+    """Return each place's ratio, of every trial."""
     chosen = grid.arm == number
-    top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=1) for part in (grid.top, grid.bottom))
-    ratios: Floats = top[bottom > 0] / bottom[bottom > 0]
+    places = chosen.any(axis=1)
+    top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=-1)[..., places] for part in (grid.top, grid.bottom))
+    ratios: Floats = np.atleast_2d(top / bottom)
     return ratios
 
 
-def _error(ours: Floats, theirs: Floats) -> tuple[float, float]:
-    parts = [float(places.var(ddof=1)) / len(places) for places in (ours, theirs)]
-    total = sum(parts)
-    if len(ours) == len(theirs) or not total:
-        return math.sqrt(total), float(len(ours) + len(theirs) - 2)
-    degrees = total**2 / sum(part**2 / (len(places) - 1) for part, places in zip(parts, (ours, theirs), strict=True))
-    return math.sqrt(total), degrees
+def _error(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
+    counts = ours.shape[-1], theirs.shape[-1]
+    parts = [places.var(axis=-1, ddof=1) / count for places, count in zip((ours, theirs), counts, strict=True)]
+    total = parts[0] + parts[1]
+    if counts[0] == counts[1]:
+        return np.sqrt(total), np.full_like(total, sum(counts) - 2)
+    squares = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    return np.sqrt(total), np.maximum(total**2 / np.maximum(squares, 1e-300), 1.0)

@@ -29,6 +29,7 @@ class TrialGrid:
     arm: Ints
     """Which of *arms*, or `NOTHING` or `BEFORE`."""
     top: Floats
+    """Numerators; several trials with units in the same cells may be stacked along an axis before these two."""
     bottom: Floats
 
     def until(self, columns: int) -> "TrialGrid":
@@ -37,8 +38,8 @@ class TrialGrid:
             self,
             days=self.days[:columns],
             arm=self.arm[:, :columns],
-            top=self.top[:, :columns],
-            bottom=self.bottom[:, :columns],
+            top=self.top[..., :columns],
+            bottom=self.bottom[..., :columns],
         )
 
     @property

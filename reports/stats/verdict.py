@@ -8,23 +8,19 @@ bounds hangs on days that are counted, of which there are never fewer.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from reports.stats.bounds import bounds_of, fieller, share_of
 from reports.stats.days_left import Course
 from reports.stats.level import level_over_days
-from reports.stats.panel import CHANGES, Comparison, Difference, changes_at_once, comparison_of, difference
-from reports.stats.sequences import day_multiplier
-from reports.stats.side_by_side import place_difference
+from reports.stats.lifts import Why, find_lift
+from reports.stats.panel import Comparison, Difference
 from reports.stats.trial_grid import BEFORE, TrialGrid, design_of, grid_of
 from reports.stats.trial_rows import Design, read_units
 
 ALPHA = 0.05
-_ROUNDING = 1e-9
-
-Why = Literal["no_data", "too_few_days", "too_few_changes", "no_spread", "one_place", "one_arm"]
-"""Why there are no bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,48 +118,29 @@ def _arm_value(grid: TrialGrid, arm: str, alpha: float) -> ArmValue:
     estimate = float(top.sum() / bottom.sum())
     units, places = int(chosen.sum()), int(chosen.any(axis=1).sum())
     found = level_over_days(top, bottom)
-    bounds = None if found is None else _bounds(found, alpha)
-    if bounds is None:
-        return ArmValue(estimate, None, None, units, places, "too_few_days" if found is None else "no_spread")
-    return ArmValue(estimate, *bounds, units, places, None)
-
-
-def _bounds(found: Difference, alpha: float) -> tuple[float, float] | None:
-    """Return the bounds; None where nothing scatters.
-
-    Where days scatter further to one side, the bound on that side is further out: N. J. Johnson, "Modified t Tests
-    and Confidence Intervals for Asymmetrical Populations", Journal of the American Statistical Association 73, 1978.
-    """
-    if found.error <= _ROUNDING * max(abs(found.value), abs(found.baseline)):
-        # Days that are all the same have no scatter to judge by; a width of zero would be a lie.
-        return None
-    multiplier = day_multiplier(found.growth, found.degrees, alpha)
-    lean = found.skewness * (2 * multiplier**2 + 1) / 6
-    low = found.value - found.error * (multiplier + max(-lean, 0.0))
-    return low, found.value + found.error * (multiplier + max(lean, 0.0))
+    if found is None:
+        return ArmValue(estimate, None, None, units, places, "too_few_days")
+    low, high = (float(bound[0]) for bound in bounds_of(found, alpha))
+    if math.isnan(low):
+        return ArmValue(estimate, None, None, units, places, "no_spread")
+    return ArmValue(estimate, low, high, units, places, None)
 
 
 def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> LiftInterval:
     """Return *arm* against the baseline at the risk *alpha*: of `verdict_of`, one lift alone."""
-    design = design_of(grid, arm, asked.baseline)
-    if design == "one_place":
-        return LiftInterval(why="one_place")
-    if design == "side_by_side":
-        return _lift_of_places(grid, arm, asked.baseline, alpha) or LiftInterval(why="too_few_days")
-    cells = comparison_of(grid, arm, asked.baseline)
-    found = difference(cells)
+    lift = find_lift(grid, arm, asked.baseline, alpha)
+    found = lift.difference
     if found is None:
-        # Places that began side by side and change now: what was said then stands until changes say more.
-        return _lift_of_places(grid, arm, asked.baseline, alpha) or LiftInterval(why="too_few_days")
-    share = _share(found.value, found.baseline)
-    if not found.days_cancel and changes_at_once(cells) < CHANGES:
-        return LiftInterval(absolute=found.value, relative=share, why="too_few_changes")
-    bounds = _bounds(found, alpha)
-    if bounds is None:
-        return LiftInterval(absolute=found.value, relative=share, why="no_spread")
-    ratio = _fieller(found, (bounds[1] - bounds[0]) / 2 / found.error)
-    low, high, planned = _still_needed(grid, cells, found, asked, alpha)
-    return LiftInterval(found.value, *bounds, share, *ratio, None, low, high, planned)
+        return LiftInterval(why=lift.why)
+    value, baseline = float(found.value[0]), float(found.baseline[0])
+    share = share_of(value, baseline)
+    if lift.low is None or lift.high is None or math.isnan(lift.low[0]):
+        return LiftInterval(absolute=value, relative=share, why=lift.why or "no_spread")
+    low, high = float(lift.low[0]), float(lift.high[0])
+    errors = float(found.error[0]), float(found.baseline_error[0]), float(found.covariance[0])
+    ratio = fieller(value, baseline, errors, (high - low) / 2 / errors[0])
+    needed = _still_needed(grid, lift.cells, found, asked, alpha) if lift.cells is not None else (None, None, None)
+    return LiftInterval(value, low, high, share, *ratio, None, needed[0], needed[1], needed[2])
 
 
 def _still_needed(
@@ -178,47 +155,3 @@ def _still_needed(
     if not asked.planned_units or units >= asked.planned_units:
         return low, high, None
     return low, high, course.half_after(math.ceil(days * (asked.planned_units / units - 1)))
-
-
-def _lift_of_places(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> LiftInterval | None:
-    found = place_difference(grid, arm, baseline, alpha)
-    if found is None:
-        return None
-    share = _share(found.value, found.baseline)
-    if found.error <= _ROUNDING * max(abs(found.value), abs(found.baseline)):
-        return LiftInterval(absolute=found.value, relative=share, why="no_spread")
-    # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
-    own = Difference(
-        value=found.value,
-        error=found.error,
-        degrees=1,
-        growth=1,
-        skewness=0,
-        baseline=found.baseline,
-        baseline_error=found.baseline_error,
-        covariance=-(found.baseline_error**2),
-        days_cancel=True,
-    )
-    ratio = _fieller(own, found.multiplier)
-    return LiftInterval(found.value, found.value - found.half, found.value + found.half, share, *ratio)
-
-
-def _share(value: float | None, baseline: float | None) -> float | None:
-    return value / baseline if value is not None and baseline is not None and baseline > 0 else None
-
-
-def _fieller(found: Difference, multiplier: float) -> tuple[float | None, float | None]:
-    """Return the bounds of the difference's share of the baseline.
-
-    E. C. Fieller, "Some Problems in Interval Estimation", Journal of the Royal Statistical Society B 16, 1954: the
-    shares r for which difference - r x baseline is within its own interval. None where the baseline may be 0.
-    """
-    m2 = multiplier**2
-    a = found.baseline**2 - m2 * found.baseline_error**2
-    b = -2 * (found.value * found.baseline - m2 * found.covariance)
-    c = found.value**2 - m2 * found.error**2
-    inside = b * b - 4 * a * c
-    if found.baseline <= 0 or a <= 0 or inside < 0:
-        return None, None
-    root = math.sqrt(inside)
-    return (-b - root) / (2 * a), (-b + root) / (2 * a)

@@ -1,0 +1,54 @@
+"""One arm against the baseline by what the design allows: the difference, its bounds, or why there are none."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from reports.stats.bounds import bounds_of, scattering
+from reports.stats.panel import CHANGES, Comparison, Difference, changes_at_once, comparison_of, difference
+from reports.stats.side_by_side import place_difference
+from reports.stats.trial_grid import TrialGrid, design_of
+from reports.stats.trial_rows import Floats
+
+Why = Literal["no_data", "too_few_days", "too_few_changes", "no_spread", "one_place", "one_arm"]
+"""Why there are no bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLift:
+    """What one arm differs by, for every trial of a grid."""
+
+    why: Why | None = None
+    """For all of them; one whose days or places do not scatter has no numbers as bounds instead."""
+    difference: Difference | None = None
+    low: Floats | None = None
+    high: Floats | None = None
+    cells: Comparison | None = None
+    """What was compared day by day; None where it was places side by side."""
+
+
+def find_lift(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundLift:
+    """Return by what *arm* differs from *baseline*, with the risk *alpha* of ever leaving out the truth."""
+    design = design_of(grid, arm, baseline)
+    if design == "one_place":
+        return FoundLift("one_place")
+    if design == "side_by_side":
+        return _of_places(grid, arm, baseline, alpha)
+    cells = comparison_of(grid, arm, baseline)
+    found = difference(cells)
+    if found is None:
+        # Places that began side by side and change now: what was said then stands until changes say more.
+        return _of_places(grid, arm, baseline, alpha)
+    if not found.days_cancel and changes_at_once(cells) < CHANGES:
+        return FoundLift("too_few_changes", found)
+    low, high = bounds_of(found, alpha)
+    return FoundLift(None, found, low, high, cells)
+
+
+def _of_places(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundLift:
+    found = place_difference(grid, arm, baseline, alpha)
+    if found is None:
+        return FoundLift("too_few_days")
+    half = np.where(scattering(found.difference), found.multiplier * found.difference.error, np.nan)
+    return FoundLift(None, found.difference, found.difference.value - half, found.difference.value + half)
