@@ -34,6 +34,7 @@ STANDARD_INPUT = Path("-")
 _WHY = {
     "no_data": "there is no data of one of the arms",
     "too_few_days": "too few days so far",
+    "too_few_changes": "all places change arms together and too seldom, so arm and time cannot be told apart",
     "no_spread": "the days do not differ, so nothing says how sure it is",
     "one_place": "place and arm cannot be told apart: let places change arms by day or week, or give a week before",
     "one_arm": "there is one arm only",

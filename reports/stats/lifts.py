@@ -8,7 +8,7 @@ import numpy as np
 from reports.stats.bounds import bounds_of, scattering
 from reports.stats.panel import CHANGES, Comparison, Difference, changes_at_once, comparison_of, difference
 from reports.stats.side_by_side import place_difference
-from reports.stats.trial_grid import TrialGrid, design_of
+from reports.stats.trial_grid import TrialGrid, design_in
 from reports.stats.trial_rows import Floats
 
 Why = Literal["no_data", "too_few_days", "too_few_changes", "no_spread", "one_place", "one_arm"]
@@ -30,7 +30,7 @@ class FoundLift:
 
 def find_lift(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundLift:
     """Return by what *arm* differs from *baseline*, with the risk *alpha* of ever leaving out the truth."""
-    design = design_of(grid, arm, baseline)
+    design = design_in(grid, arm, baseline)
     if design == "one_place":
         return FoundLift("one_place")
     if design == "side_by_side":

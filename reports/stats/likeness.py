@@ -48,7 +48,8 @@ class Likeness:
         square, count = np.sum(alike**2, axis=-1), alike.shape[-1]
         seen = np.sum(alike[..., 1:] * alike[..., :-1], axis=-1) / np.maximum(square, _TINY)
         seen = np.clip(seen + (2 - _SURE * math.sqrt(count)) / count, 0.0, _MOST_DECAY)
-        return Likeness(np.maximum(self.stretch, (1 + seen) / (1 - seen)), self.error)
+        own = np.where(seen > 0, (1 + seen) / (1 - seen), 0.0)
+        return Likeness(np.maximum(self.stretch, own), self.error)
 
 
 def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Likeness:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.stats.likeness import Likeness, likeness, place_stretch
-from reports.stats.trial_grid import BEFORE, TrialGrid, has_before
+from reports.stats.trial_grid import BEFORE, TrialGrid, design_in
 from reports.stats.trial_rows import Floats, Ints
 
 FIRST_DAYS = 14
@@ -91,7 +91,6 @@ def comparison_of(grid: TrialGrid, arm: str, baseline: str) -> Comparison:
     """Return the units of *arm* and *baseline*, and of their places' time before."""
     ours, theirs = grid.arm == grid.number(arm), grid.arm == grid.number(baseline)
     places = (ours | theirs).any(axis=1)
-    switching = bool((ours.any(axis=1) & theirs.any(axis=1)).any())
     there = (ours | theirs | (grid.arm == BEFORE))[places]
     top, bottom = (np.where(there, part[..., places, :], 0.0) for part in (grid.top, grid.bottom))
     if top.ndim == there.ndim:
@@ -101,7 +100,7 @@ def comparison_of(grid: TrialGrid, arm: str, baseline: str) -> Comparison:
         trial=(ours | theirs)[places].astype(np.float64),
         there=there.astype(np.float64),
         weekday=grid.weekday,
-        by_weekday=not switching and has_before(grid, arm, baseline),
+        by_weekday=design_in(grid, arm, baseline) == "before_after",
         value=np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0),
         weight=_weights(bottom, there),
         top=top,

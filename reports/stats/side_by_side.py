@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from reports.stats.panel import Difference
 from reports.stats.sequences import last_look, look_alpha
-from reports.stats.trial_grid import TrialGrid, design_of
+from reports.stats.trial_grid import TrialGrid, design_in
 from reports.stats.trial_rows import MIN_PLACES, Floats
 
 
@@ -34,7 +34,7 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     if look is None:
         return None
     seen = grid.until(int(days[0]) + look[1])
-    if design_of(seen, arm, baseline) == "switching":
+    if design_in(seen, arm, baseline) == "switching":
         return None
     ours, theirs = (_ratios(seen, number) for number in numbers)
     if min(ours.shape[-1], theirs.shape[-1]) < MIN_PLACES:

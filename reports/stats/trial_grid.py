@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reports.stats.trial_rows import MIN_PLACES, Design, Floats, Ints, UnitRow
+from reports.stats.trial_rows import Design, Floats, Ints, UnitRow, design_from
 
 NOTHING, BEFORE = -1, -2
 """In place of an arm's number: no unit there, or one before the trial."""
@@ -51,11 +51,6 @@ class TrialGrid:
     def in_trial(self) -> npt.NDArray[np.bool_]:
         """Return where there is a unit of the trial."""
         return self.arm >= 0
-
-    def had(self, arm: str) -> npt.NDArray[np.bool_]:
-        """Return which places had *arm* in the trial."""
-        had: npt.NDArray[np.bool_] = (self.arm == self.number(arm)).any(axis=1)
-        return had
 
     def number(self, arm: str) -> int:
         """Return the number of *arm*; one that nothing has where there is none of that name."""
@@ -108,19 +103,10 @@ def _columns(days: Sequence[int]) -> tuple[dict[int, int], Ints]:
     return columns, np.array(names, dtype=np.int64)
 
 
-def design_of(grid: TrialGrid, arm: str, baseline: str) -> Design:
+def design_in(grid: TrialGrid, arm: str, baseline: str) -> Design:
     """Return what may be compared of *arm* and *baseline*."""
-    ours, theirs = grid.had(arm), grid.had(baseline)
-    if (ours & theirs).any():
-        return "switching"
-    if has_before(grid, arm, baseline):
-        return "before_after"
-    if min(ours.sum(), theirs.sum()) >= MIN_PLACES:
-        return "side_by_side"
-    return "one_place"
-
-
-def has_before(grid: TrialGrid, arm: str, baseline: str) -> bool:
-    """Return whether places of both have a time before."""
-    before = (grid.arm == BEFORE).any(axis=1)
-    return bool((grid.had(arm) & before).any() and (grid.had(baseline) & before).any())
+    ours, theirs, before = (
+        set(np.flatnonzero((grid.arm == number).any(axis=1)).tolist())
+        for number in (grid.number(arm), grid.number(baseline), BEFORE)
+    )
+    return design_from(ours, theirs, before)

@@ -2,7 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -53,6 +54,26 @@ def read_units(rows: Iterable[tuple[str, str, str, int, float, float]]) -> list[
         for arm, (top, bottom) in arms.items()
         if bottom > 0
     ]
+
+
+def design_of(units: Iterable[UnitRow], arm: str, baseline: str) -> Design:
+    """Return what may be compared of *arm* and *baseline*."""
+    places: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for unit in units:
+        places[unit.period, unit.arm].add(unit.place)
+    before = set().union(*(found for (period, _), found in places.items() if period == "before"))
+    return design_from(places["trial", arm], places["trial", baseline], before)
+
+
+def design_from(ours: AbstractSet[Hashable], theirs: AbstractSet[Hashable], before: AbstractSet[Hashable]) -> Design:
+    """Return what may be compared of two arms' places; *before*: those with a time before the trial."""
+    if ours & theirs:
+        return "switching"
+    if ours & before and theirs & before:
+        return "before_after"
+    if min(len(ours), len(theirs)) >= MIN_PLACES:
+        return "side_by_side"
+    return "one_place"
 
 
 def checked_row(number: int, row: Sequence[Any]) -> UnitRow:

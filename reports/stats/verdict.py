@@ -16,11 +16,13 @@ from reports.stats.bounds import bounds_of, fieller, share_of
 from reports.stats.days_left import Course
 from reports.stats.level import level_over_days
 from reports.stats.lifts import Why, find_lift
-from reports.stats.panel import Comparison, Difference
-from reports.stats.trial_grid import BEFORE, TrialGrid, design_of, grid_of
+from reports.stats.panel import FIRST_DAYS, Comparison, Difference
+from reports.stats.trial_grid import BEFORE, TrialGrid, design_in, grid_of
 from reports.stats.trial_rows import Design, read_units
 
 ALPHA = 0.05
+MIN_DAYS = FIRST_DAYS
+"""Days of the trial without which nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def verdict_of(grid: TrialGrid, asked: JudgeSettings) -> TrialVerdict:
     if asked.baseline not in arms or not others:
         why: Why = "no_data" if asked.baseline not in arms else "one_arm"
         return TrialVerdict("one_arm", values, {arm: LiftInterval(why=why) for arm in others})
-    designs = {arm: design_of(grid, arm, asked.baseline) for arm in others}
+    designs = {arm: design_in(grid, arm, asked.baseline) for arm in others}
     share = asked.alpha / len(others)
     return TrialVerdict(
         design=min(designs.values(), key=get_args(Design).index),

@@ -4,18 +4,13 @@ import math
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from reports.stats import judge
-from reports.stats.days_left import Course, days_compared
+from reports.stats.days_left import Course
 from reports.stats.panel import Difference
-from reports.stats.sequences import (
-    last_look,
-    look_alpha,
-    mixture_multiplier,
-    mixture_precision,
-    student_multiplier,
-)
+from reports.stats.sequences import day_alpha, day_multiplier, last_look, look_alpha
 from reports.stats.trial_rows import UnitRow
 
 EFFECT = 3.0
@@ -168,31 +163,31 @@ def test_nothing_at_all_is_one_arm_and_no_lift() -> None:
     assert (found.design, dict(found.arms), dict(found.lifts)) == ("one_arm", {}, {})
 
 
-def test_the_mixture_is_the_normal_one_for_many_degrees() -> None:
-    precision, days = mixture_precision(60, 0.05), 60.0
-    share = precision / (precision + days)
-    normal = math.sqrt(-math.log(share * 0.05**2) / (1 - share))
+def test_the_first_looks_have_more_of_the_risk_and_every_look_some() -> None:
+    risks = day_alpha(np.array([1.0, 4.0, 40.0]), 0.05)
 
-    assert mixture_multiplier(days, 1e7, precision=precision, alpha=0.05) == pytest.approx(normal, rel=1e-4)
-    assert mixture_multiplier(days, 20, precision=precision, alpha=0.05) > normal
+    assert risks == pytest.approx([0.0065, 0.00325, 0.0065 / 14])
+    assert day_alpha(np.ones(1), 0.01) < 0.0065 / 5
 
 
-def test_too_few_days_have_no_width() -> None:
-    assert math.isinf(mixture_multiplier(2, 1, precision=mixture_precision(60, 0.05), alpha=0.05))
+def test_few_degrees_are_wider_by_students_law() -> None:
+    wide, narrow = (float(day_multiplier(np.ones(1), np.array([degrees]), 0.05)[0]) for degrees in (4.0, 1e7))
+
+    assert narrow == pytest.approx(2.721, abs=0.001)
+    assert wide == pytest.approx(5.2036, abs=0.001)
 
 
 def test_looks_share_the_risk_and_come_at_twice_the_time() -> None:
     assert sum(look_alpha(look, 0.05) for look in range(40)) == pytest.approx(0.05)
     assert [last_look(days) for days in (13, 14, 27, 28, 60)] == [None, (0, 14), (0, 14), (1, 28), (2, 56)]
-    assert student_multiplier(4, 0.05) == pytest.approx(2.776, abs=0.001)
 
 
 @pytest.mark.parametrize(("before", "days", "goal"), [(0, 30, 0.14), (14, 30, 0.17)])
 def test_the_days_that_remain_are_a_range_that_narrow_goals_lengthen(before: int, days: int, goal: float) -> None:
     def remaining(half: float) -> tuple[int | None, int | None]:
-        error = 0.05
-        found = Difference(0.1, error, 25, days_compared(before, days), 1.0, 0.1, 0.0, days_cancel=True)
-        return Course(found, precision=7.6, alpha=0.05, before=before, days=days).days_until(half)
+        one = np.ones(1)
+        found = Difference(0.1 * one, 0.05 * one, 25 * one, 2 * one, 0 * one, one, one, 0 * one, days_cancel=True)
+        return Course(found, alpha=0.05, before=before, days=days).days_until(half)
 
     at_once, later = remaining(1.0), remaining(goal)
     assert at_once == (0, 0)
