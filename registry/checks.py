@@ -3,13 +3,15 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import combinations
 from typing import Any
 
 from registry.draft import DraftEntry, FileFault, RegistryDraft, did_you_mean
-from schemas.registry import FLOWS, MATCH_KEYS, OpeningHours, Placement, Trial
+from schemas.registry import FLOWS, MATCH_KEYS, OpeningHours, Placement, Trial, day_ms, epoch_ms
+from schemas.timing import DAY_MS, day_of
 
+MIN_ROTA_ARMS = 2
 Check = Callable[[RegistryDraft], Iterator[FileFault]]
 _PLAIN = "a plain: secret stands only in a file that says `demo = true`; use env:NAME or file:PATH"
 
@@ -90,6 +92,24 @@ def _trials_can_be_read_out(draft: RegistryDraft) -> Iterator[FileFault]:
             yield FileFault((*item.path, "smallest_effect"), "must be a finite number")
 
 
+def _rotas_can_be_drawn(draft: RegistryDraft) -> Iterator[FileFault]:
+    for item in draft.trials:
+        rota = item.entry.rota
+        if rota is None or not item.has("id", "arms", "rota"):
+            continue
+        if len(item.entry.arms) < MIN_ROTA_ARMS:
+            yield FileFault((*item.path, "rota"), "places change between arms; the trial needs two at least")
+        known = {
+            p.entry.place_id for p in draft.placements if p.has("trial", "place") and p.entry.trial == item.entry.id
+        }
+        for index, place in enumerate(rota.places or ()):
+            if place not in known:
+                told = f"no placement of trial `{item.entry.id}` stands at place `{place}`{did_you_mean(place, known)}"
+                yield FileFault((*item.path, "rota", "places", index), told)
+        for index, place in _repeated(rota.places or ()):
+            yield FileFault((*item.path, "rota", "places", index), f"`{place}` stands in places twice; remove one")
+
+
 def _repeated(values: Sequence[str]) -> Iterator[tuple[int, str]]:
     seen: set[str] = set()
     for index, value in enumerate(values):
@@ -167,6 +187,43 @@ def _within(item: DraftEntry[Placement], of: DraftEntry[Trial]) -> Iterator[File
         yield FileFault((*item.path, "until"), f"after trial `{trial.id}` ends, {_at(trial.ends)}; move one of them")
 
 
+def _arm_days_say_one_thing(draft: RegistryDraft) -> Iterator[FileFault]:
+    trials = {item.entry.id: item for item in draft.trials}
+    for item in draft.placements:
+        if item.has("arm_days"):
+            yield from _days_are_its_own(item)
+            trial = trials.get(item.entry.trial)
+            if trial is not None and item.has("trial") and trial.has("arms"):
+                yield from _arms_are_the_trials(item, trial.entry)
+
+
+def _days_are_its_own(item: DraftEntry[Placement]) -> Iterator[FileFault]:
+    placement = item.entry
+    said: dict[date, str] = {}
+    for arm, days in placement.arm_days.items():
+        if item.has("arm") and arm == placement.arm:
+            yield FileFault((*item.path, "arm_days", arm), f"`{arm}` is its arm on all other days; leave these out")
+        for index, day in enumerate(days):
+            path = (*item.path, "arm_days", arm, index)
+            if day in said:
+                yield FileFault(path, f"{day} stands in arm `{said[day]}` already; remove one")
+            said.setdefault(day, arm)
+            if item.has("from", "until") and not _stands_on(placement, day):
+                yield FileFault(path, f"the placement does not stand on {day}; remove it, or move `from` or `until`")
+
+
+def _stands_on(placement: Placement, day: date) -> bool:
+    start_ms = day_ms(day)
+    return epoch_ms(placement.from_) < start_ms + DAY_MS and start_ms < epoch_ms(placement.until)
+
+
+def _arms_are_the_trials(item: DraftEntry[Placement], trial: Trial) -> Iterator[FileFault]:
+    for arm in item.entry.arm_days:
+        if arm not in trial.arms:
+            hint = did_you_mean(arm, trial.arms)
+            yield FileFault((*item.path, "arm_days", arm), f"`{arm}` is no arm of trial `{trial.id}`{hint}")
+
+
 def _placements_stand_on_the_avenue(draft: RegistryDraft) -> Iterator[FileFault]:
     if draft.avenue is None or not draft.avenue.has("length_m"):
         return
@@ -221,17 +278,46 @@ def _places_have_one_position(draft: RegistryDraft) -> Iterator[FileFault]:
 
 
 def _places_have_one_trial_at_a_time(draft: RegistryDraft) -> Iterator[FileFault]:
-    needed = ("trial", "arm", "from", "until")
+    needed = ("trial", "arm", "arm_days", "from", "until")
     for place, one, other in _same_place(draft):
         first, second = one.entry, other.entry
         if not (one.has(*needed) and other.has(*needed) and _overlap(first, second)):
             continue
-        if (first.trial, first.arm) != (second.trial, second.arm):
-            yield FileFault(
-                (*other.path, "arm" if first.trial == second.trial else "trial"),
-                f"place `{place}` is in trial `{first.trial}`, arm `{first.arm}`, then (placement `{first.id}`); "
-                "a place belongs to one trial and arm at a time",
-            )
+        if first.trial != second.trial:
+            yield FileFault((*other.path, "trial"), _ONE_AT_A_TIME.format(place, first.trial, first.arm, first.id))
+        elif (told := _differing_arm(first, second)) is not None:
+            name, arm = told
+            yield FileFault((*other.path, name), _ONE_AT_A_TIME.format(place, first.trial, arm, first.id))
+
+
+_ONE_AT_A_TIME = (
+    "place `{}` is in trial `{}`, arm `{}`, then (placement `{}`); a place belongs to one trial and arm at a time"
+)
+
+
+def _differing_arm(one: Placement, other: Placement) -> tuple[str, str] | None:
+    """Return the field by which *other* is in another arm while both stand, and *one*'s arm then; None if it never is.
+
+    Both have said days and usual arms; where all days of the time together are said, the usual ones do not count.
+    """
+    first_ms = day_of(max(epoch_ms(one.from_), epoch_ms(other.from_)))
+    last_ms = day_of(min(epoch_ms(one.until), epoch_ms(other.until)) - 1)
+    ours, theirs = (
+        {
+            at: arm
+            for arm, days in placement.arm_days.items()
+            for day in days
+            if first_ms <= (at := day_ms(day)) <= last_ms
+        }
+        for placement in (one, other)
+    )
+    for at_ms in sorted(ours.keys() | theirs.keys()):
+        if (arm := ours.get(at_ms, one.arm)) != theirs.get(at_ms, other.arm):
+            return "arm_days", arm
+    days_together = (last_ms - first_ms) // DAY_MS + 1
+    if one.arm != other.arm and len(ours.keys() | theirs.keys()) < days_together:
+        return "arm", one.arm
+    return None
 
 
 def _same_place(draft: RegistryDraft) -> Iterator[tuple[str, DraftEntry[Placement], DraftEntry[Placement]]]:
@@ -286,10 +372,12 @@ CHECKS: tuple[Check, ...] = (
     _references_exist,
     _trials_last,
     _trials_can_be_read_out,
+    _rotas_can_be_drawn,
     _trials_of_a_product_follow_each_other,
     _secrets_are_of_the_platform,
     _accounts_are_reached,
     _placements_stand_in_their_trial,
+    _arm_days_say_one_thing,
     _placements_stand_on_the_avenue,
     _placements_are_matched_on_what_is_sent,
     _match_keys_lead_to_one_placement,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,8 +15,10 @@ from schemas.registry import (
     Product,
     Registry,
     Trial,
+    day_ms,
     epoch_ms,
 )
+from schemas.timing import DAY_MS, day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,39 @@ class PlacementSpan:
     trial_id: str
     product_id: str
     arm: str
+    """Where its days say nothing else: `arm_at`."""
     from_ms: int
     until_ms: int
     match: Mapping[str, str]
+    arm_days: Mapping[int, str] = field(default_factory=dict)
+    """The arm of each day (its start) on which it is in another one."""
 
     def covers(self, at_ms: int) -> bool:
         """Tell whether it stands there at *at_ms*."""
         return self.from_ms <= at_ms < self.until_ms
+
+    def arm_at(self, at_ms: int) -> str:
+        """Return the arm in which it is, or would be, at *at_ms*."""
+        return self.arm_days.get(day_of(at_ms), self.arm) if self.arm_days else self.arm
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that it is in at one time or another, its usual one first."""
+        return tuple(dict.fromkeys((self.arm, *self.arm_days.values())))
+
+    def by_arm(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Give *spans* (start, end) cut where the arm changes, each part with its arm."""
+        for start, end in spans:
+            if not self.arm_days:
+                yield self.arm, (start, end)
+                continue
+            since, arm = start, self.arm_at(start)
+            for day in range(day_of(start) + DAY_MS, end, DAY_MS):
+                if (then := self.arm_at(day)) != arm:
+                    yield arm, (since, day)
+                    since, arm = day, then
+            if since < end:
+                yield arm, (since, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +159,16 @@ class Directory:
                 from_ms=epoch_ms(p.from_),
                 until_ms=epoch_ms(p.until),
                 match=p.match,
+                arm_days={day_ms(day): arm for arm, days in p.arm_days.items() for day in days},
             )
             for p in self.placements.values()
         }
 
     @cached_property
     def moments(self) -> tuple[int, ...]:
-        """The times (Unix ms, ascending) at which a placement or trial begins or ends; between two nothing changes."""
+        """The times (Unix ms, ascending) at which a placement or trial begins, ends or changes its arm."""
         placed = {moment for span in self.placed.values() for moment in (span.from_ms, span.until_ms)}
+        placed |= {at for span in self.placed.values() for day in span.arm_days for at in (day, day + DAY_MS)}
         spans = [(span.starts_ms, span.ends_ms, span.baseline_from_ms) for span in self.trial_spans.values()]
         return tuple(sorted(placed | {moment for span in spans for moment in span if moment is not None}))
 

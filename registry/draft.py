@@ -43,6 +43,7 @@ _STAND_INS: dict[str, Any] = {
 _MESSAGES = {
     "timezone_aware": f"the time has no offset; {_TIME_FORM}",
     "datetime_type": f"must be a time with an offset, without quotes; {_TIME_FORM}",
+    "date_type": "must be a day without quotes and without a time, like 2026-10-01",
     "model_type": 'must be a table, like { zh = "…", en = "…" }',
     "dict_type": "must be a table, like { name = value }",
     "float_type": "must be a number, without quotes",

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from registry.draft import FileFault, RegistryDraft
+from registry.rota import draw_rota, rota_differences, rota_places
 
 
 def warnings_of(draft: RegistryDraft) -> Iterator[FileFault]:
     """Yield what of *draft*, one without faults, will not do what it seems to."""
     yield from _accounts_may_name_what_they_tell_of(draft)
+    yield from _placements_are_as_drawn(draft)
 
 
 def _accounts_may_name_what_they_tell_of(draft: RegistryDraft) -> Iterator[FileFault]:
@@ -25,3 +27,18 @@ def _accounts_may_name_what_they_tell_of(draft: RegistryDraft) -> Iterator[FileF
             f"this placement becomes a reject, not_your_product; add `{product}` to the account's `products`, or leave "
             "`products` out",
         )
+
+
+def _placements_are_as_drawn(draft: RegistryDraft) -> Iterator[FileFault]:
+    registry = draft.registry()
+    paths = {item.entry.id: item.path for item in draft.placements}
+    for trial in registry.trials:
+        if trial.rota is None:
+            continue
+        drawn = draw_rota(trial, rota_places(registry, trial))
+        for found in rota_differences(registry, trial, drawn):
+            yield FileFault(
+                (*paths[found.placement_id], "arm"),
+                f"on {len(found.days)} days, the first {found.days[0]}, in another arm than the rota of trial "
+                f"`{trial.id}` has drawn for place `{found.place}`",
+            )

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from registry.directory import Directory
 from registry.draft import ENTRY_TYPES
 from registry.keys import state_of
-from schemas.registry import Account, Placement, Registry, RegistryEntry, Trial
+from schemas.registry import Account, Placement, Registry, RegistryEntry, Trial, date_of, epoch_ms
 
 Action = Literal["added", "changed", "removed"]
 
@@ -184,8 +184,20 @@ def _placement_warnings(old: Placement, new: Placement | None, now: datetime) ->
             f"placement {old.id} stands since {old.from_.isoformat()}, and {', '.join(moved)} would change: events "
             "stored since keep what they were given; to move it, end this one and register another"
         )
+    if (day := _first_changed_day(old, new, now)) is not None:
+        yield (
+            f"placement {old.id} would be in another arm on {day}, which has begun: events stored since keep the arm "
+            "they were given, and readers would count that day in another; change days to come only"
+        )
     if new.from_ > old.from_:
         yield f"placement {old.id} would begin later: late events from before become outside_trial"
+
+
+def _first_changed_day(old: Placement, new: Placement, now: datetime) -> date | None:
+    before, after = ({day: arm for arm, days in placement.arm_days.items() for day in days} for placement in (old, new))
+    today = date_of(epoch_ms(now))
+    changed = (day for day in before.keys() | after.keys() if before.get(day) != after.get(day))
+    return min((day for day in changed if day <= today), default=None)
 
 
 def _account_warnings(old: Account, new: Account | None) -> Iterator[str]:

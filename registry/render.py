@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,7 +35,8 @@ def _value(value: Any) -> str:
         case list():
             return f"[{', '.join(map(_value, value))}]"
         case BaseModel():
-            return _table((info.alias or n, getattr(value, n)) for n, info in type(value).model_fields.items())
+            named = ((info.alias or n, getattr(value, n)) for n, info in type(value).model_fields.items())
+            return _table((name, inner) for name, inner in named if inner is not None)
         case dict():
             return _table(value.items())
         case _:
@@ -44,7 +45,8 @@ def _value(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     match value:
-        case datetime():
+        case date():
+            # A moment is one too.
             return value.isoformat()
         case bool() | str():
             # A JSON string is a TOML basic string, but for DEL.

@@ -1,11 +1,12 @@
 """The registry: avenue, startups, products, trials, accounts, placements, keys, epochs. What the file may say."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from schemas.event import MAX_ATTRIBUTES, AttributeKey, Kind, Platform
+from schemas.timing import DAY_MS, SHANGHAI_MS
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file|plain):[\s\S]+$")]
@@ -100,6 +101,16 @@ class Product(RegistryEntry):
     name: BilingualText
 
 
+class Rota(RegistryEntry):
+    """What the arms of a trial's places are drawn from: which place is in which arm on which days."""
+
+    seed: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    block: Literal["day", "week"] = "day"
+    """How long a place stays in an arm."""
+    places: Annotated[list[Id], Field(min_length=1)] | None = None
+    """None: all of the trial's places."""
+
+
 class Trial(RegistryEntry):
     """One product's trial: from *starts* until before *ends*."""
 
@@ -115,6 +126,7 @@ class Trial(RegistryEntry):
     planned_units: Annotated[int, Field(gt=0)] | None = None
     smallest_effect: Annotated[float, Field(gt=0)] | None = None
     baseline_from: AwareDatetime | None = None
+    rota: Rota | None = None
 
 
 class Account(RegistryEntry):
@@ -146,6 +158,8 @@ class Placement(RegistryEntry):
     id: Id
     trial: Id
     arm: Id
+    arm_days: dict[Id, Annotated[list[date], Field(min_length=1)]] = {}
+    """The street's days on which it is in another arm, by that arm."""
     account: Id | None = None
     match: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=128)]] = {}
     place: Id | None = None
@@ -215,3 +229,13 @@ class Epoch(RegistryEntry):
 def epoch_ms(moment: datetime) -> int:
     """Return *moment* (aware) as Unix milliseconds."""
     return round(moment.timestamp() * 1000)
+
+
+def day_ms(day: date) -> int:
+    """Return the start of the street's *day* as Unix milliseconds."""
+    return epoch_ms(datetime(day.year, day.month, day.day, tzinfo=UTC)) - SHANGHAI_MS
+
+
+def date_of(at_ms: int) -> date:
+    """Return the street's day that holds *at_ms* (Unix ms)."""
+    return datetime.fromtimestamp((at_ms + SHANGHAI_MS) // DAY_MS * 86_400, UTC).date()

@@ -6,6 +6,8 @@ MINUTE_MS = 60_000
 BLOCK_MS = 5 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+SHANGHAI_MS = 8 * HOUR_MS
+"""The street's days: no summer time since 1991, so the offset is the zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,8 @@ def minute_of(at_ms: int) -> int:
 def block_of(at_ms: int) -> int:
     """Return the start of the five-minute block of *at_ms*, in milliseconds."""
     return at_ms - at_ms % BLOCK_MS
+
+
+def day_of(at_ms: int) -> int:
+    """Return the start of the street's day that holds *at_ms*, in milliseconds."""
+    return at_ms - (at_ms + SHANGHAI_MS) % DAY_MS

@@ -1,5 +1,10 @@
-"""The demo's registry file: one avenue, two products on trial in both arms, every platform, dates around today."""
+"""The demo's registry file: one avenue, every platform, dates around today, and two trials.
 
+One can speak: its places change arm by day, as a lottery says, and each was watched before. One cannot: it has one
+place an arm, so that nobody can tell what the product did from what the spot did; its page says so.
+"""
+
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -8,9 +13,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# Events may be 30 days old: the trials began before, so that weeks can be simulated.
+from registry.rota import DrawnRota, draw_rota
+from schemas.registry import Trial
+
+# Native events may be 30 days old: the trials began before, so that weeks can be simulated.
 BEGAN_DAYS_AGO = 35
-LASTS_DAYS = 98
+BASELINE_DAYS = 7
+LASTS_DAYS = 56
+ROTA_SEED = "demo-rota-2026"
 
 _HEAD = """\
 # The demo's avenue. Its secrets are no secrets: `demo = true` allows them, a production profile refuses them.
@@ -41,18 +51,21 @@ name = { zh = "肌电咖啡机械臂", en = "EMG coffee arm" }
 """
 
 _TRIALS = """
+# Its places change arm by day, as a lottery has drawn from the rota's seed.
 [[trials]]
 id = "neuro-band-demo"
 product = "neuro-band"
 starts = {starts}
-ends = {ends}
+ends = {ends}{baseline}
 arms = ["baseline", "pilot"]
 unit = "placement-day"
 hypothesis = {{ zh = "佩戴头环的顾客更常完成体验", en = "Visitors who wear the band complete the session more often" }}
 primary_metric = "success_rate"
 guardrails = ["duration_p95", "refund_rate"]
-planned_units = 400
-smallest_effect = 0.05
+planned_units = {planned_units}
+smallest_effect = 0.08
+rota = {{ seed = "{seed}", block = "day" }}
+# One place an arm, side by side: it cannot tell the product from the place, and its readout refuses and says why.
 [[trials]]
 id = "emg-arm-demo"
 product = "emg-arm"
@@ -63,7 +76,7 @@ unit = "placement-day"
 hypothesis = {{ zh = "机械臂出杯不慢于店员", en = "The arm serves no slower than a barista" }}
 primary_metric = "duration_p50"
 guardrails = ["success_rate", "refund_rate"]
-planned_units = 400
+planned_units = 112
 smallest_effect = 2000
 """
 
@@ -100,6 +113,7 @@ secrets = {{ callback = ["plain:sunmi_demo_key"], receipt = ["plain:sunmi_demo_k
 [[accounts]]
 id = "push-demo"
 platform = "sunmi"
+max_event_age = "60d"
 secrets = {{ push = ["plain:whsec_cHVzaC1kZW1vLXB1c2gtZGVtby1wdXNoLWRlbW8="] }}
 products = ["neuro-band", "emg-arm"]
 """
@@ -107,12 +121,11 @@ products = ["neuro-band", "emg-arm"]
 
 @dataclass(frozen=True, slots=True)
 class _DemoPlacement:
-    """A placement: which product in which arm, how far along, by which account and keys it is known."""
+    """A placement: which product, how far along, by which account and keys it is known."""
 
     metre: int
     zone: str
     product: str
-    arm: str
     account: str = ""
     match: tuple[tuple[str, str], ...] = ()
 
@@ -120,24 +133,30 @@ class _DemoPlacement:
     def platform(self) -> str:
         return self.account.removesuffix("-main").removesuffix("-demo")
 
+    @property
+    def place(self) -> str:
+        return f"m{self.metre:03d}"
 
-# One place has one product in one arm; several accounts may report it, each with its own key.
+
+# One place has one product; several accounts may report it, each with its own key.
 _PLACES = (
-    (5, "gate", "neuro-band", "pilot"),
-    (17, "café", "neuro-band", "pilot"),
-    (24, "café", "neuro-band", "baseline"),
-    (40, "kiosk", "emg-arm", "pilot"),
-    (52, "kiosk", "emg-arm", "baseline"),
-    (60, "kitchen", "emg-arm", "pilot"),
-    (71, "kitchen", "emg-arm", "baseline"),
-    (88, "studio", "neuro-band", "pilot"),
-    (97, "studio", "neuro-band", "baseline"),
-    (120, "trade-in", "neuro-band", "pilot"),
-    (133, "trade-in", "neuro-band", "baseline"),
-    (150, "lawn", "emg-arm", "pilot"),
-    (166, "lawn", "emg-arm", "baseline"),
-    (184, "lookout", "neuro-band", "baseline"),
+    (5, "gate", "neuro-band"),
+    (17, "café", "neuro-band"),
+    (24, "café", "neuro-band"),
+    (40, "kiosk", "neuro-band"),
+    (52, "kiosk", "neuro-band"),
+    (60, "kitchen", "emg-arm"),
+    (71, "kitchen", "emg-arm"),
+    (88, "studio", "neuro-band"),
+    (97, "studio", "neuro-band"),
+    (120, "trade-in", "neuro-band"),
+    (133, "trade-in", "neuro-band"),
+    (150, "lawn", "neuro-band"),
+    (166, "lawn", "neuro-band"),
+    (184, "lookout", "neuro-band"),
 )
+_ARMS_OF_PLACES = {60: "pilot", 71: "baseline"}
+"""Of the trial that has no rota."""
 
 _KEYS: tuple[tuple[int, str, str, str], ...] = (
     (5, "sunmi-main", "sn", "N301DEMO0005"),
@@ -170,20 +189,42 @@ def demo_registry(
     trade_key: Path | None = None,
     began_days_ago: int = BEGAN_DAYS_AGO,
 ) -> str:
-    """Return the file's text: trials that began at the midnight *began_days_ago* before *today*, fourteen weeks long.
+    """Return the file's text: what is told of begins at the midnight *began_days_ago* before *today*.
+
+    A third of that time, a week at most, is the baseline of the trial that can speak; then both last eight weeks.
 
     *public_url* is the address that the platforms' consoles would hold; Meituan's signature covers it. *trade_key* is
     the PEM of the public key that mini-program trade callbacks are verified with; without one there is no such flow.
     """
-    starts = today - timedelta(days=began_days_ago)
-    span = {
-        "starts": f"{starts.isoformat()}T00:00:00+08:00",
-        "ends": f"{(starts + timedelta(days=LASTS_DAYS)).isoformat()}T00:00:00+08:00",
+    first = today - timedelta(days=began_days_ago)
+    baseline_days = min(BASELINE_DAYS, began_days_ago // 3)
+    starts = first + timedelta(days=baseline_days)
+    times = {
+        "first": _midnight(first),
+        "starts": _midnight(starts),
+        "ends": _midnight(starts + timedelta(days=LASTS_DAYS)),
     }
+    banded = sum(product == "neuro-band" for _, _, product in _PLACES)
+    trials = _TRIALS.format(
+        **times,
+        baseline=f"\nbaseline_from = {times['first']}" if baseline_days else "",
+        planned_units=LASTS_DAYS * banded,
+        seed=ROTA_SEED,
+    )
     trade = f'\ntrade = ["file:{trade_key}"]' if trade_key else ""
-    placements = (_placement(stand, span) for stand in _stands())
-    return "".join(
-        [_HEAD, _TRIALS.format(**span), _ACCOUNTS.format(public_url=public_url, trade=trade), "\n", *placements]
+    drawn = _drawn(trials)
+    placements = (_placement(stand, times, drawn) for stand in _stands())
+    return "".join([_HEAD, trials, _ACCOUNTS.format(public_url=public_url, trade=trade), "\n", *placements])
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00+08:00"
+
+
+def _drawn(trials: str) -> DrawnRota:
+    (told, *_) = tomllib.loads(trials)["trials"]
+    return draw_rota(
+        Trial.model_validate(told), (f"m{metre:03d}" for metre, _, product in _PLACES if product == told["product"])
     )
 
 
@@ -191,30 +232,39 @@ def _stands() -> Iterator[_DemoPlacement]:
     keys: dict[int, list[tuple[str, str, str]]] = {}
     for metre, account, name, value in _KEYS:
         keys.setdefault(metre, []).append((account, name, value))
-    for metre, zone, product, arm in _PLACES:
+    for metre, zone, product in _PLACES:
         for account, name, value in keys.get(metre, []):
-            yield _DemoPlacement(metre, zone, product, arm, account, ((name, value),))
-        yield _DemoPlacement(metre, zone, product, arm, "push-demo")
+            yield _DemoPlacement(metre, zone, product, account, ((name, value),))
+        yield _DemoPlacement(metre, zone, product, "push-demo")
 
 
-def _placement(stand: _DemoPlacement, span: dict[str, str]) -> str:
+def _placement(stand: _DemoPlacement, times: dict[str, str], drawn: DrawnRota) -> str:
     match = ", ".join(f'{name} = "{value}"' for name, value in stand.match)
     lines = [
         "[[placements]]",
         f'id = "p-{stand.metre:03d}-{stand.platform}"',
         f'trial = "{stand.product}-demo"',
-        f'arm = "{stand.arm}"',
+        *_arm_lines(stand, drawn),
         f'account = "{stand.account}"',
         f"match = {{ {match} }}" if match else "",
-        f'place = "m{stand.metre:03d}"',
+        f'place = "{stand.place}"',
         f"metre = {stand.metre}",
         f'side = "{"north" if stand.metre % 2 else "south"}"',
         f'zone = "{stand.zone}"',
-        f"from = {span['starts']}",
-        f"until = {span['ends']}",
+        f"from = {times['first' if stand.place in drawn.arms else 'starts']}",
+        f"until = {times['ends']}",
         "heartbeat_s = 3600" if stand.platform in {"sunmi", "push"} else "",
     ]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _arm_lines(stand: _DemoPlacement, drawn: DrawnRota) -> Iterator[str]:
+    if stand.place not in drawn.arms:
+        yield f'arm = "{_ARMS_OF_PLACES[stand.metre]}"'
+        return
+    days = (day.isoformat() for day in drawn.days if drawn.arm(stand.place, day) == "pilot")
+    yield 'arm = "baseline"'
+    yield f"arm_days = {{ pilot = [{', '.join(days)}] }}"
 
 
 def write_demo_registry(

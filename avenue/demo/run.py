@@ -28,7 +28,9 @@ START_S = 330.0
 SETTLE_S = 60.0
 DRAIN_S = 90.0
 POLL_S = 0.5
-DAYS = 3.0
+DAYS = 42.0
+NATIVE_SHARE = 0.15
+"""What comes natively costs a request an event; every platform gets some dozens."""
 SHOWN_TRIAL = "neuro-band-demo"
 
 
@@ -109,18 +111,19 @@ def _push(run: RunFile, registry: Path, private_key: Path, events: int, steps: _
     Each run sends events of its own: the seed is new, as the same one would give the same ids other times.
     """
     keys = {"douyin-main/trade": private_key}
-    for days, share in ((DAYS, 0.8), (0.0, 0.2)):
+    for days, share in ((DAYS, 0.9), (0.0, 0.1)):
         summary = simulate(
             SimulateOptions(
                 url=run.url,
                 registry=registry,
                 events=max(50, int(events * share)),
                 days=days,
+                native_share=NATIVE_SHARE,
                 private_keys=keys,
                 ledger=registry.with_name(f"ledger-{'past' if days else 'now'}.ndjson"),
             )
         )
-        steps.say(_pushed(summary, "the last three days" if days else "now"))
+        steps.say(_pushed(summary, f"the last {DAYS / 7:.0f} weeks" if days else "now"))
 
 
 def _pushed(summary: SimulationSummary, when: str) -> str:

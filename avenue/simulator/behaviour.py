@@ -5,6 +5,7 @@ import math
 import random
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from avenue.simulator.messages.base import CHINA
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -17,6 +18,11 @@ _CHINA_MS = 8 * HOUR_MS
 _TRIES = 24
 # A share of what happens between people is theirs alone: the rest come once.
 _REGULARS = 0.35
+BASELINE_ARM = "baseline"
+LIFT = 0.20
+"""How much more often use succeeds in any other arm than the baseline."""
+_PLACES_DIFFER = 0.06
+_DAYS_DIFFER = 0.03
 
 
 def busy(at_ms: int) -> float:
@@ -62,15 +68,20 @@ class UsageProfile:
     price_fen: int
 
 
-def usage_profile(product_id: str, arm: str, placement_id: str) -> UsageProfile:
-    """Return the profile of a placement: the same in every run, so that an arm's lift can be found again."""
-    is_baseline = arm == "baseline"
-    base = 0.62 + 0.14 * _fraction(product_id, "success")
-    lift = 0.0 if is_baseline else 0.10
-    local = 0.06 * (_fraction(placement_id, "spot") - 0.5)
+@lru_cache(maxsize=4096)
+def usage_profile(product_id: str, arm: str, place_id: str, day_ms: int = 0) -> UsageProfile:
+    """Return how use goes at a place on the street's day that begins at *day_ms*: the same in every run.
+
+    Places differ as shops do, and the whole street has better and worse days; what the product adds is the same
+    everywhere, `LIFT`, so that it can be found again.
+    """
+    is_baseline = arm == BASELINE_ARM
+    base = 0.66 + 0.04 * _fraction(product_id, "success")
+    local = _PLACES_DIFFER * (2 * _fraction(place_id, "spot") - 1)
+    daily = _DAYS_DIFFER * (2 * _fraction(str(day_ms), "weather") - 1)
     length = 20_000 + 60_000 * _fraction(product_id, "length")
     return UsageProfile(
-        success=min(0.97, base + lift + local),
+        success=base + local + daily + (0.0 if is_baseline else LIFT),
         abandon=0.6,
         duration_ms=length * (1.0 if is_baseline else 0.85),
         order=0.20 if is_baseline else 0.24,

@@ -145,15 +145,16 @@ class NativeMaker:
         subject = f"o-{visitor(rng, f'{rng.getrandbits(40):010x}')}"
         if source.message_type.consent:
             subject = f"o-consent-{rng.getrandbits(40):010x}"
+        occurred_ms = self._occurred(source, placement, now_ms)
         return MessageContext(
             rng=rng,
             run=self._run,
             serial=serial,
             now_ms=now_ms,
-            occurred_ms=self._occurred(source, placement, now_ms),
+            occurred_ms=occurred_ms,
             keys=keys,
             subject=subject,
-            fen=price(rng, placement.profile) if placement else _PLAIN_FEN,
+            fen=price(rng, placement.profile(occurred_ms)) if placement else _PLAIN_FEN,
             count=min(left, LIVE_ELEMENTS),
         )
 

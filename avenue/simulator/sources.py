@@ -7,7 +7,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from avenue.sending.signing import secret_bytes
-from avenue.simulator.behaviour import usage_profile
 from avenue.simulator.messages.base import FlowSigner
 from avenue.simulator.messages.catalogue import MESSAGE_TYPES, MessageType
 from avenue.simulator.messages.meituan import service_kinds
@@ -149,16 +148,12 @@ class _SourceFinder:
         trial = self._directory.trial_spans[placed.trial_id]
         first_ms = trial.starts_ms if trial.baseline_from_ms is None else min(trial.starts_ms, trial.baseline_from_ms)
         return SimulatedPlacement(
-            placement_id=placed.placement_id,
-            product_id=placed.product_id,
-            trial_id=placed.trial_id,
-            arm=placed.arm,
+            placed=placed,
             from_ms=max(placed.from_ms, first_ms),
             until_ms=min(placed.until_ms, trial.ends_ms),
             starts_ms=trial.starts_ms,
             alone=len(self._directory.trials_of_product[placed.product_id]) == 1,
             heartbeat=self._directory.placements[placed.placement_id].heartbeat_s is not None,
-            profile=usage_profile(placed.product_id, placed.arm, placed.placement_id),
         )
 
     def batch(self) -> Iterator[BatchSource]:

@@ -58,7 +58,7 @@ def resolve_placement(
         return EventFault(
             RejectReason.OUTSIDE_TRIAL, "occurred_at", f"{placed.placement_id} takes part in no trial at that time"
         )
-    arm = "" if span.in_baseline(occurred_ms) else placed.arm
+    arm = "" if span.in_baseline(occurred_ms) else placed.arm_at(occurred_ms)
     return ResolvedPlacement(placed.placement_id, placed.product_id, placed.trial_id, arm)
 
 
@@ -133,7 +133,7 @@ def _arm_contradiction(
     event: EventStruct, occurred_ms: int, directory: Directory, placed: PlacementSpan | None
 ) -> EventFault | None:
     if placed is not None:
-        if event.arm != placed.arm:
+        if event.arm != placed.arm_at(occurred_ms):
             return EventFault(RejectReason.INVALID_VALUE, "arm", f"{placed.placement_id} is in another arm")
         return None
     span = _running(event, occurred_ms, directory)

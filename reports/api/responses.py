@@ -149,6 +149,7 @@ def _placement(placement: Placement, directory: Directory) -> PlacementJson:
         id=placement.id,
         place=placement.place_id,
         arm=placement.arm,
+        arm_days={arm: [day.isoformat() for day in days] for arm, days in placement.arm_days.items()},
         account=placement.account,
         platform=account.platform if account else "",
         metre=placement.metre,

@@ -106,6 +106,8 @@ class PlacementJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     from_: str
     until: str
     heartbeat_s: int | None
+    arm_days: dict[str, list[str]] = {}
+    """The street's days on which it is in another arm than `arm`."""
 
 
 class TrialJson(msgspec.Struct, frozen=True):

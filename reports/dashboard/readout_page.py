@@ -100,7 +100,9 @@ class ReadoutPage:
 
     def _not_enough(self, row: ArmReadout) -> str:
         """Say how long it will be: units come one for each place of the arm and day."""
-        places = {p.place_id for p in self.directory.placed.values() if (p.trial_id, p.arm) == (self.trial.id, row.arm)}
+        places = {
+            p.place_id for p in self.directory.placed.values() if p.trial_id == self.trial.id and row.arm in p.arms
+        }
         missing = (row.needed_units or 0) - row.units
         if not places or missing <= 0:
             return self.words.say("not enough yet")

@@ -13,7 +13,7 @@ from reports.presentation.drawing import bars, spark
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.labels import KINDS
 from reports.presentation.language import Translator
-from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
+from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
 from reports.queries.model import Freshness, MetricTotal, Presence
 from reports.queries.spans import iso
 from schemas.registry import MetricId, Trial, epoch_ms
@@ -275,7 +275,7 @@ class TrialPage:
             "metre": self._formats.whole(placement.metre),
             "side": self.words.say("North side") if placement.side == "north" else self.words.say("South side"),
             "platform": platform_name(account.platform if account else "", self.words),
-            "arm": arm_name(placement.arm, self.words),
+            "arm": arms_of_placement(placement.id, self.data.directory, self.words),
             "coverage": formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else NOTHING,
             "due": formats.whole(presence.due_hours),
             "uptime": formats.percent(presence.up_ms / presence.due_ms)

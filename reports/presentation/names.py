@@ -41,6 +41,11 @@ def placement_name(placement_id: str, directory: Directory, words: Translator) -
     return f"{placement_id} ({placement.zone})" if placement.zone else placement_id
 
 
+def arms_of_placement(placement_id: str, directory: Directory, words: Translator) -> str:
+    """Return in which arms a placement is: more than one where it changes by days."""
+    return " / ".join(arm_name(arm, words) for arm in directory.placed[placement_id].arms)
+
+
 def split_name(by: Mapping[str, str], directory: Directory, words: Translator) -> str:
     """Return what one line of a chart is called; '' where nothing was split."""
     for dimension, value in by.items():

@@ -3,7 +3,7 @@
 from reports.queries import cells
 from reports.queries.context import QueryContext, moment
 from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState
-from reports.queries.presence import placements_of, split_of
+from reports.queries.presence import placements_of, platform_of
 from reports.queries.spans import due_spans
 from reports.scope import Reader, trial_seen
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -57,8 +57,8 @@ def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int
         placement_id=placement_id,
         trial_id=placed.trial_id,
         product_id=placed.product_id,
-        platform=split_of(context.directory, placement_id, "platform"),
-        arm=placed.arm,
+        platform=platform_of(context.directory, placement_id),
+        arm=placed.arm_at(context.now_ms),
         events=events,
         last_ms=last_ms,
     )

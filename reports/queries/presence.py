@@ -1,7 +1,7 @@
 """Who was to report, and did: uptime, coverage, and the ledger of placements by the hour. Silent is not unused."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,19 +74,19 @@ def placements_of(directory: Directory, trial_id: str) -> tuple[str, ...]:
     return tuple(sorted(p.placement_id for p in directory.placed.values() if p.trial_id == trial_id))
 
 
-def split_of(directory: Directory, placement_id: str, by: Dimension | None) -> str:
-    """Return which value of the split a placement belongs to."""
-    placed = directory.placed[placement_id]
-    match by:
-        case "placement":
-            return placement_id
-        case "arm":
-            return placed.arm
-        case "platform":
-            account = directory.accounts.get(placed.account_id)
-            return account.platform if account else ""
-        case _:
-            return ""
+def platform_of(directory: Directory, placement_id: str) -> str:
+    """Return the platform of the account that tells of a placement, or ''."""
+    account = directory.accounts.get(directory.placed[placement_id].account_id)
+    return account.platform if account else ""
+
+
+def _by_split(
+    directory: Directory, placement_id: str, by: tuple[Dimension | None, ...], spans: Spans
+) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
+    """Give *spans* of a placement, each with the values of the splits to which it belongs."""
+    named = {None: "", "placement": placement_id, "platform": platform_of(directory, placement_id)}
+    for arm, span in directory.placed[placement_id].by_arm(spans):
+        yield tuple(arm if dimension == "arm" else named.get(dimension, "") for dimension in by), span
 
 
 def lines(
@@ -97,12 +97,11 @@ def lines(
     met: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     unit = MINUTE_MS
     for one in found:
-        split = split_of(directory, one.placement_id, by)
         unit = _unit_ms(one.share, step)
-        for bucket, ms in by_step(one.due, step):
-            due[split][bucket] += ms
-        for bucket, ms in by_step(one.met, step):
-            met[split][bucket] += ms
+        for sums, spans in ((due, one.due), (met, one.met)):
+            for (split,), span in _by_split(directory, one.placement_id, (by,), spans):
+                for bucket, ms in by_step([span], step):
+                    sums[split][bucket] += ms
     return {
         split: tuple(Point(start, met[split][start] / ms, ms // unit) for start, ms in sorted(buckets.items()))
         for split, buckets in sorted(due.items())
@@ -113,14 +112,15 @@ def whole(
     directory: Directory, found: Iterable[PlacementShare], by: tuple[Dimension, ...]
 ) -> dict[tuple[str, ...], Point]:
     """Return due and met time over the whole interval, by the values of the splits; a point's start is 0."""
-    sums: dict[tuple[str, ...], tuple[int, int]] = {}
+    due: dict[tuple[str, ...], int] = defaultdict(int)
+    met: dict[tuple[str, ...], int] = defaultdict(int)
     unit = MINUTE_MS
     for one in found:
-        key = tuple(split_of(directory, one.placement_id, dimension) for dimension in by)
-        due_ms, met_ms = sums.get(key, (0, 0))
-        sums[key] = (due_ms + total_ms(one.due), met_ms + total_ms(one.met))
         unit = _unit_ms(one.share, "day")
-    return {key: Point(0, met_ms / due_ms, due_ms // unit) for key, (due_ms, met_ms) in sorted(sums.items()) if due_ms}
+        for sums, spans in ((due, one.due), (met, one.met)):
+            for key, (start, end) in _by_split(directory, one.placement_id, by, spans):
+                sums[key] += end - start
+    return {key: Point(0, met[key] / ms, ms // unit) for key, ms in sorted(due.items()) if ms}
 
 
 def _unit_ms(share: Share, step: Step) -> int:

@@ -159,8 +159,9 @@ def _durations(context: QueryContext, arm: tuple[str, Interval, str], of: Iterab
 
 def due_units(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
     """Return the units of which the registry says that they were to report."""
+    placed = context.directory.placed
     return frozenset(
-        UnitKey(context.directory.placed[placement_id].arm, context.directory.placed[placement_id].place_id, day)
+        UnitKey(placed[placement_id].arm_at(day), placed[placement_id].place_id, day)
         for placement_id in presence.placements_of(context.directory, trial_id)
         for day, _ in by_step(due_spans(context.directory, placement_id, interval), "day")
     )
@@ -217,7 +218,7 @@ def _reported(context: QueryContext, trial_id: str, interval: Interval, metric: 
     for found in presence.shares(context, trial_id, interval, share):
         placed = context.directory.placed[found.placement_id]
         for day, ms in by_step(found.due, "day"):
-            bottom[UnitKey(placed.arm, placed.place_id, day)] += ms
+            bottom[UnitKey(placed.arm_at(day), placed.place_id, day)] += ms
         for day, ms in by_step(found.met, "day"):
-            top[UnitKey(placed.arm, placed.place_id, day)] += ms
+            top[UnitKey(placed.arm_at(day), placed.place_id, day)] += ms
     return {key: (top[key], ms) for key, ms in bottom.items()}

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from reports.metrics import METRICS
 from reports.presentation.formats import NOTHING
 from reports.presentation.labels import REASONS
-from reports.presentation.names import arm_name, kind_name, placement_name, platform_name
+from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
 from reports.queries.model import FunnelStep, MetricTotal, Presence
-from reports.queries.presence import split_of
+from reports.queries.presence import platform_of
 from reports.trial_report import words
 from reports.trial_report.blocks import Block, Drawing, ParagraphBlock, ReportSection, Rows, TableBlock, TableColumn
 from reports.trial_report.content import SPLIT_METRICS, TrialReport
@@ -124,8 +124,8 @@ def _placement(report: TrialReport, voice: ReportVoice, presence: Presence) -> t
     return (
         placement_name(presence.placement_id, report.directory, voice.translator),
         f"{placement.metre:g}",
-        platform_name(split_of(report.directory, presence.placement_id, "platform"), voice.translator),
-        arm_name(placement.arm, voice.translator),
+        platform_name(platform_of(report.directory, presence.placement_id), voice.translator),
+        arms_of_placement(presence.placement_id, report.directory, voice.translator),
         formats.whole(presence.due_hours),
         formats.whole(presence.covered_hours),
         formats.percent(presence.covered_hours / presence.due_hours) if presence.due_hours else NOTHING,

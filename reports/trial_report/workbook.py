@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from reports.metrics import METRICS
 from reports.presentation.formats import shanghai
-from reports.presentation.names import arm_name, kind_name, placement_name, platform_name, split_name
+from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name, split_name
 from reports.queries.model import Funnel, FunnelStep, MetricLines, MetricTotal
 from reports.queries.readout import ArmReadout
 from reports.trial_report import words
@@ -197,7 +197,7 @@ def _placements(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
             (
                 placement_name(found.placement_id, report.directory, voice.translator),
                 placement.metre,
-                arm_name(placement.arm, voice.translator),
+                arms_of_placement(found.placement_id, report.directory, voice.translator),
                 found.due_hours,
                 found.covered_hours,
                 (coverage, "share"),

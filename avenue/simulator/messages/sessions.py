@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from avenue.simulator.behaviour import UsageProfile, duration_ms, price, stars, visitor
+from avenue.simulator.behaviour import BASELINE_ARM, UsageProfile, duration_ms, price, stars, usage_profile, visitor
 from avenue.simulator.messages.base import CHINA, ExpectedEvent
+from registry.directory import PlacementSpan
 from schemas.codec import encode
+from schemas.timing import day_of
 
 Fields = dict[str, Any]
 _SCENES = ("café", "步道", "kiosk", "夜市")
@@ -18,10 +20,7 @@ _SCENES = ("café", "步道", "kiosk", "夜市")
 class SimulatedPlacement:
     """A placement as the simulator uses it; times are Unix milliseconds, `until_ms` is excluded."""
 
-    placement_id: str
-    product_id: str
-    trial_id: str
-    arm: str
+    placed: PlacementSpan
     from_ms: int
     until_ms: int
     starts_ms: int
@@ -29,7 +28,16 @@ class SimulatedPlacement:
     alone: bool
     """Its product has one trial only, so that the product's name and a time say the rest."""
     heartbeat: bool
-    profile: UsageProfile
+
+    @property
+    def placement_id(self) -> str:
+        """What a batch names it by."""
+        return self.placed.placement_id
+
+    def profile(self, at_ms: int) -> UsageProfile:
+        """Return how use goes there at *at_ms*; before the trial nothing is tried yet."""
+        arm = self.placed.arm_at(at_ms) if at_ms >= self.starts_ms else BASELINE_ARM
+        return usage_profile(self.placed.product_id, arm, self.placed.place_id, day_of(at_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class SessionMaker:
 
     def one(self, placement: SimulatedPlacement, end_ms: int, *, fault: str = "") -> Iterator[BatchLine]:
         """Yield the events of one session whose last falls on *end_ms*: seen, tried, used, rated, bought."""
-        steps = self._steps(placement)
+        steps = self._steps(placement, placement.profile(end_ms))
         subject = visitor(self._rng, f"{self._rng.getrandbits(40):010x}")
         session_id = f"s-{self._rng.getrandbits(48):012x}"
         at_ms = max(placement.from_ms, end_ms - sum(wait for wait, _ in steps))
@@ -77,30 +85,30 @@ class SessionMaker:
         """Name the place in one of the ways that the contract allows."""
         chance = self._rng.random()
         if chance < 0.03 and placement.alone and not step["kind"].startswith("device."):
-            arm = {"arm": placement.arm} if at_ms >= placement.starts_ms else {}
-            return {"product_id": placement.product_id, **arm}
+            arm = {"arm": placement.placed.arm_at(at_ms)} if at_ms >= placement.starts_ms else {}
+            return {"product_id": placement.placed.product_id, **arm}
         if chance < 0.2:
             return {
                 "placement_id": placement.placement_id,
-                "product_id": placement.product_id,
-                "trial_id": placement.trial_id,
+                "product_id": placement.placed.product_id,
+                "trial_id": placement.placed.trial_id,
             }
         return {"placement_id": placement.placement_id}
 
-    def _steps(self, placement: SimulatedPlacement) -> list[tuple[int, Fields]]:
+    def _steps(self, placement: SimulatedPlacement, profile: UsageProfile) -> list[tuple[int, Fields]]:
         """Return what happens and how long after the step before, in milliseconds."""
         rng = self._rng
         if placement.heartbeat and rng.random() < 0.05:
             return [(0, {"kind": rng.choice(("device.online", "device.reported"))})]
         if self._recycles and rng.random() < 0.5:
-            return self._trade_in(placement.profile)
+            return self._trade_in(profile)
         steps: list[tuple[int, Fields]] = [(0, {"kind": "exposure"})]
-        if rng.random() < 0.35:
+        if rng.random() < 0.25:
             return steps
         steps.append((rng.randint(800, 9000), {"kind": "interaction", "attributes": {"scene": rng.choice(_SCENES)}}))
         if rng.random() < 0.15:
             return steps
-        return [*steps, *self._use(placement.profile)]
+        return [*steps, *self._use(profile)]
 
     def _use(self, profile: UsageProfile) -> list[tuple[int, Fields]]:
         rng = self._rng

@@ -45,6 +45,8 @@ def changed(old: str, new: str, *, at: int = 0) -> str:
     return old.join(parts[: at + 1]) + new + old.join(parts[at + 1 :])
 
 
+ZONE = 'zone = "café"\n'
+PLAN = 'arms = ["baseline", "pilot"]'
 CASES = {
     "an id twice": ('id = "p-018"', 'id = "p-017"', "id", "id of entry 1"),
     "an unknown startup": ('startup = "limbus"', 'startup = "limbu"', "startup", "did you mean `limbus`?"),
@@ -84,6 +86,17 @@ CASES = {
         "by 24:00",
     ),
     "hours of another form": ('zone = "café"\n', 'zone = "café"\nhours = { opens = "8" }\n', "hours.opens", "08:30"),
+    "a day in no arm of the trial": (ZONE, f"{ZONE}arm_days = {{ basis = [2026-10-02] }}\n", "arm_days.basis", "did you mean"),
+    "a day in its own arm": (ZONE, f"{ZONE}arm_days = {{ pilot = [2026-10-02] }}\n", "arm_days.pilot", "leave these out"),
+    "a day twice": (ZONE, f"{ZONE}arm_days = {{ baseline = [2026-10-02, 2026-10-02] }}\n", "arm_days.baseline.1", "already"),
+    "a day before it stands": (ZONE, f"{ZONE}arm_days = {{ baseline = [2026-09-30] }}\n", "arm_days.baseline.0", "does not stand"),
+    "a day after it": (ZONE, f"{ZONE}arm_days = {{ baseline = [2027-01-01] }}\n", "arm_days.baseline.0", "does not stand"),
+    "a day with a time": (ZONE, f"{ZONE}arm_days = {{ baseline = [2026-10-02T00:00:00Z] }}\n", "arm_days.baseline.0", "without a time"),
+    "no day": (ZONE, f"{ZONE}arm_days = {{ baseline = [] }}\n", "arm_days.baseline", "at least 1"),
+    "a rota of one arm": ('arms = ["pilot"]', 'arms = ["pilot"]\nrota = { seed = "x" }', "rota", "two at least"),
+    "a rota of an unknown place": (PLAN, f'{PLAN}\nrota = {{ seed = "x", places = ["p-0177"] }}', "rota.places.0", "did you mean `p-017`"),
+    "a rota of a place twice": (PLAN, f'{PLAN}\nrota = {{ seed = "x", places = ["p-017", "p-017"] }}', "rota.places.1", "twice"),
+    "a rota by the hour": (PLAN, f'{PLAN}\nrota = {{ seed = "x", block = "hour" }}', "rota.block", "known are day, week"),
     "a local date": ("from = 2026-10-01T00:00:00+08:00", "from = 2026-10-01", "from", "time with an offset"),
     "a number in quotes": ("metre = 17", 'metre = "17"', "metre", "without quotes"),
     "an event age of no form": ('platform = "sunmi"', 'platform = "sunmi"\nmax_event_age = 500', "max_event_age", "400"),
@@ -131,6 +144,28 @@ def test_a_place_is_one_spot_in_one_trial_and_arm_at_a_time(given: dict[str, str
 
     assert problem.where == f'placements "p-new", {field}'
     assert "`p-017`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("arm", "days", "field"),
+    [
+        ("pilot", "baseline = [2026-11-03]", None),
+        ("pilot", "baseline = [2026-11-04]", "arm_days"),
+        ("baseline", "pilot = [2026-11-01, 2026-11-02, 2026-11-04, 2026-11-05]", None),
+        ("baseline", "pilot = [2026-11-01, 2026-11-02, 2026-11-04]", "arm"),
+        ("baseline", "pilot = [2026-11-01, 2026-11-02, 2026-11-03, 2026-11-04, 2026-11-05]", "arm_days"),
+    ],
+)
+def test_two_placements_of_a_place_are_in_one_arm_on_every_day(arm: str, days: str, field: str | None) -> None:
+    """By whatever usual arm and days each says it: p-017 is in the pilot but on the 3rd and, before both, the 1st."""
+    switching = changed(ZONE, f"{ZONE}arm_days = {{ baseline = [2026-10-01, 2026-11-03] }}\n")
+    fields = {"trial": "neuro-band-2026q4", "sn": "N9", "place": "p-017", "metre": 17, "arm": arm}
+    second = SECOND_PLACEMENT.format(begins="2026-11-01T00:00:00+08:00", **fields)
+    second = second.replace("until = 2027-01-01", f"arm_days = {{ {days} }}\nuntil = 2026-11-06")
+
+    problems = problems_of(switching + second)
+
+    assert [problem.where for problem in problems] == ([f'placements "p-new", {field}'] if field else [])
 
 
 def test_one_place_may_have_a_placement_for_each_platform_and_a_device_may_be_handed_over() -> None:

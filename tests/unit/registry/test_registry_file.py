@@ -13,7 +13,7 @@ from registry.draft import draft_of
 from registry.file import RegistryFileError, check_registry, load_registry, read_file
 from registry.render import render
 from runtime.errors import ConfigurationError
-from schemas.registry import FLOWS, MATCH_KEYS, Registry
+from schemas.registry import FLOWS, MATCH_KEYS, Registry, date_of, epoch_ms
 from tests.support.paths import EXAMPLE_REGISTRY
 from tests.support.properties import examples
 
@@ -151,9 +151,9 @@ def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) 
     sort = data.draw(st.sampled_from(["startups", "products", "trials", "accounts", "placements"]))
     tree = tomllib.loads(render(registry))
     entry = data.draw(st.sampled_from(tree[sort]))
-    entry[data.draw(st.sampled_from([*entry, "hours", "baseline_from", "match", "place", "products"]))] = data.draw(
-        _values
-    )
+    entry[
+        data.draw(st.sampled_from([*entry, "hours", "baseline_from", "rota", "arm_days", "match", "place", "products"]))
+    ] = data.draw(_values)
 
     draft, faults = draft_of(tree)
     assert draft.startups
@@ -162,6 +162,7 @@ def test_one_field_of_any_shape_never_ends_in_an_exception(data: st.DataObject) 
 
 ZONES = [UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30))]
 _times = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.sampled_from(ZONES))  # noqa: DTZ001 - hypothesis adds the zone
+_rotas = st.fixed_dictionaries({"seed": st.text(min_size=1, max_size=9), "block": st.sampled_from(["day", "week"])})
 _names = st.fixed_dictionaries({"zh": st.text(max_size=8), "en": st.text(max_size=8)})
 
 
@@ -185,6 +186,7 @@ def registries(draw: st.DrawFn) -> Registry:
                 "guardrails": draw(st.lists(st.sampled_from(["orders", "coverage"]), unique=True)),
                 "smallest_effect": draw(st.none() | st.floats(1e-6, 1e6)),
                 "baseline_from": draw(st.none() | st.just(first - timedelta(days=3))),
+                "rota": draw(st.none() | _rotas) if len(arms) > 1 else None,
             }
         )
         platform = draw(st.sampled_from(sorted(FLOWS)))
@@ -203,6 +205,7 @@ def registries(draw: st.DrawFn) -> Registry:
                 "id": f"{product}-placement",
                 "trial": f"{product}-trial",
                 "arm": arms[0],
+                "arm_days": {arms[1]: [date_of(epoch_ms(first))]} if len(arms) > 1 and draw(st.booleans()) else {},
                 "account": f"{product}-account",
                 "match": {key: draw(st.text(min_size=1, max_size=9)) for key in MATCH_KEYS[platform]},
                 "metre": draw(st.floats(0, 200)),

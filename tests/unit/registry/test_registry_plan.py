@@ -82,6 +82,14 @@ def test_what_may_hurt_is_warned_of(old: str, new: str, warning: str) -> None:
     assert warning in found
 
 
+@pytest.mark.parametrize(("day", "warned"), [("2026-11-01", True), ("2026-11-02", False)])
+def test_a_placement_in_another_arm_on_a_day_that_has_begun_is_warned_of(day: str, warned: bool) -> None:
+    plan = planned(edited(('zone = "café"\n', f'zone = "café"\narm_days = {{ baseline = [{day}] }}\n')))
+
+    assert [change.fields for change in plan.changes] == [(FieldChange("arm_days", {}, {"baseline": [day]}),)]
+    assert [f"another arm on {day}" in warning for warning in plan.warnings] == ([True] if warned else [])
+
+
 def test_before_its_start_a_trial_may_be_changed_without_a_warning() -> None:
     assert planned(edited(('primary_metric = "success_rate"', 'primary_metric = "uptime"')), now=BEFORE).warnings == ()
 

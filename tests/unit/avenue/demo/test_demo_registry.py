@@ -1,7 +1,7 @@
 """The demo's registry is a sound one, whenever it is made, and leaves no platform's key out."""
 
 import tomllib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from avenue.demo.registry import demo_registry, write_demo_registry
 from registry.file import check_registry, load_registry
+from registry.rota import draw_rota, rota_differences, rota_places
 from schemas.event import PLATFORMS
 from schemas.registry import FLOWS, MATCH_KEYS, Registry
 from tests.support.properties import examples
@@ -33,14 +34,17 @@ def test_it_is_sound_and_running_on_any_day(today: date) -> None:
     assert all(placement.from_ < noon < placement.until for placement in registry.placements)
 
 
-def test_the_trials_begin_as_long_ago_as_there_are_data_and_no_later() -> None:
+@pytest.mark.parametrize(("days", "baseline_days"), [(42, 7), (3, 1), (2, 0), (0, 0)])
+def test_what_is_told_of_begins_as_long_ago_as_there_are_data_and_no_later(days: int, baseline_days: int) -> None:
     today = date(2026, 11, 22)
-    checked = check_registry(demo_registry(today, began_days_ago=3).encode())
-
+    checked = check_registry(demo_registry(today, began_days_ago=days).encode())
     assert checked.registry is not None
-    began = datetime(2026, 11, 19, tzinfo=ZoneInfo("Asia/Shanghai"))
-    assert {trial.starts for trial in checked.registry.trials} == {began}
-    assert {placement.from_ for placement in checked.registry.placements} == {began}
+    banded, _ = checked.registry.trials
+    began = datetime(2026, 11, 22, tzinfo=ZoneInfo("Asia/Shanghai")) - timedelta(days=days)
+
+    assert (banded.baseline_from or banded.starts) == began
+    assert (banded.starts - began).days == baseline_days
+    assert min(placement.from_ for placement in checked.registry.placements) == began
 
 
 def test_every_platform_has_an_account_and_every_match_key_a_placement() -> None:
@@ -52,15 +56,23 @@ def test_every_platform_has_an_account_and_every_match_key_a_placement() -> None
     assert keys == {(platform, key) for platform, names in MATCH_KEYS.items() for key in names}
 
 
-def test_both_products_are_tried_in_both_arms_at_several_places() -> None:
+def test_one_trial_can_speak_its_places_change_arm_as_was_drawn() -> None:
     registry = demo(date(2026, 11, 22))
-    products = {trial.id: trial.product for trial in registry.trials}
-    places = {(products[p.trial], p.arm, p.place_id) for p in registry.placements}
+    trial = registry.trials[0]
+    drawn = draw_rota(trial, rota_places(registry, trial))
 
-    for product in ("neuro-band", "emg-arm"):
-        for arm in ("baseline", "pilot"):
-            assert len([place for of, at, place in places if (of, at) == (product, arm)]) >= 3
-    assert len({place for _, _, place in places}) == len(places)
+    assert trial.baseline_from is not None
+    assert len(drawn.arms) == 12
+    assert rota_differences(registry, trial, drawn) == ()
+    assert all({"baseline", "pilot"} == set(arms) for arms in drawn.arms.values())
+
+
+def test_the_other_cannot_it_has_one_place_an_arm() -> None:
+    registry = demo(date(2026, 11, 22))
+    places = {(p.arm, p.place_id) for p in registry.placements if p.trial == "emg-arm-demo"}
+
+    assert sorted(arm for arm, _ in places) == ["baseline", "pilot"]
+    assert not any(p.arm_days for p in registry.placements if p.trial == "emg-arm-demo")
 
 
 def test_with_a_trade_key_every_flow_can_be_pushed(tmp_path: Path) -> None:

@@ -12,18 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avenue.demo.registry import demo_registry
-from avenue.simulator.behaviour import HOURS, usage_profile
+from avenue.demo.registry import BEGAN_DAYS_AGO, demo_registry
+from avenue.simulator.behaviour import HOURS, LIFT, usage_profile
 from avenue.simulator.messages.base import ExpectedEvent
 from avenue.simulator.options import SimulateOptions, TrafficShares
 from avenue.simulator.plan import PlannedRequest, SendPlan
 from avenue.simulator.sources import find_sources
+from registry.directory import Directory
 from registry.file import check_registry
+from reports.stats import judge
 from runtime.clock import ManualClock
 from runtime.errors import ConfigurationError
 from schemas.event import EVENT_ID_PATTERN
-from schemas.registry import Account, Registry
-from schemas.timing import DAY_MS, HOUR_MS
+from schemas.registry import Account, Registry, epoch_ms
+from schemas.timing import DAY_MS, HOUR_MS, day_of
 from tests.support.paths import ROOT
 from tests.support.properties import examples
 
@@ -31,13 +33,15 @@ NOW_MS = 1_795_381_200_000
 PLAIN = TrafficShares(duplicates=0, late=0, rejects=0, unknown_placement=0, wrong_signature=0)
 
 
-def demo() -> Registry:
-    checked = check_registry(demo_registry(datetime.fromtimestamp(NOW_MS / 1000, UTC).date()).encode())
+def demo(began_days_ago: int = BEGAN_DAYS_AGO) -> Registry:
+    today = datetime.fromtimestamp(NOW_MS / 1000, UTC).date()
+    checked = check_registry(demo_registry(today, began_days_ago=began_days_ago).encode())
     assert checked.registry is not None, checked.problems
     return checked.registry
 
 
 REGISTRY = demo()
+DIRECTORY = Directory(version=1, registry=REGISTRY)
 
 
 def make_options(**changes: Any) -> SimulateOptions:
@@ -137,15 +141,46 @@ def test_past_days_are_filled_in_the_rhythm_of_a_day() -> None:
     assert max(HOURS) == HOURS[19]
 
 
-def test_the_pilot_arm_goes_better_and_people_come_back() -> None:
-    planned_requests = make_plan(events=40_000, batch=200, native_share=0.0, shares=PLAIN, only=("*/events",))
-    arms = {p.id: p.arm for p in REGISTRY.placements}
+def test_every_other_arm_goes_better_by_what_is_promised_and_people_come_back() -> None:
+    planned_requests = make_plan(events=40_000, batch=200, days=28, native_share=0.0, shares=PLAIN, only=("*/events",))
     lines = [json.loads(line) for planned in planned_requests for line in bodies(planned)]
-    used = [(arms.get(e.get("placement_id", "")), e["outcome"]) for e in lines if e["kind"] == "use.completed"]
+    used = [(arm_of(e), e["outcome"]) for e in lines if e["kind"] == "use.completed"]
     subjects = Counter(e["subject"] for e in lines if e["kind"] == "exposure")
 
-    assert share(used, "pilot") - share(used, "baseline") > 0.05
+    assert share(used, "pilot") - share(used, "baseline") == pytest.approx(LIFT, abs=0.03)
     assert 0.2 < sum(n for n in subjects.values() if n > 1) / sum(subjects.values()) < 0.5
+
+
+def test_a_demo_of_few_events_is_enough_for_a_verdict() -> None:
+    directory = Directory(version=1, registry=demo(42))
+    planned_requests = make_plan(registry=directory.registry, events=5_400, days=42, native_share=0.15)
+    sent = [sent for sent in events(planned_requests) if sent.expected == "accepted" and sent.event]
+    units = [unit for line in sent if (unit := unit_of(json.loads(line.event or b"{}"), directory)) is not None]
+
+    verdict = judge(units)
+
+    assert len(units) > 400
+    assert verdict.design == "switching"
+    assert verdict.lifts["pilot"].low is not None
+
+
+def arm_of(event: dict[str, Any]) -> str | None:
+    placed = DIRECTORY.placed.get(event.get("placement_id", ""))
+    return None if placed is None else placed.arm_at(at_ms(event))
+
+
+def at_ms(event: dict[str, Any]) -> int:
+    return epoch_ms(datetime.fromisoformat(event["occurred_at"]))
+
+
+def unit_of(event: dict[str, Any], directory: Directory) -> tuple[str, str, str, int, float, float] | None:
+    placed = directory.placed.get(event.get("placement_id", ""))
+    if event["kind"] != "use.completed" or placed is None or placed.trial_id != "neuro-band-demo":
+        return None
+    is_before = directory.trial_spans[placed.trial_id].in_baseline(at_ms(event))
+    arm = "" if is_before else placed.arm_at(at_ms(event))
+    day = day_of(at_ms(event)) // DAY_MS
+    return "before" if is_before else "trial", arm, placed.place_id, day, float(event["outcome"] == "ok"), 1.0
 
 
 def bodies(planned: PlannedRequest) -> list[str]:
@@ -165,11 +200,19 @@ def share(used: list[tuple[str | None, str]], arm: str) -> float:
     return outcomes.count("ok") / len(outcomes)
 
 
-def test_a_placement_behaves_the_same_in_every_run() -> None:
-    assert usage_profile("neuro-band", "pilot", "p-017") == usage_profile("neuro-band", "pilot", "p-017")
-    assert (
-        usage_profile("neuro-band", "pilot", "p-017").success > usage_profile("neuro-band", "baseline", "p-017").success
-    )
+def test_a_place_behaves_the_same_in_every_run_and_a_product_adds_the_same_everywhere() -> None:
+    profiles = [
+        (usage_profile("neuro-band", arm, f"m{place:03d}", day * DAY_MS), arm)
+        for arm in ("baseline", "pilot")
+        for place in range(0, 200, 10)
+        for day in range(30)
+    ]
+    baseline, pilot = ([profile.success for profile, of in profiles if of == arm] for arm in ("baseline", "pilot"))
+
+    assert [b - a for a, b in zip(baseline, pilot, strict=True)] == pytest.approx([LIFT] * len(baseline))
+    assert 0.5 < min(baseline) < max(baseline) - 0.1
+    assert max(pilot) < 1
+    assert usage_profile("neuro-band", "pilot", "m017", DAY_MS) == usage_profile("neuro-band", "pilot", "m017", DAY_MS)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -261,7 +261,7 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
             st.sampled_from(["neuro-band", "emg-arm", None]),
             st.sampled_from(["neuro-band-2026q4", None]),
             st.sampled_from(["pilot", "baseline", None]),
-            st.integers(-6, 6),
+            st.integers(-14, 14),
             st.sampled_from([-1, 0, 1]),
         ),
         max_size=20,
@@ -269,10 +269,12 @@ def test_known_texts_are_forgotten_when_old_or_many() -> None:
 )
 @examples(300)
 def test_a_remembered_place_is_where_the_event_belongs(asked: list[Any]) -> None:
-    # Trials and placements begin and end around now, so that a stretch of time ends within the window.
-    trials = [t.model_copy(update={"starts": NOW + timedelta(hours=2), "baseline_from": NOW - timedelta(hours=3),
-                                   "ends": NOW + timedelta(hours=5)}) for t in REGISTRY.trials]  # fmt: skip
-    placements = [p.model_copy(update={"from_": NOW - timedelta(hours=n), "until": NOW + timedelta(hours=4)})
+    # Trials and placements begin, end and change arm around now, at noon, so that a stretch ends within the window.
+    trials = [t.model_copy(update={"starts": NOW - timedelta(hours=9), "baseline_from": NOW - timedelta(hours=13),
+                                   "ends": NOW + timedelta(hours=14)}) for t in REGISTRY.trials]  # fmt: skip
+    today = {other: [date(2026, 11, 22)] for other in ("baseline", "pilot")}
+    placements = [p.model_copy(update={"from_": NOW - timedelta(hours=14 - n), "until": NOW + timedelta(hours=13),
+                                       "arm_days": {arm: days for arm, days in today.items() if arm != p.arm}})
                   for n, p in enumerate(REGISTRY.placements)]  # fmt: skip
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": trials, "placements": placements}))
     account = directory.accounts["sunmi-main"]

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -134,6 +134,31 @@ def test_the_baseline_before_the_start_is_stored_without_an_arm() -> None:
     ]
     directory = Directory(version=2, registry=REGISTRY.model_copy(update={"trials": later}))
     assert stored(validate(sent_line(), deps=validator_deps(directory=directory))).arm == ""
+
+
+def switching(*days: date) -> Directory:
+    """Return the example directory where p-017 is in the baseline on *days*."""
+    placements = [
+        p.model_copy(update={"arm_days": {"baseline": list(days)}}) if p.id == "p-017" else p
+        for p in REGISTRY.placements
+    ]
+    return Directory(version=2, registry=REGISTRY.model_copy(update={"placements": placements}))
+
+
+def test_a_placement_that_changes_arm_gives_an_event_the_arm_of_its_own_day_in_the_streets_time() -> None:
+    deps = validator_deps(directory=switching(date(2026, 11, 21)))
+    days = {
+        "2026-11-20T23:59:59.999+08:00": "pilot",
+        "2026-11-20T16:00:00Z": "baseline",
+        "2026-11-21T23:59:59.999+08:00": "baseline",
+        "2026-11-22T00:00:00+08:00": "pilot",
+    }
+
+    for at, arm in days.items():
+        assert stored(validate(sent_line(f"e-{len(at)}-{arm}", occurred_at=at), deps=deps)).arm == arm
+        assert stored(validate(sent_line(f"a-{len(at)}-{arm}", occurred_at=at, arm=arm), deps=deps)).arm == arm
+        other = sent_line("other", occurred_at=at, arm="pilot" if arm == "baseline" else "baseline")
+        assert reason_of(validate(other, deps=deps)) == (RejectReason.INVALID_VALUE, "arm")
 
 
 def test_the_same_id_twice_in_one_request_is_a_duplicate() -> None:
