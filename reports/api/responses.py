@@ -26,10 +26,15 @@ from reports.api.shapes import (
     ProductJson,
     ReadoutAnswer,
     ReadoutMetricJson,
+    ReasonRejectsJson,
+    RejectSampleJson,
+    RejectsAnswer,
     SeriesJson,
     TrialJson,
 )
 from reports.metrics import METRICS, Metric, TranslatedText
+from reports.presentation.labels import REASONS as REASON_TEXTS
+from reports.presentation.language import translator
 from reports.queries.model import (
     AvenueMap,
     Freshness,
@@ -40,9 +45,11 @@ from reports.queries.model import (
     Number,
 )
 from reports.queries.readout import ArmReadout, TrialReadout
+from reports.queries.rejects import ReasonRejects, RejectSample
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
 from reports.stats.intervals import Why
+from schemas.outcomes import RejectReason
 from schemas.registry import BilingualText, Placement, Product, Trial
 
 REASONS: Mapping[Why, TranslatedText] = {
@@ -216,6 +223,49 @@ def _arm(row: ArmReadout) -> ArmJson:
         )
         if lift
         else None,
+    )
+
+
+def rejects_answer(
+    trial_id: str, interval: Interval, found: Iterable[ReasonRejects], fresh: Freshness
+) -> RejectsAnswer:
+    """Return *found* for an answer."""
+    return RejectsAnswer(
+        trial=trial_id,
+        from_=iso(interval.from_ms),
+        to=iso(interval.to_ms),
+        rejects=[_reason(rejects) for rejects in found],
+        freshness=freshness_json(fresh),
+    )
+
+
+def _reason(rejects: ReasonRejects) -> ReasonRejectsJson:
+    text = REASON_TEXTS[RejectReason(rejects.reason)]
+    return ReasonRejectsJson(
+        reason=rejects.reason,
+        count=rejects.count,
+        title=_both(text.title),
+        way_out=_both(text.way_out),
+        help=f"/docs/rejects#{rejects.reason}",
+        samples=[_sample(sample) for sample in rejects.samples],
+    )
+
+
+def _both(message: str) -> BilingualJson:
+    return BilingualJson(zh=translator("zh").say(message), en=translator("en").say(message))
+
+
+def _sample(sample: RejectSample) -> RejectSampleJson:
+    return RejectSampleJson(
+        reject_id=sample.reject_id,
+        account=sample.account_id,
+        platform=sample.platform,
+        flow=sample.flow,
+        field=sample.field,
+        message=sample.message,
+        event_id=sample.event_id,
+        received_at=iso(sample.received_ms),
+        payload=sample.payload,
     )
 
 

@@ -36,6 +36,7 @@ from reports.api.responses import (
     metric_answer,
     product_json,
     readout_answer,
+    rejects_answer,
     together,
     trial_json,
     whole_trial,
@@ -48,6 +49,7 @@ from reports.api.shapes import (
     MetricsAnswer,
     ProductsAnswer,
     ReadoutAnswer,
+    RejectsAnswer,
     TrialAnswer,
     TrialsAnswer,
 )
@@ -59,6 +61,7 @@ from reports.queries.freshness import freshness
 from reports.queries.health import health
 from reports.queries.model import DIMENSIONS, STEPS, Interval, SeriesQuestion
 from reports.queries.readout import readout
+from reports.queries.rejects import trial_rejects
 from reports.queries.series import series
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trial_seen, trials_seen
@@ -273,6 +276,29 @@ async def get_readout(reader: NamedDependency[AuthenticatedReader], trial_id: Tr
         interval = whole_trial(context.directory, trial_id, context.now_ms)
         fresh = freshness(context, trial_id, interval)
         return readout_answer(trial_id, readout(context, trial_id), health(context, trial_id), fresh)
+
+    return await reader.service.run_query(answer)
+
+
+@get(
+    "/v1/trials/{trial_id:str}/rejects",
+    summary="Rejects by reason",
+    operation_id="trialRejects",
+    responses=TRIAL_QUESTION,
+    dependencies=INTERVAL_PARAMETERS,
+)
+async def get_rejects(
+    reader: NamedDependency[AuthenticatedReader],
+    trial_id: TrialId,
+    interval_parameters: NamedDependency[IntervalParameters],
+) -> RejectsAnswer:
+    """Kept rejects that name this trial's products, places or device keys, by reason, with the newest of each."""
+    reader.readable_trial(trial_id)
+
+    def answer(context: QueryContext) -> RejectsAnswer:
+        interval = interval_parameters.interval(context, trial_id)
+        fresh = freshness(context, trial_id, interval)
+        return rejects_answer(trial_id, interval, trial_rejects(context, trial_id, interval), fresh)
 
     return await reader.service.run_query(answer)
 

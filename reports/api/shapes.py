@@ -1,6 +1,6 @@
 """What the reading API answers, as structs: its JSON, and the OpenAPI document that is made of them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -205,6 +205,41 @@ class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     metrics: list[ReadoutMetricJson]
     balance: BalanceJson
     health: list[HealthJson]
+    freshness: FreshnessJson
+
+
+class RejectSampleJson(msgspec.Struct, frozen=True):
+    """One kept reject: `payload` is what was kept, other leaves as type and length, pseudonyms left out."""
+
+    reject_id: str
+    account: str
+    platform: str
+    flow: str
+    field: str
+    message: str
+    event_id: str
+    received_at: str
+    payload: dict[str, Any] | list[Any] | None
+
+
+class ReasonRejectsJson(msgspec.Struct, frozen=True):
+    """Rejects of one reason: what it means, the way out, and the newest few."""
+
+    reason: str
+    count: int
+    title: BilingualJson
+    way_out: BilingualJson
+    help: str
+    samples: list[RejectSampleJson]
+
+
+class RejectsAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """A trial's kept rejects by reason, the commonest first; what a replay has made events of is left out."""
+
+    trial: str
+    from_: str
+    to: str
+    rejects: list[ReasonRejectsJson]
     freshness: FreshnessJson
 
 

@@ -13,6 +13,7 @@ from reports.api.auth import ForeignOriginError
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
+from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
@@ -32,7 +33,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
     Raises `ConfigurationError` where the script is not built or a catalogue not compiled.
     """
     pages = PageRenderer(service, load_assets())
-    handlers = [*sign_in_routes(pages), *docs_routes(pages), *trial_routes(pages)]
+    handlers = [*sign_in_routes(pages), *docs_routes(pages), *trial_routes(pages), rejects_route(pages)]
     router = Router(
         path="/",
         route_handlers=handlers,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reports.dashboard.first_event import waiting_values
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
 from reports.dashboard.trend import TrendPage
@@ -148,30 +149,12 @@ class TrialPage:
             "kinds": [(kind_name(kind.kind, self.words), formats.whole(kind.events)) for kind in most],
         }
 
-    def _waiting(self) -> dict[str, str] | None:
-        """Return the command that sends the first event, or None where one has come."""
-        if self.data.now.last_ms is not None:
+    def _waiting(self) -> dict[str, Any] | None:
+        """Return what is waited for, or None where something has come."""
+        data = self.data
+        if data.now.last_ms is not None:
             return None
-        placed = next(
-            (p for _, p in sorted(self.data.directory.placed.items()) if p.trial_id == self.data.trial.id), None
-        )
-        target = {"placement_id": placed.placement_id} if placed else {"product_id": self.data.trial.product}
-        account = placed.account_id if placed and placed.account_id else "ACCOUNT"
-        event = as_json(
-            {
-                "event_id": "first-event",
-                "kind": "interaction",
-                "occurred_at": iso(self.data.now_ms // 1000 * 1000),
-                **target,
-            }
-        )
-        return {
-            "issue": f"avenue key issue --scope account:{account}",
-            "send": f"curl -sS {self.base_url}/v1/events \\\n"
-            "  -H 'Authorization: Bearer KEY' \\\n"
-            "  -H 'Content-Type: application/json' \\\n"
-            f"  -d '{event}'",
-        }
+        return waiting_values(data.trial, data.directory, self.words, now_ms=data.now_ms, base_url=self.base_url)
 
     def _arms(self) -> list[str]:
         """Return the trial's arms, and '' where some events belong to none."""

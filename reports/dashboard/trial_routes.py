@@ -43,7 +43,7 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     @get("/trials/{trial_id:str}", include_in_schema=False)
     async def trial(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
         reader, words = signed_in(request, service), pages.translator(request)
-        seen = _seen(pages, reader, trial_id)
+        seen = seen_trial(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
         data = await service.run_query(lambda context: trial_data(context, seen.id, pick))
         base_url = service.settings.http.public_url or str(request.base_url).rstrip("/")
@@ -54,7 +54,7 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     @get("/trials/{trial_id:str}/trend", include_in_schema=False)
     async def trend_alone(request: PageRequest, trial_id: FromPath[str]) -> Response[Any]:
         reader, words = signed_in(request, service), pages.translator(request)
-        seen = _seen(pages, reader, trial_id)
+        seen = seen_trial(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
         values = await service.run_query(lambda context: _trend_values(context, seen, pick, words))
         return pages.answer(request, RenderedPage("_trend_only.html", values, reader=reader))
@@ -70,7 +70,8 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     return [trials, trial, trend_alone, avenue]
 
 
-def _seen(pages: PageRenderer, reader: Reader, trial_id: str) -> Trial:
+def seen_trial(pages: PageRenderer, reader: Reader, trial_id: str) -> Trial:
+    """Return the trial of *trial_id*; where *reader* may see none, or its numbers are gone, that is the answer."""
     found = trial_seen(reader, pages.service.directory(), trial_id)
     if found is None:
         raise NotFoundException
@@ -94,7 +95,7 @@ def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: T
 
 def _rows(context: QueryContext, reader: Reader, words: Translator) -> list[dict[str, Any]]:
     seen = trials_seen(reader, context.directory)
-    intervals = {trial.id: _so_far(trial, context.now_ms) for trial in seen}
+    intervals = {trial.id: so_far(trial, context.now_ms) for trial in seen}
     found = overviews(context, intervals, SPARK_DAYS)
     rejected = freshness.rejected_of_many(context, intervals)
     return [
@@ -105,7 +106,8 @@ def _rows(context: QueryContext, reader: Reader, words: Translator) -> list[dict
     ]
 
 
-def _so_far(trial: Trial, now_ms: int) -> Interval:
+def so_far(trial: Trial, now_ms: int) -> Interval:
+    """Return the trial's interval up to now, this minute whole."""
     starts = epoch_ms(trial.starts)
     return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
 

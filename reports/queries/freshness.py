@@ -1,13 +1,14 @@
 """How far to trust an answer: up to when the store is complete for a trial, what was refused, what may still change."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from registry.directory import Directory
+from registry.directory import Directory, TrialSpan
 from reports.queries.context import QueryContext, moment, range_parameters
 from reports.queries.daily_rollups import split_without_differences
 from reports.queries.model import FlaggedBlock, Freshness, Interval
+from reports.queries.reject_owners import NamedThings, RejectOwners
 from schemas.timing import block_of, minute_of
 from schemas.topics import Topic, partition_of
 
@@ -75,49 +76,65 @@ def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[
 
 
 def rejects_by_reason(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, int]:
-    """Return how many kept rejects received in *interval* may concern the trial, by reason, the commonest first.
+    """Return how many kept rejects received in *interval* concern the trial, by reason, the commonest first.
 
     Rejects that a replay has made events of are left out.
     """
-    parameters: dict[str, Any] = {
-        "accounts": list(accounts_of(context.directory, trial_id)),
-        "from": moment(interval.from_ms),
-        "to": moment(max(interval.to_ms, interval.from_ms)),
-        "other_products": [p for p in context.directory.products if p != context.span(trial_id).product_id],
-    }
     found: dict[str, int] = defaultdict(int)
-    for reason, product, placement, count in context.rows("freshness_rejects", parameters):
-        if _may_concern(context, trial_id, str(product), str(placement)):
-            found[str(reason)] += int(count)
+    for reason, _, count in own_rejects(context, trial_id, interval):
+        found[reason] += count
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _may_concern(context: QueryContext, trial_id: str, product: str, placement: str) -> bool:
-    """Tell whether a reject that names these may be the trial's: it is not where it names another's."""
-    directory = context.directory
-    if product != context.span(trial_id).product_id and product in directory.products:
-        return False
-    placed = directory.placed.get(placement)
-    return placed is None or placed.trial_id == trial_id
+def own_rejects(context: QueryContext, trial_id: str, interval: Interval) -> Iterator[tuple[str, int, int]]:
+    """Yield reason, a hash of what is named, and count of the kept rejects of *interval* that concern the trial."""
+    owners = RejectOwners(context.directory, accounts_of(context.directory, trial_id))
+    for reason, *named, digest, count in context.rows(
+        "freshness_rejects", reject_parameters(context, trial_id, interval)
+    ):
+        if trial_id in owners.trials(NamedThings(*named)):
+            yield str(reason), int(digest), int(count)
+
+
+def reject_parameters(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, Any]:
+    """Return what the statements about a trial's rejects are asked with: none from before it began."""
+    span = context.span(trial_id)
+    own = _since_its_beginning(span, interval)
+    owners = RejectOwners(context.directory, accounts_of(context.directory, trial_id))
+    return {
+        "accounts": list(owners.accounts),
+        "from": moment(own.from_ms),
+        "to": moment(own.to_ms),
+        "other_products": [p for p in context.directory.products if p != span.product_id],
+        "moments": list(owners.handovers),
+    }
+
+
+def _since_its_beginning(span: TrialSpan, interval: Interval) -> Interval:
+    began_ms = span.starts_ms if span.baseline_from_ms is None else min(span.baseline_from_ms, span.starts_ms)
+    from_ms = max(interval.from_ms, began_ms)
+    return Interval(from_ms, max(interval.to_ms, from_ms))
 
 
 def rejected_of_many(context: QueryContext, intervals: Mapping[str, Interval]) -> dict[str, int]:
-    """Return for each trial of *intervals* how many kept rejects of its interval may concern it, as above."""
+    """Return for each trial of *intervals* how many kept rejects of its interval concern it, as above."""
     accounts = {trial_id: set(accounts_of(context.directory, trial_id)) for trial_id in intervals}
+    owners = RejectOwners(context.directory, tuple(sorted(set().union(*accounts.values()))))
     # Trials often run at the same time, and a row is held against each interval.
-    number_of = {interval: number for number, interval in enumerate(dict.fromkeys(intervals.values()))}
+    own = {trial_id: _since_its_beginning(context.span(trial_id), one) for trial_id, one in intervals.items()}
+    number_of = {interval: number for number, interval in enumerate(dict.fromkeys(own.values()))}
     parameters: dict[str, Any] = {
-        "accounts": sorted(set().union(*accounts.values())),
+        "accounts": list(owners.accounts),
         "from_ms": [interval.from_ms for interval in number_of],
         "to_ms": [interval.to_ms for interval in number_of],
+        "moments": list(owners.handovers),
     }
     found = dict.fromkeys(intervals, 0)
-    for account, product, placement, counts in (
-        context.rows("freshness_rejects_of_many", parameters) if intervals else ()
-    ):
-        for trial_id, interval in intervals.items():
-            if account in accounts[trial_id] and _may_concern(context, trial_id, str(product), str(placement)):
-                found[trial_id] += int(counts[number_of[interval]])
+    for *named, counts in context.rows("freshness_rejects_of_many", parameters) if intervals else ():
+        things = NamedThings(*named)
+        for trial_id in owners.trials(things) & intervals.keys():
+            if things.account_id in accounts[trial_id]:
+                found[trial_id] += int(counts[number_of[own[trial_id]]])
     return found
 
 

@@ -24,7 +24,10 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal
     """
     counted = tuple(m for m in question.metrics if not isinstance(METRICS[m].rule, DueShareRule))
     rows: list[Row] = []
-    if counted and not question.interval.empty:
+    if counted and question.interval.empty:
+        # Before a trial's start: nothing came, which is 0 or None as in any other interval.
+        rows = [] if question.by else [((), mergeable_columns(counted).values(()))]
+    elif counted:
         rows = list((_from_events if question.exact else _from_cells)(context, question, counted))
     answer: list[MetricTotal] = []
     for metric in question.metrics:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import random
 import socket
 import threading
@@ -230,7 +231,9 @@ class Street(World):
                 "flow": "events",
                 "reason": "occurred_at_in_future",
                 "received_ms": NOW - n * HOUR,
-                "payload": "{}",
+                "payload": json.dumps(
+                    {"event": {"kind": "use.completed", "placement_id": "p-017", "subject_hash": "5" * 32}}
+                ),
             }
             for n in range(1, 4)
         ]

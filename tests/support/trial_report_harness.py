@@ -105,7 +105,7 @@ def fill(world: World, events: list[StoredEvent]) -> None:
                 "platform": "sunmi",
                 "flow": "events",
                 "reason": reason,
-                "payload": "{}",
+                "payload": '{"event":{"placement_id":"p-1"}}',
                 "received_ms": NOW - 5 * HOUR,
             }
             for reason, count in REJECTS.items()

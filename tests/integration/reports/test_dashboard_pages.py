@@ -23,7 +23,8 @@ from runtime.settings import Settings
 from schemas.outcomes import RejectReason
 from sinks.clickhouse.migrate import migrate
 from tests.support.clickhouse_fixtures import clickhouse_settings
-from tests.support.dashboard_harness import EMG, KEYS, NEURO, NOW, Street, wake_threads
+from tests.support.dashboard_harness import EMG, FIRST, KEYS, NEURO, NOW, Street, wake_threads
+from tests.support.reports_harness import DAY
 
 pytestmark = pytest.mark.clickhouse
 
@@ -141,10 +142,14 @@ def test_a_link_from_a_mail_asks_once_more_from_here_before_it_asks_for_a_key(cl
 def test_somebody_elses_trial_looks_like_one_that_does_not_exist(client: Client) -> None:
     sign_in(client, "startup:calmwave")
 
-    answers = [client.get(f"/trials/{name}{tail}") for tail in ("", "/trend") for name in (EMG, "emg-arm-2026q9")]
+    answers = [
+        client.get(f"/trials/{name}{tail}") for tail in ("", "/trend", "/rejects") for name in (EMG, "emg-arm-2026q9")
+    ]
 
     assert {answer.status_code for answer in answers} == {404}
-    assert len({re.sub(r"emg-arm-2026q[49]", "ID", answer.text.replace("/trend", "")) for answer in answers}) == 1
+    assert (
+        len({re.sub(r"emg-arm-2026q[49]", "ID", re.sub("/trend|/rejects", "", answer.text)) for answer in answers}) == 1
+    )
 
 
 def test_a_trial_whose_numbers_are_destroyed_shows_that_and_no_noughts(street: Street) -> None:
@@ -157,7 +162,7 @@ def test_a_trial_whose_numbers_are_destroyed_shows_that_and_no_noughts(street: S
     with TestClient(http_application(reading.settings, reading.directory, read_service=reading)) as later:
         later.headers.update({"accept": "text/html", "accept-language": "en"})
         sign_in(later, "startup:calmwave")
-        answers = [later.get(f"/trials/{NEURO}{tail}") for tail in ("", "/trend")]
+        answers = [later.get(f"/trials/{NEURO}{tail}") for tail in ("", "/trend", "/rejects")]
 
     assert {answer.status_code for answer in answers} == {410}
     assert all("No longer kept" in answer.text for answer in answers)
@@ -174,9 +179,9 @@ def test_an_address_that_leads_nowhere_gives_the_same_page_to_people_and_a_probl
 
 def test_a_startup_sees_its_own_trials_and_the_programme_all(client: Client) -> None:
     sign_in(client, "startup:limbus")
-    own = set(re.findall(r'href="/trials/([^"]+)"', client.get("/trials").text))
+    own = set(re.findall(r'href="/trials/([^"/]+)"', client.get("/trials").text))
     sign_in(client, "programme")
-    every = set(re.findall(r'href="/trials/([^"]+)"', client.get("/trials").text))
+    every = set(re.findall(r'href="/trials/([^"/]+)"', client.get("/trials").text))
 
     assert (own, every) == ({EMG}, {EMG, NEURO})
 
@@ -191,7 +196,17 @@ def test_another_startups_place_is_occupied_and_nothing_more(client: Client) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/sign-in", "/trials", f"/trials/{NEURO}", "/avenue", "/docs/rejects", "/docs/metrics", "/nowhere"]
+    "path",
+    [
+        "/sign-in",
+        "/trials",
+        f"/trials/{NEURO}",
+        "/avenue",
+        "/docs/rejects",
+        "/docs/metrics",
+        f"/trials/{NEURO}/rejects",
+        "/nowhere",
+    ],
 )
 def test_every_page_forbids_what_is_inline_or_from_elsewhere_and_has_none(client: Client, path: str) -> None:
     sign_in(client)
@@ -276,10 +291,42 @@ def test_a_trial_without_events_shows_how_to_send_the_first(clickhouse: ClickHou
         listed = client.get("/trials")
 
     assert "Waiting for the first event" in page
-    assert "avenue key issue --scope account:sunmi-main" in page
+    assert "avenue key issue" not in page
+    assert "sending key of account sunmi-main, which stands at p-017" in page
     assert "/v1/events" in page
     assert "&#34;placement_id&#34;:&#34;p-017&#34;" in page
+    # The primary metric is a success rate, which only a use that ended moves.
+    assert "&#34;kind&#34;:&#34;use.completed&#34;,&#34;outcome&#34;:&#34;ok&#34;" in page
     assert listed.status_code == 200
+
+
+def test_before_its_time_a_trial_says_when_it_starts_and_offers_no_event_that_would_be_refused(
+    clickhouse: ClickHouse,
+) -> None:
+    empty = Street(clickhouse, seeded=False)
+    empty.clock.advance(FIRST - NOW - DAY)
+
+    with closing(empty.reading), client_of(empty) as client:
+        sign_in(client)
+        page = client.get(f"/trials/{NEURO}").text
+        listed = client.get("/trials")
+
+    assert listed.status_code == 200
+    assert "Planned" in listed.text
+    assert "The trial starts 2 Nov 00:00" in page
+    assert "/v1/events" not in page
+
+
+def test_a_trials_rejects_are_listed_by_reason_with_what_was_kept_and_the_way_out(client: Client) -> None:
+    sign_in(client)
+    trial = client.get(f"/trials/{NEURO}").text
+
+    page = client.get(f"/trials/{NEURO}/rejects").text
+
+    assert f'href="/trials/{NEURO}/rejects">3 events rejected' in trial
+    assert "Set the device&#39;s clock by NTP" in page
+    assert page.count("sunmi-main/events") == 3
+    assert "&#34;placement_id&#34;: &#34;p-017&#34;" in page
 
 
 def test_a_store_that_does_not_answer_gives_a_page_that_says_so(

@@ -1,5 +1,7 @@
 """Freshness, uptime, coverage, now, funnel, map and health over rows in the store."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,13 +14,27 @@ from reports.queries.live import live_counts
 from reports.queries.model import Interval, SeriesQuestion, TotalsQuestion
 from reports.queries.presence import ledger, presences
 from reports.queries.readout import readout
+from reports.queries.rejects import trial_rejects
 from reports.queries.series import series
 from reports.queries.totals import totals
 from reports.scope import Reader
 from runtime.clickhouse import ClickHouse
 from schemas.lines import StoredEvent
-from schemas.topics import partition_of
-from tests.support.reports_harness import DAY, HOUR, NOW, PARTITIONS, START, World, at, cells_of, event, made_up
+from schemas.topics import Topic, partition_of
+from tests.support.memory_gateway import memory_gateway
+from tests.support.reports_harness import (
+    DAY,
+    HOUR,
+    NOW,
+    PARTITIONS,
+    START,
+    World,
+    at,
+    cells_of,
+    directory,
+    event,
+    made_up,
+)
 
 pytestmark = pytest.mark.clickhouse
 
@@ -85,31 +101,114 @@ def test_a_worker_behind_makes_numbers_as_old_as_the_first_record_it_has_not_cou
     assert freshness(world.context(), "neuro", WHOLE).lag_s == pytest.approx(60.001)
 
 
-def test_rejects_of_another_product_are_not_told(world: World) -> None:
-    def reject(n: int, payload: str, account: str = "sunmi-main", received: int = NOW) -> dict[str, Any]:
-        return {
-            "reject_id": f"r-{n}",
-            "account_id": account,
-            "reason": "invalid_value",
-            "payload": payload,
-            "received_at": received / 1000,
-        }
+def reject(
+    n: int, payload: dict[str, Any], *, account: str = "sunmi-main", received: int = NOW, reason: str = "invalid_value"
+) -> dict[str, Any]:
+    """Return a kept reject as the sink stores it; *payload* as the gateway redacts it."""
+    return {
+        "reject_id": f"r-{n}",
+        "account_id": account,
+        "platform": account.partition("-")[0],
+        "flow": "events",
+        "reason": reason,
+        "payload": json.dumps(payload),
+        "received_ms": received,
+    }
 
-    world.insert(
-        "pilot_rejects",
-        [
-            reject(1, '{"product_id":"neuro-band"}'),
-            reject(1, '{"product_id":"neuro-band"}'),
-            reject(2, '{"sn":"N1"}'),
-            reject(3, '{"product_id":"emg-arm"}'),
-            reject(4, '{"placement_id":"p-9"}'),
-            reject(5, "{}", account="stranger"),
-            reject(6, "{}", received=START - DAY),
-            reject(7, "{}"),
-            reject(8, "{}"),
-        ],
-    )
-    # The seventh became an event; the eighth was tried, and rejected again: the second that is told.
+
+def of_event(**fields: Any) -> dict[str, Any]:
+    """Return the kept payload of an event that could be read."""
+    return {"event": {"event_id": "e", "kind": "interaction", **fields}}
+
+
+def of_message(occurred_ms: int = NOW, **keys: str) -> dict[str, Any]:
+    """Return the kept payload of a native message, with the keys that its platform matches a placement by."""
+    return {"event": {"occurred_at": occurred_ms}, "match": [keys], "message": {}}
+
+
+def matched(world: World, **accounts: Any) -> None:
+    """Let the street's devices have keys; *accounts* are the lists of accounts and placements to change."""
+    placements = [p.model_dump(by_alias=True) for p in world.directory.placements.values()]
+    for placement, sn in zip(placements, ("N1", "N2", "", "E9"), strict=True):
+        placement["match"] = {"sn": sn} if sn else {}
+    world.directory = directory(placements=placements, **accounts)
+
+
+def test_a_reject_is_told_to_whom_it_names_and_to_nobody_else(world: World) -> None:
+    matched(world)
+    own = [
+        reject(1, of_event(product_id="neuro-band")),
+        reject(1, of_event(product_id="neuro-band")),
+        reject(2, {"product_id": "neuro-band", "kind": {"type": "number"}}, reason="malformed"),
+        reject(3, of_event(placement_id="p-1"), reason="occurred_at_in_future"),
+        reject(4, of_event(product_id="neuro-band", placement_id="p-404"), reason="unknown_placement"),
+        reject(5, of_message(sn="N1"), reason="outside_trial"),
+    ]
+    foreign = [
+        reject(6, of_event(product_id="emg-arm")),
+        reject(7, of_event(placement_id="p-9"), account="douyin-main"),
+        reject(8, of_message(sn="E9"), account="douyin-main"),
+        reject(9, of_event(product_id="neuro-band", placement_id="p-9")),
+        reject(10, of_event(product_id="neuro-band"), account="stranger"),
+        reject(11, of_event(product_id="neuro-band"), received=START - DAY),
+    ]
+    # An account that sends for two startups: whose these are, nobody can tell.
+    nobodys = [
+        reject(12, {"bytes": 7, "sha256": "00"}, reason="malformed"),
+        reject(13, of_message(sn="NEW"), reason="unknown_placement"),
+        reject(14, of_event(product_id="nuero-band"), reason="unknown_product"),
+    ]
+    world.insert("pilot_rejects", [*own, *foreign, *nobodys])
+
+    long_before = Interval(START - 30 * DAY, START + 3 * DAY)
+    found = trial_rejects(world.context(), "neuro", long_before)
+
+    assert {one.reason: one.count for one in found} == {
+        "invalid_value": 1,
+        "malformed": 1,
+        "occurred_at_in_future": 1,
+        "outside_trial": 1,
+        "unknown_placement": 1,
+    }
+    assert sorted(sample.reject_id for one in found for sample in one.samples) == ["r-1", "r-2", "r-3", "r-4", "r-5"]
+    assert freshness(world.context(), "emg", long_before).rejected == 3
+    told_once(world)
+
+
+async def test_what_a_reject_names_is_read_as_the_gateway_keeps_it(world: World) -> None:
+    registry = world.directory.registry
+    assert registry is not None
+    refused = [
+        {"event_id": "e-1", "kind": "interaction", "occurred_at": "2020-01-01T00:00:00+08:00", "placement_id": "p-1"},
+        {
+            "event_id": "e-2",
+            "kind": "rating.given",
+            "occurred_at": "2026-11-22T12:00:00+08:00",
+            "product_id": "emg-arm",
+        },
+        {"event_id": "e-3", "kind": 7, "occurred_at": "2026-11-22T12:00:00+08:00", "product_id": "neuro-band"},
+    ]
+    async with memory_gateway(registry, "sunmi-main", now_ms=NOW) as gateway:
+        answer = await gateway.push(json.dumps(refused).encode())
+    kept = gateway.log.lines(Topic.REJECTS)
+    world.insert("pilot_rejects", kept)
+
+    assert answer.json()["rejected"] == 3
+    assert freshness(world.context(), "neuro", Interval(START, NOW + 1)).rejected == 2
+    assert freshness(world.context(), "emg", Interval(START, NOW + 1)).rejected == 1
+
+
+def told_once(world: World) -> None:
+    """Hold the list of trials to what each trial says of itself."""
+    trials = dict.fromkeys(world.directory.trials, WHOLE)
+    each = {trial_id: freshness(world.context(), trial_id, WHOLE).rejected for trial_id in trials}
+    assert rejected_of_many(world.context(), trials) == each
+    assert rejected_of_many(world.context(), {}) == {}
+
+
+def test_what_a_replay_has_made_an_event_of_is_no_reject_any_more(world: World) -> None:
+    world.insert("pilot_rejects", [reject(7, of_event(placement_id="p-1")), reject(8, of_event(placement_id="p-1"))])
+    # The seventh became an event; the eighth was tried, and rejected again.
     world.insert(
         "pilot_deliveries",
         [
@@ -124,11 +223,71 @@ def test_rejects_of_another_product_are_not_told(world: World) -> None:
         ],
     )
 
-    assert freshness(world.context(), "neuro", WHOLE).rejected == 3
-    trials = dict.fromkeys(world.directory.trials, WHOLE)
-    each = {trial_id: freshness(world.context(), trial_id, WHOLE).rejected for trial_id in trials}
-    assert rejected_of_many(world.context(), trials) == each
-    assert rejected_of_many(world.context(), {}) == {}
+    (found,) = trial_rejects(world.context(), "neuro", WHOLE)
+
+    assert (found.count, [sample.reject_id for sample in found.samples]) == (1, ["r-8"])
+
+
+def test_what_names_nothing_known_is_told_where_its_account_sends_for_one_startup_only(world: World) -> None:
+    accounts = [
+        {"id": "sunmi-main", "platform": "sunmi", "products": ["neuro-band"]},
+        {"id": "douyin-main", "platform": "douyin"},
+    ]
+    matched(world, accounts=accounts)
+    world.insert(
+        "pilot_rejects",
+        [
+            reject(1, {"bytes": 7, "sha256": "00"}, reason="malformed"),
+            reject(2, of_message(sn="NEW"), reason="unknown_placement"),
+            reject(3, of_message(sn="NEW"), account="douyin-main", reason="unknown_placement"),
+        ],
+    )
+
+    found = {one.reason: one.count for one in trial_rejects(world.context(), "neuro", WHOLE)}
+
+    assert found == {"malformed": 1, "unknown_placement": 1}
+    assert freshness(world.context(), "emg", WHOLE).rejected == 0
+    told_once(world)
+
+
+def test_a_device_that_was_handed_over_rejects_for_whoever_had_it_then(world: World) -> None:
+    handed = START + DAY
+    registry = world.directory.registry
+    assert registry is not None
+    first, *others = [p.model_dump(by_alias=True) for p in registry.placements]
+    moment = datetime.fromtimestamp(handed / 1000, UTC)
+    placements = [
+        {**first, "match": {"sn": "N1"}, "until": moment},
+        *others[:2],
+        {**others[2], "account": "sunmi-main", "match": {"sn": "N1"}, "from": moment},
+    ]
+    world.directory = directory(placements=placements)
+    world.insert(
+        "pilot_rejects",
+        [
+            reject(1, of_message(handed - HOUR, sn="N1"), reason="consent_withdrawn"),
+            reject(2, of_message(handed + HOUR, sn="N1"), reason="consent_withdrawn"),
+            reject(3, of_message(handed + 2 * HOUR, sn="N1"), reason="consent_withdrawn"),
+            reject(4, of_message(handed - 30 * DAY, sn="N1"), reason="occurred_at_too_old"),
+        ],
+    )
+
+    assert freshness(world.context(), "neuro", WHOLE).rejected == 1
+    assert freshness(world.context(), "emg", WHOLE).rejected == 2
+    told_once(world)
+
+
+def test_a_sample_shows_no_pseudonym_and_of_each_reason_the_newest(world: World) -> None:
+    kept = {**of_event(placement_id="p-1", subject_hash="5" * 32), "message": {"session_hash": "6" * 32, "flow": "x"}}
+    world.insert("pilot_rejects", [reject(n, kept, received=NOW - n * HOUR) for n in range(1, 6)])
+
+    (found,) = trial_rejects(world.context(), "neuro", WHOLE)
+
+    assert (found.count, [sample.reject_id for sample in found.samples]) == (5, ["r-1", "r-2", "r-3"])
+    assert found.samples[0].payload == {
+        "event": {"event_id": "e", "kind": "interaction", "placement_id": "p-1", "subject_hash": "(hashed)"},
+        "message": {"session_hash": "(hashed)", "flow": "x"},
+    }
 
 
 def test_blocks_that_wait_or_differ_are_flagged(world: World) -> None:

@@ -26,7 +26,7 @@ from tests.support.reports_harness import KEYS, NOW, START, World, cells_of, eve
 
 pytestmark = pytest.mark.clickhouse
 
-TRIAL_PATHS = ("", "/metrics", "/readout", "/events", "/report", "/live")
+TRIAL_PATHS = ("", "/metrics", "/readout", "/rejects", "/events", "/report", "/live")
 Client = TestClient[Any]
 
 
