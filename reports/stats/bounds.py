@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.stats.panel import Difference
-from reports.stats.sequences import day_multiplier
+from reports.stats.sequences import day_multiplier, day_p_value
 from reports.stats.trial_rows import Floats
 
 ROUNDING = 1e-9
@@ -24,6 +24,16 @@ def bounds_of(found: Difference, alpha: float) -> tuple[Floats, Floats]:
     error = np.where(scattering(found), found.error, math.nan)
     low = found.value - error * (multiplier + np.maximum(-lean, 0.0))
     return low, found.value + error * (multiplier + np.maximum(lean, 0.0))
+
+
+def p_value_of(found: Difference) -> Floats:
+    """Return the risk at which the bound nearer to 0 is 0, of every trial: `bounds_of` the other way round."""
+    error = np.where(scattering(found), found.error, math.nan)
+    distance = np.abs(found.value) / error
+    # Solved for the multiplier m: distance = m + lean (2 m² + 1) / 6, where days lean towards 0.
+    lean = np.maximum(-np.sign(found.value) * found.skewness, 1e-6)
+    root = np.sqrt(np.maximum(9 - 2 * lean * (lean - 6 * distance), 0.0))
+    return day_p_value(np.maximum((root - 3) / (2 * lean), 0.0), found.growth, found.degrees)
 
 
 def scattering(found: Difference) -> npt.NDArray[np.bool_]:

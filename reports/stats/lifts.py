@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from reports.stats.bounds import bounds_of, scattering
+from reports.stats.bounds import bounds_of, p_value_of, scattering
 from reports.stats.panel import CHANGES, Comparison, Difference, changes_at_once, comparison_of, difference
+from reports.stats.sequences import look_p_value
 from reports.stats.side_by_side import place_difference
 from reports.stats.trial_grid import TrialGrid, design_in
 from reports.stats.trial_rows import Floats
@@ -24,6 +25,7 @@ class FoundLift:
     difference: Difference | None = None
     low: Floats | None = None
     high: Floats | None = None
+    p_value: Floats | None = None
     cells: Comparison | None = None
     """What was compared day by day; None where it was places side by side."""
 
@@ -43,12 +45,15 @@ def find_lift(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundLi
     if not found.days_cancel and changes_at_once(cells) < CHANGES:
         return FoundLift("too_few_changes", found)
     low, high = bounds_of(found, alpha)
-    return FoundLift(None, found, low, high, cells)
+    return FoundLift(None, found, low, high, p_value_of(found), cells)
 
 
 def _of_places(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundLift:
     found = place_difference(grid, arm, baseline, alpha)
     if found is None:
         return FoundLift("too_few_days")
-    half = np.where(scattering(found.difference), found.multiplier * found.difference.error, np.nan)
-    return FoundLift(None, found.difference, found.difference.value - half, found.difference.value + half)
+    lift = found.difference
+    error = np.where(scattering(lift), lift.error, np.nan)
+    half = found.multiplier * error
+    p_value = look_p_value(np.abs(lift.value) / error, found.look, lift.degrees)
+    return FoundLift(None, lift, lift.value - half, lift.value + half, p_value)

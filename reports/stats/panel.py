@@ -159,6 +159,29 @@ def difference(cells: Comparison) -> Difference | None:
     )
 
 
+def effects_of(cells: Comparison, treated: Floats) -> Floats:
+    """Return the difference of the first trial's units as each of *treated* splits them, weekdays left in.
+
+    Not a number where a split leaves nothing to compare.
+    """
+    weight = cells.weight[:1]
+    days_cancel = days_that_cancel(cells)
+    even = replace(cells, weight=weight, value=cells.value[:1], by_weekday=False)
+    (rest,) = _left(even, [even.value], days_cancel=days_cancel)
+    (arm,) = _left(even, [treated], days_cancel=days_cancel)
+    information = _information(arm, weight)
+    top = np.sum(weight * arm * rest, axis=(-1, -2))
+    effects: Floats = np.full_like(top, np.nan)
+    np.divide(top, information, out=effects, where=information > _NOTHING * weight.sum())
+    return effects
+
+
+def days_that_cancel(cells: Comparison) -> bool:
+    """Return whether arms were compared within days, so that what the whole street shares on a day is taken out."""
+    design = _design(cells)
+    return design is not None and design.days_cancel
+
+
 def first_look(cells: Comparison) -> int | None:
     """Return after how many columns enough days of both arms were there; None: not yet."""
     treated, trial, there = (_is(cell) for cell in (cells.treated, cells.trial, cells.there))

@@ -8,7 +8,7 @@ Looks at places, which no day makes more, are on fixed days and add up their ris
 """
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from reports.stats.trial_rows import Floats
 
@@ -41,6 +41,23 @@ def day_multiplier(growth: Floats, degrees: Floats, alpha: float) -> Floats:
     """Return half the interval's width in standard errors of so many *degrees*, at that look."""
     multiplier: Floats = -stdtrit(degrees, day_alpha(growth, alpha) / 2)
     return multiplier
+
+
+def day_p_value(multiplier: Floats, growth: Floats, degrees: Floats) -> Floats:
+    """Return the whole risk at which the look's interval is just so many standard errors wide to either side.
+
+    Below any risk it ever falls with at most that probability where there is no difference: a p-value that may be
+    read at any time.
+    """
+    at_first = 2 * stdtr(degrees, -multiplier) * (1 + np.maximum(growth - 1, 0.0) / _SLOW)
+    risk: Floats = (at_first * USUAL_ALPHA**_FEWER / FIRST_RISK) ** (1 / (1 + _FEWER))
+    return np.minimum(risk, 1.0)
+
+
+def look_p_value(multiplier: Floats, look: int, degrees: Floats) -> Floats:
+    """Return the same of the look of that number at places."""
+    risk: Floats = 2 * stdtr(degrees, -multiplier) / look_alpha(look, 1.0)
+    return np.minimum(risk, 1.0)
 
 
 def look_alpha(look: int, alpha: float) -> float:

@@ -24,6 +24,8 @@ class PlaceDifference:
 
     difference: Difference
     multiplier: Floats
+    look: int
+    """The look's number, from 0."""
 
 
 def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> PlaceDifference | None:
@@ -48,7 +50,7 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     found = Difference(
         ours.mean(axis=-1) - base, error, degrees, none + 1.0, none, base, np.sqrt(own), -own, days_cancel=True
     )
-    return PlaceDifference(found, multiplier)
+    return PlaceDifference(found, multiplier, look[0])
 
 
 def _ratios(grid: TrialGrid, number: int) -> Floats:

@@ -54,6 +54,8 @@ class LiftInterval:
     """… and at most, as far as today's scatter is known."""
     half_planned: float | None = None
     """Half the width that the planned units would give, at today's scatter."""
+    p_value: float | None = None
+    """The risk at which the bound nearer to 0 would be 0; small at any time with small probability by chance alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> Li
     errors = float(found.error[0]), float(found.baseline_error[0]), float(found.covariance[0])
     ratio = fieller(value, baseline, errors, (high - low) / 2 / errors[0])
     needed = _still_needed(grid, lift.cells, found, asked, alpha) if lift.cells is not None else (None, None, None)
-    return LiftInterval(value, low, high, share, *ratio, None, needed[0], needed[1], needed[2])
+    p_value = None if lift.p_value is None else float(lift.p_value[0])
+    return LiftInterval(value, low, high, share, *ratio, None, needed[0], needed[1], needed[2], p_value)
 
 
 def _still_needed(

@@ -1,7 +1,6 @@
 """A verdict compares what may be compared, takes out what places and days have in common, and refuses the rest."""
 
 import math
-import random
 from collections.abc import Callable
 
 import numpy as np
@@ -12,32 +11,7 @@ from reports.stats.days_left import Course
 from reports.stats.panel import Difference
 from reports.stats.sequences import day_alpha, day_multiplier, last_look, look_alpha
 from reports.stats.trial_rows import UnitRow
-
-EFFECT = 3.0
-PLACES = {"cafe": 10.0, "books": 25.0, "tea": 40.0, "print": 55.0}
-
-
-def noise(place: str, day: int) -> float:
-    """Some scatter that is the same in every run, and has no part in common with places or days."""
-    return random.Random(f"{place} {day}").gauss(0, 0.4)
-
-
-def unit(period: str, arm: str, place: str, day: int) -> UnitRow:
-    """A count per day: the place's own level, what the street shares that day, the effect, scatter."""
-    street = 8.0 * math.cos(day)
-    value = PLACES[place] + street + (EFFECT if period == "trial" and arm == "pilot" else 0.0) + noise(place, day)
-    return UnitRow(period, arm, place, day, value, 1.0)
-
-
-def switching(days: int) -> list[UnitRow]:
-    arms = ("baseline", "pilot")
-    return [unit("trial", arms[(n + day) % 2], place, day) for n, place in enumerate(PLACES) for day in range(days)]
-
-
-def at_two_places_each(days: int, *, before: int = 0) -> list[UnitRow]:
-    arms = dict(zip(PLACES, ("baseline", "pilot", "baseline", "pilot"), strict=True))
-    earlier = [unit("before", "", place, day) for place in arms for day in range(before)]
-    return earlier + [unit("trial", arms[place], place, day) for place in arms for day in range(before, before + days)]
+from tests.support.drawn_trials import EFFECT, PLACES, at_two_places_each, switching, unit
 
 
 @pytest.mark.parametrize(

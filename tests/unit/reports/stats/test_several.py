@@ -1,0 +1,67 @@
+"""Several primary metrics share the risk; a guardrail is read for harm alone."""
+
+import pytest
+
+from reports.stats import judge
+from reports.stats.several import guardrail, holm_p_values, told_together
+from reports.stats.trial_rows import UnitRow
+from reports.stats.verdict import LiftInterval
+from tests.support.drawn_trials import at_two_places_each, switching, without_effect
+
+
+def test_holm_takes_the_smallest_times_all_and_the_next_times_fewer() -> None:
+    adjusted = holm_p_values({"a": 0.01, "b": 0.04, "c": 0.02, "d": None})
+
+    assert adjusted == pytest.approx({"a": 0.04, "b": 0.08, "c": 0.06, "d": None})
+
+
+def test_later_ones_are_never_surer_than_earlier_ones() -> None:
+    assert holm_p_values({"a": 0.03, "b": 0.031}) == pytest.approx({"a": 0.06, "b": 0.06})
+
+
+def test_of_two_metrics_the_one_with_an_effect_is_told() -> None:
+    lifts = {
+        name: judge(rows).lifts["pilot"]
+        for name, rows in (("real", switching(40)), ("none", without_effect(switching(40))))
+    }
+
+    assert told_together(lifts) == {"real"}
+    assert told_together({"none": lifts["none"], "refused": LiftInterval(why="one_place")}) == frozenset()
+
+
+@pytest.mark.parametrize("rows", [switching(40), at_two_places_each(40, before=14), at_two_places_each(40)])
+@pytest.mark.parametrize("effect", [0.1, 0.4, 3.0, -20.0])
+def test_the_p_value_is_where_the_bounds_touch_zero(rows: list[UnitRow], effect: float) -> None:
+    rows = [
+        row._replace(numerator=row.numerator + effect) if (row.period, row.arm) == ("trial", "pilot") else row
+        for row in without_effect(rows)
+    ]
+    p_value = judge(rows).lifts["pilot"].p_value
+    assert p_value is not None
+    surer, less_sure = (judge(rows, alpha=min(p_value * factor, 0.999)).lifts["pilot"] for factor in (0.99, 1.01))
+
+    assert surer.low is not None
+    assert surer.high is not None
+    assert less_sure.low is not None
+    assert less_sure.high is not None
+    assert surer.low <= 0 <= surer.high
+    assert p_value > 0.98 or not less_sure.low <= 0 <= less_sure.high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lower_is_better", "told"),
+    [
+        (-3.0, -1.0, False, "harmed"),
+        (-1.0, 2.0, False, "unclear"),
+        (-0.4, 2.0, False, "kept"),
+        (1.0, 3.0, True, "harmed"),
+        (-3.0, 0.4, True, "kept"),
+        (None, None, False, "unclear"),
+    ],
+)
+def test_a_guardrail_is_harmed_kept_or_unclear(
+    low: float | None, high: float | None, *, lower_is_better: bool, told: str
+) -> None:
+    lift = LiftInterval(absolute=0.0, low=low, high=high)
+
+    assert guardrail(lift, lower_is_better=lower_is_better, tolerated=0.5) == told
