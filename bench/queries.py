@@ -34,10 +34,9 @@ from reports.dashboard.trend import TrendPick, trend
 from reports.dashboard.trial_data import BY_PLATFORM, judged_by
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
-from reports.queries.context import QueryContext
+from reports.queries.context import QueryContext, RollupCache
 from reports.queries.model import Interval, SeriesQuestion, TotalsQuestion
 from reports.queries.readout import readout
-from reports.queries.rollup_cache import RollupCache
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock

@@ -11,8 +11,7 @@ from typing import TypeVar
 
 from registry.directory import Directory
 from reports.access.reader_access import ReaderAccess
-from reports.queries.context import QueryContext
-from reports.queries.rollup_cache import RollupCache
+from reports.queries.context import QueryContext, RollupCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
 from runtime.errors import PipelineError

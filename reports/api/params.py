@@ -9,10 +9,9 @@ from reports.api.problems import NotAcceptableError, ParameterError
 from reports.metrics import METRICS, DueShareRule
 from reports.queries.events_export import ExportFormat
 from reports.queries.model import DIMENSIONS, STEPS, Dimension, Interval, Step
-from reports.queries.spans import SHANGHAI_MS
 from schemas.event import parse_time_ms
 from schemas.registry import MetricId
-from schemas.timing import DAY_MS, MINUTE_MS
+from schemas.timing import DAY_MS, MINUTE_MS, SHANGHAI_MS
 
 Choice = TypeVar("Choice", bound=str)
 

@@ -1,6 +1,6 @@
 """The street now: every placement along it, and what each reports; another startup's place is only occupied."""
 
-from reports.queries import cells
+from reports.queries import sources
 from reports.queries.context import QueryContext, moment
 from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState
 from reports.queries.presence import placements_of, platform_of
@@ -85,7 +85,7 @@ def _counts(context: QueryContext, products: list[str], interval: Interval) -> d
 
 def reporting(context: QueryContext, trial_id: str) -> tuple[int, int]:
     """Return how many of the trial's placements that are due now report, and how many are due."""
-    source = cells.by_minute(context.span(trial_id), [_last_day(context)])
+    source = sources.by_minute(context.span(trial_id), [_last_day(context)])
     last_ms = {str(placement): int(at_ms) for placement, at_ms in source.rows(context, "placements_reporting")}
     standing = (
         p for p in placements_of(context.directory, trial_id) if context.directory.placed[p].covers(context.now_ms)

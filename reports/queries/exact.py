@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Literal
 
 from reports.queries.context import QueryContext, Subquery, range_parameters
-from reports.queries.daily_rollups import RollupSplit, split_interval
 from reports.queries.metric_columns import DURATIONS, columns_of
 from reports.queries.model import Dimension, Interval
+from reports.queries.sources import RollupSplit, split_interval
 from schemas.registry import MetricId
 
 PeopleColumn = Literal["subjects", "sessions"]

@@ -6,9 +6,9 @@ from typing import Any
 
 from registry.directory import Directory, TrialSpan
 from reports.queries.context import QueryContext, moment, range_parameters
-from reports.queries.daily_rollups import split_without_differences
 from reports.queries.model import FlaggedBlock, Freshness, Interval
 from reports.queries.reject_owners import NamedThings, RejectOwners
+from reports.queries.sources import split_without_differences
 from schemas.timing import block_of, minute_of
 from schemas.topics import Topic, partition_of
 

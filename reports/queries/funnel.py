@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.queries.cells import COLUMN
 from reports.queries.context import QueryContext, range_parameters
-from reports.queries.daily_rollups import RollupSplit, split_interval
 from reports.queries.model import Dimension, Funnel, FunnelStep, Interval
+from reports.queries.sources import COLUMN, RollupSplit, split_interval
 from schemas.timing import DAY_MS
 
 STEPS = ("exposure", "use.started", "use.completed", "order.paid")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.queries import cells
+from reports.queries import sources
 from reports.queries.context import QueryContext, range_parameters
-from reports.queries.daily_rollups import RollupSplit, split_interval
 from reports.queries.model import Interval
+from reports.queries.sources import RollupSplit, split_interval
 from reports.queries.spans import step_start
 
 
@@ -62,7 +62,7 @@ def _read_heartbeats(
     # Whole days: what is summed is then the same as for switches, and no day is in both parts.
     from_ms = step_start(interval.from_ms, "day")
     ranges = [Interval(max(r.from_ms, from_ms), r.to_ms) for r in split.unrolled if r.to_ms > from_ms]
-    source = (cells.by_minute if silences_ms else cells.by_ranges)(context.span(trial_id), ranges)
+    source = (sources.by_minute if silences_ms else sources.by_ranges)(context.span(trial_id), ranges)
     answer = source.rows(context, "heartbeats_unrolled", _silent(silences_ms))
     for placement, start, events, firsts, lasts in answer:
         hours[placement, start * 1000] += events

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from reports.queries import cells
+from reports.queries import sources
 from reports.queries.context import QueryContext, moment
+from reports.queries.metric_columns import estimate
 from reports.queries.model import Interval, KindCount, LiveCounts, Point
 from reports.queries.spans import starts, step_start
-from reports.sketches import estimate
 from schemas.timing import DAY_MS, MINUTE_MS, minute_of
 
 
@@ -17,7 +17,7 @@ def live_counts(context: QueryContext, trial_id: str, minutes: int = 15) -> Live
     by_kind: dict[str, tuple[int, int]] = {}
     by_minute: dict[int, int] = {}
     ranks: dict[int, int] = {}
-    source = cells.by_minute(context.span(trial_id), [interval])
+    source = sources.by_minute(context.span(trial_id), [interval])
     for kind, minute, events, last_ms, registers in source.rows(context, "live_kinds"):
         _take_in(ranks, registers)
         before = by_kind.get(str(kind), (0, 0))

@@ -1,5 +1,6 @@
 """From metrics to the columns of one SELECT, and from its rows to values: the arithmetic of every one."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,7 @@ from reports.metrics import (
     percent_rank,
 )
 from reports.queries.model import Number
-from reports.sketches import bin_middle_ms, estimate
-from schemas.cells import HLL_REGISTERS, RANK_BITS
+from schemas.cells import HLL_REGISTERS, RANK_BITS, bin_bounds_ms
 from schemas.registry import MetricId
 
 Layer = Literal["cells", "units", "events"]
@@ -37,6 +37,9 @@ DURATIONS = "arraySort(groupArrayIf(assumeNotNull(duration_ms), kind = 'use.comp
 """Of uses, in order, from stored events."""
 _EXACT_COLUMN = {"subjects": "subject", "sessions": "session_id"}
 
+_ALPHA = 0.7213 / (1 + 1.079 / HLL_REGISTERS)
+"""Bias correction for 128 registers and more: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog", 2007, figure 3."""
+_SMALL_RANGE = 2.5 * HLL_REGISTERS
 
 KNOWN = 256
 """Lists of metrics whose columns are known, in the orders in which they are asked for."""
@@ -66,10 +69,6 @@ class MergeableColumns:
 
     metrics: tuple[MetricId, ...]
     sums: Mapping[str, str]
-
-    def named(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Return *row* by the columns' names."""
-        return dict(zip(self.sums, row, strict=True))
 
     def values(self, parts: Sequence[Mapping[str, Any]]) -> dict[MetricId, MetricValue]:
         """Return what rows, by the columns' names, come to together, by metric."""
@@ -205,3 +204,21 @@ def _people(column: str, row: Mapping[str, Any], layer: Layer) -> int:
     if layer != "cells":
         return int(row[f"d_{column}"])
     return estimate(int(row[f"seen_{column}"]), float(row[f"power_{column}"]))
+
+
+def estimate(seen: int, power_sum: float) -> int:
+    """Return how many different hashes filled *seen* registers whose sum of 2^-rank is *power_sum*.
+
+    Linear counting in the small range, as the paper has it; 64-bit hashes need no large-range correction.
+    """
+    empty = HLL_REGISTERS - seen
+    raw = _ALPHA * HLL_REGISTERS**2 / (empty + power_sum)
+    if raw <= _SMALL_RANGE and empty:
+        raw = HLL_REGISTERS * math.log(HLL_REGISTERS / empty)
+    return round(raw)
+
+
+def bin_middle_ms(index: int) -> float:
+    """Return the middle of duration bin *index*: at most 0.4 % from any duration in it, exact below 256 ms."""
+    low, high = bin_bounds_ms(index)
+    return (low + high) / 2

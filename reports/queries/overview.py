@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.metrics import METRICS, DueShareRule
-from reports.queries.cells import whole_minutes
 from reports.queries.context import QueryContext, range_parameters
-from reports.queries.daily_rollups import RollupSplit, load_day_states, split_interval, unrolled_days
 from reports.queries.metric_columns import MergeableColumns, mergeable_columns
 from reports.queries.model import Interval, MetricTotal, Point, SeriesQuestion, TotalsQuestion
 from reports.queries.series import series
+from reports.queries.sources import RollupSplit, load_day_states, split_interval, unrolled_days, whole_minutes
 from reports.queries.spans import starts, step_start
 from reports.queries.totals import totals
 from schemas.registry import MetricId
@@ -84,8 +83,7 @@ def _columns(metric: MetricId) -> MergeableColumns:
 
 
 def _named(metric: MetricId, row: Sequence[Any]) -> dict[str, Any]:
-    days, day_events, *sums = row
-    return {"days": days, "day_events": day_events, **_columns(metric).named(sums)}
+    return dict(zip(("days", "day_events", *_columns(metric).sums), row, strict=True))
 
 
 def _asked(

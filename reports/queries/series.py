@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, SumRule
-from reports.queries import cells, presence, refunds
+from reports.queries import presence, refunds, sources
 from reports.queries.context import QueryContext
 from reports.queries.metric_columns import MetricValue, columns_of, mergeable_columns
 from reports.queries.model import (
@@ -34,7 +34,7 @@ def series(context: QueryContext, question: SeriesQuestion) -> tuple[MetricLines
     lines: dict[MetricId, tuple[SeriesLine, ...]] = _from_cells(context, question, counted) if counted else {}
     for metric in question.metrics:
         if metric not in lines:
-            lines[metric] = _reported(context, question, metric)
+            lines[metric] = _due_shares(context, question, metric)
     if sum(len(line.points) for found in lines.values() for line in found) > context.max_points:
         raise TooManyPointsError(context.max_points)
     if refunds.METRIC in lines:
@@ -59,22 +59,18 @@ def _from_cells(
     if question.interval.empty:
         return dict.fromkeys(metrics, ())
     columns, splits = columns_of(metrics, "cells"), (question.by,) if question.by else ()
-    sources = cells.by_step(context, question.trial_id, question.interval, question.step, splits)
-    # A summed day is a bucket of its own, or none: what came since is read for all splits at once.
-    shared = sources.unrolled if sources.summed and cells.UNROLLED_SPLITS.issuperset(splits) else None
+    cells = sources.by_step(context, question.trial_id, question.interval, question.step, splits)
     limit = context.max_points // len(metrics) + 1
-    split = cells.COLUMN[question.by] if question.by else "''"
+    split = sources.COLUMN[question.by] if question.by else "''"
     found: list[Bucket] = []
-    for source in sources.parts:
-        if source is not shared:
-            rows = source.rows(context, "series", {"limit": limit}, step=question.step, split=split, columns=columns)
-            found += ((str(value), int(start_ms), columns.values(row)) for start_ms, value, *row in rows)
+    for source in cells.parts:
+        rows = source.rows(context, "series", {"limit": limit}, step=question.step, split=split, columns=columns)
+        found += ((str(value), int(start_ms), columns.values(row)) for start_ms, value, *row in rows)
     if len(found) >= limit:
         raise TooManyPointsError(context.max_points)
-    if shared is not None:
-        mergeable = mergeable_columns(metrics)
-        for (start_ms, *value), parts in cells.unrolled_rows(context, shared, ("bucket", *splits)).items():
-            found.append(("".join(value), int(start_ms), mergeable.values(parts)))
+    # A summed day is a bucket of its own, or none: a bucket is read in one part.
+    for (start_ms, *value), parts in sources.shared_rows(context, cells, ("bucket", *splits)).items():
+        found.append(("".join(value), int(start_ms), mergeable_columns(metrics).values(parts)))
     found.sort(key=itemgetter(0, 1))
     lines = {metric: _lines(question, metric, found) for metric in metrics}
     return _all_dense(context, question, lines) if question.dense else lines
@@ -116,7 +112,7 @@ def _dense(points: tuple[Point, ...], metric: MetricId, until: Interval, step: S
     return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, step))
 
 
-def _reported(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[SeriesLine, ...]:
+def _due_shares(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[SeriesLine, ...]:
     rule = METRICS[metric].rule
     if not isinstance(rule, DueShareRule):
         raise TypeError(f"{metric} comes from cells")

@@ -7,13 +7,11 @@ from typing import TypeAlias
 from registry.directory import Directory
 from reports.queries.model import Interval, Step
 from schemas.registry import OpeningHours
-from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS, SHANGHAI_MS
 
 Spans: TypeAlias = list[tuple[int, int]]
 
-SHANGHAI = timezone(timedelta(hours=8))
-"""No summer time since 1991, and no event is older than this system: the offset is the zone."""
-SHANGHAI_MS = 8 * HOUR_MS
+SHANGHAI = timezone(timedelta(milliseconds=SHANGHAI_MS))
 STEP_MS: dict[Step, int] = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS}
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from reports.metrics import METRICS, DueShareRule
-from reports.queries import cells, exact, presence, refunds
-from reports.queries.context import QueryContext
+from reports.queries import exact, presence, refunds, sources
+from reports.queries.context import QueryContext, Rows
 from reports.queries.metric_columns import MetricValue, columns_of, mergeable_columns, needs_sets
 from reports.queries.model import MetricTotal, TotalsQuestion
-from reports.queries.rollup_cache import Rows
 from schemas.registry import MetricId
 
 Row = tuple[tuple[str, ...], dict[MetricId, MetricValue]]
@@ -32,7 +31,7 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal
     answer: list[MetricTotal] = []
     for metric in question.metrics:
         if isinstance(METRICS[metric].rule, DueShareRule):
-            answer += _reported(context, question, metric)
+            answer += _due_shares(context, question, metric)
             continue
         for splits, values in rows:
             value, n = values[metric]
@@ -44,18 +43,15 @@ def totals(context: QueryContext, question: TotalsQuestion) -> tuple[MetricTotal
 
 def _from_cells(context: QueryContext, question: TotalsQuestion, metrics: tuple[MetricId, ...]) -> Iterator[Row]:
     """Give the sums of rolled-up days, cached in the process, with the cells of everything outside them."""
-    sources = cells.by_step(context, question.trial_id, question.interval, "day", question.by)
+    cells = sources.by_step(context, question.trial_id, question.interval, "day", question.by)
     columns = mergeable_columns(metrics)
     found: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
-    shared = sources.summed is not None and cells.UNROLLED_SPLITS.issuperset(question.by)
-    for source in sources.parts:
-        if shared and source is sources.unrolled:
-            for splits, parts in cells.unrolled_rows(context, source, question.by).items():
-                found[splits] += parts
-            continue
+    for source in cells.parts:
         rows = source.rows(context, "totals", columns=columns, keys=_keys(question), grouped=bool(question.by))
         for splits, row in _grouped(rows, question):
-            found[splits].append(columns.named(row))
+            found[splits].append(dict(zip(columns.sums, row, strict=True)))
+    for splits, parts in sources.shared_rows(context, cells, question.by).items():
+        found[splits] += parts
     return ((splits, columns.values(found[splits])) for splits in sorted(found))
 
 
@@ -73,7 +69,7 @@ def _from_events(context: QueryContext, question: TotalsQuestion, metrics: tuple
 
 def _keys(question: TotalsQuestion) -> str:
     """Return by what a statement groups; a constant where nothing is split, so that no SELECT list begins empty."""
-    return ", ".join(cells.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
+    return ", ".join(sources.COLUMN[dimension] for dimension in question.by) or "1 AS whole"
 
 
 def _grouped(rows: Rows, question: TotalsQuestion) -> Iterator[tuple[tuple[str, ...], Sequence[Any]]]:
@@ -87,7 +83,7 @@ def _known(total: MetricTotal, silent: tuple[str, ...]) -> MetricTotal:
     return replace(total, value=refunds.known(total.value, total.by, silent))
 
 
-def _reported(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[MetricTotal]:
+def _due_shares(context: QueryContext, question: TotalsQuestion, metric: MetricId) -> list[MetricTotal]:
     rule = METRICS[metric].rule
     if not isinstance(rule, DueShareRule):
         raise TypeError(f"{metric} comes from cells")

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 from runtime.clickhouse import Client
 from runtime.clock import Clock
 from runtime.settings import SinkSettings
-from schemas.timing import DAY_MS, HOUR_MS
+from schemas.timing import DAY_MS, SHANGHAI_MS
 from sinks.clickhouse.sql import query
 from sinks.settlement.blocks import Block, moment
 
 DAY_S = DAY_MS // 1000
-# Days are those of Asia/Shanghai, which has no summer time.
-SHANGHAI_S = 8 * HOUR_MS // 1000
+SHANGHAI_S = SHANGHAI_MS // 1000
 FUNNEL_WINDOW_MS = DAY_MS
 """As long as the reading side lets a person go on after an exposure; with another length its days would be others."""
 

@@ -9,12 +9,11 @@ import pytest
 
 from reports.dashboard.trend import TrendPick
 from reports.dashboard.trial_data import trial_data
-from reports.queries import daily_rollups, freshness, funnel, presence, series, totals
-from reports.queries.context import QueryContext
+from reports.queries import freshness, funnel, presence, series, sources, totals
+from reports.queries.context import QueryContext, RollupCache
 from reports.queries.model import DIMENSIONS, Interval, SeriesQuestion, TotalsQuestion
 from reports.queries.overview import TrialOverview, overviews
 from reports.queries.readout import readout
-from reports.queries.rollup_cache import RollupCache
 from reports.queries.spans import step_start
 from reports.queries.units import units
 from runtime.clickhouse import ClickHouse
@@ -121,7 +120,7 @@ def agree(days: Days, interval: Interval, monkeypatch: pytest.MonkeyPatch) -> No
     summed = answers(days.context(), interval)
     assert answers(days.context(), interval) == summed, "kept"
     with monkeypatch.context() as patch:
-        patch.setattr(daily_rollups, "_days", lambda *_: {})
+        patch.setattr(sources, "_days", lambda *_: {})
         plain = answers(days.world.context(), interval)
     for name, answer in plain.items():
         assert summed[name] == answer, name
@@ -147,17 +146,17 @@ def test_a_days_sums_are_left_aside_from_the_moment_an_event_comes_late_until_th
     days.sum()
     whole = Interval(START, NOW)
     product = "neuro-band"
-    assert len(daily_rollups.split_interval(days.world.context(), product, whole).days) == 2
+    assert len(sources.split_interval(days.world.context(), product, whole).days) == 2
 
     late = made_up(40, seed=5, days=2)
     days.come([replace_id(one, f"late-{n}") for n, one in enumerate(late)], settled=False)
 
-    assert daily_rollups.split_interval(days.world.context(), product, whole).days == ()
+    assert sources.split_interval(days.world.context(), product, whole).days == ()
     agree(days, whole, monkeypatch)
     days.settle({block_of(one.occurred_ms) for one in late})
     agree(days, whole, monkeypatch)
     assert len(days.sum()) == 2
-    assert len(daily_rollups.split_interval(days.world.context(), product, whole).days) == 2
+    assert len(sources.split_interval(days.world.context(), product, whole).days) == 2
     agree(days, whole, monkeypatch)
 
 
@@ -174,7 +173,7 @@ def test_what_a_correction_takes_out_of_a_day_is_out_of_its_sums(days: Days, mon
     days.come([right])
     days.sum()
 
-    assert len(daily_rollups.split_interval(days.world.context(), "neuro-band", Interval(START, NOW)).days) == 2
+    assert len(sources.split_interval(days.world.context(), "neuro-band", Interval(START, NOW)).days) == 2
     agree(days, Interval(START, NOW), monkeypatch)
 
 
@@ -215,7 +214,7 @@ def test_a_trials_page_is_the_same_with_summed_days(days: Days, monkeypatch: pyt
     summed = trial_data(days.context(), "neuro", PICK)
     assert trial_data(days.context(), "neuro", PICK) == summed
 
-    monkeypatch.setattr(daily_rollups, "_days", lambda *_: {})
+    monkeypatch.setattr(sources, "_days", lambda *_: {})
     assert replace(summed, directory=days.world.directory) == trial_data(days.world.context(), "neuro", PICK)
 
 
@@ -292,7 +291,7 @@ def test_a_funnel_s_steps_and_its_day_are_told_apart_by_the_millisecond(days: Da
     if summed:
         assert len(days.sum()) == 2
     context = days.context()
-    assert bool(daily_rollups.split_interval(context, "neuro-band", Interval(START, NOW), "funnels").days) is summed
+    assert bool(sources.split_interval(context, "neuro-band", Interval(START, NOW), "funnels").days) is summed
 
     (found,) = funnel.funnel(context, "neuro", Interval(START, NOW), "arm")
 

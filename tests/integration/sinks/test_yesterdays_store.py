@@ -10,7 +10,7 @@ import pytest
 from avenue.client.stored_registry import stored_directory
 from registry.directory import Directory
 from reports.queries.context import QueryContext
-from reports.queries.daily_rollups import load_day_states
+from reports.queries.sources import load_day_states
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.kafka import LogRecord
 from runtime.sql_statements import split_statements

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reports.queries.rollup_cache import RollupCache
+from reports.queries.context import RollupCache
 
 # A list of 100 small numbers is kept as 400 bytes, and each of a row's two values counts 40 more.
 ROWS = [[1, list(range(100))]]

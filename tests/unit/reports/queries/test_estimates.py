@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reports.sketches import bin_middle_ms, estimate
+from reports.queries.metric_columns import bin_middle_ms, estimate
 from schemas.cells import duration_bin, register_of
 
 
