@@ -14,11 +14,15 @@ SEES_ALL = frozenset({"operator", "programme"})
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Someone who may read: `startup_id` is None for the programme and operators, who see every trial."""
+    """Someone who may read: `startup_id` is None for the programme and operators, who see every trial.
+
+    Of a share link `trial_id` is the one trial it shows, `scope` is `share`, and `key_id` is the link's own id.
+    """
 
     key_id: str
     scope: str
     startup_id: str | None
+    trial_id: str | None = None
 
 
 def reader_of_key(key: AccessKey) -> Reader | None:
@@ -35,15 +39,17 @@ def product_seen(reader: Reader, directory: Directory, product_id: str) -> Produ
     product = directory.products.get(product_id)
     if product is None or reader.startup_id not in {None, product.startup}:
         return None
+    if reader.trial_id is not None and product_id != getattr(directory.trials.get(reader.trial_id), "product", None):
+        return None
     return product
 
 
 def trial_seen(reader: Reader, directory: Directory, trial_id: str) -> Trial | None:
     """Return the trial where *reader* may see it; None where not, exactly as where there is none."""
     trial = directory.trials.get(trial_id)
-    if trial is None or product_seen(reader, directory, trial.product) is None:
+    if trial is None or reader.trial_id not in {None, trial_id}:
         return None
-    return trial
+    return None if product_seen(reader, directory, trial.product) is None else trial
 
 
 def products_seen(reader: Reader, directory: Directory) -> tuple[Product, ...]:

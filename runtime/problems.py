@@ -40,7 +40,7 @@ _WHEN: Final[dict[int, str]] = {
     403: "The key is valid, but for something else.",
     404: "There is no such thing, or none that this key may see.",
     406: "No form that the request accepts can be given.",
-    409: "The same `Idempotency-Key` came with another body before.",
+    409: "Something stands in the way: the `Idempotency-Key` came with another body, or no share link is left.",
     410: "The trial's events and numbers were destroyed when their time was over.",
     413: "The body is larger, or holds more events, than is taken.",
     415: "The body's type or encoding is not taken.",

@@ -247,6 +247,9 @@ class ReportSettings(SettingsGroup):
     share_days: Annotated[int, Field(gt=0, le=366)] = Field(
         90, description="longest life of a share link: a trial's readers change"
     )
+    share_viewers: Positive = Field(
+        20, description="open live connections of one share link: whoever has it takes no place of a signed-in reader's"
+    )
     shares_per_trial: Positive = Field(
         20, description="share links of one trial at once: a list that a person can look over"
     )

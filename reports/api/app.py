@@ -9,7 +9,7 @@ from litestar.di import Provide
 from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
 from reports.api.live import LiveCountsFeed
-from reports.api.private_answers import PrivateAnswersMiddleware
+from reports.api.private_answers import PrivateAnswersMiddleware, UnlinkedAnswersMiddleware
 from reports.api.routes import (
     AuthenticatedReader,
     ReportMaker,
@@ -26,6 +26,7 @@ from reports.api.routes import (
     get_trial,
     get_trials,
 )
+from reports.api.share_routes import SharedLive, delete_share, get_shared_live, get_shares, post_share
 from reports.service import ReadService
 
 ROUTES = (
@@ -40,6 +41,9 @@ ROUTES = (
     get_report,
     get_live,
     get_avenue,
+    get_shares,
+    post_share,
+    delete_share,
 )
 KEY, SESSION = "key", "session"
 """The document's names of the ways to say who reads."""
@@ -48,6 +52,7 @@ KEY, SESSION = "key", "session"
 def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
     """Return the reading API over *service*; *report* makes the trial report."""
     live_counts_feed = LiveCountsFeed(service)
+    shared_live = SharedLive(service, live_counts_feed)
 
     def provide_reader(request: Request[Any, Any, State]) -> AuthenticatedReader:
         identity = reader_of(request, service)
@@ -67,6 +72,12 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             middleware=[AccessLogMiddleware(), PrivateAnswersMiddleware()],
             security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
+        ),
+        Router(
+            path="/",
+            route_handlers=[get_shared_live],
+            dependencies={"shared_live": Provide(lambda: shared_live, sync_to_thread=False)},
+            middleware=[AccessLogMiddleware(), PrivateAnswersMiddleware(), UnlinkedAnswersMiddleware()],
         ),
         Router(path="/", route_handlers=[get_definitions], middleware=[AccessLogMiddleware()], tags=["reading"]),
     ]

@@ -11,9 +11,10 @@ from litestar.datastructures import Cookie
 
 from registry.directory import Directory
 from reports.access.reader_access import ReaderSession
+from reports.access.sharing import key_in_force
 from reports.scope import Reader, reader_of_key
 from reports.service import ReadService
-from schemas.registry import AccessKey, epoch_ms
+from schemas.registry import AccessKey
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -98,16 +99,6 @@ def session_of(request: AnyRequest, service: ReadService) -> ReaderSession | Non
         return None
     key_id, session_id, began_ms, until_ms, _ = parts
     return ReaderSession(id=session_id, key_id=key_id, began_ms=int(began_ms), until_ms=int(until_ms))
-
-
-def key_in_force(directory: Directory, key_id: str, now_ms: int) -> AccessKey | None:
-    """Return the key with that id, or None where it is unknown, expired or revoked."""
-    key = next((key for key in directory.keys.values() if key.id == key_id), None)
-    if key is None or key.revoked_at is not None:
-        return None
-    if key.expires_at is not None and epoch_ms(key.expires_at) <= now_ms:
-        return None
-    return key
 
 
 def _sign(body: str, service: ReadService) -> str:

@@ -20,6 +20,8 @@ _UNESCAPED = re.compile(r" ([0-9]{2}:[0-9]{2})\Z")
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _LEAD_MS = 5 * MINUTE_MS
 """Partners' clocks may be that far ahead: an interval that ends now must not cut off what they sent."""
+MAX_SHARE_DAYS = 366
+"""The longest that the setting `share_days` may be."""
 _TIME_EXAMPLES = ("2026-11-22T10:15:00+08:00", "2026-11-22")
 # What the store's types of time can hold is wider than this, and no trial is.
 _FIRST_MS, _LAST_MS = parse_time_ms("2000-01-01T00:00:00+08:00"), parse_time_ms("2100-01-01T00:00:00+08:00")

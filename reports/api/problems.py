@@ -11,7 +11,7 @@ from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import TooManyPointsError
 from reports.service import TooBusyError
 from runtime.clickhouse import ClickHouseError
-from runtime.errors import first_line
+from runtime.errors import UnavailableError, first_line
 from runtime.logging import get_logger
 from runtime.problems import PROBLEM_JSON, Problem, phrase
 
@@ -32,6 +32,14 @@ class ParameterError(Exception):
 
 class NotSeenError(Exception):
     """There is no such thing for this reader, whether there is one for others or not."""
+
+
+class NotYoursToGiveError(Exception):
+    """The reader sees the trial, and may not show it to others."""
+
+
+class TooManySharesError(Exception):
+    """The trial has as many share links as it may; the message is how many."""
 
 
 class NoLongerKeptError(Exception):
@@ -80,6 +88,14 @@ def _foreign_origin(_: AnyRequest, __: Exception) -> Response[Problem]:
 def not_found(_: AnyRequest, __: Exception) -> Response[Problem]:
     """Return the one 404 of the reading API: nothing in it depends on what was asked for."""
     return answer(404, "there is nothing here that this key may see; the paths are listed at /openapi.json")
+
+
+def _not_yours_to_give(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(403, "a trial is shown to others by its startup or an operator: send a key of scope startup:ID")
+
+
+def _too_many_shares(_: AnyRequest, error: Exception) -> Response[Problem]:
+    return answer(409, f"the trial has {error} share links already; end one first (DELETE /v1/shares/{{id}})")
 
 
 def _no_longer_kept(_: AnyRequest, error: Exception) -> Response[Problem]:
@@ -152,11 +168,18 @@ def _unexpected(_: AnyRequest, error: Exception) -> Response[Problem]:
     return answer(500, "this could not be answered; the server's log says why, so tell the operator when it was")
 
 
+def _unavailable(_: AnyRequest, error: Exception) -> Response[Problem]:
+    log.error("a change could not be kept", detail=first_line(error))
+    return answer(503, "the change could not be kept for every process; ask again", headers={"Retry-After": "5"})
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     UnauthorizedError: _unauthorized,
     SendingKeyError: _sending_key,
     ForeignOriginError: _foreign_origin,
     NotSeenError: not_found,
+    NotYoursToGiveError: _not_yours_to_give,
+    TooManySharesError: _too_many_shares,
     NoLongerKeptError: _no_longer_kept,
     ParameterError: _parameter,
     TooManyPointsError: _too_many_points,
@@ -164,6 +187,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     NotAcceptableError: _not_acceptable,
     TooBusyError: _busy,
     ClickHouseError: _store,
+    UnavailableError: _unavailable,
     ValidationException: _invalid,
     MethodNotAllowedException: _method,
     NotFoundException: not_found,

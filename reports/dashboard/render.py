@@ -54,6 +54,8 @@ class RenderedPage:
     values: Mapping[str, Any]
     reader: Reader | None = None
     status: int = 200
+    shared_at: str = ""
+    """Of a share link's pages, the path that all they fetch begins with."""
 
 
 class PageRenderer:
@@ -97,6 +99,7 @@ class PageRenderer:
             "f": LocaleFormatter(words),
             "asset": self.assets.url,
             "reader": page.reader,
+            "shared_at": page.shared_at,
             "who": self._who(page.reader, words),
             "path": request.url.path,
             "avenue_name": self._avenue_name(words),

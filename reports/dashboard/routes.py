@@ -10,11 +10,13 @@ from litestar.response import Response
 
 from reports.api.access_log import AccessLogMiddleware
 from reports.api.auth import ForeignOriginError
+from reports.api.private_answers import UnlinkedAnswersMiddleware
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
+from reports.dashboard.share_pages import share_routes, shared_routes
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
 from reports.service import ReadService, TooBusyError
@@ -33,11 +35,20 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
     Raises `ConfigurationError` where the script is not built or a catalogue not compiled.
     """
     pages = PageRenderer(service, load_assets())
-    handlers = [*sign_in_routes(pages), *docs_routes(pages), *trial_routes(pages), rejects_route(pages)]
+    handlers = [
+        *sign_in_routes(pages),
+        *docs_routes(pages),
+        *trial_routes(pages),
+        *share_routes(pages),
+        rejects_route(pages),
+    ]
+    audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware()])
+    unlinked = Router(
+        path="/", route_handlers=shared_routes(pages), middleware=[AccessLogMiddleware(), UnlinkedAnswersMiddleware()]
+    )
     router = Router(
         path="/",
-        route_handlers=handlers,
-        middleware=[AccessLogMiddleware()],
+        route_handlers=[audited, unlinked],
         exception_handlers={
             SignInNeededError: lambda request, _: ask_to_sign_in(request, pages),
             ForeignOriginError: lambda request, _: _error(request, pages, 403),

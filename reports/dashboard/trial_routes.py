@@ -56,7 +56,7 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         reader, words = signed_in(request, service), pages.translator(request)
         seen = seen_trial(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
-        values = await service.run_query(lambda context: _trend_values(context, seen, pick, words))
+        values = await service.run_query(lambda context: trend_values(context, seen, pick, words))
         return pages.answer(request, RenderedPage("_trend_only.html", values, reader=reader))
 
     @get("/avenue", include_in_schema=False)
@@ -82,7 +82,8 @@ def seen_trial(pages: PageRenderer, reader: Reader, trial_id: str) -> Trial:
     return found
 
 
-def _trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Translator) -> dict[str, Any]:
+def trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Translator) -> dict[str, Any]:
+    """Return what the trend alone needs."""
     span = context.span(trial.id)
     fresh = freshness.freshness(context, trial.id, trend_interval(pick, span, context.now_ms))
     page = TrendPage(trend(context, trial.id, pick), fresh, context.directory, words)
