@@ -195,6 +195,30 @@ def test_another_startups_place_is_occupied_and_nothing_more(client: Client) -> 
     assert not re.search(r"neuro|p-017|p-018|p-120|headband|aihuishou", page, re.IGNORECASE)
 
 
+def test_a_share_link_shows_the_trials_numbers_and_leads_to_nothing_else(client: Client) -> None:
+    sign_in(client)
+    made = client.post(
+        f"/v1/trials/{NEURO}/shares", json={"days": 7}, headers={"authorization": f"Bearer {KEYS['startup:calmwave']}"}
+    )
+    path = made.json()["url"].removeprefix("http://testserver.local")
+    own = client.get(f"/trials/{NEURO}").text
+    client.cookies.clear()
+
+    shared, trend = client.get(path).text, client.get(f"{path}/trend?metric=events&by=arm").text
+
+    numbers = [
+        re.findall(r'<span class="value">([^<]+)', page.split('id="figures-title"')[1]) for page in (own, shared)
+    ]
+    assert len(numbers[0]) > 20
+    assert numbers[0] == numbers[1]
+    assert "Pilot" in trend
+    led = set(re.findall(r'(?:href|src|action|data-live|data-trend)="([^"#?]+)', shared + trend))
+    elsewhere = {link for link in led if not link.startswith((path, "/static/", "/docs/", "/openapi.json"))}
+    assert {path, f"{path}/live", f"{path}/trend"} <= led
+    assert elsewhere == set()
+    assert not re.search(r"emg|limbus|avenue key issue", shared, re.IGNORECASE)
+
+
 @pytest.mark.parametrize(
     "path",
     [
