@@ -17,6 +17,7 @@ COMMANDS = (
     "demo",
     "report",
     "judge",
+    "trial",
     "sql",
     "reconcile",
     "rejects",

@@ -40,5 +40,6 @@ def _placements_are_as_drawn(draft: RegistryDraft) -> Iterator[FileFault]:
             yield FileFault(
                 (*paths[found.placement_id], "arm"),
                 f"on {len(found.days)} days, the first {found.days[0]}, in another arm than the rota of trial "
-                f"`{trial.id}` has drawn for place `{found.place}`",
+                f"`{trial.id}` has drawn for place `{found.place}`; "
+                f"`avenue trial rota {trial.id} --write FILE` puts it right",
             )

@@ -27,13 +27,14 @@ def _pairs(entry: RegistryEntry) -> Iterator[str]:
     for name, info in type(entry).model_fields.items():
         value = getattr(entry, name)
         if value != info.get_default(call_default_factory=True):
-            yield f"{info.alias or name} = {_value(value)}"
+            yield f"{info.alias or name} = {toml_value(value)}"
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return *value*, of a field of the registry, as it is written in the file."""
     match value:
         case list():
-            return f"[{', '.join(map(_value, value))}]"
+            return f"[{', '.join(map(toml_value, value))}]"
         case BaseModel():
             named = ((info.alias or n, getattr(value, n)) for n, info in type(value).model_fields.items())
             return _table((name, inner) for name, inner in named if inner is not None)
@@ -56,9 +57,9 @@ def _scalar(value: Any) -> str:
 
 
 def _table(items: Any) -> str:
-    pairs = ", ".join(f"{_key(name)} = {_value(value)}" for name, value in items)
+    pairs = ", ".join(f"{_key(name)} = {toml_value(value)}" for name, value in items)
     return f"{{ {pairs} }}" if pairs else "{}"
 
 
 def _key(name: str) -> str:
-    return name if name and set(name) <= _BARE else _value(name)
+    return name if name and set(name) <= _BARE else toml_value(name)

@@ -51,7 +51,7 @@ name = { zh = "肌电咖啡机械臂", en = "EMG coffee arm" }
 """
 
 _TRIALS = """
-# Its places change arm by day, as a lottery has drawn from the rota's seed.
+# Its places change arm by day: `avenue trial rota neuro-band-demo` prints where, and --check draws again.
 [[trials]]
 id = "neuro-band-demo"
 product = "neuro-band"
@@ -64,7 +64,7 @@ primary_metric = "success_rate"
 guardrails = ["duration_p95", "refund_rate"]
 planned_units = {planned_units}
 smallest_effect = 0.08
-rota = {{ seed = "{seed}", block = "day" }}
+rota = {{ seed = "{seed}", block = "day", places = [{places}] }}
 # One place an arm, side by side: it cannot tell the product from the place, and its readout refuses and says why.
 [[trials]]
 id = "emg-arm-demo"
@@ -204,11 +204,12 @@ def demo_registry(
         "starts": _midnight(starts),
         "ends": _midnight(starts + timedelta(days=LASTS_DAYS)),
     }
-    banded = sum(product == "neuro-band" for _, _, product in _PLACES)
+    banded = [f"m{metre:03d}" for metre, _, product in _PLACES if product == "neuro-band"]
     trials = _TRIALS.format(
         **times,
         baseline=f"\nbaseline_from = {times['first']}" if baseline_days else "",
-        planned_units=LASTS_DAYS * banded,
+        planned_units=LASTS_DAYS * len(banded),
+        places=", ".join(f'"{place}"' for place in banded),
         seed=ROTA_SEED,
     )
     trade = f'\ntrade = ["file:{trade_key}"]' if trade_key else ""
@@ -222,10 +223,8 @@ def _midnight(day: date) -> str:
 
 
 def _drawn(trials: str) -> DrawnRota:
-    (told, *_) = tomllib.loads(trials)["trials"]
-    return draw_rota(
-        Trial.model_validate(told), (f"m{metre:03d}" for metre, _, product in _PLACES if product == told["product"])
-    )
+    (banded, _) = (Trial.model_validate(told) for told in tomllib.loads(trials)["trials"])
+    return draw_rota(banded, banded.rota.places or () if banded.rota else ())
 
 
 def _stands() -> Iterator[_DemoPlacement]:

@@ -37,6 +37,7 @@ _SORTS = (
     ("dashboard/*.py", "python"),
     ("presentation/*.py", "python"),
     ("trial_report/*.py", "python"),
+    ("rota_sheet/*.py", "python"),
     ("dashboard/web/src/*.ts", "javascript"),
 )
 
