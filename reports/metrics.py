@@ -13,6 +13,8 @@ from schemas.registry import MetricId
 
 Unit = Literal["events", "people", "sessions", "share", "ms", "fen", "stars"]
 Better = Literal["higher", "lower", "neither"]
+Harm = Literal["falls", "rises"]
+"""Which way a guardrail is harmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ class Metric:
     unit: Unit
     better: Better
     rule: MetricRule
+
+    @property
+    def harm(self) -> Harm | None:
+        """Which way is harm: against `better`; None where neither way is."""
+        ways: Mapping[Better, Harm] = {"higher": "falls", "lower": "rises"}
+        return ways.get(self.better)
 
 
 USE = "use.completed"
@@ -342,6 +350,7 @@ _UNITS = {
     "fen": "fen 分",
     "stars": "stars 星 (1…5)",
 }
+_HARM = {"falls": "it falls 下降", "rises": "it rises 上升"}
 _BETTER = {"higher": "higher 越高越好", "lower": "lower 越低越好", "neither": "neither 不论高低"}
 
 
@@ -379,6 +388,7 @@ def page() -> str:
             f"- 公式：{metric.formula.zh}。",
             f"- Left out: {metric.exclusions.en}. 不计入：{metric.exclusions.zh}。",
             f"- Unit 单位: {_UNITS[metric.unit]}. Better 取向: {_BETTER[metric.better]}.",
+            *([f"- Harm as a guardrail 作为护栏时的损害: {_HARM[metric.harm]}."] if metric.harm else []),
             f"- From cells: {_how(metric)}.",
             "",
         ]

@@ -12,6 +12,7 @@ from reports.api.shapes import (
     BilingualJson,
     DefinitionJson,
     DefinitionsAnswer,
+    DesignJson,
     FlaggedJson,
     FreshnessJson,
     HealthJson,
@@ -31,10 +32,12 @@ from reports.api.shapes import (
     RejectsAnswer,
     SeriesJson,
     TrialJson,
+    UnitsJson,
 )
 from reports.metrics import METRICS, Metric, TranslatedText
 from reports.presentation.labels import REASONS as REASON_TEXTS
-from reports.presentation.language import translator
+from reports.presentation.language import LANGUAGES, Message, translator
+from reports.presentation.verdicts import DESIGNS, HARM, reason_words
 from reports.queries.model import (
     AvenueMap,
     Freshness,
@@ -44,31 +47,23 @@ from reports.queries.model import (
     MetricLines,
     Number,
 )
-from reports.queries.readout import ArmReadout, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.rejects import ReasonRejects, RejectSample
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
-from reports.stats.intervals import Why
+from reports.stats.trial_rows import Design
 from schemas.outcomes import RejectReason
-from schemas.registry import BilingualText, Placement, Product, Trial
-
-REASONS: Mapping[Why, TranslatedText] = {
-    "no_data": TranslatedText("还没有可计算的数据", "nothing to compute from yet"),
-    "too_few_blocks": TranslatedText("数据还不够：“展位·日”太少", "not enough yet: too few placement-days"),
-    "too_skewed": TranslatedText(
-        "数据还不够：各“展位·日”相差悬殊，需要更多才能判断",
-        "not enough yet: placement-days differ so widely that more are needed",
-    ),
-    "not_reported": TranslatedText("该平台未上报退款", "refunds of this platform are not reported"),
-    "no_spread": TranslatedText(
-        "各“展位·日”完全相同，无从估计误差", "all placement-days are the same: nothing to judge the error by"
-    ),
-}
+from schemas.registry import BilingualText, MetricId, Placement, Product, Trial
 
 
 def names(text: TranslatedText | BilingualText) -> BilingualJson:
     """Return *text* for an answer."""
     return BilingualJson(text.zh, text.en)
+
+
+def bilingual(message: Message) -> BilingualJson:
+    """Return what the catalogue makes of *message* in both languages."""
+    return BilingualJson(*(translator(language).say(message) for language in LANGUAGES))
 
 
 def freshness_json(found: Freshness) -> FreshnessJson:
@@ -177,7 +172,7 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
         to=iso(found.interval.to_ms),
         baseline_arm=found.baseline_arm,
         confidence=1 - found.alpha,
-        metrics=[_readout_metric([row for row in found.rows if row.metric == metric]) for metric in metrics],
+        metrics=[_readout_metric(found, metric) for metric in metrics],
         balance=BalanceJson(
             due=dict(found.balance.planned),
             seen=dict(found.balance.seen),
@@ -188,41 +183,82 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
             HealthJson(line.check, line.state, BilingualJson(line.zh, line.en), dict(line.numbers)) for line in health
         ],
         freshness=freshness_json(fresh),
+        design=found.design,
+        planned_design=found.planned_design,
+        comparison=_design(found.design),
+        compared=bilingual(DESIGNS[found.design].compared),
+        units=_units(found),
     )
 
 
-def _readout_metric(rows: list[ArmReadout]) -> ReadoutMetricJson:
-    metric = METRICS[rows[0].metric]
+def _design(design: Design) -> DesignJson:
+    said = DESIGNS[design]
+    return DesignJson(
+        name=bilingual(said.name),
+        compared=bilingual(said.compared),
+        cancels=bilingual(said.cancels),
+        remains=bilingual(said.remains),
+        next_step=bilingual(said.next_step) if said.next_step else None,
+    )
+
+
+def _units(found: TrialReadout) -> UnitsJson:
+    units = found.units
+    return UnitsJson(
+        counted=units.by_arm(units.counted),
+        due=units.by_arm(units.due),
+        silent=units.by_arm(units.silent),
+        unfinished=units.by_arm(units.unfinished),
+        changed=len(units.changed),
+        outside_events=units.outside_events,
+    )
+
+
+def _readout_metric(found: TrialReadout, metric_id: MetricId) -> ReadoutMetricJson:
+    metric, rows = METRICS[metric_id], [row for row in found.rows if row.metric == metric_id]
     return ReadoutMetricJson(
         metric=metric.id,
         role=rows[0].role,
         unit=metric.unit,
         per="placement-day" if rows[0].total is not None else None,
         better=metric.better,
-        arms=[_arm(row) for row in rows],
+        arms=[_arm(row, found.planned_design) for row in rows],
+        design=found.designs[metric_id],
     )
 
 
-def _arm(row: ArmReadout) -> ArmJson:
-    lift = row.lift
+def _arm(row: ArmReadout, planned: Design) -> ArmJson:
+    said = reason_words(row.why, planned) if row.why else None
     return ArmJson(
         arm=row.arm,
         estimate=row.estimate,
         interval=_pair(row.low, row.high),
         reason=row.why,
-        reason_text=names(REASONS[row.why]) if row.why else None,
+        reason_text=bilingual(said.reason) if said else None,
         needed_units=row.needed_units,
         n=row.n,
         units=row.units,
         total=row.total,
-        lift=LiftJson(
-            absolute=lift.absolute,
-            absolute_interval=_pair(lift.absolute_low, lift.absolute_high),
-            relative=lift.relative,
-            relative_interval=_pair(lift.relative_low, lift.relative_high),
-        )
-        if lift
-        else None,
+        lift=_lift(row.lift, planned) if row.lift else None,
+        places=row.places,
+        next_step=bilingual(said.next_step) if said else None,
+    )
+
+
+def _lift(lift: ArmLift, planned: Design) -> LiftJson:
+    said = reason_words(lift.why, planned) if lift.why else None
+    return LiftJson(
+        absolute=lift.absolute,
+        absolute_interval=_pair(lift.absolute_low, lift.absolute_high),
+        relative=lift.relative,
+        relative_interval=_pair(lift.relative_low, lift.relative_high),
+        reason=lift.why,
+        reason_text=bilingual(said.reason) if said else None,
+        next_step=bilingual(said.next_step) if said else None,
+        days_low=lift.days_low,
+        days_high=lift.days_high,
+        harm=lift.harm,
+        harm_text=bilingual(HARM[lift.harm]) if lift.harm else None,
     )
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import msgspec
 
 from reports.queries.model import HealthState, PlaceState, Step
-from reports.queries.readout import Role
-from reports.stats.intervals import Why
+from reports.queries.readout import HarmReading, ReadoutWhy, Role
+from reports.stats.trial_rows import Design
 from schemas.registry import MetricId
 
 
@@ -142,27 +142,41 @@ class TrialsAnswer(msgspec.Struct, frozen=True):
 
 
 class LiftJson(msgspec.Struct, frozen=True):
-    """Against the baseline arm. Intervals hold where both arms' do, together with at least 95 %."""
+    """Against the baseline arm: one interval for the difference itself, which may be read at any time.
 
-    absolute: float
+    Without bounds *reason* says why, and *next_step* what would let it be told. *days* is in how many more days the
+    trial's smallest effect would be told, at least and at most; an end is null where that is not within sight.
+    """
+
+    absolute: float | None
     absolute_interval: tuple[float, float] | None
     relative: float | None
     relative_interval: tuple[float, float] | None
+    reason: ReadoutWhy | None = None
+    reason_text: BilingualJson | None = None
+    next_step: BilingualJson | None = None
+    days_low: int | None = None
+    days_high: int | None = None
+    harm: HarmReading | None = None
+    """Of a guardrail: whether the arm harms it."""
+    harm_text: BilingualJson | None = None
 
 
 class ArmJson(msgspec.Struct, frozen=True):
-    """One metric in one arm."""
+    """One metric in one arm; its interval is for the places that it had."""
 
     arm: str
     estimate: float | None
     interval: tuple[float, float] | None
-    reason: Why | None
+    reason: ReadoutWhy | None
     reason_text: BilingualJson | None
     needed_units: int | None
     n: int
     units: int
     total: float | int | None
     lift: LiftJson | None
+    places: int = 0
+    next_step: BilingualJson | None = None
 
 
 class ReadoutMetricJson(msgspec.Struct, frozen=True):
@@ -174,6 +188,33 @@ class ReadoutMetricJson(msgspec.Struct, frozen=True):
     per: Literal["placement-day"] | None
     better: str
     arms: list[ArmJson]
+    design: Design = "one_arm"
+    """What may be compared of this metric."""
+
+
+class DesignJson(msgspec.Struct, frozen=True):
+    """What the trial compares with what, what cancels in that and what does not; and what would let it say more."""
+
+    name: BilingualJson
+    compared: BilingualJson
+    cancels: BilingualJson
+    remains: BilingualJson
+    next_step: BilingualJson | None
+
+
+class UnitsJson(msgspec.Struct, frozen=True):
+    """The trial's placement-days so far, by arm; a day is a unit once it is over."""
+
+    counted: dict[str, int]
+    due: dict[str, int]
+    silent: dict[str, int]
+    """Due, and nothing came: in no mean, since silent is not unused."""
+    unfinished: dict[str, int]
+    """Of today."""
+    changed: int
+    """On which a place changed its arm: in neither."""
+    outside_events: int
+    """Events that name no place or no arm: in totals, in no unit."""
 
 
 class HealthJson(msgspec.Struct, frozen=True):
@@ -206,6 +247,14 @@ class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     balance: BalanceJson
     health: list[HealthJson]
     freshness: FreshnessJson
+    design: Design
+    """What may be compared so far."""
+    planned_design: Design
+    """What may be compared when all that is registered has come."""
+    comparison: DesignJson
+    compared: BilingualJson
+    """What is compared with what, in a sentence."""
+    units: UnitsJson
 
 
 class RejectSampleJson(msgspec.Struct, frozen=True):

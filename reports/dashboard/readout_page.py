@@ -1,21 +1,23 @@
 """The readout on a trial's page: primary metric and guardrails with their intervals, drawn and in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from registry.directory import Directory
-from reports.metrics import METRICS
+from reports.metrics import METRICS, Metric
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
+from reports.presentation.verdicts import DESIGNS, HARM, reason_words
 from reports.queries.model import Number
-from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, HarmReading, ReadoutWhy, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
 PLOT_MARGIN = 8
+_HARM_STATES: Mapping[HarmReading, str] = {"harmed": "bad", "none_seen": "good", "unknown": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class ReadoutPage:
             "blocks": [self._block(metric, list(rows)) for metric, rows in blocks],
             "confidence": self._formats.whole(100 * (1 - self.found.alpha)),
             "compared": self.found.baseline_arm is not None,
+            "design": self._design(),
             "baseline": arm_name(self.found.baseline_arm or "", self.words) if self.found.baseline_arm else "",
             "width": PLOT_WIDTH,
         }
@@ -71,6 +74,8 @@ class ReadoutPage:
             "lift_interval": self._lift_interval(row.metric, row.lift),
             "verdict": verdict,
             "verdict_state": state,
+            "next_step": self._next_step(row.lift.why if row.lift else row.why),
+            "days": self._days(row),
         }
 
     def _value(self, metric: MetricId, value: Number | None) -> str:
@@ -85,34 +90,40 @@ class ReadoutPage:
             return ""
         return f"{self._value(metric, low)} – {self._value(metric, high)}"
 
-    def _why(self, row: ArmReadout) -> str:
-        match row.why:
-            case "no_data":
-                return self.words.say("nothing to compute from yet")
-            case "too_few_blocks" | "too_skewed":
-                return self._not_enough(row)
-            case "not_reported":
-                return self.words.say("refunds of this platform are not reported")
-            case "no_spread":
-                return self.words.say("every placement-day is the same so far: no interval can be told")
-            case _:
-                return ""
-
-    def _not_enough(self, row: ArmReadout) -> str:
-        """Say how long it will be: units come one for each place of the arm and day."""
-        places = {
-            p.place_id for p in self.directory.placed.values() if p.trial_id == self.trial.id and row.arm in p.arms
+    def _design(self) -> dict[str, str]:
+        """Return what is compared with what, what cancels in that and what does not, and what would let it say more."""
+        said = DESIGNS[self.found.design]
+        return {
+            "id": self.found.design,
+            "name": self.words.say(said.name),
+            "compared": self.words.say(said.compared),
+            "cancels": self.words.say(said.cancels),
+            "remains": self.words.say(said.remains),
+            "next_step": self.words.say(said.next_step) if said.next_step else "",
         }
-        missing = (row.needed_units or 0) - row.units
-        if not places or missing <= 0:
-            return self.words.say("not enough yet")
-        days = -(-missing // len(places))
-        return self.words.count(
-            "not enough yet, about %(n)s day more", "not enough yet, about %(n)s days more", days, n=days
+
+    def _reason(self, why: ReadoutWhy | None) -> str:
+        return self.words.say(reason_words(why, self.found.planned_design).reason) if why else ""
+
+    def _next_step(self, why: ReadoutWhy | None) -> str:
+        return self.words.say(reason_words(why, self.found.planned_design).next_step) if why else ""
+
+    def _why(self, row: ArmReadout) -> str:
+        reason = self._reason(row.why)
+        if row.needed_units is None or not row.places:
+            return reason
+        days = -(-(row.needed_units - row.units) // row.places)
+        return self._listed(
+            reason, self.words.count("at least %(n)s day more", "at least %(n)s days more", days, n=days)
         )
+
+    def _listed(self, *parts: str) -> str:
+        return ("；" if self.words.language == "zh" else "; ").join(part for part in parts if part)
 
     def _lift(self, metric: MetricId, lift: ArmLift | None) -> str:
         if lift is None:
+            return ""
+        if lift.absolute is None:
             return ""
         if METRICS[metric].unit == "share":
             return self._points(lift.absolute)
@@ -141,17 +152,41 @@ class ReadoutPage:
         """Return what may be said of an arm against the baseline, and how it is marked."""
         if row.lift is None:
             return "", ""
-        low, high = row.lift.absolute_low, row.lift.absolute_high
+        low, high, harm = row.lift.absolute_low, row.lift.absolute_high, row.lift.harm
         if low is None or high is None:
-            return self.words.say("too early to judge"), "unknown"
+            return self._reason(row.lift.why), "unknown"
+        if harm is not None:
+            return self.words.say(HARM[harm]), _HARM_STATES[harm]
         if low <= 0 <= high:
             return self.words.say("no difference shown so far"), "unknown"
-        better = METRICS[row.metric].better
-        if better == "neither":
+        return self._differs(METRICS[row.metric], rises=low > 0)
+
+    def _differs(self, metric: Metric, *, rises: bool) -> tuple[str, str]:
+        if metric.better == "neither":
             return self.words.say("differs from the baseline"), "unknown"
-        if (low > 0) == (better == "higher"):
+        if rises == (metric.better == "higher"):
             return self.words.say("better than the baseline"), "good"
         return self.words.say("worse than the baseline"), "bad"
+
+    def _days(self, row: ArmReadout) -> str:
+        """Say how long it will be until the smallest effect looked for would be told; nothing where it already is."""
+        lift = row.lift
+        if lift is None or row.role != "primary" or self.trial.smallest_effect is None:
+            return ""
+        if lift.absolute_low is None or lift.absolute_high is None or not lift.absolute_low <= 0 <= lift.absolute_high:
+            return ""
+        return self._days_between(lift.days_low, lift.days_high)
+
+    def _days_between(self, low: int | None, high: int | None) -> str:
+        if low is None:
+            return self.words.say("as it is, the trial will not find the smallest difference looked for")
+        if high is None:
+            return self.words.count("at least %(n)s day more", "at least %(n)s days more", low, n=low)
+        if high == 0:
+            return self.words.say("a difference as large as looked for would have been seen")
+        if low == high:
+            return self.words.count("about %(n)s day more", "about %(n)s days more", low, n=low)
+        return self.words.say("about %(low)s to %(high)s more days", low=low, high=high)
 
 
 def signed(number: float, text: str) -> str:

@@ -61,6 +61,10 @@ class LocaleFormatter:
         """Return *value* with exactly *digits* decimals."""
         return format_decimal(_rounded(value, digits), format="#,##0." + "0" * digits, locale=self.translator.locale)
 
+    def figures(self, value: Number) -> str:
+        """Return *value* with the digits that it needs, three significant ones at most, so that it is never a 0."""
+        return format_decimal(Decimal(f"{value:.3g}"), format="#,##0.##########", locale=self.translator.locale)
+
     def percent(self, share: Number) -> str:
         """Return *share* (0…1) as per cent with one decimal."""
         return f"{self.decimal(share * 100, 1)}%"

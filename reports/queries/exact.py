@@ -63,7 +63,7 @@ def unit_rows(
 
 
 def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> Iterator[Sequence[Any]]:
-    """Give arm, placement and day (Unix ms) of whatever sent an event."""
+    """Give arm, placement, day (Unix ms) and number of events of whatever sent any; a day may come in two parts."""
     split = split_interval(context, context.span(trial_id).product_id, interval)
     if split.days:
         yield from context.cached_rows("unit_seen", _of_days(context, trial_id, split), summed=True)

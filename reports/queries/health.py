@@ -11,12 +11,11 @@ from reports.queries.model import Freshness, HealthCheck, HealthLine, HealthStat
 from reports.queries.presence import placements_of
 from reports.queries.refunds import unreported
 from reports.queries.spans import due_spans, total_ms
-from reports.queries.units import due_units
-from reports.queries.units import seen as units_seen
+from reports.queries.trial_units import so_far, trial_units
 from reports.stats.balance import balance
-from reports.stats.intervals import MIN_UNITS
 from schemas.timing import HOUR_MS, MINUTE_MS
 
+MIN_UNITS = 14
 QUIET_MS = HOUR_MS
 """So much opening time without an event is worth a look."""
 DEAD_MS = 8 * HOUR_MS
@@ -27,16 +26,12 @@ LAG_S = 300.0
 
 def health(context: QueryContext, trial_id: str, fresh: Freshness | None = None) -> tuple[HealthLine, ...]:
     """Return the trial's health list, in the order in which it is to be read; *fresh* where that is known already."""
-    span = context.span(trial_id)
-    interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
-    units, arms = due_units(context, trial_id, interval), span.arms
-    seen = units & units_seen(context, trial_id, interval)
-    planned = {arm: sum(unit.arm == arm for unit in units) for arm in arms}
-    came = {arm: sum(unit.arm == arm for unit in seen) for arm in arms}
+    interval, units = so_far(context, trial_id), trial_units(context, trial_id)
+    came = units.by_arm(units.counted)
     return (
         _arriving(context, trial_id),
-        _units(context, trial_id, due=len(units), seen=len(seen)),
-        _balance(planned, came),
+        _units(context, trial_id, due=len(units.due), seen=len(units.counted)),
+        _balance(units.by_arm(units.due), came),
         _placements(context, trial_id),
         _blocks(came),
         _flagged(fresh or freshness(context, trial_id, interval)),

@@ -69,7 +69,7 @@ class SeriesQuestion:
     step: Step = "hour"
     by: Dimension | None = None
     dense: bool = False
-    """True: a point for every bucket up to now, 0 for counts and None for the rest where nothing came."""
+    """True: a point for every bucket up to now; None where nothing came at all, 0 for counts where other events did."""
 
 
 @dataclass(frozen=True, slots=True)

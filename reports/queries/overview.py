@@ -28,7 +28,7 @@ class TrialOverview:
     primary: MetricTotal
     events: MetricTotal
     days: tuple[Point, ...]
-    """Events of the last days, dense; empty where none came."""
+    """Events of the last days, dense, None on days without any; empty where none came."""
 
 
 def overviews(context: QueryContext, intervals: Mapping[str, Interval], days: int) -> dict[str, TrialOverview]:
@@ -74,7 +74,7 @@ def _overview(
         for day_s, n in zip(part["days"], part["day_events"], strict=True):
             by_day[int(day_s) * 1000] += int(n)
     until = Interval(last.from_ms, min(last.to_ms, context.now_ms))
-    points = tuple(Point(day, by_day.get(day, 0), by_day.get(day, 0)) for day in starts(until, "day"))
+    points = tuple(Point(day, by_day.get(day), by_day.get(day, 0)) for day in starts(until, "day"))
     return TrialOverview(primary, events, points if any(point.n for point in points) else ())
 
 

@@ -1,51 +1,74 @@
 """The readout: per metric and arm an estimate, an interval that may be read at any time, the lift over the baseline.
 
-Everything runs over stored events, exactly. Counts are means per placement-day, since arms differ in places; their
-totals stand beside. Where the data do not allow an interval there is none, with the reason.
+Everything runs over stored events, exactly, and every verdict is `reports.stats.judge`'s: here stands what its rows
+are made of. Counts are means per placement-day, since arms differ in places; their totals stand beside. Where the
+data do not allow an interval there is none, with the reason.
+
+The intervals shown are those of today's data. What was shown earlier is not cut out of them, though each day's
+interval holds together with all others: what an arm does may change over the trial (novelty fades), the value that
+is asked for then moves with the days that it is taken over, and only today's interval is about today's value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, SumRule
 from reports.queries import refunds
 from reports.queries.context import QueryContext
-from reports.queries.model import Interval, Number, TotalsQuestion
-from reports.queries.totals import totals
-from reports.queries.units import (
-    Parts,
-    UnitKey,
-    due_units,
-    parts_by_metric,
-    people_by_arm,
-    ranked_durations,
-    shares_at_most,
-    totals_by_arm,
+from reports.queries.model import Interval, Number
+from reports.queries.quantile_readout import ArmDurations, durations_by_arm, lift_in_ms, share_of_effect, shares_up_to
+from reports.queries.trial_units import (
+    RowFrame,
+    TrialUnits,
+    before_interval,
+    planned_rows,
+    row_frame,
+    so_far,
+    trial_units,
 )
+from reports.queries.units import Parts, PlacementDay, UnitKey, parts_by_metric, people_by_arm, totals_by_arm
+from reports.queries.units import units as placement_days
 from reports.stats.balance import ArmBalance, balance
-from reports.stats.intervals import ALPHA, DEFAULT_PLAN, IntervalEstimate, Why, ratio_estimates
+from reports.stats.lifts import Why
+from reports.stats.trial_grid import grid_of
+from reports.stats.trial_rows import Design, UnitRow, design_of
+from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, TrialVerdict, verdict_of
 from schemas.registry import MetricId, Trial
+from schemas.timing import HOUR_MS, MINUTE_MS
 
 Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
 
+ReadoutWhy: TypeAlias = Why | Literal["not_reported", "beyond_seen"]
+"""Why there are no bounds: what `judge` says, refunds that nobody tells, or an interval beyond the durations seen."""
+HarmReading = Literal["harmed", "none_seen", "unknown"]
+"""A guardrail read for harm alone."""
+
 ArmTotal: TypeAlias = tuple[Number | None, int]
 """A metric over an arm's whole time, exactly: value and n."""
 _NOTHING: ArmTotal = (None, 0)
+_EMPTY = ArmValue(estimate=None, low=None, high=None, units=0, places=0, why="no_data")
 
 
 @dataclass(frozen=True, slots=True)
 class ArmLift:
-    """An arm against the baseline arm; bounds are None where one of the two has no interval."""
+    """An arm against the baseline arm; what cannot be told is None, and `why` says why there are no bounds."""
 
-    absolute: float
-    relative: float | None
+    absolute: float | None = None
+    relative: float | None = None
     """None where the baseline is 0."""
     absolute_low: float | None = None
     absolute_high: float | None = None
     relative_low: float | None = None
     relative_high: float | None = None
+    why: ReadoutWhy | None = None
+    days_low: int | None = None
+    """How many more days until the smallest effect that is looked for would be told, at least …"""
+    days_high: int | None = None
+    """… and at most; None: not within the days that a trial may have, or no smallest effect is registered."""
+    harm: HarmReading | None = None
+    """Of a guardrail only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +81,17 @@ class ArmReadout:
     estimate: float | None
     low: float | None
     high: float | None
-    why: Why | None
+    why: ReadoutWhy | None
     """Why there is no interval."""
     needed_units: int | None
+    """How many units the arm must have at least before there is one, where that is what is missing."""
     n: int
+    """What the estimate stands on; `total` may have more, of today and of events at no place."""
     units: int
+    places: int
     total: Number | None
     lift: ArmLift | None
+    """None of the baseline arm, and where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +101,14 @@ class TrialReadout:
     interval: Interval
     baseline_arm: str | None
     alpha: float
+    design: Design
+    """What may be compared so far; where an arm has nothing yet, what is planned."""
+    planned_design: Design
+    """What may be compared when all that the registry plans has come."""
     rows: tuple[ArmReadout, ...]
+    designs: Mapping[MetricId, Design]
+    """The same by metric: not every one has a time before, and not every place each metric."""
+    units: TrialUnits
     balance: ArmBalance
     silent_units: Mapping[str, int]
     """Units that were due and sent nothing, by arm: they are in no mean, since silent is not unused."""
@@ -87,34 +121,38 @@ class _ReadoutInputs:
     context: QueryContext
     trial: Trial
     interval: Interval
+    units: TrialUnits
+    rows: RowFrame
     baseline_arm: str | None
-    planned_units: int
+    parts: Mapping[MetricId, Mapping[UnitKey, Parts]]
+    before: Mapping[MetricId, Mapping[UnitKey, Parts]]
+    sums: Mapping[tuple[MetricId, str], ArmTotal]
+    counted: Mapping[tuple[MetricId, str], ArmTotal]
+    """The same as `sums`, of units only."""
 
 
 def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | None = None) -> TrialReadout:
     """Return the readout from the trial's start until now (or its end), of *metrics* (default: every one)."""
-    trial, span = context.directory.trials[trial_id], context.span(trial_id)
-    interval = Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
-    frame = _ReadoutInputs(
-        context=context,
-        trial=trial,
-        interval=interval,
-        baseline_arm=baseline_arm(trial),
-        planned_units=max(1, trial.planned_units // len(trial.arms)) if trial.planned_units else DEFAULT_PLAN,
-    )
+    trial = context.directory.trials[trial_id]
     wanted = tuple(sorted(metrics or get_args(MetricId), key=lambda metric: _order(trial, metric)))
-    parts = parts_by_metric(context, trial_id, interval, ("events", *wanted))
-    due = due_units(context, trial_id, interval)
-    seen = due & parts["events"].keys()
-    sums = _sums(frame, wanted)
-    rows = tuple(row for metric in wanted for row in _metric_rows(frame, METRICS[metric], parts[metric], sums))
+    frame = _inputs(context, trial, wanted)
+    units = frame.units
+    read = {metric: _metric_rows(frame, METRICS[metric]) for metric in wanted}
+    planned = _design(planned_rows(context, trial_id), frame)
+    # Any metric will do for what came: a unit is one for all of them.
+    came = frame.rows.rows(dict.fromkeys(units.counted, (0, 1)), frame.before.get("events", {}))
+    silent = units.by_arm(units.silent)
     return TrialReadout(
-        interval=interval,
+        interval=frame.interval,
         baseline_arm=frame.baseline_arm,
         alpha=ALPHA,
-        rows=rows,
-        balance=balance(by_arm(trial, due), by_arm(trial, seen)),
-        silent_units=by_arm(trial, due - seen),
+        design=_design(came, frame) if all(units.by_arm(units.counted).values()) else planned,
+        planned_design=planned,
+        rows=tuple(row for rows, _ in read.values() for row in rows),
+        designs={metric: design for metric, (_, design) in read.items()},
+        units=units,
+        balance=balance(units.by_arm(units.due), units.by_arm(units.counted)),
+        silent_units=silent,
     )
 
 
@@ -123,14 +161,6 @@ def baseline_arm(trial: Trial) -> str | None:
     if len(trial.arms) < 2:
         return None
     return BASELINE if BASELINE in trial.arms else trial.arms[0]
-
-
-def by_arm(trial: Trial, units: Iterable[UnitKey]) -> dict[str, int]:
-    """Return how many of *units* each arm has."""
-    counts = dict.fromkeys(trial.arms, 0)
-    for unit in units:
-        counts[unit.arm] = counts.get(unit.arm, 0) + 1
-    return counts
 
 
 def role_of(trial: Trial, metric: MetricId) -> Role:
@@ -144,133 +174,204 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
     return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
 
 
-def _sums(frame: _ReadoutInputs, metrics: tuple[MetricId, ...]) -> dict[tuple[MetricId, str], ArmTotal]:
-    args = frame.context, frame.trial.id, frame.interval
-    rules = {metric: METRICS[metric].rule for metric in metrics}
-    # Events are what a number of people stands on.
-    added = tuple(m for m, rule in rules.items() if not isinstance(rule, DistinctRule | DueShareRule))
-    found = dict(totals_by_arm(*args, ("events", *added)))
+def _design(rows: list[UnitRow], frame: _ReadoutInputs) -> Design:
+    baseline = frame.baseline_arm
+    if baseline is None:
+        return "one_arm"
+    designs = (design_of(rows, arm, baseline) for arm in frame.trial.arms if arm != baseline)
+    return min(designs, key=get_args(Design).index)
+
+
+def _inputs(context: QueryContext, trial: Trial, wanted: tuple[MetricId, ...]) -> _ReadoutInputs:
+    interval, asked = so_far(context, trial.id), ("events", *wanted)
+    parts = parts_by_metric(context, trial.id, interval, asked)
+    units = trial_units(context, trial.id)
+    earlier = before_interval(context, trial.id)
+    counted = tuple(m for m in asked if not isinstance(METRICS[m].rule, DistinctRule | DueShareRule))
+    # Nothing was due before the start, so nobody knows what was missing then.
+    told = tuple(m for m in asked if not isinstance(METRICS[m].rule, DueShareRule))
+    before = parts_by_metric(context, trial.id, earlier, told) if earlier else {}
+    return _ReadoutInputs(
+        context=context,
+        trial=trial,
+        interval=interval,
+        units=units,
+        rows=row_frame(units, before.get("events", {})),
+        baseline_arm=baseline_arm(trial),
+        parts=parts,
+        before=before,
+        sums=_sums(context, trial, interval, wanted),
+        counted=totals_by_arm(context, trial.id, interval, counted, units.counted),
+    )
+
+
+def _sums(
+    context: QueryContext, trial: Trial, interval: Interval, metrics: tuple[MetricId, ...]
+) -> dict[tuple[MetricId, str], ArmTotal]:
+    """Return what counts and people come to over each arm's whole time, with what stands in no unit."""
+    counts = tuple(m for m in metrics if isinstance(METRICS[m].rule, SumRule))
+    found = dict(totals_by_arm(context, trial.id, interval, counts)) if counts else {}
     # People who came to two places or on two days are one; all else is the sum of the units.
-    columns = {metric: rule.column for metric, rule in rules.items() if isinstance(rule, DistinctRule)}
-    people = people_by_arm(*args, tuple(columns.values()))
-    for (_, arm), (_, events) in [item for item in found.items() if item[0][0] == "events"]:
-        found |= {(metric, arm): (people[column].get(arm, 0), events) for metric, column in columns.items()}
-    reported = tuple(m for m, rule in rules.items() if isinstance(rule, DueShareRule))
-    question = TotalsQuestion(frame.trial.id, reported, frame.interval, by=("arm",))
+    columns = {m: rule.column for m in metrics if isinstance(rule := METRICS[m].rule, DistinctRule)}
+    people = people_by_arm(context, trial.id, interval, tuple(columns.values()))
     return found | {
-        (total.metric, total.by["arm"]): (total.value, total.n) for total in totals(frame.context, question)
+        (metric, arm): (people[column].get(arm, 0), 0) for metric, column in columns.items() for arm in trial.arms
     }
 
 
-def _metric_rows(
-    frame: _ReadoutInputs,
-    metric: Metric,
-    parts: Mapping[UnitKey, Parts],
-    sums: Mapping[tuple[MetricId, str], ArmTotal],
-) -> list[ArmReadout]:
-    totals_of = {arm: sums.get((metric.id, arm), _NOTHING) for arm in frame.trial.arms}
-    estimates = _estimates(frame, metric, parts, totals_of)
+def _metric_rows(frame: _ReadoutInputs, metric: Metric) -> tuple[list[ArmReadout], Design]:
+    found = _untold(frame, metric, _quantiles(frame, metric) or _judged(frame, metric))
     rows = []
     for arm in frame.trial.arms:
-        value, n = totals_of[arm]
-        estimate, halved = estimates[arm]
-        baseline = estimates.get(frame.baseline_arm or "") if arm != frame.baseline_arm else None
-        low, high = _bounded(metric, estimate)
+        value, why = found.arms.get(arm, (_EMPTY, "no_data"))
+        low, high = _bounded(metric, value)
         rows.append(
             ArmReadout(
                 metric=metric.id,
                 role=role_of(frame.trial, metric.id),
                 arm=arm,
-                estimate=estimate.value,
+                estimate=value.estimate,
                 low=low,
                 high=high,
-                why=estimate.why,
-                needed_units=estimate.needed,
-                n=n,
-                units=estimate.units,
-                total=(value or 0) if _counts(metric) else None,
-                lift=_lift(metric, halved, baseline[1]) if baseline else None,
+                why=why,
+                needed_units=_needed(value),
+                n=_n(frame, metric, arm),
+                units=value.units,
+                places=value.places,
+                total=(frame.sums.get((metric.id, arm), _NOTHING)[0] or 0) if _counts(metric) else None,
+                lift=_lift(frame, metric, arm, found),
             )
         )
-    return rows
+    return rows, found.design
+
+
+@dataclass(frozen=True, slots=True)
+class _MetricVerdict:
+    """What `judge` says of one metric, with why there are no bounds where that is not for `judge` to know."""
+
+    design: Design
+    arms: Mapping[str, tuple[ArmValue, ReadoutWhy | None]]
+    lifts: Mapping[str, tuple[LiftInterval, ReadoutWhy | None]]
+
+
+def _judged(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict:
+    # Silence is what uptime and coverage measure; nothing else is known of a silent day.
+    silent = isinstance(metric.rule, DueShareRule)
+    before = frame.before.get(metric.id, {})
+    verdict = _judge(frame, metric, frame.rows.rows(frame.parts[metric.id], before, silent=silent))
+    return _MetricVerdict(
+        verdict.design,
+        {arm: (value, value.why) for arm, value in verdict.arms.items()},
+        {arm: (lift, lift.why) for arm, lift in verdict.lifts.items()},
+    )
+
+
+def _judge(
+    frame: _ReadoutInputs, metric: Metric, rows: list[UnitRow], smallest_effect: float | None = None
+) -> TrialVerdict:
+    """Return what `judge` says of *rows*, without reading anew what was just made: one row for each unit."""
+    primary = metric.id == frame.trial.primary_metric
+    asked = JudgeSettings(
+        baseline=frame.baseline_arm or frame.trial.arms[0],
+        planned_units=frame.trial.planned_units,
+        smallest_effect=(smallest_effect or frame.trial.smallest_effect) if primary else None,
+    )
+    return verdict_of(grid_of(rows), asked)
+
+
+def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
+    """Return what is said of a quantile, None of any other metric; `quantile_readout` says how."""
+    if not isinstance(metric.rule, QuantileRule):
+        return None
+    during = _timed(frame, frame.interval, frame.units.counted)
+    arms = durations_by_arm(during, metric.rule.percent)
+    limits = {arm: found.value for arm, found in arms.items()}
+    baseline = arms.get(frame.baseline_arm or "")
+    # Before the trial everyone was as the baseline is.
+    earlier = before_interval(frame.context, frame.trial.id)
+    before = shares_up_to(_timed(frame, earlier), {"": baseline.value}) if earlier and baseline else {}
+    rows = frame.rows.rows(shares_up_to(during, limits), before)
+    effect = frame.trial.smallest_effect
+    share = share_of_effect(baseline, effect) if baseline and effect else None
+    verdict = _judge(frame, metric, rows, share)
+    return _MetricVerdict(
+        verdict.design,
+        {arm: _read_back(value, arms[arm]) for arm, value in verdict.arms.items()},
+        {arm: _lift_in_ms(lift, arms[arm], baseline) for arm, lift in verdict.lifts.items()},
+    )
+
+
+def _timed(frame: _ReadoutInputs, interval: Interval, among: Container[UnitKey] | None = None) -> list[PlacementDay]:
+    found = placement_days(frame.context, frame.trial.id, interval, sets=True)
+    return [unit for unit in found if unit.durations.size and (among is None or unit.key in among)]
+
+
+def _read_back(share: ArmValue, durations: ArmDurations) -> tuple[ArmValue, ReadoutWhy | None]:
+    value = replace(share, estimate=float(durations.value), low=None, high=None)
+    if share.low is None or share.high is None:
+        return value, share.why
+    bounds = durations.around_value((share.high - share.low) / 2)
+    if bounds is None:
+        return value, "beyond_seen"
+    return replace(value, low=float(bounds[0]), high=float(bounds[1])), None
+
+
+def _lift_in_ms(
+    share: LiftInterval, arm: ArmDurations, baseline: ArmDurations | None
+) -> tuple[LiftInterval, ReadoutWhy | None]:
+    if baseline is None:
+        return LiftInterval(why=share.why), share.why
+    found = lift_in_ms(share, arm, baseline)
+    return (found, found.why) if found else (LiftInterval(), "beyond_seen")
+
+
+def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _MetricVerdict:
+    """Return *found* without what only means that nobody tells refunds: no estimate of 0, and no lift over it."""
+    if metric.id != refunds.METRIC or not refunds.unreported(frame.context, frame.trial.id):
+        return found
+    untold = {arm for arm, (value, _) in found.arms.items() if value.estimate == 0}
+    why: ReadoutWhy = "not_reported"
+    arms = {arm: (_nothing_of(value), why) for arm, (value, _) in found.arms.items() if arm in untold}
+    lifts = found.lifts if frame.baseline_arm in untold else untold & found.lifts.keys()
+    return replace(
+        found,
+        arms={**found.arms, **arms},
+        lifts={**found.lifts, **dict.fromkeys(lifts, (LiftInterval(), why))},
+    )
+
+
+def _nothing_of(value: ArmValue) -> ArmValue:
+    return replace(_EMPTY, units=value.units, places=value.places)
 
 
 def _counts(metric: Metric) -> bool:
     return isinstance(metric.rule, SumRule | DistinctRule)
 
 
-def _estimates(
-    frame: _ReadoutInputs, metric: Metric, parts: Mapping[UnitKey, Parts], totals_of: Mapping[str, ArmTotal]
-) -> dict[str, tuple[IntervalEstimate, IntervalEstimate]]:
-    """Return of each arm what is shown, and the same with half the risk, of which lifts are made.
-
-    A lift's interval holds where both arms' do: each may go wrong half as often.
-    """
-    if isinstance(metric.rule, QuantileRule):
-        return _quantiles(frame, metric.rule.percent, totals_of)
-    found = {arm: _at_both([part for unit, part in parts.items() if unit.arm == arm], frame) for arm in totals_of}
-    if metric.id == refunds.METRIC and refunds.unreported(frame.context, frame.trial.id):
-        # A 0 that only means that nobody tells: no estimate, and no lift over it.
-        untold = (arm for arm, (shown, _) in found.items() if shown.value == 0)
-        found |= {arm: (IntervalEstimate(None, None, None, found[arm][0].units, "not_reported"),) * 2 for arm in untold}
-    return found
+def _n(frame: _ReadoutInputs, metric: Metric, arm: str) -> int:
+    match metric.rule:
+        case DueShareRule(share):
+            due = sum(
+                int(bottom)
+                for unit, (_, bottom) in frame.parts[metric.id].items()
+                if unit.arm == arm and unit in frame.units.due
+            )
+            return due // (MINUTE_MS if share == "uptime" else HOUR_MS)
+        case DistinctRule():
+            return frame.counted.get(("events", arm), _NOTHING)[1]
+        case _:
+            return frame.counted.get((metric.id, arm), _NOTHING)[1]
 
 
-def _at_both(parts: Sequence[Parts], frame: _ReadoutInputs) -> tuple[IntervalEstimate, IntervalEstimate]:
-    shown, halved = ratio_estimates(parts, (ALPHA, ALPHA / 2), planned_units=frame.planned_units)
-    return shown, halved
+def _needed(value: ArmValue) -> int | None:
+    """Return how many units that many days come to at the arm's places, without which nothing is said."""
+    needed = MIN_DAYS * value.places
+    return needed if value.why == "too_few_days" and value.units < needed else None
 
 
-def _quantiles(
-    frame: _ReadoutInputs, percent: int, totals_of: Mapping[str, ArmTotal]
-) -> dict[str, tuple[IntervalEstimate, IntervalEstimate]]:
-    """A quantile's interval is that of the share of uses at or below it, read back as durations.
-
-    R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures", JASA 47, 1952.
-    """
-    args = (frame.context, frame.trial.id, frame.interval)
-    values = {arm: int(value) for arm, (value, _) in totals_of.items() if value is not None}
-    units = shares_at_most(*args, values) if values else {}
-    shares = {arm: _at_both([part for unit, part in units.items() if unit.arm == arm], frame) for arm in totals_of}
-    ranks = {
-        arm: [_ranks(share, percent, totals_of[arm][1]) if arm in values else None for share in shares[arm]]
-        for arm in totals_of
-    }
-    flat = {arm: [rank for pair in pairs if pair for rank in pair] for arm, pairs in ranks.items()}
-    durations = ranked_durations(*args, flat)
-    found = {}
-    for arm, pairs in ranks.items():
-        shown, halved = (
-            _read_back(values.get(arm), share, pair, durations.get(arm, {}))
-            for share, pair in zip(shares[arm], pairs, strict=True)
-        )
-        found[arm] = shown, halved
-    return found
-
-
-def _read_back(
-    value: int | None, share: IntervalEstimate, pair: tuple[int, int] | None, durations: Mapping[int, int]
-) -> IntervalEstimate:
-    if value is None:
-        return share
-    if pair is None:
-        # Without an interval of the share, or with one beyond the shortest or the longest use seen.
-        return IntervalEstimate(float(value), None, None, share.units, share.why or "too_few_blocks", share.needed)
-    return IntervalEstimate(float(value), float(durations[pair[0]]), float(durations[pair[1]]), share.units)
-
-
-def _ranks(share: IntervalEstimate, percent: int, n: int) -> tuple[int, int] | None:
-    """Return between which ranks of *n* durations the quantile lies, or None where they do not reach so far."""
-    if share.low is None or share.high is None:
-        return None
-    half = (share.high - share.low) / 2
-    low, high = int(n * (percent / 100 - half)), int(n * (percent / 100 + half)) + 1
-    return (low, high) if low >= 1 and high <= n else None
-
-
-def _bounded(metric: Metric, estimate: IntervalEstimate) -> tuple[float | None, float | None]:
+def _bounded(metric: Metric, value: ArmValue) -> tuple[float | None, float | None]:
     """Cut an interval at what the metric cannot exceed."""
-    low, high = estimate.low, estimate.high
+    low, high = value.low, value.high
     if low is None or high is None:
         return None, None
     if metric.id != "revenue_fen":
@@ -282,19 +383,33 @@ def _bounded(metric: Metric, estimate: IntervalEstimate) -> tuple[float | None, 
     return low, high
 
 
-def _lift(metric: Metric, arm: IntervalEstimate, baseline: IntervalEstimate) -> ArmLift | None:
-    if arm.value is None or baseline.value is None:
+def _lift(frame: _ReadoutInputs, metric: Metric, arm: str, found: _MetricVerdict) -> ArmLift | None:
+    if frame.baseline_arm is None or arm == frame.baseline_arm:
         return None
-    low, high = _bounded(metric, arm)
-    base_low, base_high = _bounded(metric, baseline)
-    positive = baseline.value > 0
-    lift = ArmLift(
-        absolute=arm.value - baseline.value,
-        relative=arm.value / baseline.value - 1 if positive else None,
+    lift, why = found.lifts.get(arm, (LiftInterval(), "no_data"))
+    return ArmLift(
+        absolute=lift.absolute,
+        relative=lift.relative,
+        absolute_low=lift.low,
+        absolute_high=lift.high,
+        relative_low=lift.relative_low,
+        relative_high=lift.relative_high,
+        why=why,
+        days_low=lift.days_low,
+        days_high=lift.days_high,
+        harm=_harm(metric, lift) if role_of(frame.trial, metric.id) == "guardrail" else None,
     )
-    if low is None or high is None or base_low is None or base_high is None:
-        return lift
-    lift = replace(lift, absolute_low=low - base_high, absolute_high=high - base_low)
-    if base_low <= 0 or low < 0:
-        return lift
-    return replace(lift, relative_low=low / base_high - 1, relative_high=high / base_low - 1)
+
+
+def _harm(metric: Metric, lift: LiftInterval) -> HarmReading | None:
+    """Return what the interval says of harm: of its one end that lies there.
+
+    A guardrail has no share in the risk of the primary metric: it is to warn, and to be read alone. Of its interval
+    only one end can be wrong by calling harm what is none, so that this happens in half the risk of the interval.
+    """
+    if metric.harm is None:
+        return None
+    if lift.low is None or lift.high is None:
+        return "unknown"
+    harmed = lift.high < 0 if metric.harm == "falls" else lift.low > 0
+    return "harmed" if harmed else "none_seen"

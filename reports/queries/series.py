@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, SumRule
@@ -73,7 +74,33 @@ def _from_cells(
         found.append(("".join(value), int(start_ms), mergeable_columns(metrics).values(parts)))
     found.sort(key=itemgetter(0, 1))
     lines = {metric: _lines(question, metric, found) for metric in metrics}
-    return _all_dense(context, question, lines) if question.dense else lines
+    return _all_dense(context, question, lines, _heard(question, found)) if question.dense else lines
+
+
+@dataclass(frozen=True, slots=True)
+class _HeardBuckets:
+    """When anything came: in which buckets, or hours where they are shorter, by the values of the split.
+
+    Elsewhere it was silent, and nobody knows what was missed: that is no 0, as it is none of coverage's due hours met.
+    Kinds are no places: where one kind came, others were not missed.
+    """
+
+    question: SeriesQuestion
+    found: frozenset[tuple[str, int]]
+
+    def at(self, line: SeriesLine, start_ms: int) -> bool:
+        """Tell whether anything came to *line* in the bucket that starts then."""
+        return self.key(self.question, "".join(line.by.values()), start_ms) in self.found
+
+    @staticmethod
+    def key(question: SeriesQuestion, split: str, start_ms: int) -> tuple[str, int]:
+        """Return what tells where something came."""
+        step: Step = "hour" if question.step == "minute" else question.step
+        return "" if question.by == "kind" else split, step_start(start_ms, step)
+
+
+def _heard(question: SeriesQuestion, found: Sequence[Bucket]) -> _HeardBuckets:
+    return _HeardBuckets(question, frozenset(_HeardBuckets.key(question, split, start) for split, start, _ in found))
 
 
 def _lines(question: SeriesQuestion, metric: MetricId, found: Sequence[Bucket]) -> tuple[SeriesLine, ...]:
@@ -91,7 +118,10 @@ def by_of(dimension: Dimension | None, split: str) -> dict[str, str]:
 
 
 def _all_dense(
-    context: QueryContext, question: SeriesQuestion, lines: Mapping[MetricId, tuple[SeriesLine, ...]]
+    context: QueryContext,
+    question: SeriesQuestion,
+    lines: Mapping[MetricId, tuple[SeriesLine, ...]],
+    heard: _HeardBuckets,
 ) -> dict[MetricId, tuple[SeriesLine, ...]]:
     """Return *lines* with a point for every bucket up to now. Raises `TooManyPointsError` before any is made."""
     until = Interval(question.interval.from_ms, min(question.interval.to_ms, context.now_ms))
@@ -99,17 +129,18 @@ def _all_dense(
     if buckets * sum(map(len, lines.values())) > context.max_points:
         raise TooManyPointsError(context.max_points)
     return {
-        metric: tuple(
-            SeriesLine(by=line.by, points=_dense(line.points, metric, until, question.step)) for line in found
-        )
+        metric: tuple(SeriesLine(by=line.by, points=_dense(line, metric, until, heard)) for line in found)
         for metric, found in lines.items()
     }
 
 
-def _dense(points: tuple[Point, ...], metric: MetricId, until: Interval, step: Step) -> tuple[Point, ...]:
-    nothing = 0 if isinstance(METRICS[metric].rule, SumRule | DistinctRule) else None
-    known = {point.start_ms: point for point in points}
-    return tuple(known.get(start) or Point(start, nothing, 0) for start in starts(until, step))
+def _dense(line: SeriesLine, metric: MetricId, until: Interval, heard: _HeardBuckets) -> tuple[Point, ...]:
+    counts = isinstance(METRICS[metric].rule, SumRule | DistinctRule)
+    known = {point.start_ms: point for point in line.points}
+    return tuple(
+        known.get(start) or Point(start, 0 if counts and heard.at(line, start) else None, 0)
+        for start in starts(until, heard.question.step)
+    )
 
 
 def _due_shares(context: QueryContext, question: SeriesQuestion, metric: MetricId) -> tuple[SeriesLine, ...]:

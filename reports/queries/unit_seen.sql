@@ -1,10 +1,11 @@
--- Day, arm and placement of whatever sent an event: of summed days, or of the events of what is not.
+-- Events by day, arm and placement of whatever sent any: of summed days, or of the events of what is not.
 {% if summed %}
-SELECT DISTINCT arm, placement_id, toUnixTimestamp(day) * 1000
+SELECT arm, placement_id, toUnixTimestamp(day) * 1000, sum(events)
 FROM cells_daily FINAL
-WHERE split = 'unit' AND events > 0 AND arm != '' AND {% include "rolled_days.sql" %}
+WHERE split = 'unit' AND events > 0 AND {% include "rolled_days.sql" %}
+GROUP BY arm, placement_id, day
 {% else %}
-SELECT DISTINCT arm, placement_id, toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000
+SELECT arm, placement_id, toUnixTimestamp(toStartOfDay(occurred_at, 'Asia/Shanghai')) * 1000 AS day_ms, count()
 FROM ({% include source ~ ".sql" %}) AS live
-WHERE arm != ''
+GROUP BY arm, placement_id, day_ms
 {% endif %}

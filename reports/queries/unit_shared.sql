@@ -5,5 +5,4 @@ SELECT
     toUnixTimestamp(at) AS day_s,
     uniqExactArray(subjects), uniqExactArray(sessions)
 FROM ({% include source ~ ".sql" %}) AS source
-WHERE arm != ''
 GROUP BY arm, place, day_s

@@ -2,5 +2,4 @@
 {% from "columns.sql" import select %}
 SELECT arm, placement_id, toUnixTimestamp(at) {{ select(columns.sums) }}
 FROM ({% include source ~ ".sql" %}) AS source
-WHERE arm != ''
 GROUP BY arm, placement_id, at

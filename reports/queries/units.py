@@ -1,7 +1,7 @@
 """What a trial is judged on: places by the day. A unit holds what one place gave in one arm on one Shanghai day."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -22,7 +22,7 @@ _MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums
 
 
 class UnitKey(NamedTuple):
-    """Which unit: an arm, a place ('' where the event named none), the start of a Shanghai day."""
+    """Which unit: an arm and a place ('' where the event named none), the start of a Shanghai day."""
 
     arm: str
     place: str
@@ -88,16 +88,16 @@ def _count_shared(
         values[UnitKey(arm, place, day_s * 1000)].update(d_subjects=subjects, d_sessions=sessions)
 
 
-def seen(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
-    """Return which units sent an event in *interval*."""
+def arrived(context: QueryContext, trial_id: str, interval: Interval) -> Mapping[UnitKey, int]:
+    """Return how many events came in *interval*, by arm, place and day; arm or place are '' where they named none."""
     for sets in (True, False):
         if ("units", trial_id, interval, sets) in context.memo:
-            return frozenset(unit.key for unit in units(context, trial_id, interval, sets=sets))
+            return {unit.key: int(unit.values["m_events"]) for unit in units(context, trial_id, interval, sets=sets)}
     places = _places(context, trial_id)
-    return frozenset(
-        UnitKey(str(arm), places.get(p, str(p)), int(day))
-        for arm, p, day in exact.seen_by_unit(context, trial_id, interval)
-    )
+    found: dict[UnitKey, int] = defaultdict(int)
+    for arm, placement, day, events in exact.seen_by_unit(context, trial_id, interval):
+        found[UnitKey(str(arm), places.get(placement, str(placement)), int(day))] += int(events)
+    return found
 
 
 def parts_by_metric(
@@ -127,17 +127,25 @@ def parts_by_metric(
 
 
 def totals_by_arm(
-    context: QueryContext, trial_id: str, interval: Interval, metrics: Iterable[MetricId]
+    context: QueryContext,
+    trial_id: str,
+    interval: Interval,
+    metrics: Iterable[MetricId],
+    counted: Container[UnitKey] | None = None,
 ) -> Mapping[tuple[MetricId, str], tuple[Number | None, int]]:
-    """Return value and n of each arm that has something to say, exactly, of those *metrics* that units add up to."""
+    """Return value and n of each arm that has something to say, exactly, of those *metrics* that units add up to.
+
+    Only of the units in *counted*, where it is given.
+    """
     wanted = tuple(metrics)
     by_arm: dict[str, list[PlacementDay]] = defaultdict(list)
     for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
-        by_arm[unit.key.arm].append(unit)
+        if counted is None or unit.key in counted:
+            by_arm[unit.key.arm].append(unit)
     found: dict[tuple[MetricId, str], tuple[Number | None, int]] = {}
     for arm, arms_units in by_arm.items():
         row = {name: sum(int(u.values[name]) for u in arms_units) for name in _MEASURED}
-        durations = _durations(context, (trial_id, interval, arm), arms_units)
+        durations = sorted_durations(arms_units) if needs_sets(wanted) else _NO_DURATIONS
         for metric in wanted:
             rule = METRICS[metric].rule
             if isinstance(rule, QuantileRule) and durations.size:
@@ -148,13 +156,9 @@ def totals_by_arm(
     return found
 
 
-def _durations(context: QueryContext, arm: tuple[str, Interval, str], of: Iterable[PlacementDay]) -> NDArray[Any]:
-    """Return the durations of an arm's units in order, sorted once for an answer."""
-    key = "durations", *arm
-    if key not in context.memo:
-        context.memo[key] = np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
-    found: NDArray[Any] = context.memo[key]
-    return found
+def sorted_durations(of: Iterable[PlacementDay]) -> NDArray[Any]:
+    """Return the durations of all uses of the units *of*, in order."""
+    return np.sort(np.concatenate([_NO_DURATIONS, *(unit.durations for unit in of)]))
 
 
 def due_units(context: QueryContext, trial_id: str, interval: Interval) -> frozenset[UnitKey]:
@@ -178,31 +182,6 @@ def people_by_arm(
     for arm, *numbers in context.rows("unit_people", parameters, columns=tuple(found), **parts):
         for column, number in zip(found, numbers, strict=True):
             found[column][str(arm)] = int(number)
-    return found
-
-
-def shares_at_most(
-    context: QueryContext, trial_id: str, interval: Interval, limits_ms: Mapping[str, int]
-) -> Mapping[UnitKey, Parts]:
-    """Return for each unit of the arms in *limits_ms* how many timed uses took at most so long, and how many were."""
-    return {
-        unit.key: (int(np.searchsorted(unit.durations, limits_ms[unit.key.arm], side="right")), unit.durations.size)
-        for unit in units(context, trial_id, interval, sets=True)
-        if unit.key.arm in limits_ms and unit.durations.size
-    }
-
-
-def ranked_durations(
-    context: QueryContext, trial_id: str, interval: Interval, ranks_of: Mapping[str, list[int]]
-) -> Mapping[str, Mapping[int, int]]:
-    """Return the durations of the ranks, from 1, that *ranks_of* names among the timed uses of each arm."""
-    by_arm: dict[str, list[PlacementDay]] = defaultdict(list)
-    for unit in units(context, trial_id, interval, sets=True):
-        by_arm[unit.key.arm].append(unit)
-    found = {}
-    for arm, ranks in ranks_of.items():
-        durations = _durations(context, (trial_id, interval, arm), by_arm[arm]) if ranks else _NO_DURATIONS
-        found[arm] = {rank: int(durations[rank - 1]) for rank in ranks}
     return found
 
 

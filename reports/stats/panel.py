@@ -227,7 +227,7 @@ def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
     return Scatter(
         square=np.maximum(alike, _OWN_SHARE * own * count / degrees),
         degrees=float(degrees),
-        skewness=np.sum(score**3, axis=-1) / np.maximum(own, 1e-300) ** 1.5,
+        skewness=np.sum(score**3, axis=-1) / np.maximum(own**1.5, 1e-300),
     )
 
 

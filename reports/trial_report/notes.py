@@ -8,8 +8,10 @@ from reports.metrics import METRICS, TranslatedText
 from reports.presentation.labels import N_
 from reports.presentation.language import LANGUAGES
 from reports.presentation.names import arm_name, placement_name
+from reports.presentation.verdicts import reason_words
 from reports.queries.model import HealthState
-from reports.queries.readout import ArmReadout
+from reports.queries.readout import ArmReadout, ReadoutWhy
+from reports.stats.trial_rows import Design
 from reports.trial_report.content import TrialReport
 from reports.trial_report.voice import ReportVoice
 
@@ -71,6 +73,7 @@ def _lines(report: TrialReport, voice: ReportVoice) -> list[Said]:
         *_rejects(report, voice),
         *_judged(report, voice),
         *_silence(report, voice),
+        *_outside(report, voice),
     ]
     if any(code in CHANGING for code, _, _ in found):
         return found
@@ -113,21 +116,50 @@ def _judged(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         rows = [row for row in report.readout.rows if row.metric == metric and row.why is not None]
         if not rows:
             continue
-        text = N_("%(metric)s: not enough yet for an interval. %(arms)s.")
-        arms = voice.listed(_unjudged(row, voice) for row in rows)
+        text = N_("%(metric)s: no interval. %(arms)s.")
+        arms = voice.listed(_unjudged(row, report.readout.planned_design, voice) for row in rows)
         yield "no_interval", "unknown", voice.say(text, metric=voice.translator.pick(METRICS[metric].name), arms=arms)
+    yield from _uncompared(report, voice)
 
 
-def _unjudged(row: ArmReadout, voice: ReportVoice) -> str:
-    text = {
-        "no_data": N_("%(arm)s: nothing to compute from yet"),
-        "too_few_blocks": N_("%(arm)s: %(units)s of at least %(needed)s placement-days"),
-        "too_skewed": N_("%(arm)s: %(units)s of about %(needed)s placement-days, which differ widely"),
-        "not_reported": N_("%(arm)s: refunds of its platform are not reported"),
-        "no_spread": N_("%(arm)s: all %(units)s placement-days are the same, with no error to judge by"),
-    }[row.why or "no_data"]
-    units, needed = voice.formats.whole(row.units), voice.formats.whole(row.needed_units or 0)
-    return voice.say(text, arm=arm_name(row.arm, voice.translator), units=units, needed=needed)
+def _uncompared(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
+    """What arms cannot be told by: a line for each reason, with the metrics and what would help."""
+    found: dict[ReadoutWhy, list[str]] = {}
+    for metric in judged_by(report.trial):
+        rows = (row for row in report.readout.rows if row.metric == metric and row.lift is not None)
+        for why in dict.fromkeys(row.lift.why for row in rows if row.lift is not None and row.lift.why is not None):
+            found.setdefault(why, []).append(voice.translator.pick(METRICS[metric].name))
+    for why, metrics in found.items():
+        said = reason_words(why, report.readout.planned_design)
+        text = N_("Not compared: %(metrics)s. Why: %(why)s. What would help: %(next_step)s.")
+        values = {"why": voice.say(said.reason), "next_step": voice.say(said.next_step)}
+        yield "no_comparison", "unknown", voice.say(text, metrics=voice.joined(metrics), **values)
+
+
+def _outside(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
+    """What is in no unit."""
+    units, whole = report.readout.units, voice.formats.whole
+    no_place = units.outside_events - report.arrivals.unassigned
+    if no_place > 0:
+        text = N_("%(n)s events name no place: they are in the totals of their arms and in no placement-day.")
+        yield "no_place", "unknown", voice.say(text, n=whole(no_place))
+    if units.unfinished:
+        text = N_("%(n)s placement-days of today are in no mean until the day is over; totals have them.")
+        yield "unfinished_day", "unknown", voice.say(text, n=whole(len(units.unfinished)))
+    if units.changed:
+        text = N_("On %(n)s placement-days a place changed its arm: they are in neither.")
+        yield "changed_arm", "unknown", voice.say(text, n=whole(len(units.changed)))
+
+
+def _unjudged(row: ArmReadout, planned: Design, voice: ReportVoice) -> str:
+    if row.why is None:
+        return ""
+    why = voice.say(reason_words(row.why, planned).reason)
+    said = voice.say(N_("%(arm)s: %(why)s"), arm=arm_name(row.arm, voice.translator), why=why)
+    if row.needed_units is None:
+        return said
+    units, needed = voice.formats.whole(row.units), voice.formats.whole(row.needed_units)
+    return said + voice.say(N_(" (%(units)s of at least %(needed)s placement-days)"), units=units, needed=needed)
 
 
 def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:

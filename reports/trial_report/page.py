@@ -1,6 +1,6 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
-from reports.metrics import METRICS
+from reports.metrics import METRICS, DistinctRule, Metric, SumRule
 from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
 from reports.trial_report import words
@@ -145,10 +145,18 @@ def _plan(report: TrialReport, voice: ReportVoice) -> str:
     if effect is None:
         return units
     metric = METRICS[report.trial.primary_metric]
-    shown = voice.formats.metric(metric.id, effect)
-    if metric.unit == "share":
-        shown = voice.say(words.POINTS, n=voice.formats.decimal(effect * 100, 1))
+    shown = _effect(metric, effect, voice)
     return voice.joined([units, voice.say(words.EFFECT_VALUE, effect=shown)])
+
+
+def _effect(metric: Metric, effect: float, voice: ReportVoice) -> str:
+    """Return a difference of *metric*; of a count it is one per placement-day, and rarely whole."""
+    if metric.unit == "share":
+        return voice.say(words.POINTS, n=voice.formats.figures(effect * 100))
+    if isinstance(metric.rule, SumRule | DistinctRule):
+        shown = voice.formats.money(effect) if metric.unit == "fen" else voice.formats.figures(effect)
+        return voice.say(words.EFFECT_PER_DAY, effect=shown)
+    return voice.formats.figures(effect) if metric.unit == "stars" else voice.formats.metric(metric.id, effect)
 
 
 def _notices(report: TrialReport, voice: ReportVoice) -> NoticesBlock:

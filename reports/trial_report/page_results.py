@@ -16,6 +16,7 @@ from reports.trial_report.blocks import (
     Block,
     ChartBlock,
     Drawing,
+    FactsBlock,
     JudgedArm,
     JudgedMetric,
     JudgementsBlock,
@@ -43,9 +44,13 @@ class ResultsSection:
     voice: ReportVoice
 
     @cached_property
-    def _blocks(self) -> Mapping[MetricId, dict[str, Any]]:
+    def _page(self) -> dict[str, Any]:
         page = ReadoutPage(self.report.readout, self.report.trial, self.report.directory, self.voice.translator)
-        return {block["id"]: block for block in page.values()["blocks"]}
+        return page.values()
+
+    @cached_property
+    def _blocks(self) -> Mapping[MetricId, dict[str, Any]]:
+        return {block["id"]: block for block in self._page["blocks"]}
 
     def _arms(self, metric: MetricId) -> list[tuple[ArmReadout, dict[str, Any]]]:
         """Return each arm's readout with its wording."""
@@ -74,12 +79,28 @@ class ResultsSection:
     def brief(self) -> tuple[Block, ...]:
         """Return the conclusion in a sentence for each arm, and the numbers that say how much it stands on."""
         metric = self.report.trial.primary_metric
-        leads = [self._lead(metric, row) for row in self._blocks[metric]["rows"]]
-        shown = [lead for lead in leads if lead]
+        shown = [lead for row in self._blocks[metric]["rows"] if (lead := self._lead(metric, row))]
         if not shown:
             name = self.voice.translator.pick(METRICS[metric].name)
             shown = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
-        return (*(ParagraphBlock(text, "lead") for text in shown), self._figures())
+        compared = self.voice.labelled(words.COMPARED, self._design["compared"])
+        leads = [*(ParagraphBlock(text, "lead") for text in shown), ParagraphBlock(compared, "note")]
+        return (*leads, self._figures())
+
+    @property
+    def _design(self) -> dict[str, str]:
+        found: dict[str, str] = self._page["design"]
+        return found
+
+    def _comparison(self) -> FactsBlock:
+        """Return what is compared with what, what cancels in that and what does not, and what would help."""
+        said = (
+            (words.COMPARED, f"{self._design['name']}{self.voice.colon}{self._design['compared']}"),
+            (words.CANCELS, self._design["cancels"]),
+            (words.REMAINS, self._design["remains"]),
+            (words.WOULD_HELP, self._design["next_step"]),
+        )
+        return FactsBlock(tuple((self.voice.say(label), text) for label, text in said if text))
 
     def _lead(self, metric: MetricId, row: Mapping[str, Any]) -> str:
         """Say an arm against the baseline; the baseline's own line only where it stands alone."""
@@ -111,8 +132,9 @@ class ResultsSection:
         if row["lift_interval"]:
             text = words.DIFFERENCE
             values = {"lift": row["lift"], "confidence": self._confidence, "interval": row["lift_interval"]}
-            return self.voice.say(text, **values) + self.voice.clause(row["verdict"])
-        return self.voice.sentence(row["verdict"])
+            said = [row["verdict"], *([row["days"]] if row["days"] else [])]
+            return self.voice.say(text, **values) + self.voice.clause(self.voice.joined(said))
+        return self.voice.sentence(self.voice.listed([row["verdict"], row["next_step"]]))
 
     def _figures(self) -> KeyFiguresBlock:
         report, formats = self.report, self.voice.formats
@@ -134,7 +156,7 @@ class ResultsSection:
         """Return the results: judged metrics with the chart of the primary one, then all others."""
         judged = judged_by(self.report.trial)
         note = self.voice.say(words.RESULTS_NOTE, confidence=self._confidence)
-        results: tuple[Block, ...] = (ParagraphBlock(note, "note"), self._judgements(judged))
+        results: tuple[Block, ...] = (self._comparison(), ParagraphBlock(note, "note"), self._judgements(judged))
         chart: Block = self._chart[0] if self._chart else ParagraphBlock(self.voice.say(words.NO_CHART), "note")
         return (
             ReportSection(self.voice.say(words.RESULTS), (*results, chart)),
@@ -170,7 +192,7 @@ class ResultsSection:
             n=row["n"],
             lift=row["lift"],
             lift_interval=row["lift_interval"],
-            verdict=row["verdict"],
+            verdict=self.voice.joined([row["verdict"], row["days"]] if row["days"] else [row["verdict"]]),
             verdict_state=row["verdict_state"] or "unknown",
         )
 

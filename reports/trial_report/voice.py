@@ -54,7 +54,12 @@ class ReportVoice:
 
     def labelled(self, label: Message, text: str) -> str:
         """Return *text* behind its *label*."""
-        return f"{self.say(label)}{'：' if self.language == ZH else ': '}{text}"
+        return f"{self.say(label)}{self.colon}{text}"
+
+    @property
+    def colon(self) -> str:
+        """What stands between a label and what it is about."""
+        return "：" if self.language == ZH else ": "
 
     @property
     def _stop(self) -> str:

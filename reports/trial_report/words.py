@@ -26,7 +26,9 @@ COVERED: Final = N_("Counted here")
 COVERED_VALUE: Final = N_("from %(start)s until before %(end)s")
 COVERED_NONE: Final = N_("nothing yet: the trial has not begun")
 BASELINE_PERIOD: Final = N_("Baseline period")
-BASELINE_VALUE: Final = N_("from %(start)s until the start; its %(events)s events are outside every figure here")
+BASELINE_VALUE: Final = N_(
+    "from %(start)s until the start; its %(events)s events are what the trial is compared with, and are in no total"
+)
 ARMS: Final = N_("Arms")
 ARMS_VALUE: Final = N_("%(arms)s; compared with %(baseline)s")
 PLACES: Final = N_("Placements")
@@ -38,6 +40,7 @@ NONE_NAMED: Final = N_("none registered")
 PLAN: Final = N_("Plan")
 PLAN_VALUE: Final = N_("%(units)s placement-days")
 PLAN_NONE: Final = N_("no number of placement-days was registered")
+EFFECT_PER_DAY: Final = N_("%(effect)s per placement-day")
 EFFECT_VALUE: Final = N_("smallest difference worth finding %(effect)s")
 POINTS: Final = N_("%(n)s points")
 REGISTERED: Final = N_("Registry version")
@@ -73,6 +76,10 @@ RESULTS_NOTE: Final = N_(
     "moment at once, so looking at them daily raises no false alarms; where the data do not allow one "
     "there is none, and the reason stands there."
 )
+COMPARED: Final = N_("What is compared")
+CANCELS: Final = N_("What cancels")
+REMAINS: Final = N_("What does not")
+WOULD_HELP: Final = N_("What would help")
 PER_DAY: Final = N_("per placement-day")
 METRIC: Final = N_("Metric")
 ARM: Final = N_("Arm")
@@ -200,10 +207,17 @@ METHODS: Final = (
         "nothing is in no mean: silent is not zero."
     ),
     N_(
-        "Intervals. The normal-mixture confidence sequence of Waudby-Smith et al. (Annals of Statistics "
-        "52(6), 2024), with Student's correction for few units; none below 14 placement-days, or where "
-        "placement-days differ too widely. A difference is made of both arms' intervals at half the risk "
-        "each, so it is wide rather than narrow."
+        "Comparison. One interval judges the difference itself: where places change arm or have a time before, "
+        "days are the units, each place is compared with itself, and what places and days have in common is taken "
+        "out; side by side, places are the units. Where place and arm cannot be told apart nothing is compared, "
+        "and the reason is given. It is never one arm's interval less the other's."
+    ),
+    N_(
+        "Intervals hold whenever they are read: the anytime-valid t statistic of linear models (Lindon, Ham, "
+        "Tingley and Bojinov, 2022) on days, the resemblance of neighbouring days counted in; side by side "
+        "Student's law, looked at on days 14, 28, 56 and so on, which share the risk. Differences in per cent are "
+        "Fieller's (1954). Quantiles are read back from the share of uses up to them (Woodruff, 1952; Doksum, "
+        "1974)."
     ),
     N_(
         "Counting. Every figure is computed from stored events, each counted once; people, sessions and "

@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 from reports.metrics import METRICS
 from reports.presentation.formats import shanghai
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name, split_name
+from reports.presentation.verdicts import reason_words
 from reports.queries.model import Funnel, FunnelStep, MetricLines, MetricTotal
 from reports.queries.readout import ArmReadout
+from reports.stats.trial_rows import Design
 from reports.trial_report import words
 from reports.trial_report.blocks import ReportDocument
 from reports.trial_report.content import TrialReport
@@ -111,11 +113,11 @@ def _readout(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
         *(words.METRIC, words.ARM, words.UNIT, words.ESTIMATE, words.LOW, words.HIGH, words.WHY),
         *(words.N, words.UNITS, words.TOTAL, words.LIFT_ABSOLUTE, words.LIFT_RELATIVE),
     )
-    rows = (_readout_row(row, voice) for row in report.readout.rows)
+    rows = (_readout_row(row, report.readout.planned_design, voice) for row in report.readout.rows)
     return WorksheetRows(voice.say(words.SHEET_READOUT), [voice.say(text) for text in head], rows, (22, 12, 30))
 
 
-def _readout_row(row: ArmReadout, voice: ReportVoice) -> list[Cell | tuple[Cell, str]]:
+def _readout_row(row: ArmReadout, planned: Design, voice: ReportVoice) -> list[Cell | tuple[Cell, str]]:
     metric = METRICS[row.metric]
     form = "mean" if row.total is not None and metric.unit != "fen" else metric.unit
     unit = voice.say(words.SHEET_UNITS[metric.unit])
@@ -127,7 +129,7 @@ def _readout_row(row: ArmReadout, voice: ReportVoice) -> list[Cell | tuple[Cell,
         arm_name(row.arm, voice.translator),
         unit,
         *((_scaled(metric.unit, value), form) for value in (row.estimate, row.low, row.high)),
-        row.why or "",
+        voice.say(reason_words(row.why, planned).reason) if row.why else "",
         row.n,
         row.units,
         (_scaled(metric.unit, row.total), metric.unit),

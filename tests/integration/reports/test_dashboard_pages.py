@@ -253,7 +253,9 @@ def test_the_numbers_stand_on_the_page_without_a_script(client: Client) -> None:
 
     total = sum(point[1] for line in events["series"] for point in line["points"])
     assert f"{total:,}" in page
-    assert "better than the baseline" in page
+    # One place an arm: whatever it is that differs.
+    assert "place and arm cannot be told apart" in page
+    assert "better than the baseline" not in page
     assert "<table" in page.split("The same numbers as a table")[1]
 
 

@@ -33,7 +33,6 @@ from tests.support.reports_harness import (
     cells_of,
     directory,
     event,
-    made_up,
 )
 
 pytestmark = pytest.mark.clickhouse
@@ -431,32 +430,6 @@ def test_the_health_list_gives_a_reason_for_each_line(world: World) -> None:
     assert (waiting[0].state, arriving[0].state) == ("unknown", "good")
     assert [line.check for line in arriving] == ["arriving", "units", "balance", "placements", "blocks", "flagged"]
     assert all(line.zh and line.en for line in arriving)
-
-
-def test_the_readout_equals_a_recomputation_and_gives_intervals_once_there_are_enough_days(world: World) -> None:
-    world.now_ms = START + 20 * DAY
-    events = made_up(4000, seed=5, days=20)
-    world.store(events)
-
-    found = readout(world.context(), "neuro", ("success_rate", "completions", "duration_p50", "coverage"))
-
-    rows = {(row.metric, row.arm): row for row in found.rows}
-    uses = [e for e in events if e.kind == "use.completed" and e.arm == "pilot"]
-    good = sum(e.outcome == "ok" for e in uses)
-    rate, count = rows["success_rate", "pilot"], rows["completions", "pilot"]
-    assert found.rows[0].metric == "success_rate"
-    assert rate.estimate == pytest.approx(good / len(uses))
-    assert (rate.n, rate.units) == (len(uses), 40)
-    assert rate.low is not None
-    assert rate.low < good / len(uses) < (rate.high or 0)
-    assert count.estimate == pytest.approx(good / 40)
-    assert (count.total, count.n) == (good, good)
-    assert rate.lift is not None
-    assert rate.lift.absolute == pytest.approx(good / len(uses) - (rows["success_rate", "baseline"].estimate or 0))
-    median = sorted(e.duration_ms for e in uses if e.duration_ms is not None)
-    assert rows["duration_p50", "pilot"].estimate == median[-(-len(median) // 2) - 1]
-    assert rows["duration_p50", "pilot"].low is not None
-    assert found.silent_units == {"baseline": 0, "pilot": 0}
 
 
 def test_the_readout_leaves_out_the_baseline_period_and_what_has_no_arm(world: World) -> None:

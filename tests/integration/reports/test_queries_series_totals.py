@@ -1,6 +1,7 @@
 """Every metric over time and over an interval equals a plain recomputation of the same events."""
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, get_args
 
 import msgspec
@@ -194,14 +195,22 @@ def test_too_many_points_are_refused_and_not_cut_off(clickhouse: ClickHouse) -> 
         series(world.context(max_points=10), SeriesQuestion("neuro", ("events",), WHOLE, step="minute"))
 
 
-def test_dense_lines_hold_zero_for_counts_and_nothing_for_rates(clickhouse: ClickHouse) -> None:
+def test_dense_lines_are_a_gap_where_it_was_silent_and_zero_where_only_others_came(clickhouse: ClickHouse) -> None:
     world = World(clickhouse)
-    world.live(cells_of([event(0, kind="use.completed", outcome="ok")]))
-    interval = Interval(START, START + 3 * HOUR)
+    later = START + 2 * HOUR
+    world.live(cells_of([event(0, kind="use.completed", outcome="ok"), event(1, occurred_ms=later)]))
+    question = SeriesQuestion("neuro", ("events", "completions", "success_rate"), Interval(START, START + 3 * HOUR))
 
-    found = series(world.context(), SeriesQuestion("neuro", ("events", "success_rate"), interval, dense=True))
+    found = series(world.context(), replace(question, dense=True))
+    by_kind = series(world.context(), replace(question, dense=True, by="kind", metrics=("events",)))
+    minutes = series(world.context(), replace(question, dense=True, step="minute", metrics=("completions",)))
 
-    assert [[p.value for p in m.lines[0].points] for m in found] == [[1, 0, 0], [1.0, None, None]]
+    assert [[p.value for p in m.lines[0].points] for m in found] == [[1, None, 1], [1, None, 0], [1.0, None, None]]
+    assert {line.by["kind"]: [p.value for p in line.points] for line in by_kind[0].lines} == {
+        "exposure": [0, None, 1],
+        "use.completed": [1, None, 0],
+    }
+    assert [p.value for p in minutes[0].lines[0].points] == [1] + [0] * 59 + [None] * 60 + [0] * 60
 
 
 def test_every_metric_of_the_registry_is_defined() -> None:

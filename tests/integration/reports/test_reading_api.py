@@ -272,8 +272,12 @@ def test_readout_says_that_it_is_not_enough_yet(client: Client) -> None:
 
     first = answer["metrics"][0]
     assert (first["metric"], first["role"], answer["baseline_arm"]) == ("success_rate", "primary", "baseline")
-    assert {arm["reason"] for arm in first["arms"]} == {"too_few_blocks"}
+    assert {arm["reason"] for arm in first["arms"]} == {"too_few_days"}
     assert [arm["lift"] is None for arm in first["arms"]] == [True, False]
+    lift = first["arms"][1]["lift"]
+    assert (answer["design"], lift["reason"], lift["absolute"]) == ("one_place", "one_place", None)
+    assert "baseline period" in lift["next_step"]["en"]
+    assert lift["next_step"] == answer["comparison"]["next_step"]
     assert [line["check"] for line in answer["health"]] == [
         "arriving",
         "units",

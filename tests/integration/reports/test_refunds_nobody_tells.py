@@ -72,7 +72,7 @@ def test_it_is_unknown_over_time_too(clickhouse: ClickHouse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flows", "estimate", "why"), [(TELLS_NO_REFUNDS, None, "not_reported"), (TELLS, 0.0, "too_few_blocks")]
+    ("flows", "estimate", "why"), [(TELLS_NO_REFUNDS, None, "not_reported"), (TELLS, 0.0, "too_few_days")]
 )
 def test_the_readout_says_why_there_is_no_estimate(
     clickhouse: ClickHouse, flows: dict[str, list[str]], estimate: float | None, why: str

@@ -97,7 +97,7 @@ def test_a_bar_is_seen_exactly_where_something_came(counts: list[int]) -> None:
 
 def test_intervals_of_one_metric_are_drawn_on_one_scale() -> None:
     def row(arm: str, low: float | None, estimate: float, high: float | None) -> ArmReadout:
-        return ArmReadout("success_rate", "primary", arm, estimate, low, high, None, None, 10, 20, None, None)
+        return ArmReadout("success_rate", "primary", arm, estimate, low, high, None, None, 10, 20, 2, None, None)
 
     baseline, pilot = plots([row("baseline", 0.6, 0.7, 0.8), row("pilot", None, 0.9, None)])
 

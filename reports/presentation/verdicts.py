@@ -1,0 +1,127 @@
+"""What a verdict stands on and why there is none, in words: pages, API and report say it alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.presentation.labels import N_
+from reports.queries.readout import HarmReading, ReadoutWhy
+from reports.stats.trial_rows import Design
+
+
+@dataclass(frozen=True, slots=True)
+class DesignWords:
+    """What a design compares, what cancels in that, what does not, and what would let it say more."""
+
+    name: str
+    compared: str
+    cancels: str
+    remains: str
+    next_step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """Why there is no interval, and what to do about it."""
+
+    reason: str
+    next_step: str
+
+
+_CHANGE_ARMS = N_(
+    "let places change arm by day or by week, or register a baseline period (baseline_from) before the next start"
+)
+
+DESIGNS: Mapping[Design, DesignWords] = {
+    "switching": DesignWords(
+        name=N_("switching"),
+        compared=N_("each place with itself: its days in the one arm against its days in the other"),
+        cancels=N_(
+            "how good or bad a place is cancels; so does what the whole street shares on a day "
+            "(weather, weekday, holidays), where places change arm on different days"
+        ),
+        remains=N_("what happens at one place on one day does not cancel: it is the margin of error"),
+    ),
+    "before_after": DesignWords(
+        name=N_("before and after, with comparison"),
+        compared=N_(
+            "change with change: by how much each place changed since its baseline period, arm against baseline"
+        ),
+        cancels=N_("how good or bad a place is cancels, and so does what the whole street shares on a day"),
+        remains=N_("a change of one place that happens to come with the trial does not cancel"),
+    ),
+    "side_by_side": DesignWords(
+        name=N_("side by side"),
+        compared=N_("places with places: the mean of the one arm's places against the mean of the other's"),
+        cancels=N_("what the whole street shares on a day cancels"),
+        remains=N_(
+            "how good or bad a place is does not cancel: it is the margin of error, and only more "
+            "places make it smaller, not more days"
+        ),
+        next_step=_CHANGE_ARMS,
+    ),
+    "one_place": DesignWords(
+        name=N_("no comparison"),
+        compared=N_(
+            "nothing: an arm has one place only and there is no time before, so place and arm cannot be told apart"
+        ),
+        cancels=N_("nothing cancels"),
+        remains=N_("a difference of the arms may be no more than that of their places"),
+        next_step=_CHANGE_ARMS,
+    ),
+    "one_arm": DesignWords(
+        name=N_("one arm"),
+        compared=N_("there is one arm only, and nothing to compare it with"),
+        cancels=N_("nothing cancels"),
+        remains=N_("a change over time may come from season, weather or novelty"),
+        next_step=N_("register a second arm, and let places change between the two"),
+    ),
+}
+
+REASONS: Mapping[ReadoutWhy, ReasonWords] = {
+    "no_data": ReasonWords(
+        N_("nothing to compute from yet"),
+        N_("send the events that this metric is made of; today's count once the day is over"),
+    ),
+    "too_few_days": ReasonWords(
+        N_("too few days yet to know how much one day differs from another"),
+        N_("let the trial go on; it is judged anew each day"),
+    ),
+    "too_few_changes": ReasonWords(
+        N_("all places changed arm together, and too rarely to tell the arm from what the street shared on those days"),
+        N_("let places change arm more often, or on different days"),
+    ),
+    "no_spread": ReasonWords(
+        N_("all placement-days are the same: nothing to judge the error by"),
+        N_("look whether this is measured at all"),
+    ),
+    "one_place": ReasonWords(N_("place and arm cannot be told apart"), _CHANGE_ARMS),
+    "one_arm": ReasonWords(
+        N_("there is no second arm to compare with"),
+        N_("register a second arm, and let places change between the two"),
+    ),
+    "not_reported": ReasonWords(
+        N_("refunds of this platform are not reported"),
+        N_("ask for the platform's refund messages, or push refunds in batches"),
+    ),
+    "beyond_seen": ReasonWords(
+        N_("the interval reaches beyond the shortest or longest use seen"),
+        N_("more uses with a duration make it narrower"),
+    ),
+}
+
+NOT_YET_CHANGED = ReasonWords(
+    N_("place and arm cannot be told apart so far: no place has changed its arm yet"),
+    N_("the next change of arms makes them comparable"),
+)
+"""Where places are to change arm, and none has."""
+
+HARM: Mapping[HarmReading, str] = {
+    "harmed": N_("harmed"),
+    "none_seen": N_("no harm seen"),
+    "unknown": N_("not known yet"),
+}
+
+
+def reason_words(why: ReadoutWhy, planned: Design) -> ReasonWords:
+    """Return the words for *why*, as far as the trial's *planned* design makes them other ones."""
+    return NOT_YET_CHANGED if why == "one_place" and planned == "switching" else REASONS[why]

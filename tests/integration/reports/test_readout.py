@@ -1,0 +1,206 @@
+"""The readout says what `judge` says of the trial's placement-days, and refuses where it does."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from reports.queries.health import health
+from reports.queries.readout import ArmLift, TrialReadout, readout
+from reports.queries.trial_units import trial_units
+from reports.stats import judge
+from runtime.clickhouse import ClickHouse
+from schemas.lines import StoredEvent
+from schemas.registry import MetricId
+from tests.support.readout_harness import (
+    TRIAL,
+    Standing,
+    events_of,
+    plain_rows,
+    side_by_side,
+    street,
+    switching,
+)
+from tests.support.reports_harness import DAY, HOUR, START, World, event
+
+pytestmark = pytest.mark.clickhouse
+
+JUDGED: tuple[MetricId, ...] = ("success_rate", "completions", "subjects", "revenue_fen", "duration_mean")
+
+
+def world_of(
+    clickhouse: ClickHouse, standings: Sequence[Standing], events: list[StoredEvent], *, days: float, **trial: Any
+) -> World:
+    """Return a store with *events* of a trial with *standings*, so many days after its start."""
+    world = World(clickhouse, directory=street(standings, **trial), now_ms=START + int(days * DAY))
+    world.store(events)
+    return world
+
+
+def lift_of(found: TrialReadout, metric: str = "success_rate") -> ArmLift:
+    (lift,) = [row.lift for row in found.rows if row.metric == metric and row.lift is not None]
+    return lift
+
+
+@pytest.mark.parametrize(
+    ("standings", "before_days", "design"),
+    [
+        (switching(4, 24), 0, "switching"),
+        (side_by_side(2, 24, before=10), 10, "before_after"),
+        (side_by_side(3, 24), 0, "side_by_side"),
+        (side_by_side(1, 24), 0, "one_place"),
+    ],
+)
+def test_values_and_intervals_are_judge_s_of_rows_worked_out_from_the_events(
+    clickhouse: ClickHouse, standings: list[Standing], before_days: int, design: str
+) -> None:
+    events = events_of(standings, random.Random(design), silent=0.05)
+    world = world_of(clickhouse, standings, events, days=20.5, before_days=before_days)
+
+    found = readout(world.context(), TRIAL, JUDGED)
+
+    assert (found.design, found.planned_design) == (design, design)
+    assert len(found.rows) == 2 * len(JUDGED)
+    for row in found.rows:
+        place_of = {one.placement: one.place for one in standings}
+        verdict = judge(plain_rows(events, place_of, row.metric, world.now_ms))
+        arm = verdict.arms[row.arm]
+        assert [row.estimate, row.low is None] == [pytest.approx(arm.estimate), arm.low is None], row.metric
+        assert (row.units, row.places, row.why) == (arm.units, arm.places, arm.why), row.metric
+        if row.lift is not None:
+            lift = verdict.lifts[row.arm]
+            told = [row.lift.absolute, row.lift.absolute_low, row.lift.absolute_high, row.lift.relative_low]
+            assert told == pytest.approx([lift.absolute, lift.low, lift.high, lift.relative_low]), row.metric
+            assert row.lift.why == lift.why
+
+
+def test_one_place_an_arm_gets_no_difference_and_the_reason(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(1, 40)
+    world = world_of(clickhouse, standings, events_of(standings, random.Random(1), spread=2.0), days=40)
+
+    lift = lift_of(readout(world.context(), TRIAL))
+
+    assert (lift.absolute, lift.absolute_low, lift.relative, lift.why) == (None, None, None, "one_place")
+
+
+def test_where_places_differ_and_arms_do_not_there_is_no_verdict(clickhouse: ClickHouse) -> None:
+    for seed, standings in enumerate((side_by_side(3, 40), switching(4, 40), side_by_side(2, 40, before=14))):
+        before = 14 if standings[0].from_h < 0 else 0
+        events = events_of(standings, random.Random(seed), uses=20, spread=0.8)
+        world = world_of(clickhouse, standings, events, days=40, before_days=before)
+        lift = lift_of(readout(world.context(), TRIAL, ("success_rate",)))
+        assert lift.absolute_low is not None
+        assert lift.absolute_low < 0 < (lift.absolute_high or 0)
+        world.clickhouse.writer().command("TRUNCATE TABLE pilot_events")
+
+
+def test_events_at_no_place_count_in_totals_and_stand_in_no_unit(clickhouse: ClickHouse) -> None:
+    standings = switching(4, 20)
+    events = events_of(standings, random.Random(3))
+    pilot = sum(e.arm == "pilot" for e in events)
+    outside = [event(90_000 + n, placement_id="", arm="pilot", occurred_ms=START + n * HOUR) for n in range(50)]
+    unassigned = [event(91_000 + n, placement_id="", arm="", occurred_ms=START + n * HOUR) for n in range(7)]
+    world = world_of(clickhouse, standings, [*events, *outside, *unassigned], days=20)
+
+    found = readout(world.context(), TRIAL, ("events",))
+
+    row = next(row for row in found.rows if row.arm == "pilot")
+    assert (row.total, row.n, row.units) == (pilot + 50, pilot, 40)
+    assert row.estimate == pytest.approx(pilot / 40)
+    assert found.units.outside_events == 57
+    assert found.balance.seen == {"baseline": 40, "pilot": 40}
+
+
+def test_today_is_no_unit_until_it_is_over(clickhouse: ClickHouse) -> None:
+    standings = switching(2, 20)
+    world = world_of(clickhouse, standings, events_of(standings, random.Random(4)), days=12.9)
+
+    before = readout(world.context(), TRIAL, ("success_rate",)).units
+    world.now_ms = START + 13 * DAY
+    after = readout(world.context(), TRIAL, ("success_rate",)).units
+
+    assert (len(before.counted), len(before.unfinished)) == (24, 2)
+    assert (len(after.counted), len(after.unfinished)) == (26, 0)
+
+
+def test_a_day_on_which_a_place_changes_its_arm_is_in_neither_even_where_one_half_was_silent(
+    clickhouse: ClickHouse,
+) -> None:
+    standings = [Standing("cafe", "baseline", 0, 84), Standing("cafe", "pilot", 84, 240)]
+    afternoon = [event(n, placement_id="cafe-pilot-1084", occurred_ms=START + 86 * HOUR + n) for n in range(9)]
+    events = [
+        e for e in events_of(standings, random.Random(5)) if not START + 3 * DAY <= e.occurred_ms < START + 4 * DAY
+    ]
+    world = world_of(clickhouse, standings, [*events, *afternoon], days=10)
+
+    units = readout(world.context(), TRIAL, ("events",)).units
+
+    assert units.changed == {("cafe", START + 3 * DAY)}
+    assert units.by_arm(units.counted) == {"baseline": 3, "pilot": 6}
+
+
+def test_silent_days_are_left_out_and_told_by_arm(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(2, 20)
+    events = [
+        e
+        for e in events_of(standings, random.Random(6))
+        if not (e.placement_id == "p0-pilot-1000" and e.occurred_ms < START + 7 * DAY)
+    ]
+    world = world_of(clickhouse, standings, events, days=20)
+
+    found = readout(world.context(), TRIAL, ("events",))
+
+    assert found.silent_units == {"baseline": 0, "pilot": 7}
+    assert {row.arm: row.units for row in found.rows} == {"baseline": 40, "pilot": 33}
+
+
+def test_readout_and_health_say_one_number_of_units(clickhouse: ClickHouse) -> None:
+    standings = switching(3, 20)
+    events = events_of(standings, random.Random(7), silent=0.2)
+    outside = [event(90_000 + n, placement_id="", arm="pilot", occurred_ms=START + n * HOUR) for n in range(50)]
+    world = world_of(clickhouse, standings, [*events, *outside], days=15.5)
+
+    found = readout(world.context(), TRIAL)
+    # Anew, so that health works its own units out.
+    lines = {line.check: line for line in health(world.context(), TRIAL)}
+
+    assert len(found.units.counted) > 20
+    assert lines["units"].numbers["seen"] == len(found.units.counted)
+    assert trial_units(world.context(), TRIAL) == found.units
+
+
+def test_a_guardrail_is_read_for_harm(clickhouse: ClickHouse) -> None:
+    standings = switching(4, 40)
+    events = events_of(standings, random.Random(8), uses=20)
+    rng = random.Random(9)
+    worse = [e for e in events if e.arm == "baseline" or e.outcome != "ok" or rng.random() < 0.4]
+    world = world_of(
+        clickhouse, standings, worse, days=40, primary_metric="events", guardrails=["success_rate", "duration_mean"]
+    )
+
+    found = readout(world.context(), TRIAL)
+
+    assert lift_of(found).harm == "harmed"
+    assert lift_of(found, "duration_mean").harm == "none_seen"
+    assert lift_of(found, "failure_rate").harm is None
+
+
+def test_a_quantile_s_lift_is_found_in_milliseconds_and_covers_what_was_put_in(clickhouse: ClickHouse) -> None:
+    standings = switching(4, 40)
+    events = [
+        msgspec.structs.replace(e, duration_ms=e.duration_ms + 900)
+        if e.arm == "pilot" and e.duration_ms is not None
+        else e
+        for e in events_of(standings, random.Random(10), uses=20)
+    ]
+    world = world_of(clickhouse, standings, events, days=40, primary_metric="duration_p50", smallest_effect=300.0)
+
+    found = readout(world.context(), TRIAL, ("duration_p50", "duration_p95"))
+
+    median = lift_of(found, "duration_p50")
+    assert median.absolute_low is not None
+    assert 0 < median.absolute_low < 900 < (median.absolute_high or 0)
+    assert median.days_low is not None
+    assert found.designs["duration_p50"] == "switching"
