@@ -18,6 +18,7 @@ COMMANDS = (
     "report",
     "judge",
     "trial",
+    "mcp",
     "sql",
     "reconcile",
     "rejects",

@@ -8,17 +8,20 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from avenue.client.settings import cluster_settings
 from avenue.client.store_access import RunningServer, error_detail
 from avenue.demo.registry import write_demo_registry
 from avenue.run_file import RunFile, read_run_file
 from avenue.simulator.ledger import SimulationSummary
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.run import simulate
+from registry.keys import issue_key
+from registry.topic import RegistryWriter
 from runtime.errors import PipelineError, UnavailableError
 from runtime.retries import poll_until
 from runtime.settings import Settings
@@ -32,6 +35,7 @@ DAYS = 42.0
 NATIVE_SHARE = 0.15
 """What comes natively costs a request an event; every platform gets some dozens."""
 SHOWN_TRIAL = "neuro-band-demo"
+SHOWN_STARTUP = "calmwave"
 
 
 class DemoFailedError(PipelineError):
@@ -184,12 +188,22 @@ def _report(server: RunningServer, home: Path) -> Path:
 
 
 def _stay(stack: "subprocess.Popen[str]", run: RunFile, steps: _StepLog) -> None:
-    steps.say(f"sign in at {run.url}/sign-in#key={run.operator_key}")
+    steps.say(f"sign in as a startup at {run.url}/sign-in?next=/trials#key={_startup_key(run.home)}")
+    steps.say(f"sign in as the operator at {run.url}/sign-in#key={run.operator_key}")
     steps.say("Ctrl-C drains and ends")
     try:
         stack.wait()
     except KeyboardInterrupt:
         steps.say("draining")
+
+
+def _startup_key(home: Path) -> str:
+    """Return a new reading key of the shown trial's startup, for a day."""
+    now = datetime.now(UTC)
+    with RegistryWriter(cluster_settings(home)) as writer:
+        issued = issue_key(f"startup:{SHOWN_STARTUP}", now=now, expires_at=now + timedelta(days=1))
+        writer.publish_key(issued.entry)
+    return issued.secret
 
 
 def _drain(stack: "subprocess.Popen[str]") -> int:
