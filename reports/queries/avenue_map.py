@@ -32,10 +32,7 @@ def avenue_map(context: QueryContext, reader: Reader) -> AvenueMap:
 def _one_mark_a_spot(places: list[MapPlace]) -> list[MapPlace]:
     """Return *places* with one mark where several of others stand: how many accounts report it is theirs to know."""
     ours = [place for place in places if place.state != "occupied"]
-    others = sorted(
-        (place for place in places if place.state == "occupied"), key=lambda place: place.zone, reverse=True
-    )
-    return [*ours, *{(place.metre, place.side): place for place in others}.values()]
+    return [*ours, *{place for place in places if place.state == "occupied"}]
 
 
 def _last_day(context: QueryContext) -> Interval:
@@ -45,8 +42,8 @@ def _last_day(context: QueryContext) -> Interval:
 def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int, int]], *, shown: bool) -> MapPlace:
     placement, placed = context.directory.placements[placement_id], context.directory.placed[placement_id]
     if not shown:
-        # The spot can be seen from the street; what stands there, and how it does, is another startup's.
-        return MapPlace(metre=placement.metre, side=placement.side, zone=placement.zone, state="occupied")
+        # The spot can be seen from the street; what stands there, its name and how it does are another startup's.
+        return MapPlace(metre=placement.metre, side=placement.side, zone="", state="occupied")
     events, last_ms = counts.get(placement_id, (0, None))
     return MapPlace(
         metre=placement.metre,

@@ -37,7 +37,7 @@ def test_another_startups_spot_is_one_mark_however_many_accounts_report_it() -> 
     assert [(place.metre, place.state) for place in together] == [(17.0, "occupied"), (40.0, "silent")]
     assert [(place.metre, place.state) for place in apart][:2] == [(17.0, "occupied"), (18.0, "occupied")]
     shown = {name: value for name, value in asdict(together[0]).items() if value}
-    assert shown == {"metre": 17.0, "side": "north", "zone": "counter", "state": "occupied"}
+    assert shown == {"metre": 17.0, "side": "north", "state": "occupied"}
 
 
 def test_a_startup_sees_each_of_its_own_placements_at_a_spot() -> None:
