@@ -12,6 +12,7 @@ COMMANDS = (
     "worker",
     "registry",
     "key",
+    "channel",
     "send",
     "simulate",
     "demo",

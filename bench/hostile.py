@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import zstandard
 
-from avenue.sending import signing
 from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
+from registry import webhook_signing as signing
 from schemas.event import PilotEvent
 
 PUBLIC_URL = "https://gw.example.com"

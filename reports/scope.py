@@ -6,7 +6,7 @@ What a reader may not see does not exist for it: every look-up gives None for bo
 from dataclasses import dataclass
 
 from registry.directory import Directory
-from schemas.registry import AccessKey, Product, Trial
+from schemas.registry import AccessKey, NotificationChannel, Product, Trial
 
 STARTUP = "startup:"
 SEES_ALL = frozenset({"operator", "programme"})
@@ -50,6 +50,30 @@ def trial_seen(reader: Reader, directory: Directory, trial_id: str) -> Trial | N
     if trial is None or reader.trial_id not in {None, trial_id}:
         return None
     return None if product_seen(reader, directory, trial.product) is None else trial
+
+
+def channels_seen(reader: Reader, directory: Directory) -> tuple[NotificationChannel, ...]:
+    """Return the channels that *reader* may see and try, by id: a startup's own, and an operator's all."""
+    found = (directory.channels[channel_id] for channel_id in sorted(directory.channels))
+    return tuple(channel for channel in found if _may_try(reader, channel, directory))
+
+
+def owner_of(channel: NotificationChannel, directory: Directory) -> str | None:
+    """Return the startup that *channel*, or the trial it is for, belongs to; None where there is none."""
+    if channel.trial is None:
+        return channel.startup
+    trial = directory.trials.get(channel.trial)
+    product = directory.products.get(trial.product) if trial else None
+    return product.startup if product else None
+
+
+def _may_try(reader: Reader, channel: NotificationChannel, directory: Directory) -> bool:
+    if reader.trial_id is not None:
+        # Who was shown one trial is told of nothing, and makes nobody hear anything.
+        return False
+    if reader.startup_id is None:
+        return reader.scope == "operator"
+    return owner_of(channel, directory) == reader.startup_id
 
 
 def products_seen(reader: Reader, directory: Directory) -> tuple[Product, ...]:

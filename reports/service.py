@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from registry.directory import Directory
 from reports.access.reader_access import ReaderAccess
+from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
@@ -50,6 +51,8 @@ class ReadService:
     """One number, of exports running or waiting; touched in the event loop only."""
     rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False)
     """What all answers know of summed days."""
+    teller: ChannelTeller | None = field(default=None, repr=False)
+    """Who tells the registry's channels; None where this process tells nobody."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
 
     @cached_property

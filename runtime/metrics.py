@@ -91,6 +91,13 @@ CONSERVATION_GAP = Gauge("avenue_conservation_gap_lines", "Left side less right 
 REPORT_REQUESTS = Counter("avenue_reports_requests_total", "Read requests", ["route", "status"])
 REPORT_SECONDS = Histogram("avenue_reports_request_seconds", "Read request", ["route"], buckets=_LATENCY_S)
 
+NOTIFICATIONS = Counter(
+    "avenue_reports_notifications_total",
+    "Messages to channels, by what they tell, where to, and what came of it: told, failed, unknown",
+    ["kind", "platform", "outcome"],
+)
+CHANNELS_FAILING = Gauge("avenue_reports_channels_failing", "Channels whose last message did not arrive")
+
 # every role
 READY = Gauge("avenue_role_ready", "1 when every dependency of a role is ready", ["dependency"])
 REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in force")

@@ -260,6 +260,35 @@ class ReportSettings(SettingsGroup):
     live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
 
 
+class NotificationSettings(SettingsGroup):
+    """Channels: who is told without looking."""
+
+    every_s: Seconds = Field(300.0, description="what is to be told is looked for this often; a silence is hours long")
+    start_s: Annotated[float, Field(ge=0)] = Field(
+        900.0,
+        description="after a start nothing is called silent for so long: partners first send what they had to keep",
+    )
+    silent_s: Seconds = Field(
+        1800.0, description="a shorter silence of a place that is open is told to nobody, whatever its heartbeat_s"
+    )
+    digest_weekday: Annotated[int, Field(ge=1, le=7)] = Field(1, description="of the weekly digest; 1 is Monday")
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        9, description="of the weekly digest, in Shanghai; missed, it is sent later on that day"
+    )
+    judge_every_s: Seconds = Field(
+        3600.0, description="verdicts and guardrails are read this often; they change by the day, and cost a readout"
+    )
+    frozen_days: Positive = Field(7, description="an older frozen report is told to no channel, a new one included")
+    timeout_s: Seconds = Field(5.0, description="one try of one message; with all tries below what a stop waits for")
+    tries: Positive = Field(3, description="of a message that surely was not delivered, before it waits for pause_s")
+    retry_s: Seconds = Field(1.0, description="before the second try; doubles with each that follows")
+    pause_s: Seconds = Field(1800.0, description="a channel that failed is left alone for so long")
+    queue: Positive = Field(
+        200, description="messages of one look; the rest waits for the next, so that a mistake floods nobody"
+    )
+    tests_per_hour: Positive = Field(6, description="test messages of one channel, by the page or the command")
+
+
 class StackSettings(SettingsGroup):
     """`avenue up`: how its children are watched."""
 
@@ -298,6 +327,7 @@ class Settings(SettingsGroup):
     worker: WorkerSettings = WorkerSettings()
     sink: SinkSettings = SinkSettings()
     report: ReportSettings = ReportSettings()
+    notification: NotificationSettings = NotificationSettings()
     stack: StackSettings = StackSettings()
     log: LogSettings = LogSettings()
 

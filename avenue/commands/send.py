@@ -46,7 +46,7 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
 ) -> None:
     """Push a file of events: batches, signs, retries, and prints what was not accepted."""
     from avenue.sending.client import SendOptions
-    from avenue.sending.signing import secret_bytes
+    from registry.webhook_signing import secret_bytes
 
     with exit_codes():
         _check(url, key, secret, account)

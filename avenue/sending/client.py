@@ -12,7 +12,7 @@ import msgspec
 
 from avenue.sending.lines import RequestBatch
 from avenue.sending.retry import FinalReply, RetryPolicy, WireRequest, send_with_retries
-from avenue.sending.signing import standard_headers
+from registry.webhook_signing import standard_headers
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from schemas.outcomes import Verdict

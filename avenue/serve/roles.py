@@ -5,11 +5,14 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from avenue.serve.http_server import HttpServer
 from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
+from registry.secrets import SecretResolver
 from reports.access.ledger import AccessLedger
 from reports.access.reader_access import ReaderAccess
 from reports.access.topic import AccessTopic
@@ -24,6 +27,9 @@ from runtime.ops_server import OpsServer
 from runtime.progress import LoopHeartbeat
 from runtime.settings import Settings
 from sinks.sink import Sink
+
+if TYPE_CHECKING:
+    from reports.notifications.notifier import ChannelNotifier
 
 log = get_logger(__name__)
 
@@ -48,6 +54,7 @@ class ServerRoles:
         self._sink: Sink | None = None
         self._read_service: ReadService | None = None
         self._access_topic: AccessTopic | None = None
+        self._notifier: ChannelNotifier | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -94,7 +101,7 @@ class ServerRoles:
             self._health.watch("sessions", self._access_topic.problem)
             await asyncio.to_thread(self._access_topic.start, _FOLLOW_TIMEOUT_S)
             ledger.count_signed_out(SystemClock().now_ms())
-            self._read_service = self._make_read_service(ledger, self._access_topic)
+            self._read_service = self._telling(self._make_read_service(ledger, self._access_topic))
         if self._gateway is not None or self._read_service is not None:
             self._listen()
 
@@ -107,6 +114,22 @@ class ServerRoles:
             session_secret=_session_secret(self._settings),
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
+
+    def _telling(self, read_service: ReadService) -> ReadService:
+        """Tell the registry's channels from this process (of several that do, one tells each message)."""
+        from reports.notifications.delivery import deliver
+        from reports.notifications.log import KafkaNotificationLog
+        from reports.notifications.notifier import ChannelNotifier, NotifierDeps
+
+        deps = NotifierDeps(
+            service=read_service,
+            log=KafkaNotificationLog(self._settings),
+            secrets=SecretResolver(os.environ),
+            deliver=partial(deliver, settings=self._settings.notification),
+        )
+        self._notifier = ChannelNotifier(deps)
+        self._notifier.start()
+        return replace(read_service, teller=self._notifier)
 
     def _listen(self) -> None:
         from avenue.serve.application import http_application
@@ -126,6 +149,8 @@ class ServerRoles:
             await self._gateway.stop()
         if self._sink is not None:
             await asyncio.to_thread(self._sink.stop, drain=True)
+        if self._notifier is not None:
+            await asyncio.to_thread(self._notifier.stop)
         if self._read_service is not None:
             await asyncio.to_thread(self._read_service.close)
         if self._access_topic is not None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlencode
 
-from avenue.sending.signing import standard_headers
 from avenue.simulator.behaviour import late_age_ms, rhythmic_time
 from avenue.simulator.messages.base import JSON, PushMessage, PushRequest, any_2xx
 from avenue.simulator.messages.flaws import FLAWS, FlawContext, unknown_placement
 from avenue.simulator.messages.sessions import BatchLine, SessionMaker, SimulatedPlacement, line_of, rfc3339
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.sources import BATCH_FLOW, BatchSource
+from registry.webhook_signing import standard_headers
 from schemas.outcomes import RejectReason
 from schemas.timing import DAY_MS, HOUR_MS
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from avenue.sending.signing import secret_bytes
 from avenue.simulator.messages.base import FlowSigner
 from avenue.simulator.messages.catalogue import MESSAGE_TYPES, MessageType
 from avenue.simulator.messages.meituan import service_kinds
@@ -15,6 +14,7 @@ from avenue.simulator.options import SimulateOptions
 from registry.directory import Directory, PlacementSpan
 from registry.file import load_registry
 from registry.secrets import SecretResolver
+from registry.webhook_signing import secret_bytes
 from runtime.errors import ConfigurationError
 from schemas.registry import Account, Registry
 

@@ -300,6 +300,11 @@ ROLES = Row(
             "sum by (topic) (increase(avenue_registry_bad_records_total[1h]))",
             "{{topic}}",
         ),
+        _one(
+            "Messages to channels",
+            "sum by (platform, outcome) (increase(avenue_reports_notifications_total[1h]))",
+            "{{platform}}: {{outcome}}",
+        ),
     ),
 )
 ROWS = (ROAD, PACE, TRUTH, FRESHNESS, PARTNERS, GATEWAY, WORKERS, STORE, ROLES)

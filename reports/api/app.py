@@ -8,6 +8,7 @@ from litestar.di import Provide
 
 from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
+from reports.api.channel_routes import get_channels, test_channel
 from reports.api.live import LiveCountsFeed
 from reports.api.private_answers import PrivateAnswersMiddleware, UnlinkedAnswersMiddleware
 from reports.api.routes import (
@@ -44,6 +45,8 @@ ROUTES = (
     get_shares,
     post_share,
     delete_share,
+    get_channels,
+    test_channel,
 )
 KEY, SESSION = "key", "session"
 """The document's names of the ways to say who reads."""

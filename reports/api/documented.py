@@ -19,6 +19,7 @@ STORE = problem_responses(401, 403, 503)
 TRIAL = problem_responses(401, 403, 404)
 TRIAL_STORE = problem_responses(401, 403, 404, 410, 503)
 TRIAL_QUESTION = problem_responses(400, 401, 403, 404, 410, 503)
+CHANNEL_TEST = problem_responses(401, 403, 404, 429, 503)
 EXPORT = problem_responses(400, 401, 403, 404, 406, 410, 503)
 
 

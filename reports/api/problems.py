@@ -7,6 +7,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
 from reports.api.auth import ForeignOriginError, SendingKeyError, UnauthorizedError
+from reports.notifications.teller import NobodyTellsError, TooManyTestsError
 from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import TooManyPointsError
 from reports.service import TooBusyError
@@ -131,6 +132,16 @@ def _busy(_: AnyRequest, __: Exception) -> Response[Problem]:
     return answer(503, "more is being asked than can be answered soon; ask again", headers=headers)
 
 
+def _too_many_tests(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(
+        429, "this channel was tried often enough for now; try it again later", headers={"Retry-After": "600"}
+    )
+
+
+def _nobody_tells(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(503, "this process tells no channels; ask one that does", headers={"Retry-After": "60"})
+
+
 def _store(_: AnyRequest, error: Exception) -> Response[Problem]:
     # The first line names the fault; what follows may hold the query.
     log.error("a query failed", error=type(error).__name__, detail=first_line(error))
@@ -186,6 +197,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     TooManyRowsError: _too_many_rows,
     NotAcceptableError: _not_acceptable,
     TooBusyError: _busy,
+    TooManyTestsError: _too_many_tests,
+    NobodyTellsError: _nobody_tells,
     ClickHouseError: _store,
     UnavailableError: _unavailable,
     ValidationException: _invalid,

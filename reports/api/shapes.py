@@ -348,3 +348,31 @@ class LiveJson(msgspec.Struct, frozen=True):
     minutes: list[tuple[str, int]]
     last: str | None
     freshness: FreshnessJson
+
+
+class ChannelJson(msgspec.Struct, frozen=True):
+    """A channel of the registry, without its address."""
+
+    id: str
+    startup: str | None
+    trial: str | None
+    tells: list[str]
+    language: str
+    failing_since: str | None
+    """Since when its messages do not arrive; absent where they do, or this process has sent none."""
+    why: str
+    """What went wrong last, for operators; else empty."""
+
+
+class ChannelsAnswer(msgspec.Struct, frozen=True):
+    """The channels that this key may try."""
+
+    channels: list[ChannelJson]
+
+
+class ChannelTestAnswer(msgspec.Struct, frozen=True):
+    """What came of a test."""
+
+    outcome: str
+    """`told`, `failed` (surely not delivered) or `unknown` (sent, and no answer came)."""
+    why: str

@@ -13,6 +13,7 @@ from reports.api.auth import ForeignOriginError
 from reports.api.private_answers import UnlinkedAnswersMiddleware
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
+from reports.dashboard.channels_page import channel_pages
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
@@ -40,6 +41,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         *docs_routes(pages),
         *trial_routes(pages),
         *share_routes(pages),
+        *channel_pages(pages),
         rejects_route(pages),
     ]
     audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware()])

@@ -36,6 +36,7 @@ _SORTS = (
     ("dashboard/templates/*.html", "jinja2.ext:babel_extract"),
     ("dashboard/*.py", "python"),
     ("presentation/*.py", "python"),
+    ("notifications/*.py", "python"),
     ("trial_report/*.py", "python"),
     ("rota_sheet/*.py", "python"),
     ("dashboard/web/src/*.ts", "javascript"),

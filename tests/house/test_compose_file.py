@@ -28,6 +28,7 @@ GIVEN = {
     "MASTER_KEY_FILE": "./master.key",
     "REGISTRY_FILE": "./registry.toml",
     "PARTNER_SECRETS_DIR": "./partners",
+    "CHANNEL_SECRETS_DIR": "./channels",
     "PUBLIC_URL": "https://avenue.example.com",
 }
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")

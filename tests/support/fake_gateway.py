@@ -133,7 +133,7 @@ class JudgingRoad:
 
     def _batch_account(self, request: JudgedRequest) -> Account | None:
         """Return whose request it is; signatures are checked by the reference rule alone."""
-        from avenue.sending.signing import secret_bytes, standard_signature
+        from registry.webhook_signing import secret_bytes, standard_signature
 
         if bearer := request.headers.get("authorization"):
             owner = next((a for a, key in self.batch_keys.items() if bearer == f"Bearer {key}"), "")

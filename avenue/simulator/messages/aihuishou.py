@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from avenue.sending.signing import secret_bytes, standard_headers
 from avenue.simulator.messages.base import (
     CHINA,
     JSON,
@@ -17,6 +16,7 @@ from avenue.simulator.messages.base import (
     compact,
     fitting_id,
 )
+from registry.webhook_signing import secret_bytes, standard_headers
 from schemas.outcomes import RejectReason
 
 _KINDS = {"quoted": "trade_in.quoted", "completed": "trade_in.completed"}

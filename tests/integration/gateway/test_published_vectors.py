@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from avenue.embedded.broker import Broker
-from avenue.sending import signing
 from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
+from registry import webhook_signing as signing
 from schemas.registry import Account
 from schemas.topics import Topic
 from tests.conftest import started_broker

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from avenue.commands import send as command
-from avenue.sending.signing import secret_bytes, standard_signature
+from registry.webhook_signing import secret_bytes, standard_signature
 from tests.integration.simulator.conftest import Answer, RecordingServer
 from tests.support.fake_gateway import JudgedRequest
 

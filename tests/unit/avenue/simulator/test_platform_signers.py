@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avenue.sending import signing
 from avenue.simulator.messages.meituan import TWICE_ENCODED
 from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
 from avenue.simulator.signers.rsa import rsa_signature
+from registry import webhook_signing as signing
 from runtime.errors import ConfigurationError
 from tests.support.paths import SIGNATURE_VECTORS
 

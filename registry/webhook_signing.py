@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0.0, symmetric profile: what batch pushes are signed with, and Aihuishou's webhooks."""
+"""Standard Webhooks 1.0.0, symmetric profile: it signs batch pushes, Aihuishou's webhooks, and ours."""
 
 import base64
 import hashlib
