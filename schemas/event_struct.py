@@ -31,6 +31,7 @@ _AttributeText = Annotated[str, Meta(max_length=MAX_ATTRIBUTE_TEXT_CHARS)]
 _AttributeInt = Annotated[int, Meta(ge=-MAX_ATTRIBUTE_NUMBER, le=MAX_ATTRIBUTE_NUMBER)]
 _AttributeFloat = Annotated[float, Meta(ge=-MAX_ATTRIBUTE_NUMBER, le=MAX_ATTRIBUTE_NUMBER)]
 
+UseOutcome = Literal["ok", "failed", "abandoned"]
 Attributes = dict[str, str | bool | int | float]
 """What is the sender's own about an event."""
 
@@ -50,7 +51,7 @@ class EventStruct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     arm: _Identifier | None = None
     subject: _Opaque | None = None
     session_id: _Opaque | None = None
-    outcome: Literal["ok", "failed", "abandoned"] | None = None
+    outcome: UseOutcome | None = None
     duration_ms: Annotated[int, Meta(ge=0, le=MAX_DURATION_MS)] | None = None
     amount_fen: Annotated[int, Meta(ge=0, le=MAX_AMOUNT_FEN)] | None = None
     rating: Annotated[int, Meta(ge=1, le=5)] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -17,9 +18,10 @@ from producers.adapters.base import (
 from producers.adapters.standard_webhooks import verify
 from producers.adapters.wire.fields import DocumentFields, EventDraft, map_document, read_object
 from producers.adapters.wire.masking import AllowList, ValueFormat
+from schemas.event import Kind
 
 STATUS_CHANGED = "recycle.order.status_changed"
-STATUS_KINDS: Mapping[str, str] = MappingProxyType({"quoted": "trade_in.quoted", "completed": "trade_in.completed"})
+STATUS_KINDS: Mapping[str, Kind] = MappingProxyType({"quoted": "trade_in.quoted", "completed": "trade_in.completed"})
 POSITIVE = PlatformAnswer(200, b"{}")
 NEGATIVE = PlatformAnswer(503, b"{}")
 ALLOWED: AllowList = {
@@ -69,8 +71,8 @@ def _draft(document: DocumentFields) -> EventDraft:
         raise body.lacking("type", "is of a sort that has no mapping")
     data = body.child("data")
     status = data.identifier("status")
-    kind = STATUS_KINDS.get(status, "interaction")
-    found: dict[str, Any] = {
+    kind: Kind = STATUS_KINDS.get(status, "interaction")
+    found: MappedFields = {
         "event_id": document.identifier("event_id"),
         "kind": kind,
         "occurred_at": data.moment_or("occurred_at", lambda: body.moment("timestamp")),

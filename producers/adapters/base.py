@@ -6,9 +6,11 @@ An adapter is pure: no I/O, no clock, no registry. It never raises on what a sen
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from producers.validation.pii import find_pii
+from schemas.event import Kind
+from schemas.event_struct import Attributes, UseOutcome
 from schemas.outcomes import RejectReason
 from schemas.registry import Account
 
@@ -41,12 +43,29 @@ class NativePush:
     """Valid now for this flow, newest first; a PEM public key selects the flow's RSA mode."""
 
 
+class WhatHappened(TypedDict):
+    """What an event of a message says but for its id, as fields of `PilotEvent`; no place."""
+
+    kind: Kind
+    occurred_at: int
+    """Unix milliseconds."""
+    outcome: NotRequired[UseOutcome]
+    subject: NotRequired[str]
+    amount_fen: NotRequired[int]
+    attributes: NotRequired[Attributes]
+
+
+class MappedFields(WhatHappened):
+    """The fields of an event that a message becomes."""
+
+    event_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class MappedMessage:
     """A message understood: the event's fields as a partner would send them, without place."""
 
-    fields: Mapping[str, Any]
-    """`PilotEvent` fields; `occurred_at` is an int of Unix milliseconds."""
+    fields: MappedFields
     match: tuple[Mapping[str, str], ...]
     """Placement keys to look up, tried in order; the first that matches a placement decides."""
     payload: Mapping[str, Any]

@@ -12,6 +12,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -34,7 +35,8 @@ from producers.adapters.wire.fields import (
 from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError, read_json
-from schemas.event import CONSENT_KINDS
+from schemas.event import CONSENT_KINDS, Kind
+from schemas.event_struct import UseOutcome
 
 SIGNATURE = "x-bilibili-signature"
 CHALLENGE = "verify_webhooks"
@@ -54,13 +56,13 @@ ALLOWED: AllowList = {
     "digest": ValueFormat.ID,
     "subject": ValueFormat.SUBJECT,
 }
-_VIDEO = "content.published"
-MAPPINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+_VIDEO: Kind = "content.published"
+MAPPINGS: Mapping[str, tuple[Kind, UseOutcome | None]] = MappingProxyType(
     {
-        "authorize": {"kind": "consent.granted"},
-        "deauthorize": {"kind": "consent.withdrawn"},
-        "video_open": {"kind": _VIDEO, "outcome": "ok"},
-        "video_fail": {"kind": _VIDEO, "outcome": "failed"},
+        "authorize": ("consent.granted", None),
+        "deauthorize": ("consent.withdrawn", None),
+        "video_open": (_VIDEO, "ok"),
+        "video_fail": (_VIDEO, "failed"),
     }
 )
 
@@ -126,15 +128,20 @@ def _draft(document: DocumentFields) -> EventDraft:
     mapping = MAPPINGS.get(event)
     if mapping is None:
         raise body.lacking("event", "is of a sort that has no mapping")
+    kind, outcome = mapping
     content = body.child("content")
-    consent = mapping["kind"] in CONSENT_KINDS
-    found: dict[str, Any] = {
+    consent = kind in CONSENT_KINDS
+    found: MappedFields = {
         "event_id": bounded_event_id("bili:", document.identifier("digest")),
-        **mapping,
+        "kind": kind,
         "occurred_at": body.moment("timestamp"),
-        **subject_of(document, "content.openid", needed=consent),
     }
-    resource = content.optional("resource_id") if mapping["kind"] == _VIDEO else ""
+    if outcome is not None:
+        found["outcome"] = outcome
+    subject = subject_of(document, "content.openid", needed=consent)
+    if subject is not None:
+        found["subject"] = subject
+    resource = content.optional("resource_id") if kind == _VIDEO else ""
     if resource:
         found["attributes"] = {"resource_id": resource}
     return EventDraft(found, match_on(content, "client_id", consent=consent))

@@ -9,6 +9,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -96,7 +97,7 @@ def _signed_tail(query: list[Pair], push: NativePush) -> bytes:
 def _order_paid(document: DocumentFields) -> EventDraft:
     body = DocumentFields(document.child("body").tree)
     order_id = body.identifier("order_id")
-    found = {
+    found: MappedFields = {
         "event_id": bounded_event_id(ORDER_PREFIX, order_id),
         "kind": "order.paid",
         "occurred_at": body.moment("pay_time_unix"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -186,13 +187,15 @@ def _interaction(document: DocumentFields) -> EventDraft:
     message = DocumentFields(document.child("message").tree)
     if message.tree.get("test") in (True, "true"):
         raise message.lacking("test", SELF_TEST)
-    found = {
+    found: MappedFields = {
         "event_id": _message_id(message),
         "kind": "interaction",
         "occurred_at": message.moment("timestamp"),
-        **subject_of(document, "sec_openid"),
-        "attributes": {"action": action, **_counts(message)},
     }
+    subject = subject_of(document, "sec_openid")
+    if subject is not None:
+        found["subject"] = subject
+    found["attributes"] = {"action": action, **_counts(message)}
     return EventDraft(found, ({"room_id": headers.identifier("x-roomid")},))
 
 

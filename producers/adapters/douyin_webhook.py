@@ -12,6 +12,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -35,7 +36,8 @@ from producers.adapters.wire.fields import (
 from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.signing import from_hex, holds, plain_hash
 from producers.adapters.wire.strict_json import UnreadableError, read_json
-from schemas.event import CONSENT_KINDS
+from schemas.event import CONSENT_KINDS, Kind
+from schemas.event_struct import UseOutcome
 
 SIGNATURE = "x-douyin-signature"
 CHALLENGE = "verify_webhook"
@@ -193,13 +195,16 @@ def _draft(fields: DocumentFields, context: MappingContext, alias: str) -> Event
     mapping = MAPPINGS.get(event)
     if mapping is None:
         raise body.lacking("event", UNMAPPED_EVENTS.get(event, "is of a sort that has no mapping"))
-    found = {
+    found: MappedFields = {
         "event_id": bounded_event_id("dy:", fields.identifier("digest")),
         "kind": mapping.kind,
         "occurred_at": mapping.occurred_at(body, context),
-        **subject_of(fields, "from_user_id", needed=mapping.consent),
-        **({} if mapping.outcome is None else {"outcome": mapping.outcome}),
     }
+    subject = subject_of(fields, "from_user_id", needed=mapping.consent)
+    if subject is not None:
+        found["subject"] = subject
+    if mapping.outcome is not None:
+        found["outcome"] = mapping.outcome
     return EventDraft(found, match_on(body, "client_key", consent=mapping.consent), alias)
 
 
@@ -209,7 +214,7 @@ def _order_paid(body: DocumentFields) -> EventDraft:
         raise content.lacking("action", f"is not {PAY_SUCCESS}")
     order = content.child("order")
     order_id = order.identifier("order_id")
-    found = {
+    found: MappedFields = {
         "event_id": bounded_event_id(ORDER_PREFIX, order_id),
         "kind": "order.paid",
         "occurred_at": order.moment("pay_time"),
@@ -229,12 +234,13 @@ def _certificate(body: DocumentFields, context: MappingContext) -> EventDraft:
     occurred_at = content.moment_or("msg_time", lambda: context.received_ms)
     if action == VERIFY:
         event_id = bounded_event_id("dy-cert:", certificate.identifier("certificate_id"))
-        found = {"event_id": event_id, "kind": "use.completed", "outcome": "ok", "occurred_at": occurred_at}
-        return EventDraft(found, match)
+        return EventDraft(
+            {"event_id": event_id, "kind": "use.completed", "outcome": "ok", "occurred_at": occurred_at}, match
+        )
     order_id = certificate.identifier("order_id")
     # One for an order, however many vouchers it had: what each of them cost is not told.
     event_id = bounded_event_id("dy-refund:", order_id)
-    found = {"event_id": event_id, "kind": "order.refunded", "occurred_at": occurred_at}
+    found: MappedFields = {"event_id": event_id, "kind": "order.refunded", "occurred_at": occurred_at}
     return EventDraft(found, match, order_id=ORDER_KEY + order_id)
 
 
@@ -253,9 +259,9 @@ def _created(body: DocumentFields, context: MappingContext) -> int:
 class _EventMapping:
     """What an event of a name becomes."""
 
-    kind: str
+    kind: Kind
     occurred_at: Callable[[DocumentFields, MappingContext], int] = _received
-    outcome: str | None = None
+    outcome: UseOutcome | None = None
 
     @property
     def consent(self) -> bool:

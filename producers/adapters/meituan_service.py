@@ -10,6 +10,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -128,12 +129,14 @@ def _draft(document: DocumentFields, context: MappingContext) -> EventDraft:
     order = _order_id(form) if kind.startswith("order.") else ""
     # A refund without an amount gives back what its order has left.
     needed = kind == "order.paid" or (kind == "order.refunded" and not order)
-    found: dict[str, Any] = {
+    found: MappedFields = {
         "event_id": bounded_event_id("mt-s:", form.identifier("msgId")),
         "kind": kind,
         "occurred_at": form.moment("timestamp"),
-        **_amount(form, needed=needed),
     }
+    amount_fen = _amount(form, needed=needed)
+    if amount_fen is not None:
+        found["amount_fen"] = amount_fen
     return EventDraft(found, _match(form), order_id=f"mt-s:{order}" if order else "")
 
 
@@ -141,16 +144,16 @@ def _order_id(form: DocumentFields) -> str:
     return form.child("message").optional("orderId") if isinstance(form.tree.get("message"), Mapping) else ""
 
 
-def _amount(form: DocumentFields, *, needed: bool) -> dict[str, int]:
+def _amount(form: DocumentFields, *, needed: bool) -> int | None:
     """Return `message.amount`, whole fen, else the item's `money`, yuan as text."""
     message = form.tree.get("message")
     if isinstance(message, Mapping) and DocumentFields(message).has("amount"):
-        return {"amount_fen": form.child("message").fen("amount")}
+        return form.child("message").fen("amount")
     item = _item(form)
     if item is not None and item.has("money"):
-        return {"amount_fen": item.yuan("money")}
+        return item.yuan("money")
     if not needed:
-        return {}
+        return None
     raise form.child("message").lacking("amount") if form.has("message") else form.lacking("message")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -20,6 +21,7 @@ from producers.adapters.base import (
     PlatformMessage,
     RefusedPush,
     VerifiedPush,
+    WhatHappened,
     bounded_event_id,
 )
 from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, malformed, map_document
@@ -184,7 +186,7 @@ def _draft(document: DocumentFields, kind: str) -> EventDraft:
     if mapping is None:
         raise LackingError("", f"notices of kind {kind} {UNMAPPED_EVENTS.get(kind, 'have no mapping')}")
     form = DocumentFields(document.child("form").tree)
-    found = {"event_id": _event_id(document, kind), **mapping(form)}
+    found: MappedFields = {"event_id": _event_id(document, kind), **mapping(form)}
     order_id = f"mt:{form.identifier('order_id')}" if found["kind"].startswith("order.") else ""
     refund_id = form.optional("refund_id") if found["kind"] == "order.refunded" else ""
     # A refund may be told twice, each time in other words: by the shop and by the platform's own service.
@@ -208,24 +210,26 @@ def _event_id_or_blank(document: Mapping[str, Any], kind: str) -> str:
         return ""
 
 
-def _paid(form: DocumentFields) -> dict[str, Any]:
+def _paid(form: DocumentFields) -> WhatHappened:
     return {"kind": "order.paid", "occurred_at": form.moment("utime"), "amount_fen": form.yuan("total")}
 
 
-def _completed(form: DocumentFields) -> dict[str, Any]:
+def _completed(form: DocumentFields) -> WhatHappened:
     return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "ok"}
 
 
-def _cancelled(form: DocumentFields) -> dict[str, Any]:
+def _cancelled(form: DocumentFields) -> WhatHappened:
     return {"kind": "use.completed", "occurred_at": _updated(form), "outcome": "abandoned"}
 
 
-def _refunded(form: DocumentFields) -> dict[str, Any]:
+def _refunded(form: DocumentFields) -> WhatHappened:
     """Return a refund; only a part refund names its sum, a full one gives back what its order has left."""
     _check_agreed(form)
     occurred_at = form.moment_or("utime", lambda: form.moment_or("ctime", lambda: form.moment("timestamp")))
-    amount = {"amount_fen": form.yuan("money")} if form.has("money") else {}
-    return {"kind": "order.refunded", "occurred_at": occurred_at, **amount}
+    found: WhatHappened = {"kind": "order.refunded", "occurred_at": occurred_at}
+    if form.has("money"):
+        found["amount_fen"] = form.yuan("money")
+    return found
 
 
 def _check_agreed(form: DocumentFields) -> None:
@@ -246,7 +250,7 @@ def _updated(form: DocumentFields) -> int:
     return form.moment_or("utime", lambda: form.moment("timestamp"))
 
 
-MAPPINGS: Mapping[str, Callable[[DocumentFields], dict[str, Any]]] = MappingProxyType(
+MAPPINGS: Mapping[str, Callable[[DocumentFields], WhatHappened]] = MappingProxyType(
     {
         "order-paid": _paid,
         "order-completed": _completed,

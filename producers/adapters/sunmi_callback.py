@@ -17,12 +17,15 @@ from producers.adapters.base import (
     PlatformAnswer,
     PlatformMessage,
     RefusedPush,
+    WhatHappened,
     bounded_event_id,
 )
 from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, map_document, read_object
 from producers.adapters.wire.masking import AllowList, ValueFormat, is_leaf, mask_document
 from producers.adapters.wire.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
 from producers.adapters.wire.times import is_fresh, unix_ms
+from schemas.event import Kind
+from schemas.event_struct import Attributes
 
 SIGNATURE = "sunmi-sign"
 TIMESTAMP, NONCE, NOTIFY_TYPE = "sunmi-timestamp", "sunmi-nonce", "sunmi-notifytype"
@@ -30,7 +33,7 @@ TIMESTAMP, NONCE, NOTIFY_TYPE = "sunmi-timestamp", "sunmi-nonce", "sunmi-notifyt
 # another event id: the lengths are held to what the platform documents.
 _FORMS = {TIMESTAMP: re.compile(r"[0-9]{10}\Z"), NONCE: re.compile(r"[0-9]{6}\Z"), NOTIFY_TYPE: re.compile(r".+\Z")}
 ONLINE = 4
-ACTIONS = {1: "device.online", 2: "device.offline"}
+ACTIONS: Mapping[int, Kind] = {1: "device.online", 2: "device.offline"}
 _W, _N = ValueFormat.WORD, ValueFormat.NUMBER
 # Totals since the device was made, signal strengths, model and versions; never an identity, a place or a password.
 REPORTED: Mapping[str, ValueFormat] = {
@@ -138,13 +141,15 @@ def _draft(document: DocumentFields) -> EventDraft:
         found = _went(body)
     elif report_type in {1, 2, 3}:
         headers = DocumentFields(document.child("headers").tree)
-        found = {"kind": "device.reported", "occurred_at": headers.moment(TIMESTAMP), **_reported(body)}
+        found = {"kind": "device.reported", "occurred_at": headers.moment(TIMESTAMP)}
+        if attributes := _reported(body):
+            found["attributes"] = attributes
     else:
         raise body.lacking("report_type", "is none of 1 to 4")
     return EventDraft({"event_id": _event_id(document), **found}, ({"sn": body.identifier("sn")},))
 
 
-def _went(body: DocumentFields) -> dict[str, Any]:
+def _went(body: DocumentFields) -> WhatHappened:
     online = body.child("device_online_data")
     kind = ACTIONS.get(online.number("action"))
     if kind is None:
@@ -152,14 +157,14 @@ def _went(body: DocumentFields) -> dict[str, Any]:
     return {"kind": kind, "occurred_at": online.moment("update_at")}
 
 
-def _reported(body: DocumentFields) -> dict[str, Any]:
+def _reported(body: DocumentFields) -> Attributes:
     """Return the listed fields as attributes: what has another form than its field should have stays a masked leaf."""
-    attributes: dict[str, Any] = {}
+    attributes: Attributes = {}
     for part in PARTS:
         values = body.tree.get(part)
         kept = mask_document(values, REPORTED) if isinstance(values, Mapping) else {}
         attributes |= {name: _attribute(kept[name], REPORTED[name]) for name in REPORTED if _is_kept(kept, name)}
-    return {"attributes": attributes} if attributes else {}
+    return attributes
 
 
 def _is_kept(kept: Mapping[str, Any], name: str) -> bool:

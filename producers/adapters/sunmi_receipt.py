@@ -10,6 +10,7 @@ from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
+    MappedFields,
     MappingContext,
     NativePush,
     PlatformAnswer,
@@ -101,12 +102,14 @@ def _draft(document: DocumentFields) -> EventDraft:
     receipt_type = _receipt_type(payload)
     if receipt_type not in {SALE, REFUND}:
         raise payload.lacking("receipt_type", NO_ORDER.get(receipt_type, "is none of 1 to 4"))
-    found = {
+    found: MappedFields = {
         "event_id": _event_id(form, payload, receipt_type),
         "kind": "order.paid" if receipt_type == SALE else "order.refunded",
         "occurred_at": payload.moment("order_time"),
-        **_amount(payload, receipt_type),
     }
+    amount_fen = _amount(payload, receipt_type)
+    if amount_fen is not None:
+        found["amount_fen"] = amount_fen
     order = payload.optional("order_id")
     return EventDraft(found, _match(form, payload), order_id=f"sm:{_till(form, payload)}:{order}" if order else "")
 
@@ -116,17 +119,17 @@ def _receipt_type(payload: DocumentFields) -> int:
     return payload.number("receipt_type") if payload.has("receipt_type") else SALE
 
 
-def _amount(payload: DocumentFields, receipt_type: int) -> dict[str, int]:
+def _amount(payload: DocumentFields, receipt_type: int) -> int | None:
     """Return what was paid or given back, in fen: tills print a refund with or without a minus.
 
     A refund slip without an amount gives back what its order has left.
     """
     if receipt_type == REFUND and payload.has("order_id") and not payload.has("order_received_amount"):
-        return {}
+        return None
     amount = payload.printed_yuan("order_received_amount")
     if receipt_type == SALE and amount < 0:
         raise payload.lacking("order_received_amount", "is negative on a sale: receipt_type 2 marks a refund")
-    return {"amount_fen": abs(amount)}
+    return abs(amount)
 
 
 def _event_id(form: DocumentFields, payload: DocumentFields, receipt_type: int) -> str:

@@ -11,18 +11,19 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from producers.adapters.base import MappedFields
 from producers.validation.effects import EventEffect
 from schemas.codec import encode
-from schemas.event import MAX_AMOUNT_FEN
+from schemas.event import MAX_AMOUNT_FEN, Kind
 from schemas.lines import RejectLine
 from schemas.topics import Topic
 
 FactType = Literal["paid", "refunded", "waiting"]
-_FACT_TYPES: Mapping[Any, FactType] = MappingProxyType({"order.paid": "paid", "order.refunded": "refunded"})
+_FACT_TYPES: Mapping[Kind, FactType] = MappingProxyType({"order.paid": "paid", "order.refunded": "refunded"})
 KEY_DIGITS = 48
 _PACKED = struct.Struct(">8sq")
 MAX_FACTS = 256
@@ -125,12 +126,12 @@ class OrderLedger:
                 refunded += -1 - amount
         return max(0, paid - refunded) if known else None
 
-    def fact_of(self, account_id: str, order_id: str, fields: Mapping[str, Any]) -> OrderFact | None:
+    def fact_of(self, account_id: str, order_id: str, fields: MappedFields) -> OrderFact | None:
         """Return what an account's message with an event's *fields* is to the order *order_id*, None where nothing."""
-        fact_type = _FACT_TYPES.get(fields.get("kind", ""))
-        if fact_type is None or not order_id or not isinstance(event_id := fields.get("event_id"), str):
+        fact_type = _FACT_TYPES.get(fields["kind"])
+        if fact_type is None or not order_id:
             return None
-        key = FactKey(order_digest(account_id, order_id), fact_type, event_digest(event_id))
+        key = FactKey(order_digest(account_id, order_id), fact_type, event_digest(fields["event_id"]))
         amount_fen = fields.get("amount_fen")
         if amount_fen is None and fact_type == "refunded":
             amount_fen = self.left_fen(key.order, key.event)

@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from producers.adapters.base import MappedMessage, PlatformMessage, UnmappedMessage, VerifiedPush, unreadable
+from producers.adapters.base import (
+    MappedFields,
+    MappedMessage,
+    PlatformMessage,
+    UnmappedMessage,
+    VerifiedPush,
+    unreadable,
+)
 from producers.adapters.wire.masking import AllowList, mask_document
 from producers.adapters.wire.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.wire.strict_json import UnreadableError, read_json
@@ -117,17 +124,17 @@ def with_subject(document: Mapping[str, Any], subject: Any) -> dict[str, Any]:
     return dict(document) | ({} if subject is None or subject == "" else {"subject": subject})
 
 
-def subject_of(document: DocumentFields, name: str, *, needed: bool = False) -> dict[str, str]:
-    """Return the event's field `subject`, none where the message has none.
+def subject_of(document: DocumentFields, name: str, *, needed: bool = False) -> str | None:
+    """Return the event's field `subject`, None where the message has none.
 
     Raises `LackingError`, naming the platform's field *name*, where it is no text, or *needed* and absent.
     """
     subject = document.tree.get("subject")
     if subject is None and not needed:
-        return {}
+        return None
     if not isinstance(subject, str) or has_half_pair(subject):
         raise LackingError(name, "is missing" if subject is None else "is not text")
-    return {"subject": subject}
+    return subject
 
 
 def match_on(fields: DocumentFields, name: str, *, consent: bool = False) -> tuple[Mapping[str, str], ...]:
@@ -142,7 +149,7 @@ def match_on(fields: DocumentFields, name: str, *, consent: bool = False) -> tup
 class EventDraft:
     """An event that a document became, before it is joined with what may be kept of it."""
 
-    fields: Mapping[str, Any]
+    fields: MappedFields
     match: tuple[Mapping[str, str], ...]
     alias: str = ""
     order_id: str = ""

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from producers.adapters.base import MappedMessage
+from producers.adapters.base import MappedFields, MappedMessage
 from producers.gateway.ingest_request import UnknownStoredError
 from producers.orders.ledger import MAX_FACTS, OrderLedger, amount_effect, event_digest, order_digest, read_key
 from producers.orders.topic import OrderFold
@@ -25,7 +25,9 @@ def message(
 ) -> MappedMessage:
     amount = {} if amount_fen is None else {"amount_fen": amount_fen}
     return MappedMessage(
-        fields={"event_id": event_id, "kind": kind, "occurred_at": NOW_MS - 5000, **amount, **change},
+        fields=cast(
+            "MappedFields", {"event_id": event_id, "kind": kind, "occurred_at": NOW_MS - 5000, **amount, **change}
+        ),
         match=({"sn": "N302TEST"},),
         payload={"order_id": order_id},
         order_id=order_id,
