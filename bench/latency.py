@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from bench.layouts import Road
+from bench.layouts import Road, wait
 from bench.pushes import events, headers_of
 
 READ_EVERY_S = 0.05
@@ -47,11 +47,8 @@ def measure_latency(road: Road, count: int, rate: float) -> LatencyRun:
     reader = threading.Thread(target=_read, args=(road, run, since_s, sights, stop), daemon=True)
     reader.start()
     _push_paced(road, key, lines, rate, sights)
-    deadline = time.monotonic() + END_S
-    while len(sights.row) < count or not sights.numbers or sights.numbers[-1][1] < before + count:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{count - len(sights.row)} of {count} rows were not seen")
-        time.sleep(READ_EVERY_S)
+    seen = lambda: len(sights.row) >= count and sights.numbers and sights.numbers[-1][1] >= before + count  # noqa: E731
+    wait(seen, END_S, f"not all of {count} rows and their count were seen", every_s=READ_EVERY_S)
     stop.set()
     reader.join()
     rows = [sights.row[name] - at for name, at in sights.pushed.items()]

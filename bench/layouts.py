@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from bench.pushes import ACCOUNT, PRODUCTS, bodies, headers_of, push, write_regi
 from registry.file import load_registry
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
+from runtime.retries import poll_until
 from runtime.settings import Settings, load_settings
 
 START_S = 180.0
@@ -201,10 +201,7 @@ def process_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def wait(check: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+def wait(check: Callable[[], object], timeout_s: float, otherwise: str, *, every_s: float = POLL_S) -> None:
     """Wait until *check* holds. Raises `RuntimeError` after *timeout_s*."""
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{otherwise} after {timeout_s:.0f} s")
-        time.sleep(POLL_S)
+    if not poll_until(check, timeout_s=timeout_s, every_s=every_s):
+        raise RuntimeError(f"{otherwise} after {timeout_s:.0f} s")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.latency import LatencyRun, measure_latency
-from bench.layouts import Road, apart, embedded
+from bench.layouts import Road, apart, embedded, wait
 from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import events
 
@@ -150,13 +150,15 @@ def _run(road: Road, key: str, load: Load, count: int, idle: Mapping[str, float]
 
 def _wait_settled(road: Road, before: int) -> None:
     """Wait until blocks were settled and no more are for a while."""
-    deadline, last, since = time.monotonic() + SETTLED_S, before, time.monotonic()
-    while last == before or time.monotonic() - since < QUIET_S:
-        if time.monotonic() > deadline:
-            raise RuntimeError("no block was settled")
-        time.sleep(1)
+    last, since = before, time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal last, since
         if (now := road.settling()) != last:
             last, since = now, time.monotonic()
+        return last != before and time.monotonic() - since >= QUIET_S
+
+    wait(is_quiet, SETTLED_S, "no block was settled", every_s=1)
 
 
 def _line(row: Row) -> str:

@@ -3,7 +3,6 @@
 import json
 import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from prometheus_client import REGISTRY
 from registry.follower import RegistryFollower
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
+from runtime.retries import poll_until
 from runtime.settings import KafkaSettings, Settings, SinkSettings
 from runtime.sql_statements import split_statements
 from sinks.consumer.tables import StoreTable
@@ -67,7 +67,8 @@ def main() -> None:
     before = cpu()
     sink = Sink(settings, clickhouse, follower, prefix=asked["prefix"])
     sink.start()
-    _wait(asked["rows"])
+    rows = asked["rows"]
+    poll_until(lambda: 0 < rows <= _stored(), timeout_s=PATIENCE_S if rows else IDLE_S, every_s=0.2)
     if not sink.stop(drain=True):
         raise SystemExit("the sink did not come to the end of the topics")
     found: dict[str, Any] = {"sink": cpu() - before}
@@ -81,12 +82,6 @@ def cpu() -> float:
     """Return this process's CPU seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def _wait(rows: int) -> None:
-    began = time.monotonic()
-    while (_stored() < rows or not rows) and time.monotonic() - began < (PATIENCE_S if rows else IDLE_S):
-        time.sleep(0.2)
 
 
 def _stored() -> float:

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
@@ -28,7 +27,7 @@ from schemas.registry import Account
 
 _HASH = re.compile(r"(?:[0-9a-f]{32})?\Z")
 _AGAIN = "send the event again"
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = msgspec.json.Decoder(dict[str, object]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -116,14 +115,14 @@ def revalidate(validator: EventValidator, reject: ReadableReject, window: TimeWi
     return replace(outcome, line=reject.line, effects=waiting_as(reject.line, outcome.effects))
 
 
-def _payload(line: RejectLine) -> dict[str, Any]:
+def _payload(line: RejectLine) -> dict[str, object]:
     try:
         return _decode(line.payload or "{}")
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return {}
 
 
-def _why_gone(line: RejectLine, payload: Mapping[str, Any], account: Account | None) -> str:
+def _why_gone(line: RejectLine, payload: Mapping[str, object], account: Account | None) -> str:
     """Return why *line* cannot be replayed whatever its fields, '' where it may."""
     message = payload.get("message")
     parts = (payload, message if isinstance(message, Mapping) else {})
@@ -140,18 +139,18 @@ def _why_gone(line: RejectLine, payload: Mapping[str, Any], account: Account | N
     return f"account {line.account_id} is no longer in the registry" if account is None else ""
 
 
-def _reread_element(line: RejectLine, payload: Mapping[str, Any]) -> ReadableReject | NotReplayable:
+def _reread_element(line: RejectLine, payload: Mapping[str, object]) -> ReadableReject | NotReplayable:
     inner = payload.get("event")
     # What was no event was kept field by field; what was one, under a name of its own.
     well_formed = isinstance(inner, Mapping) and "kind" in inner
-    fields: Mapping[str, Any] = inner if isinstance(inner, Mapping) and well_formed else payload
+    fields: Mapping[str, object] = inner if isinstance(inner, Mapping) and well_formed else payload
     if (name := _lacking_field(fields, well_formed=well_formed)) is not None:
         return _not_kept(line, name)
     subjects = {kept: name for name, kept in HASHED.items()}
     return ReadableReject(line, _encode({subjects.get(name, name): value for name, value in fields.items()}))
 
 
-def _lacking_field(fields: Mapping[str, Any], *, well_formed: bool) -> str | None:
+def _lacking_field(fields: Mapping[str, object], *, well_formed: bool) -> str | None:
     """Return the first of an event's *fields* that was not kept as it was, or None."""
     for name, value in fields.items():
         if name == "attributes" and isinstance(value, Mapping) and (well_formed or not is_masked(value)):
@@ -163,7 +162,7 @@ def _lacking_field(fields: Mapping[str, Any], *, well_formed: bool) -> str | Non
     return None
 
 
-def _lacking_attribute(attributes: Mapping[str, Any]) -> str | None:
+def _lacking_attribute(attributes: Mapping[str, object]) -> str | None:
     return next(
         (
             f"attributes.{name}"
@@ -174,7 +173,7 @@ def _lacking_attribute(attributes: Mapping[str, Any]) -> str | None:
     )
 
 
-def _is_hash_where_due(name: str, value: Any) -> bool:
+def _is_hash_where_due(name: str, value: object) -> bool:
     return name not in HASHED.values() or (isinstance(value, str) and _HASH.match(value) is not None)
 
 
@@ -182,7 +181,7 @@ def _not_kept(line: RejectLine, name: str) -> NotReplayable:
     return NotReplayable(line, f"{name} was kept as type and length only; {_AGAIN}")
 
 
-def _reread_native(line: RejectLine, payload: Mapping[str, Any], account: Account) -> ReadableReject | NotReplayable:
+def _reread_native(line: RejectLine, payload: Mapping[str, object], account: Account) -> ReadableReject | NotReplayable:
     adapter = adapter_for(account.platform, line.flow)
     if adapter is None or line.platform != account.platform:
         return NotReplayable(line, f"account {account.id} has no flow {line.flow} of {line.platform} any more")
@@ -201,14 +200,14 @@ def _reread_native(line: RejectLine, payload: Mapping[str, Any], account: Accoun
     return ReadableReject(line, replace(message, alias=alias) if isinstance(alias, str) else message)
 
 
-def _is_masked_at(document: Any, path: str) -> bool:
+def _is_masked_at(document: Mapping[str, object], path: str) -> bool:
     """Tell whether *document* has a masked leaf under a name that leads to *path*, the field that a mapping lacked."""
     names = set(path.split("."))
     return any(is_leaf(value) and name in names for name, value in _leaves(document))
 
 
-def _leaves(document: Any) -> Sequence[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _leaves(document: Mapping[str, object]) -> Sequence[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
     stack = [document]
     while stack:
         tree = stack.pop()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -59,7 +58,7 @@ class AihuishouWebhook:
         event_id = bounded_event_id("ahs:", signed.webhook_id)
         return read_object(push.body, lambda body: self.interpret({"event_id": event_id, "body": body}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _draft, str(document.get("event_id", "")))

@@ -6,7 +6,7 @@ An adapter is pure: no I/O, no clock, no registry. It never raises on what a sen
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from producers.validation.pii import find_pii
 from schemas.event import Kind
@@ -68,7 +68,7 @@ class MappedMessage:
     fields: MappedFields
     match: tuple[Mapping[str, str], ...]
     """Placement keys to look up, tried in order; the first that matches a placement decides."""
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
     """What may be kept of the message should it be rejected: allow-listed fields only."""
     alias: str = ""
     """An unsigned id of the platform's: joins redeliveries whose bytes differ.
@@ -91,7 +91,7 @@ class UnmappedMessage:
     reason: RejectReason
     field: str
     message: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
     event_id: str = ""
 
 
@@ -161,7 +161,7 @@ class Adapter(Protocol):
         """What is answered when Kafka could not take it in time, so that the platform retries."""
         ...
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document*, a message or the payload kept of one, by today's rules: so a reject is replayed. Total.
 
         `document["subject"]` is passed on as it is: in a kept payload it is a hash already.

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -94,13 +93,13 @@ class BilibiliWebhook:
         context = MappingContext(push.account, push.flow, push.received_ms)
         return VerifiedPush((self.interpret(_document(body, push.body), context),))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _draft, _event_id(document))
 
 
-def _challenge(body: Mapping[str, Any]) -> int | None:
+def _challenge(body: Mapping[str, object]) -> int | None:
     content = body.get("content")
     if body.get("event") != CHALLENGE or not isinstance(content, dict):
         return None
@@ -108,7 +107,7 @@ def _challenge(body: Mapping[str, Any]) -> int | None:
     return challenge if isinstance(challenge, int) and not isinstance(challenge, bool) else None
 
 
-def _document(body: dict[str, Any], raw: bytes) -> dict[str, Any]:
+def _document(body: dict[str, object], raw: bytes) -> dict[str, object]:
     content = body.get("content")
     subject = None
     if isinstance(content, dict):
@@ -117,7 +116,7 @@ def _document(body: dict[str, Any], raw: bytes) -> dict[str, Any]:
     return with_subject({"body": body, "digest": hashlib.sha256(raw).hexdigest()[:32]}, subject)
 
 
-def _event_id(document: Mapping[str, Any]) -> str:
+def _event_id(document: Mapping[str, object]) -> str:
     digest = document.get("digest")
     return bounded_event_id("bili:", digest) if isinstance(digest, str) and digest else ""
 

@@ -5,7 +5,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -79,7 +78,7 @@ class DouyinLifeSpi:
         context = MappingContext(push.account, push.flow, push.received_ms)
         return read_object(push.body, lambda body: self.interpret({"query": head, "body": body}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _order_paid)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -121,7 +120,7 @@ class DouyinLive:
         context = MappingContext(push.account, push.flow, push.received_ms)
         return _take(push.body, value, lambda element: self.interpret(_document(head, element), context))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _interaction, _event_id(document))
@@ -148,7 +147,7 @@ def _header_sets(headers: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
         yield from ((*COMMON, scope) for scope in SCOPES if scope in headers)
 
 
-def _take(body: bytes, value: Any, interpret: Callable[[Any], PlatformMessage]) -> VerifiedPush:
+def _take(body: bytes, value: object, interpret: Callable[[object], PlatformMessage]) -> VerifiedPush:
     elements = [value] if isinstance(value, dict) else value
     if not isinstance(elements, list) or not elements:
         return no_message(body, "the push holds no message")
@@ -159,14 +158,14 @@ def _take(body: bytes, value: Any, interpret: Callable[[Any], PlatformMessage]) 
     return VerifiedPush(tuple(interpret(element) for element in elements))
 
 
-def _document(head: Mapping[str, str], element: Any) -> dict[str, Any]:
+def _document(head: Mapping[str, str], element: object) -> dict[str, object]:
     if not isinstance(element, dict):
         return {"headers": dict(head), "message": element}
     message = {name: value for name, value in element.items() if name != "sec_openid"}
     return with_subject({"headers": dict(head), "message": message}, element.get("sec_openid"))
 
 
-def _event_id(document: Mapping[str, Any]) -> str:
+def _event_id(document: Mapping[str, object]) -> str:
     message = document.get("message")
     try:
         return _message_id(DocumentFields(message)) if isinstance(message, Mapping) else ""
@@ -205,6 +204,7 @@ def _counts(message: DocumentFields) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def _small_count(value: Any) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ATTRIBUTE_NUMBER
-    return value if is_count else None
+def _small_count(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_ATTRIBUTE_NUMBER:
+        return None
+    return value

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -72,7 +71,7 @@ class DouyinTrade:
         context = MappingContext(push.account, push.flow, push.received_ms)
         return read_object(push.body, lambda body: self.interpret({"body": read_inner(body, "msg")}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _unsupported)

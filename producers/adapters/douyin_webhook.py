@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -149,11 +148,11 @@ class DouyinWebhook:
             return PlatformHandshake(PlatformAnswer(200, b'{"challenge":%d}' % challenge))
         return VerifiedPush((self._message(body, push),))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         return map_document(document, ALLOWED, lambda fields: _draft(fields, context, ""), _event_id(document))
 
-    def _message(self, body: dict[str, Any], push: NativePush) -> PlatformMessage:
+    def _message(self, body: dict[str, object], push: NativePush) -> PlatformMessage:
         subject = body.pop("from_user_id", None)
         digest = hashlib.sha256(_one_line(push.body)).hexdigest()[:32]
         document = with_subject({"body": body, "digest": digest}, subject)
@@ -172,7 +171,7 @@ def _signatures(secret: bytes, body: bytes) -> tuple[bytes, bytes]:
     return plain_hash("sha1", secret, body), plain_hash("sha1", secret, _one_line(body))
 
 
-def _challenge(body: Mapping[str, Any]) -> int | None:
+def _challenge(body: Mapping[str, object]) -> int | None:
     content = body.get("content")
     if body.get("event") != CHALLENGE or not isinstance(content, dict):
         return None
@@ -180,7 +179,7 @@ def _challenge(body: Mapping[str, Any]) -> int | None:
     return challenge if isinstance(challenge, int) and not isinstance(challenge, bool) else None
 
 
-def _event_id(document: Mapping[str, Any]) -> str:
+def _event_id(document: Mapping[str, object]) -> str:
     digest = document.get("digest")
     return bounded_event_id("dy:", digest) if isinstance(digest, str) and digest else ""
 

@@ -6,7 +6,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -97,12 +96,12 @@ class MeituanService:
             (self.interpret({"form": form}, MappingContext(push.account, push.flow, push.received_ms)),)
         )
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         return map_document(document, ALLOWED, lambda fields: _draft(fields, context), _event_id(document))
 
 
-def _unfolded(form: dict[str, Any]) -> dict[str, Any]:
+def _unfolded(form: Mapping[str, object]) -> dict[str, object]:
     """Return *form* with the JSON texts in it read. Raises `UnreadableError`."""
     form = read_inner(read_inner(form, "message"), "bizData")
     message = form.get("message")
@@ -113,7 +112,7 @@ def _glued(pairs: list[Pair]) -> bytes:
     return b"".join(name + value for name, value in sorted(pairs))
 
 
-def _event_id(document: Mapping[str, Any]) -> str:
+def _event_id(document: Mapping[str, object]) -> str:
     form = document.get("form")
     message_id = form.get("msgId") if isinstance(form, Mapping) else None
     return bounded_event_id("mt-s:", message_id) if isinstance(message_id, str) and message_id else ""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -146,7 +145,7 @@ class MeituanWaimai:
             return malformed(wire, error)
         return VerifiedPush((self.interpret(document, MappingContext(push.account, push.flow, push.received_ms)),))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         kind = context.flow.removeprefix(FLOW_PREFIX)
         return map_document(document, ALLOWED, lambda fields: _draft(fields, kind), _event_id_or_blank(document, kind))
@@ -203,7 +202,7 @@ def _event_id(document: DocumentFields, kind: str) -> str:
     )
 
 
-def _event_id_or_blank(document: Mapping[str, Any], kind: str) -> str:
+def _event_id_or_blank(document: Mapping[str, object], kind: str) -> str:
     try:
         return _event_id(DocumentFields(document), kind)
     except LackingError:

@@ -8,7 +8,6 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -21,7 +20,7 @@ from producers.adapters.base import (
     bounded_event_id,
 )
 from producers.adapters.wire.fields import DocumentFields, EventDraft, LackingError, map_document, read_object
-from producers.adapters.wire.masking import AllowList, ValueFormat, is_leaf, mask_document
+from producers.adapters.wire.masking import AllowList, ValueFormat, mask_document
 from producers.adapters.wire.signing import from_base64, from_hex, header_bytes, holds, rsa_holds
 from producers.adapters.wire.times import is_fresh, unix_ms
 from schemas.event import Kind
@@ -105,7 +104,7 @@ class SunmiCallback:
         context = MappingContext(push.account, push.flow, push.received_ms)
         return read_object(push.body, lambda body: self.interpret({"headers": head, "body": body}, context))
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _draft, _event_id_or_blank(document))
@@ -127,7 +126,7 @@ def _event_id(document: DocumentFields) -> str:
     return bounded_event_id("sm:", ":".join(parts))
 
 
-def _event_id_or_blank(document: Mapping[str, Any]) -> str:
+def _event_id_or_blank(document: Mapping[str, object]) -> str:
     try:
         return _event_id(DocumentFields(document))
     except LackingError:
@@ -163,15 +162,14 @@ def _reported(body: DocumentFields) -> Attributes:
     for part in PARTS:
         values = body.tree.get(part)
         kept = mask_document(values, REPORTED) if isinstance(values, Mapping) else {}
-        attributes |= {name: _attribute(kept[name], REPORTED[name]) for name in REPORTED if _is_kept(kept, name)}
+        for name, shape in REPORTED.items():
+            value = _attribute(kept.get(name), shape)
+            if isinstance(value, str | int | float):
+                attributes[name] = value
     return attributes
 
 
-def _is_kept(kept: Mapping[str, Any], name: str) -> bool:
-    return name in kept and not is_leaf(kept[name])
-
-
-def _attribute(value: Any, shape: ValueFormat) -> Any:
+def _attribute(value: object, shape: ValueFormat) -> object:
     """Return a counter as a number, also where it was sent as text."""
     if shape is not ValueFormat.NUMBER or not isinstance(value, str):
         return value

@@ -6,7 +6,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from producers.adapters.base import (
     AdapterResult,
@@ -88,7 +87,7 @@ class SunmiReceipt:
             (self.interpret({"form": form}, MappingContext(push.account, push.flow, push.received_ms)),)
         )
 
-    def interpret(self, document: Mapping[str, Any], context: MappingContext) -> PlatformMessage:
+    def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
         del context
         return map_document(document, ALLOWED, _draft, _event_id_or_blank(document))
@@ -144,7 +143,7 @@ def _till(form: DocumentFields, payload: DocumentFields) -> str:
     return payload.optional("sn") or form.identifier("shop_id")
 
 
-def _event_id_or_blank(document: Mapping[str, Any]) -> str:
+def _event_id_or_blank(document: Mapping[str, object]) -> str:
     try:
         form = DocumentFields(DocumentFields(document).child("form").tree)
         payload = form.child("payload")

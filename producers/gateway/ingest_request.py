@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from producers.adapters.base import PlatformMessage
 from producers.gateway.responses import BatchResult
@@ -94,7 +95,7 @@ def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWin
 def delivery_line(request: IngestRequest, result: BatchResult, answered_ms: int) -> DeliveryLine:
     """Return what the log says of *request*, which is about to be answered with *result*."""
     counts = result.counts()
-    return DeliveryLine(
+    line = DeliveryLine(
         delivery_id=result.delivery_id,
         account_id=request.account.id,
         platform=request.account.platform,
@@ -108,17 +109,15 @@ def delivery_line(request: IngestRequest, result: BatchResult, answered_ms: int)
         body_bytes=request.size,
         received_ms=request.received_ms,
         answered_ms=answered_ms,
-        **_replay_fields(request.events, result),
     )
+    return _as_replay(line, request.events, result) if isinstance(request.events, KeptRejects) else line
 
 
-def _replay_fields(events: RequestEvents, result: BatchResult) -> dict[str, Any]:
-    if not isinstance(events, KeptRejects):
-        return {}
+def _as_replay(line: DeliveryLine, events: KeptRejects, result: BatchResult) -> DeliveryLine:
     verdicts = [(index, "accepted", "") for index in result.accepted_ids]
     verdicts += [(other.index, other.verdict, other.reason) for other in result.others]
     by_reject = [(events.rejects[index].line.reject_id, verdict, reason) for index, verdict, reason in sorted(verdicts)]
-    return {"replay": True, "replays": by_reject, "asked_by": events.asked_by}
+    return msgspec.structs.replace(line, replay=True, replays=by_reject, asked_by=events.asked_by)
 
 
 def count_outcomes(request: IngestRequest, result: BatchResult) -> None:

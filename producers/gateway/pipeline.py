@@ -1,12 +1,12 @@
 """A push's whole way through the gateway, in one file: read this first.
 
-                   POST /v1/events                         GET or POST /in/{account}/{flow}
-                          │                                              │
-                   PushPipeline.push_batch                 PushPipeline.push_native
-    authenticate   authenticate_sender                     Adapter.adapt: checks the signature
-    split / adapt  unpack, split                           and takes the push apart
-                          └──────────── IngestRequest ───────────────────┘
-                                              │
+                   POST /v1/events         GET or POST /in/{account}/{flow}       avenue rejects replay
+                          │                              │                                  │
+                   PushPipeline.push_batch PushPipeline.push_native               Replayer.replay
+    authenticate   authenticate_sender     Adapter.adapt: checks the signature             │
+    split / adapt  unpack, split           and takes the push apart               reread_reject
+                          └───────────────────── IngestRequest ────────────────────────────┘
+                                                       │
                    RequestIngestor.ingest, a run of events at a time:
     validate       validate_run ── an element ──▶ FastPath.validate
                         │            what that leaves ──▶ EventValidator.validate_bytes
@@ -329,7 +329,7 @@ class _InFlightRequest:
         self._validator = validator
         self._accepted: dict[int, str] = {}
         self._others: dict[int, Verdict] = {}
-        self._records: set[asyncio.Future[bool]] = set()
+        self._acks: set[asyncio.Future[bool]] = set()
         self._rejects: list[bytes] = []
         self._held = HeldLines(deps.publisher, deps.duplicates, deps.clock)
         self.began = False
@@ -398,21 +398,21 @@ class _InFlightRequest:
         return len(batch.lines) if batch.held_from is None else batch.held_from
 
     def _add_events(self, partition: int, lines: LineBatch) -> set[asyncio.Future[bool]]:
-        """Publish *lines* and claim their ids; return what their records will come to."""
-        records: set[asyncio.Future[bool]] = set()
-        for taken, record in self._deps.publisher.add(Topic.EVENTS, partition, lines):
-            if not record.done():
-                self._deps.duplicates.claim(lines.account_id, taken.ids, record)
-            records.add(record)
-        self._records |= records
-        return records
+        """Publish *lines* and claim their ids; return the acknowledgements of their records."""
+        acks: set[asyncio.Future[bool]] = set()
+        for taken, ack in self._deps.publisher.add(Topic.EVENTS, partition, lines):
+            if not ack.done():
+                self._deps.duplicates.claim(lines.account_id, taken.ids, ack)
+            acks.add(ack)
+        self._acks |= acks
+        return acks
 
     async def _acknowledged(self) -> None:
-        for record in self._records:
+        for ack in self._acks:
             # Shielded: the record is other requests' too, and its outcome counts though this sender hangs up.
-            if not await asyncio.shield(record):
+            if not await asyncio.shield(ack):
                 raise UnknownStoredError
-        self._records.clear()
+        self._acks.clear()
 
     async def publish_rejects(self) -> None:
         """Publish what is kept of this request beside its events."""
@@ -426,5 +426,5 @@ class _InFlightRequest:
 
     async def _add(self, topic: Topic, values: Sequence[bytes]) -> None:
         lines = LineBatch(self._request.account.id, self._request.received_ms, values)
-        self._records.update(record for _, record in self._deps.publisher.add(topic, 0, lines))
+        self._acks.update(ack for _, ack in self._deps.publisher.add(topic, 0, lines))
         await self._acknowledged()

@@ -11,6 +11,12 @@ from tests.support.paths import ROOT, TESTS
 MOST_ONE_WORD_NAMES = 0.25
 """Nouns of the field stay (Topic, Placement, Registry); where most names were one word, several things shared each."""
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z0-9]*|[A-Z]+")
+LIBRARY_BORDERS = {
+    "producers/gateway/asgi.py",  # the server's scope and messages
+    "producers/gateway/http_request.py",  # the same scope
+    "producers/gateway/routes.py",  # the framework's parameters of a request
+    "producers/publisher.py",  # the client's producer, which ships no types
+}
 SLEEPERS = {
     "avenue/client/replay.py",  # the pause that tenacity takes, given to it so that tests move the clock
     "avenue/client/resize.py",  # watches for so long whether anybody publishes: a fixed time, and no retry
@@ -71,6 +77,17 @@ def test_few_class_names_are_one_word() -> None:
 def test_no_event_is_any() -> None:
     assert of_any(ast.parse("def judge(event: Any) -> None: ..."), "event")
     assert [path for path, tree in trees() if of_any(tree, "event")] == []
+
+
+def test_what_the_producers_take_apart_and_make_is_typed() -> None:
+    """A platform's document is `object` until it is looked at, an event's fields have their types."""
+    untyped = {
+        path
+        for path, tree in trees()
+        if path.startswith("producers/") and any(isinstance(n, ast.Name) and n.id == "Any" for n in ast.walk(tree))
+    }
+
+    assert untyped == LIBRARY_BORDERS
 
 
 def test_helpers_of_tests_have_a_folder() -> None:

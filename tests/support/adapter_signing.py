@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from producers.adapters.base import NativePush
+from producers.adapters.base import NativePush, PlatformMessage
 from schemas.registry import Account
 
 NOW_MS = 1_795_312_800_000  # 2026-11-22T02:00:00Z
@@ -159,3 +160,8 @@ def receipt(params: Mapping[str, str | bytes], secret: bytes) -> Sent:
     pairs = parse_qsl(wire, keep_blank_values=True, encoding="latin-1")
     text = "&".join(f"{name}={value}" for name, value in sorted(pairs)) + "&key=" + secret.decode()
     return Sent(f"{wire}&sign={hashlib.md5(text.encode('latin-1')).hexdigest().upper()}".encode())
+
+
+def kept_payload(message: PlatformMessage) -> Any:
+    """Return what is kept of *message*, to look into: a platform's document has no type."""
+    return message.payload

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from producers.adapters.base import (
     MappedFields,
@@ -36,7 +35,7 @@ class LackingError(Exception):
 class DocumentFields:
     """An object of a document; `path` leads to it in the names that rejects give."""
 
-    tree: Mapping[str, Any]
+    tree: Mapping[str, object]
     path: str = ""
 
     def named(self, name: str) -> str:
@@ -100,7 +99,7 @@ class DocumentFields:
         """Return a small integer, also where it was sent as digits. Raises `LackingError`."""
         return self._parsed(name, _small_integer, "is not an integer")
 
-    def _parsed(self, name: str, parse: Callable[[Any], int | None], why: str) -> int:
+    def _parsed(self, name: str, parse: Callable[[object], int | None], why: str) -> int:
         if not self.has(name):
             raise self.lacking(name)
         value = parse(self.tree[name])
@@ -109,7 +108,7 @@ class DocumentFields:
         return value
 
 
-def _small_integer(value: Any) -> int | None:
+def _small_integer(value: object) -> int | None:
     if isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ATTRIBUTE_NUMBER:
@@ -117,7 +116,7 @@ def _small_integer(value: Any) -> int | None:
     return None
 
 
-def with_subject(document: Mapping[str, Any], subject: Any) -> dict[str, Any]:
+def with_subject(document: Mapping[str, object], subject: object) -> dict[str, object]:
     """Return *document* with the user's open id under `subject`, the one place where it is replaced by its hash."""
     if isinstance(subject, int) and not isinstance(subject, bool):
         subject = str(subject)
@@ -156,7 +155,7 @@ class EventDraft:
 
 
 def map_document(
-    document: Mapping[str, Any],
+    document: Mapping[str, object],
     allowed: AllowList,
     interpret: Callable[[DocumentFields], EventDraft],
     event_id: str = "",
@@ -183,7 +182,7 @@ def no_message(body: bytes, message: str) -> VerifiedPush:
     return VerifiedPush((unreadable(body, RejectReason.UNSUPPORTED_EVENT, message),))
 
 
-def read_object(body: bytes, take: Callable[[dict[str, Any]], PlatformMessage]) -> VerifiedPush:
+def read_object(body: bytes, take: Callable[[dict[str, object]], PlatformMessage]) -> VerifiedPush:
     """Return what *take* makes of the JSON object that a signed *body* holds, or its one reject."""
     try:
         value = read_json(body)
@@ -194,7 +193,7 @@ def read_object(body: bytes, take: Callable[[dict[str, Any]], PlatformMessage]) 
         return malformed(body, error)
 
 
-def read_inner(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
+def read_inner(tree: Mapping[str, object], name: str) -> dict[str, object]:
     """Return *tree* with the JSON text under *name* read in its place; blank text and other types stay as they are.
 
     Raises `UnreadableError` where the text is not strict JSON.

@@ -5,10 +5,10 @@ is no id, time, status or amount, wherever it stands.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from producers.parsing.any_json import has_half_pair
 from producers.validation.pii import find_pii_value
@@ -40,9 +40,9 @@ _TYPES = frozenset({"string", "number", "boolean", "null", "array", "object"})
 MAX_NUMBER = 2**63
 
 
-def mask_document(document: Mapping[str, Any], allowed: AllowList) -> dict[str, Any]:
+def mask_document(document: Mapping[str, object], allowed: AllowList) -> dict[str, object]:
     """Return what may be kept of *document*. The same again on what was kept gives the same."""
-    kept: dict[str, Any] = {}
+    kept: dict[str, object] = {}
     unnamed = 0
     leaves = 0
     for name, value in document.items():
@@ -63,7 +63,7 @@ def mask_document(document: Mapping[str, Any], allowed: AllowList) -> dict[str, 
     return kept | ({COUNTED: unnamed} if unnamed else {})
 
 
-def _fits(value: Any, shape: ValueFormat) -> bool:
+def _fits(value: object, shape: ValueFormat) -> bool:
     if isinstance(value, bool):
         return shape is ValueFormat.WORD
     if isinstance(value, str):
@@ -78,12 +78,12 @@ def _fits(value: Any, shape: ValueFormat) -> bool:
     return plain and find_pii_value(value, cards=shape not in {ValueFormat.ID, ValueFormat.MARKED_ID}) is None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Spell a `Decimal` as text, exact, so that whatever writes JSON can write it."""
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _leaf(value: Any) -> Any:
+def _leaf(value: object) -> object:
     if is_leaf(value):
         return value
     if value is None or isinstance(value, bool):
@@ -92,10 +92,13 @@ def _leaf(value: Any) -> Any:
         return {"type": "string", "length": len(value)}
     if isinstance(value, int | float | Decimal):
         return {"type": "number", "length": len(str(value))}
-    return {"type": "array" if isinstance(value, list) else "object", "length": len(value)}
+    return {
+        "type": "array" if isinstance(value, list) else "object",
+        "length": len(value) if isinstance(value, Sized) else 1,
+    }
 
 
-def is_leaf(value: Any) -> bool:
+def is_leaf(value: object) -> bool:
     """Tell whether *value* is a leaf masked before."""
     return (
         isinstance(value, Mapping)

@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from typing import Any
 
 _YUAN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2})0*)?\Z")
 _PRINTED = re.compile(r"(-?)(?:[￥¥] ?)?(-?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(?:\.([0-9]{1,2})0*)?(?: ?元)?\Z")
@@ -10,7 +9,7 @@ _FEN = re.compile(r"[0-9]{1,15}\Z")
 MAX_FEN = 10**15
 
 
-def fen_from_yuan(value: Any) -> int | None:
+def fen_from_yuan(value: object) -> int | None:
     """Return yuan in decimals (`20.5`) as fen (2050).
 
     None where it is negative, in exponent form, no number, or not a whole number of fen: nothing is rounded.
@@ -23,7 +22,7 @@ def fen_from_yuan(value: Any) -> int | None:
     return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0")) if match else None
 
 
-def fen_from_print(value: Any) -> int | None:
+def fen_from_print(value: object) -> int | None:
     """Return yuan as paper shows them (`￥1,234.50`, `-20`, `20 元`) as fen with their sign, or None.
 
     Thousands are only read where every group has three digits: `1,5` is no amount. Nothing is rounded.
@@ -39,7 +38,7 @@ def fen_from_print(value: Any) -> int | None:
     return -amount if before or after else amount
 
 
-def fen(value: Any) -> int | None:
+def fen(value: object) -> int | None:
     """Return integer fen (1990, or its digits as text), or None where it is anything else."""
     if isinstance(value, str):
         return int(value) if _FEN.match(value) else None

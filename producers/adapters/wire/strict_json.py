@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from producers.parsing.any_json import BYTE_ORDER_MARK, TOKENS
 
@@ -16,7 +16,7 @@ class UnreadableError(Exception):
     """Bytes that cannot be read; the message says why, without quoting them."""
 
 
-def read_json(body: bytes | str) -> Any:
+def read_json(body: bytes | str) -> object:
     """Return the value *body* holds, a byte-order mark before it skipped.
 
     Numbers with a fraction or exponent, and integers of hundreds of digits, are `Decimal`, as exact as they were sent.
@@ -51,7 +51,7 @@ def _check_depth(body: bytes) -> None:
             raise UnreadableError(f"nested deeper than {MAX_DEPTH} levels")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise UnreadableError("an object with a duplicate key")

@@ -1,7 +1,6 @@
 """Times as the platforms spell them, as Unix milliseconds."""
 
 import re
-from typing import Any
 
 from schemas.event import parse_time_ms
 
@@ -14,7 +13,7 @@ _TEXT = re.compile(
 CHINA = "+08:00"
 
 
-def unix_ms(value: Any) -> int | None:
+def unix_ms(value: object) -> int | None:
     """Return a Unix time as milliseconds, or None: 10 digits are seconds, 13 milliseconds, nothing else is a time."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
@@ -27,7 +26,7 @@ def unix_ms(value: Any) -> int | None:
     return int(text) * 1000 if len(text) == SECONDS_DIGITS else int(text)
 
 
-def moment_ms(value: Any) -> int | None:
+def moment_ms(value: object) -> int | None:
     """Return a Unix time, or a text like `2025-07-01 08:00:00`, as milliseconds; None where it is neither.
 
     Text without a zone is China's time, UTC+8; without seconds, the minute's start.

@@ -30,6 +30,7 @@ STEPS = {
     ],
     "native": [*OF_A_NATIVE_PUSH, "resolve_placement", "Pseudonyms.second_step", "Publisher.add"],
 }  # fmt: skip
+WAYS_IN = {"PushASGIApp.__call__", "Replayer.replay"}
 MAIN_WAY = ["producers/gateway/asgi.py", "producers/gateway/pipeline.py", "producers/publisher.py"]
 
 
@@ -57,7 +58,7 @@ def files_to(frame: FrameType) -> list[str]:
     """Return the files that lead from the gateway's first function to *frame*, each once."""
     files: dict[str, None] = {}
     at: FrameType | None = frame
-    while at is not None and at.f_code.co_qualname != "PushASGIApp.__call__":
+    while at is not None and at.f_code.co_qualname not in WAYS_IN:
         files[at.f_code.co_filename] = None
         at = at.f_back
     assert at is not None, "the publisher was not called on the request's own way"

@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
+from producers.gateway import pipeline
 from producers.gateway.replayer import MAX_IN_DELIVERY, ReplayOutcome
 from schemas.lines import DeliveryLine, RejectLine
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
 from tests.support.factories import NOW_MS, sent_line
 from tests.support.scripted_broker import HandBroker, HandGateway, serve
+from tests.unit.producers.gateway.test_pipeline import TAKEN_IN, traced
 
 pytestmark = pytest.mark.asyncio
 
@@ -72,6 +75,18 @@ async def test_each_account_s_rejects_are_a_delivery_that_says_what_became_of_th
     assert [line.received for line in told.values()] == [
         line.accepted + line.duplicate + line.rejected for line in told.values()
     ]
+
+
+async def test_a_replay_comes_in_by_the_third_way_that_the_pipeline_draws() -> None:
+    steps = ["Replayer.replay", "reread_reject", *TAKEN_IN, "revalidate", "resolve_placement", "Publisher.add"]
+    gateway = HandGateway(HandBroker())
+
+    with traced() as trace:
+        (found,) = await replayed(gateway, [reject(1)])
+
+    assert found.outcome == "accepted"
+    assert sorted(set(steps) & trace.entered.keys(), key=trace.entered.__getitem__) == steps
+    assert re.search(".*".join(map(re.escape, steps)), pipeline.__doc__ or "", re.DOTALL), "the drawing lacks a step"
 
 
 async def test_what_is_rejected_again_is_published_as_it_was_and_what_is_accepted_is_stamped_now() -> None:
