@@ -25,6 +25,7 @@ COMMANDS = (
     "rejects",
     "topics",
     "doctor",
+    "audit",
 )
 
 

@@ -35,22 +35,29 @@ class CompactedLog:
             self._producer.close(timeout=2)
             self._producer = None
 
-    def read(self) -> list[LogRecord]:
-        """Return every record up to the present end, in order. Raises `UnavailableError` where the broker is silent."""
+    def read(self, *, since_ms: int | None = None) -> list[LogRecord]:
+        """Return every record up to the present end, in order; with *since_ms* those written from that time on.
+
+        Raises `UnavailableError` where the broker is silent.
+        """
         consumer = make_consumer(self._settings, client_id="avenue-read-log")
         try:
-            return self._read(consumer)
+            return self._read(consumer, since_ms)
         except KafkaError as error:
             raise unavailable(self._settings, f"{self._topic} cannot be read", error) from error
         finally:
             consumer.close(autocommit=False, timeout_ms=1000)
 
-    def _read(self, consumer: Any) -> list[LogRecord]:
+    def _read(self, consumer: Any, since_ms: int | None) -> list[LogRecord]:
         """Poll to the end; its time-out begins anew with each record, so it is a poll loop's own and no retry's."""
         partition = TopicPartition(self._topic, ONLY_PARTITION)
         consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
         end = consumer.end_offsets([partition])[partition]
+        if since_ms is None:
+            consumer.seek_to_beginning(partition)
+        else:
+            first = consumer.offsets_for_times({partition: since_ms})[partition]
+            consumer.seek(partition, end if first is None else first.offset)
         deadline = time.monotonic() + self._settings.delivery_timeout_s
         found: list[LogRecord] = []
         while (consumer.position(partition, timeout_ms=1000) or 0) < end:

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from registry.directory import Directory
+from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
@@ -47,6 +48,8 @@ class ReadService:
     """Signs the dashboard's cookies; where several processes serve one address, all must be given the same."""
     access: ReaderAccess = field(default_factory=ReaderAccess, repr=False)
     """Sessions that have ended, and share links; where several processes serve one address, they tell each other."""
+    audit: AuditWriter = field(default_factory=MemoryAudit, repr=False)
+    """Where is noted who read what."""
     exports_running: list[int] = field(default_factory=lambda: [0], repr=False)
     """One number, of exports running or waiting; touched in the event loop only."""
     rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False)

@@ -90,6 +90,7 @@ CONSERVATION_GAP = Gauge("avenue_conservation_gap_lines", "Left side less right 
 # reports
 REPORT_REQUESTS = Counter("avenue_reports_requests_total", "Read requests", ["route", "status"])
 REPORT_SECONDS = Histogram("avenue_reports_request_seconds", "Read request", ["route"], buckets=_LATENCY_S)
+REPORT_AUDIT_LOST = Counter("avenue_reports_audit_lost_total", "Audit lines that the broker did not take in time")
 
 NOTIFICATIONS = Counter(
     "avenue_reports_notifications_total",

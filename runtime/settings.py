@@ -256,6 +256,10 @@ class ReportSettings(SettingsGroup):
     max_points: Positive = Field(100_000, description="points of one metrics answer")
     export_rows: Positive = Field(50_000_000, description="rows of one export")
     queries: Positive = Field(4, description="queries at once; one client a thread")
+    audit_lines: Positive = Field(
+        10_000,
+        description="audit lines that wait for the broker, about 500 bytes each; beyond it they are counted lost",
+    )
     live_every_s: Seconds = Field(1.0, description="a trial that is watched is looked up this often, for all who watch")
     live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
 

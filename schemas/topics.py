@@ -20,6 +20,7 @@ class Topic(StrEnum):
     ORDERS = "orders.v1"
     NOTIFICATIONS = "notifications.v1"
     ACCESS = "reading-access.v1"
+    AUDIT = "audit.v1"
 
 
 class ConsumerGroup(StrEnum):
@@ -138,6 +139,14 @@ SPECS: dict[Topic, TopicSpec] = {
             compacted=True,
             # Longer than any share link may live, so that nothing in force is lost and what is over goes by itself.
             retention_s=400 * DAY_S,
+        ),
+        TopicSpec(
+            Topic.AUDIT,
+            key="process and number",
+            ordering="lines of one process, by number",
+            scales=False,
+            # Who asks what was read asks within half a year; beyond it the lines themselves are what could leak.
+            retention_s=180 * DAY_S,
         ),
     )
 }

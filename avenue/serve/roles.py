@@ -13,6 +13,7 @@ from avenue.serve.http_server import HttpServer
 from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
 from registry.secrets import SecretResolver
+from reports.access.audit import AuditTopic
 from reports.access.ledger import AccessLedger
 from reports.access.reader_access import ReaderAccess
 from reports.access.topic import AccessTopic
@@ -55,6 +56,7 @@ class ServerRoles:
         self._read_service: ReadService | None = None
         self._access_topic: AccessTopic | None = None
         self._notifier: ChannelNotifier | None = None
+        self._audit_topic: AuditTopic | None = None
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -101,17 +103,21 @@ class ServerRoles:
             self._health.watch("sessions", self._access_topic.problem)
             await asyncio.to_thread(self._access_topic.start, _FOLLOW_TIMEOUT_S)
             ledger.count_signed_out(SystemClock().now_ms())
-            self._read_service = self._telling(self._make_read_service(ledger, self._access_topic))
+            self._audit_topic = AuditTopic(self._settings)
+            self._health.watch("audit", self._audit_topic.problem)
+            self._audit_topic.start()
+            self._read_service = self._telling(self._make_read_service(ledger, self._access_topic, self._audit_topic))
         if self._gateway is not None or self._read_service is not None:
             self._listen()
 
-    def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic) -> ReadService:
+    def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic, audit: AuditTopic) -> ReadService:
         return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory,
             settings=self._settings,
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
+            audit=audit,
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
 
@@ -153,6 +159,8 @@ class ServerRoles:
             await asyncio.to_thread(self._notifier.stop)
         if self._read_service is not None:
             await asyncio.to_thread(self._read_service.close)
+        if self._audit_topic is not None:
+            await asyncio.to_thread(self._audit_topic.stop)
         if self._access_topic is not None:
             await asyncio.to_thread(self._access_topic.stop)
         await asyncio.to_thread(self._follower.stop)

@@ -72,7 +72,7 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             path="/",
             route_handlers=ROUTES,
             dependencies=dependencies,
-            middleware=[AccessLogMiddleware(), PrivateAnswersMiddleware()],
+            middleware=[AccessLogMiddleware(service), PrivateAnswersMiddleware()],
             security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
         ),
@@ -80,7 +80,7 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             path="/",
             route_handlers=[get_shared_live],
             dependencies={"shared_live": Provide(lambda: shared_live, sync_to_thread=False)},
-            middleware=[AccessLogMiddleware(), PrivateAnswersMiddleware(), UnlinkedAnswersMiddleware()],
+            middleware=[AccessLogMiddleware(service), PrivateAnswersMiddleware(), UnlinkedAnswersMiddleware()],
         ),
-        Router(path="/", route_handlers=[get_definitions], middleware=[AccessLogMiddleware()], tags=["reading"]),
+        Router(path="/", route_handlers=[get_definitions], middleware=[AccessLogMiddleware(service)], tags=["reading"]),
     ]

@@ -44,9 +44,11 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         *channel_pages(pages),
         rejects_route(pages),
     ]
-    audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware()])
+    audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware(service)])
     unlinked = Router(
-        path="/", route_handlers=shared_routes(pages), middleware=[AccessLogMiddleware(), UnlinkedAnswersMiddleware()]
+        path="/",
+        route_handlers=shared_routes(pages),
+        middleware=[AccessLogMiddleware(service), UnlinkedAnswersMiddleware()],
     )
     router = Router(
         path="/",

@@ -43,8 +43,8 @@ def signed_in(request: PageRequest, service: ReadService) -> Reader:
         reader = reader_of(request, service)
     except (UnauthorizedError, SendingKeyError) as error:
         raise SignInNeededError from error
-    # For the audit log: who read which page.
-    request.scope["state"][READER] = reader
+    # For the audit: who read which page. What a share link shows is the link's, whoever is signed in beside it.
+    request.scope["state"].setdefault(READER, reader)
     return reader
 
 

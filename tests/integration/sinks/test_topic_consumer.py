@@ -54,4 +54,5 @@ def test_a_join_that_outlasts_a_poll_ends_and_offsets_can_be_committed(
         Topic.ORDERS,
         Topic.NOTIFICATIONS,
         Topic.ACCESS,
+        Topic.AUDIT,
     }
