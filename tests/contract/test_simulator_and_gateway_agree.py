@@ -122,7 +122,7 @@ def test_every_type_of_message_and_every_flaw_takes_part(options: SimulateOption
 
     assert flows == {(message_type.platform, message_type.build) for message_type in MESSAGE_TYPES}
     # Nothing that is sent makes the server fail, and every account of the demo may name every product.
-    assert reasons == set(RejectReason) - {RejectReason.INTERNAL_ERROR, RejectReason.OUTSIDE_TRIAL} - absent(options)
+    assert reasons == set(RejectReason) - {RejectReason.INTERNAL_ERROR} - absent(options)
     assert len(FLAWS) + len(FLAWED) > len(reasons)
 
 
