@@ -15,6 +15,7 @@ from schemas.registry import (
     Product,
     Registry,
     Trial,
+    TrialPlan,
     day_ms,
     epoch_ms,
 )
@@ -96,6 +97,8 @@ class Directory:
     keys: Mapping[str, AccessKey] = field(default_factory=dict)
     """By SHA-256 of the key."""
     epochs: tuple[Epoch, ...] = ()
+    plans: Mapping[str, TrialPlan] = field(default_factory=dict)
+    """What was planned of each trial, and changed after its start; trials that left the registry among them."""
 
     @cached_property
     def accounts(self) -> Mapping[str, Account]:

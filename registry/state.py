@@ -6,11 +6,12 @@ from pydantic import BaseModel, ValidationError
 
 from registry.directory import Directory
 from runtime.kafka import LogRecord
-from schemas.registry import AccessKey, Epoch, Registry
+from schemas.registry import AccessKey, Epoch, Registry, TrialPlan
 
 REGISTRY_KEY = "registry:file"
 KEY_PREFIX = "key:"
 EPOCH_PREFIX = "epoch:"
+PLAN_PREFIX = "plan:"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -18,8 +19,8 @@ Model = TypeVar("Model", bound=BaseModel)
 class RegistryState:
     """Folds records, in the order of the topic, into a `Directory`.
 
-    The registry and keys are replaced by a later record; of an epoch's number the first record stands, since two roles
-    that start at once may both claim it.
+    The registry, keys and plans are replaced by a later record; of an epoch's number the first record stands, since
+    two roles that start at once may both claim it.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class RegistryState:
         self._registry: Registry | None = None
         self._keys: dict[str, AccessKey] = {}
         self._epochs: dict[int, Epoch] = {}
+        self._plans: dict[str, TrialPlan] = {}
 
     def apply(self, record: LogRecord) -> None:
         """Take *record* in; an empty value is a tombstone. Raises `ValueError` where it cannot be read."""
@@ -41,6 +43,8 @@ class RegistryState:
             self._apply_key(key.removeprefix(KEY_PREFIX), record.value)
         elif key.startswith(EPOCH_PREFIX):
             self._apply_epoch(int(key.removeprefix(EPOCH_PREFIX)), record.value)
+        elif key.startswith(PLAN_PREFIX):
+            self._apply_plan(key.removeprefix(PLAN_PREFIX), record.value)
         else:
             raise ValueError("the record's key names no known type of entry")
 
@@ -51,6 +55,7 @@ class RegistryState:
             registry=self._registry,
             keys={key.sha256: key for key in self._keys.values()},
             epochs=tuple(self._epochs[number] for number in sorted(self._epochs)),
+            plans=dict(self._plans),
         )
 
     def _apply_registry(self, record: LogRecord) -> None:
@@ -69,6 +74,15 @@ class RegistryState:
             self._keys[key_id] = _parse(AccessKey, value)
         else:
             self._keys.pop(key_id, None)
+
+    def _apply_plan(self, trial_id: str, value: bytes) -> None:
+        if not value:
+            self._plans.pop(trial_id, None)
+            return
+        plan = _parse(TrialPlan, value)
+        if plan.trial != trial_id:
+            raise ValueError("the plan's trial is not that of its key")
+        self._plans[trial_id] = plan
 
     def _apply_epoch(self, number: int, value: bytes) -> None:
         if not value:

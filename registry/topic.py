@@ -1,14 +1,15 @@
 """Writes entries of `registry.v1` and reads it to its end."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from registry.directory import Directory
 from registry.log import CompactedLog
-from registry.state import EPOCH_PREFIX, KEY_PREFIX, REGISTRY_KEY, RegistryState
+from registry.state import EPOCH_PREFIX, KEY_PREFIX, PLAN_PREFIX, REGISTRY_KEY, RegistryState
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from schemas.registry import AccessKey, Epoch, Registry, RegistryEntry
+from schemas.registry import AccessKey, Epoch, Registry, RegistryEntry, TrialPlan
 from schemas.topics import Topic
 
 log = get_logger(__name__)
@@ -35,9 +36,14 @@ class RegistryWriter:
         """Let go of the clients."""
         self._log.close()
 
-    def publish_registry(self, registry: Registry) -> int:
-        """Put *registry* in force as a whole: one record. The offset is the directory's version."""
-        return self._publish(REGISTRY_KEY, registry)
+    def publish_registry(self, registry: Registry, plans: Mapping[str, TrialPlan] | None = None) -> int:
+        """Put *registry* in force as a whole: one record. The offset is the directory's version.
+
+        *plans* go before it: a change that is told and was not made is seen and mended by the next apply, one that was
+        made and is not told is neither.
+        """
+        entries = {f"{PLAN_PREFIX}{trial}": _encode(plan) for trial, plan in (plans or {}).items()}
+        return self._log.write({**entries, REGISTRY_KEY: _encode(registry)})[REGISTRY_KEY]
 
     def publish_key(self, key: AccessKey) -> int:
         """Put *key* (its hash) in force, or replace it, as when it is revoked."""
@@ -49,7 +55,7 @@ class RegistryWriter:
         return Epoch.model_validate_json(self._log.claim({key: _encode(epoch)})[key])
 
     def remove(self, key: str) -> int:
-        """Write a tombstone for *key* (`registry:file`, `key:<id>` or `epoch:<n>`)."""
+        """Write a tombstone for *key* (`registry:file`, `key:<id>`, `plan:<trial>` or `epoch:<n>`)."""
         return self._log.write({key: None})[key]
 
     def read_all(self) -> Directory:

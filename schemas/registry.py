@@ -55,6 +55,9 @@ NotificationKind = Literal[
 ]
 """What a channel may tell: the weekly digest, and each sort of alert."""
 
+MAX_PLAN_CHANGES = 500
+"""Of one trial: they travel as one message, and nobody reads a history of more."""
+
 
 class RegistryEntry(BaseModel):
     """Anything in the registry: frozen, nothing unknown."""
@@ -200,6 +203,28 @@ class Registry(RegistryEntry):
     accounts: list[Account] = []
     placements: list[Placement] = []
     channels: list[NotificationChannel] = []
+
+
+class PlanChange(RegistryEntry):
+    """One field of a trial's plan that was changed after the trial began, as JSON values; None where it had none."""
+
+    at: AwareDatetime
+    field: str
+    old: Any
+    new: Any
+
+
+class TrialPlan(RegistryEntry):
+    """A trial's plan as it was last applied, and what was changed in it after it began, oldest first."""
+
+    trial: Id
+    plan: dict[str, Any]
+    """By field, as JSON values: `registry.plan_history.PLAN_FIELDS`."""
+    began: AwareDatetime
+    """Its start, as it was planned before the start came."""
+    since: AwareDatetime
+    """When this plan was applied, or the last one before the start: what lies between the two was never kept."""
+    changes: Annotated[list[PlanChange], Field(max_length=MAX_PLAN_CHANGES)] = []
 
 
 class AccessKey(RegistryEntry):
