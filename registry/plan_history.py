@@ -1,7 +1,7 @@
 """What a trial's plan was before anybody looked: every change after the start is kept, with its time and the old value.
 
 A plan is fixed when the trial begins. It can be changed all the same, by applying another file; what was judged by the
-old one and what by the new one must stay visible, and how the readout was tuned must not follow the changes.
+old one and what by the new one must stay visible.
 """
 
 from datetime import UTC, datetime
@@ -54,18 +54,6 @@ def changed_plans(directory: Directory, new: Registry, *, now: datetime) -> dict
         if plan != directory.plans.get(trial.id):
             found[trial.id] = plan
     return found
-
-
-def plan_at_start(directory: Directory, trial_id: str) -> Trial:
-    """Return the trial with the plan that it had when it began: what intervals are tuned by.
-
-    Raises `KeyError` where the registry has no such trial.
-    """
-    trial = directory.trials[trial_id]
-    fields = {change.field: change.old for change in reversed(changes_of(directory, trial_id))}
-    if not fields:
-        return trial
-    return Trial.model_validate({**trial.model_dump(mode="json", by_alias=True), **fields})
 
 
 def changes_of(directory: Directory, trial_id: str) -> tuple[PlanChange, ...]:

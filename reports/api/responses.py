@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from registry.directory import Directory
+from registry.plan_history import changes_of, plan_standing
 from reports.api.shapes import (
     ArmJson,
     AvenueAnswer,
@@ -24,6 +25,7 @@ from reports.api.shapes import (
     MetricsAnswer,
     PlaceJson,
     PlacementJson,
+    PlanChangeJson,
     ProductJson,
     ReadoutAnswer,
     ReadoutMetricJson,
@@ -53,7 +55,7 @@ from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
 from reports.stats.trial_rows import Design
 from schemas.outcomes import RejectReason
-from schemas.registry import BilingualText, MetricId, Placement, Product, Trial
+from schemas.registry import BilingualText, MetricId, Placement, Product, Trial, epoch_ms
 
 
 def names(text: TranslatedText | BilingualText) -> BilingualJson:
@@ -141,6 +143,11 @@ def trial_json(trial: Trial, directory: Directory) -> TrialJson:
         planned_units=trial.planned_units,
         smallest_effect=trial.smallest_effect,
         placements=[_placement(placement, directory) for placement in placements],
+        plan=plan_standing(directory, trial.id),
+        plan_changes=[
+            PlanChangeJson(iso(epoch_ms(change.at)), change.field, change.old, change.new)
+            for change in changes_of(directory, trial.id)
+        ],
     )
 
 

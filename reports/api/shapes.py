@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from registry.plan_history import PlanStanding
 from reports.queries.model import HealthState, PlaceState, Step
 from reports.queries.readout import HarmReading, ReadoutWhy, Role
 from reports.stats.trial_rows import Design
@@ -110,8 +111,17 @@ class PlacementJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The street's days on which it is in another arm than `arm`."""
 
 
+class PlanChangeJson(msgspec.Struct, frozen=True):
+    """A field of a trial's plan that was changed after the trial began; None where it had no value."""
+
+    at: str
+    field: str
+    old: Any
+    new: Any
+
+
 class TrialJson(msgspec.Struct, frozen=True):
-    """A trial."""
+    """A trial. `plan`: fixed before its start, changed since, first applied after it, or not known."""
 
     id: str
     product: str
@@ -127,6 +137,8 @@ class TrialJson(msgspec.Struct, frozen=True):
     planned_units: int | None
     smallest_effect: float | None
     placements: list[PlacementJson]
+    plan: PlanStanding
+    plan_changes: list[PlanChangeJson]
 
 
 class TrialAnswer(TrialJson, frozen=True, kw_only=True):

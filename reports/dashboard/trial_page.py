@@ -15,6 +15,7 @@ from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.labels import KINDS
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
+from reports.presentation.plan import plan_changes, plan_note
 from reports.queries.model import Freshness, MetricTotal, Presence
 from reports.queries.spans import iso
 from schemas.registry import MetricId, Trial, epoch_ms
@@ -119,6 +120,8 @@ class TrialPage:
         return {
             "product": self.words.pick(product.name),
             "hypothesis": self.words.pick(trial.hypothesis),
+            "plan_note": plan_note(self.data.directory, trial.id, self.words),
+            "plan_changes": plan_changes(self.data.directory, trial.id, self.words),
             "state": state,
             "state_name": state_name(state, self.words),
             "dates": f"{formats.date(starts)} – {formats.date(ends - 1)}",

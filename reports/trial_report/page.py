@@ -3,8 +3,10 @@
 from reports.metrics import METRICS, DistinctRule, Metric, SumRule
 from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
+from reports.presentation.plan import plan_changes, plan_note
 from reports.trial_report import words
 from reports.trial_report.blocks import (
+    Block,
     DefinitionsBlock,
     FactsBlock,
     HealthNotice,
@@ -14,6 +16,8 @@ from reports.trial_report.blocks import (
     QuoteBlock,
     ReportDocument,
     ReportSection,
+    TableBlock,
+    TableColumn,
 )
 from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
@@ -33,7 +37,7 @@ def document(report: TrialReport, language: Language) -> ReportDocument:
     data, charts = data_sections(report, voice)
     sections = (
         ReportSection(voice.say(words.BRIEF), results.brief()),
-        ReportSection(voice.say(words.HYPOTHESIS), (_hypothesis(report, voice), FactsBlock(_facts(report, voice)))),
+        ReportSection(voice.say(words.HYPOTHESIS), _plan_blocks(report, voice)),
         ReportSection(voice.say(words.TRUST), (_health(report, voice),)),
         ReportSection(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
         *results.sections(),
@@ -83,6 +87,7 @@ def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ..
         (words.PRIMARY, _named(voice, [trial.primary_metric])),
         (words.GUARDRAILS, _named(voice, list(trial.guardrails))),
         (words.PLAN, _plan(report, voice)),
+        (words.PLAN_STANDING, plan_note(report.directory, trial.id, voice.translator)),
         (words.REGISTERED, voice.formats.whole(report.directory.version)),
     ]
     return tuple((voice.say(name), value) for name, value in facts)
@@ -175,6 +180,18 @@ def _health(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
             for line in report.health
         )
     )
+
+
+def _plan_blocks(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
+    """Return hypothesis and plan, and what was changed in them after the start."""
+    blocks = (_hypothesis(report, voice), FactsBlock(_facts(report, voice)))
+    changes = plan_changes(report.directory, report.trial.id, voice.translator)
+    if not changes:
+        return blocks
+    titles = (words.CHANGE_WHEN, words.WHAT, words.CHANGE_OLD, words.CHANGE_NEW)
+    columns = tuple(TableColumn(voice.say(title), "left", 1) for title in titles)
+    rows = tuple((change.when, change.field, change.old, change.new) for change in changes)
+    return (*blocks, TableBlock(columns, rows, caption=voice.say(words.PLAN_CHANGES)))
 
 
 def _hypothesis(report: TrialReport, voice: ReportVoice) -> QuoteBlock:

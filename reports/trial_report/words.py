@@ -43,6 +43,11 @@ PLAN_NONE: Final = N_("no number of placement-days was registered")
 EFFECT_PER_DAY: Final = N_("%(effect)s per placement-day")
 EFFECT_VALUE: Final = N_("smallest difference worth finding %(effect)s")
 POINTS: Final = N_("%(n)s points")
+PLAN_STANDING: Final = N_("Standing of the plan")
+PLAN_CHANGES: Final = N_("Changes of the plan after the start")
+CHANGE_WHEN: Final = N_("When")
+CHANGE_OLD: Final = N_("Before")
+CHANGE_NEW: Final = N_("After")
 REGISTERED: Final = N_("Registry version")
 
 # --- in brief
