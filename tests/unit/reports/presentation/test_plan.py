@@ -46,7 +46,7 @@ CHANGED = applied(
 @pytest.mark.parametrize(
     ("directory", "zh", "en"),
     [
-        (applied((BEFORE, {})), "开始前", "fixed before its start"),
+        (applied((BEFORE, {})), "开始之前已经确定", "fixed before its start"),
         (applied((AFTER, {})), "方案自2026年10月10日起才有记录", "on record since 10 Oct 2026, after its start"),
         (CHANGED, "开始后改过 5 处", "5 things were changed after its start"),
         (Directory(registry=REGISTRY), "试验的评判依据", "what the trial is judged by"),
