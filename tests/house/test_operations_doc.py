@@ -84,10 +84,12 @@ def test_every_table_and_topic_stands_there_with_how_long_it_is_kept_and_why() -
 def test_every_topic_is_read_and_written_by_a_role_in_the_table_of_rights() -> None:
     section = PAGES[0].read_text().split("## Rights in the cluster")[1].split("\n## ")[0]
     roles = [
-        line.split("|")[1:-1] for line in section.splitlines() if re.match(r"\| (gateway|worker|sink|reports) ", line)
+        line.split("|")[1:-1]
+        for line in section.splitlines()
+        if re.match(r"\| (gateway|worker|sink|reports|`operator` commands) ", line)
     ]
 
-    assert len(roles) == 4
+    assert len(roles) == 5
     for column in (1, 2):
         named = set(re.findall(r"`([a-z-]+\.v1)`", " ".join(row[column] for row in roles)))
         # Keys are made by who applies the registry.
