@@ -20,7 +20,7 @@ def level_over_days(top: Floats, bottom: Floats) -> Difference | None:
     value = float(top.sum() / bottom.sum())
     score = ((top - value * bottom) / bottom.sum())[None]
     scatter = scatter_of(score[:, used], np.full((1, days), 1 / days), lost=1)
-    alike = likeness(score[:, None], used[None, None].astype(np.float64), used[None])
+    alike = likeness(score[:, None], used[None].astype(np.float64), used[None])
     error = np.sqrt(scatter.square * np.maximum(alike.stretch, 1.0))
     return Difference(
         value=np.array([value]),

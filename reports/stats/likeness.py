@@ -16,14 +16,16 @@ from scipy.special import chdtri
 
 from reports.stats.trial_rows import Floats
 
-LAGS = 5
-"""Days that are looked back."""
+LAGS, FAR = 5, 20
+"""Days that are looked back, and days over which what goes on counts."""
 _USUAL_DECAY = 0.5
 _LEAST_DECAY = 0.3
 _MOST_DECAY = 0.85
 """What goes on from day to day is taken to fall by a share each day, and at most so slowly."""
 _UNSURE = 0.6
 """Standard errors by which a gain is doubted: it would make intervals narrower."""
+_LOSS = 0.4
+"""Standard errors by which a loss is taken to be larger than it looks: few days hide much of it."""
 _SURE = 1.5
 """Standard errors beyond which days' own likeness counts, where places do not show it."""
 _PLACES_LEVEL = 0.1
@@ -55,34 +57,38 @@ class Likeness:
 def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Likeness:
     """Return the stretch of the sum of *loading* times *rest*, by place and day; *there*: where a unit is.
 
-    *rest* has one variance, and means of places taken out.
+    *rest* has one variance, and means of places taken out; *loading* is that of all trials.
     """
     square, cells, places = np.sum(rest**2, axis=(-1, -2)), int(there.sum()), len(there)
     days, free = cells / places, max(places - 1, 1)
-    pairs, seen, loads = (_products(column) for column in (there.astype(np.float64), rest, loading))
+    pairs, seen = (_products(column, LAGS) for column in (there.astype(np.float64), rest))
     correlation = np.where(pairs > 0, seen / np.maximum(pairs, 1), 0.0) * (cells / np.maximum(square, _TINY))[:, None]
-    loads = loads / np.sum(loading**2, axis=(-1, -2))[..., None]
-    fall = _decay(correlation, math.sqrt(LAGS / (free * days)))[:, None] ** np.arange(1, LAGS + 1)
-    size = _size(correlation, fall, hidden=(places / free if places > 1 else 2.0) / days)
-    part = 2 * np.sum(fall * loads, axis=-1)
-    stretch = 1 + size * part
+    decay = _decay(correlation, math.sqrt(LAGS / (free * days)))
+    fall = decay[:, None] ** np.arange(1, LAGS + 1)
+    size = _size(correlation, fall, decay / (1 - decay), hidden=(places / free if places > 1 else 2.0) / days)
+    loads = _products(loading, FAR) / float(np.sum(loading**2))
+    part = 2 * np.sum(decay[:, None] ** np.arange(1, FAR + 1) * loads, axis=-1)
     error = np.abs(part) / np.sqrt(np.sum(fall**2, axis=-1) * free * days)
-    stretch = np.where(stretch < 1, np.minimum(stretch + _UNSURE * error, 1.0), stretch)
-    return Likeness(np.clip(stretch, _LEAST, _MOST), error)
+    stretch = 1 + size * part
+    gain = stretch < 1
+    # A gain is doubted at once; a loss is doubted too, and its error counts in the degrees of freedom besides.
+    stretch = np.where(gain, np.minimum(stretch + _UNSURE * error, 1.0), stretch + _LOSS * error)
+    return Likeness(np.clip(stretch, _LEAST, _MOST), np.where(gain, 0.0, error))
 
 
-def _products(column: Floats) -> Floats:
-    sums = [np.sum(column[..., lag:] * column[..., :-lag], axis=(-1, -2)) for lag in range(1, LAGS + 1)]
+def _products(column: Floats, lags: int) -> Floats:
+    sums = [np.sum(column[..., lag:] * column[..., :-lag], axis=(-1, -2)) for lag in range(1, lags + 1)]
     return np.stack(sums, axis=-1)
 
 
-def _size(correlation: Floats, fall: Floats, *, hidden: float) -> Floats:
+def _size(correlation: Floats, fall: Floats, total: Floats, *, hidden: float) -> Floats:
     """Return the size that fits *correlation* best where it falls as *fall* does.
 
-    What taking out means hides of each lag, *hidden* times the stretch of a plain mean, is added.
+    What taking out means hides of each lag, *hidden* times the stretch of a plain mean, is added; *total* is what all
+    lags come to.
     """
-    square, total = np.sum(fall**2, axis=-1), np.sum(fall, axis=-1)
-    share = hidden * total / square
+    square = np.sum(fall**2, axis=-1)
+    share = hidden * np.sum(fall, axis=-1) / square
     size: Floats = (np.sum(fall * correlation, axis=-1) / square + share) / np.maximum(1 - 2 * share * total, 0.3)
     return size
 

@@ -236,6 +236,8 @@ class _Design:
     """What hangs on places and days alone, not on what units came to."""
 
     days_cancel: bool
+    arm: Floats
+    """The arm's part that nothing else explains, were all units of one weight."""
     used: npt.NDArray[np.bool_]
     """Which days say something of the difference."""
 
@@ -247,7 +249,7 @@ def _design(cells: Comparison) -> _Design | None:
     by_day = np.sum((within if days_cancel else of_place) ** 2, axis=0)
     if by_day.sum() <= _NOTHING * cells.there.sum():
         return None
-    return _Design(days_cancel, by_day > _NOTHING * by_day.sum())
+    return _Design(days_cancel, within if days_cancel else of_place, by_day > _NOTHING * by_day.sum())
 
 
 def _fit(cells: Comparison, *, days_cancel: bool) -> _Fit:
@@ -308,7 +310,7 @@ def _likeness(cells: Comparison, fit: _Fit, of_day: Floats, design: _Design) -> 
     """Return by what days that resemble each other stretch the variance, as places show it and as days do."""
     root = np.sqrt(cells.weight)
     if design.days_cancel:
-        return likeness(root * fit.rest, root * fit.arm, cells.there > 0).at_least(of_day)
+        return likeness(root * fit.rest, design.arm, cells.there > 0).at_least(of_day)
     treated = np.sum(cells.treated, axis=0)
     sign = np.sign(treated - treated[design.used].mean())
     everywhere = np.zeros((len(of_day), len(design.used)))
