@@ -1,6 +1,6 @@
 """Trials without number: how often a verdict, looked at every day, excludes the truth, and what its width costs.
 
-    python -m bench.science [--runs 200] [--step 1] [--seed 1] [--only TEXT] [--write]
+    python -m bench.science [--runs 2000] [--step 1] [--seed 1] [--only TEXT] [--write]
 
 Each world of `worlds.py` is drawn anew in every run; placement-days differ by place (sd 0.5 logit unless said), by what
 the street shares on a day (0.6) and by themselves (0.3). Of each: truths excluded at any look with the upper 95 %
@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -19,12 +20,20 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
+from bench.machine import RESULTS, machine
 from bench.worlds import WORLDS, DrawnTrials, World, draw
 from reports.stats.course import days_to_look
 from reports.stats.lifts import find_lift
 from reports.stats.verdict import ALPHA
 
 SPEAKS_BY = 21
+RESULT = RESULTS / "science.json"
+FALSE_ALARMS_BEFORE: Mapping[str, float] = {
+    "side by side": 0.41,
+    "side by side, six places": 0.47,
+    "one place an arm": 0.46,
+}
+"""Of 150 trials each, by the readout that took placement-days for units and one arm's interval from the other's."""
 AT_ONCE = 100
 """Trials that are drawn and judged together, which is quicker by far."""
 
@@ -98,20 +107,63 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
         kept.extend(column[last].tolist())
 
 
+def table(found: Mapping[str, Any]) -> str:
+    """Return the worlds as a table, those first that the readout of before judged wrongly."""
+    head = (
+        "| trials | runs | truth left out (at most) | found | found by who knows the world | spoke by day 21 | width |"
+    )
+    lines = [head, "|" + " --- |" * 7]
+    for name, row in found["worlds"].items():
+        width = "–" if row["width"] is None else f"{row['width']:.2f} ×"
+        shares = (f"{100 * row[key]:.0f} %" for key in ("told", "told by who knows the world", "spoke by day 21"))
+        wrong = f"{100 * row['excluded']:.1f} % ({100 * row['excluded at most']:.1f} %)"
+        lines.append(f"| {' | '.join((name, format(row['runs'], ','), wrong, *shares, width))} |")
+    before = [
+        "| no effect at all | false alarms before | now |",
+        "| --- | --- | --- |",
+        *(
+            f"| {name} | {100 * share:.0f} % | {100 * found['worlds'][name]['excluded']:.1f} % |"
+            for name, share in FALSE_ALARMS_BEFORE.items()
+            if name in found["worlds"]
+        ),
+    ]
+    stamp = f"Drawn and judged on {found['machine']['text']}; `{found['command']}`."
+    return "\n".join([*before, "", *lines, "", stamp])
+
+
 def main() -> int:
-    """Print a line for each world."""
+    """Print a line for each world, and keep what a whole table came to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--step", type=int, default=1, help="days between two looks")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="worlds whose name has this in it")
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/results/science.json")
     asked = parser.parse_args()
+    kept = _kept() if asked.write else {}
     for name, world in WORLDS.items():
         if asked.only in name:
             seen = follow(world, runs=asked.runs, step=asked.step, seed=asked.seed)
-            figures: dict[str, Any] = {key: round(value, 3) for key, value in seen.shares().items()}
+            figures = {key: _rounded(value) for key, value in seen.shares().items()}
             print(json.dumps({"world": name, **figures}), flush=True)
+            kept[name] = figures
+            if asked.write:
+                _keep(kept, f"python -m bench.science --runs {asked.runs} --step {asked.step} --seed {asked.seed}")
     return 0
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
+
+
+def _kept() -> dict[str, Any]:
+    return dict(json.loads(RESULT.read_text())["worlds"]) if RESULT.exists() else {}
+
+
+def _keep(worlds: Mapping[str, Any], command: str) -> None:
+    ordered = {name: worlds[name] for name in WORLDS if name in worlds}
+    kept = {"what": "verdicts over drawn trials", "machine": machine(), "command": command, "worlds": ordered}
+    RESULT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

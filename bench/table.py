@@ -1,4 +1,4 @@
-"""Prints what bench/results holds as one set of tables; `--write` puts them into docs/performance.md and the README.
+"""Prints what bench/results holds as one set of tables; `--write` puts them into docs/ and the README.
 
     python -m bench.table [--write]
 
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import science
 from bench.machine import RESULTS
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("docs/performance.md", "README.md")
+PAGES = ("docs/performance.md", "docs/methods.md", "README.md")
 BLOCK = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 OURS = "ours-500"
 PLAIN = "500 a batch"
@@ -240,6 +241,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "queries": plain_table,
     "memory": plain_table,
     "growth": plain_table,
+    "science": science.table,
 }
 
 if __name__ == "__main__":

@@ -54,6 +54,6 @@ def _of_places(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> FoundL
         return FoundLift("too_few_days")
     lift = found.difference
     error = np.where(scattering(lift), lift.error, np.nan)
-    half = found.multiplier * error
+    half = np.where(np.isnan(error), np.nan, found.half)
     p_value = look_p_value(np.abs(lift.value) / error, found.look, lift.degrees)
     return FoundLift(None, lift, lift.value - half, lift.value + half, p_value)

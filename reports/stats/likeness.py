@@ -24,11 +24,12 @@ _MOST_DECAY = 0.85
 """What goes on from day to day is taken to fall by a share each day, and at most so slowly."""
 _UNSURE = 0.6
 """Standard errors by which a gain is doubted: it would make intervals narrower."""
-_LOSS = 0.4
+_LOSS = 0.8
 """Standard errors by which a loss is taken to be larger than it looks: few days hide much of it."""
-_SURE = 1.5
+_SURE = 1.0
 """Standard errors beyond which days' own likeness counts, where places do not show it."""
-_PLACES_LEVEL = 0.1
+_PLACES_LEVEL = 0.25
+"""Of chance, at which places as wholes are taken to scatter by more than their days: they are few, and it counts."""
 _LEAST, _MOST = 0.3, 60.0
 _TINY, _PART = 1e-300, 1e-9
 
@@ -106,7 +107,7 @@ def place_stretch(scores: Floats, parts: Floats, square: Floats) -> Floats:
     *scores* are places' sums, with variances in the proportion of *parts* of *square* if days had nothing in common.
     """
     seen = np.sum(np.where(parts > _PART, scores**2 / np.maximum(parts, _PART), 0.0), axis=-1)
-    degrees = parts.shape[-1] - 1
-    usual = float(chdtri(degrees, _PLACES_LEVEL)) if degrees else np.inf
+    degrees = parts.shape[-1] - 2
+    usual = float(chdtri(degrees, _PLACES_LEVEL)) if degrees > 0 else np.inf
     stretch: Floats = seen / np.maximum(square, _TINY) / usual
     return stretch

@@ -22,8 +22,11 @@ from reports.stats.trial_rows import Floats, Ints
 FIRST_DAYS = 14
 """Days of the trial from which something is said: each weekday was seen twice."""
 DAYS_AN_ARM = 7
-"""Days that each arm must have had at places that changed arms, or before the trial, for their scatter to be known."""
+"""Days that each arm must have had at places that changed arms, places added up, for their scatter to be known."""
+DAYS_AT_A_PLACE = 4
+"""Of these, at one of the places."""
 DAYS_BEFORE = 5
+"""Days before the trial, where places keep their arms."""
 CHANGES = 6
 """How often arms must change where they change everywhere at once: else arm and time cannot be told apart."""
 _DAY_SHARE = 0.1
@@ -185,13 +188,15 @@ def days_that_cancel(cells: Comparison) -> bool:
 def first_look(cells: Comparison) -> int | None:
     """Return after how many columns enough days of both arms were there; None: not yet."""
     treated, trial, there = (_is(cell) for cell in (cells.treated, cells.trial, cells.there))
-    plain = there & ~treated
+    enough = [np.cumsum(trial.any(axis=0)) >= FIRST_DAYS]
     if cells.by_weekday:
-        needed = [(trial, FIRST_DAYS), (plain & ~trial, DAYS_BEFORE), (treated, DAYS_AN_ARM)]
+        needed = ((there & ~trial, DAYS_BEFORE), (treated, DAYS_AN_ARM))
+        enough += [np.cumsum(kind.any(axis=0)) >= days for kind, days in needed]
     else:
-        both = (treated.any(axis=1) & (trial & ~treated).any(axis=1)).reshape(-1, 1)
-        needed = [(trial, FIRST_DAYS), (plain & both, DAYS_AN_ARM), (treated & both, DAYS_AN_ARM)]
-    reached = np.flatnonzero(np.all([np.cumsum(kind.any(axis=0)) >= days for kind, days in needed], axis=0))
+        # Of each place, the days of the arm it had less: a day before its first change compares nothing.
+        lesser = np.minimum(np.cumsum(treated, axis=1), np.cumsum(there & ~treated, axis=1))
+        enough += [lesser.sum(axis=0) >= DAYS_AN_ARM, lesser.max(axis=0) >= DAYS_AT_A_PLACE]
+    reached = np.flatnonzero(np.all(enough, axis=0))
     return int(reached[0]) + 1 if len(reached) else None
 
 
@@ -317,7 +322,9 @@ def _likeness(cells: Comparison, fit: _Fit, of_day: Floats, design: _Design) -> 
     everywhere[:, design.used] = of_day
     sign = np.where(sign == 0, 1.0, sign)
     loading = sign * design.used
-    return likeness((sign * everywhere)[:, None], loading[None], design.used[None])
+    found = likeness((sign * everywhere)[:, None], loading[None], design.used[None])
+    # Of one street there is one course of days: too few to say that what goes on makes it surer.
+    return replace(found, stretch=np.maximum(found.stretch, 1.0))
 
 
 def _baseline(cells: Comparison) -> tuple[Floats, Floats]:

@@ -1,10 +1,10 @@
 """Arms at different places with no time before: the place is the unit, and its luck does not wear off with days.
 
 Each place's ratio over all days is one value, an arm's the mean of its places', and the places' spread the only
-error, by Student's law with as many degrees of freedom as places allow (B. L. Welch, "The Generalization of
-'Student's' Problem when Several Different Population Variances are Involved", Biometrika 34, 1947; pooled where arms
-have equally many places). More days do not make places more: it is looked at on days 14, 28, 56 and so on, which
-share the risk, and between them the last look stands.
+error, by Student's law with as many degrees of freedom as places allow: the wider of the pooled one and of B. L.
+Welch's ("The Generalization of 'Student's' Problem when Several Different Population Variances are Involved",
+Biometrika 34, 1947), since each alone is wrong where one arm has two places and the other ten. More days do not make
+places more: it is looked at on days 14, 28, 56 and so on, which share the risk, and between them the last look stands.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from reports.stats.trial_rows import MIN_PLACES, Floats
 
 @dataclass(frozen=True, slots=True)
 class PlaceDifference:
-    """What two arms' places differ by at the last look, and half the interval's width in standard errors."""
+    """What two arms' places differ by at the last look, and half the interval's width."""
 
     difference: Difference
-    multiplier: Floats
+    half: Floats
     look: int
     """The look's number, from 0."""
 
@@ -41,8 +41,7 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     ours, theirs = (_ratios(seen, number) for number in numbers)
     if min(ours.shape[-1], theirs.shape[-1]) < MIN_PLACES:
         return None
-    error, degrees = _error(ours, theirs)
-    multiplier: Floats = -stdtrit(degrees, look_alpha(look[0], alpha) / 2)
+    half, error, degrees = _widths(ours, theirs, look_alpha(look[0], alpha))
     # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
     own = theirs.var(axis=-1, ddof=1) / theirs.shape[-1]
     base = theirs.mean(axis=-1)
@@ -50,7 +49,7 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     found = Difference(
         ours.mean(axis=-1) - base, error, degrees, none + 1.0, none, base, np.sqrt(own), -own, days_cancel=True
     )
-    return PlaceDifference(found, multiplier, look[0])
+    return PlaceDifference(found, half, look[0])
 
 
 def _ratios(grid: TrialGrid, number: int) -> Floats:
@@ -62,11 +61,21 @@ def _ratios(grid: TrialGrid, number: int) -> Floats:
     return ratios
 
 
-def _error(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
+def _widths(ours: Floats, theirs: Floats, alpha: float) -> tuple[Floats, Floats, Floats]:
+    """Return half the width, by the larger of two laws, with the standard error and degrees of that one.
+
+    Pooled, a few places that are alike by chance do not make an arm look sure; apart, an arm whose places differ more
+    than the other's is not taken to be like it.
+    """
     counts = ours.shape[-1], theirs.shape[-1]
-    parts = [places.var(axis=-1, ddof=1) / count for places, count in zip((ours, theirs), counts, strict=True)]
-    total = parts[0] + parts[1]
-    if counts[0] == counts[1]:
-        return np.sqrt(total), np.full_like(total, sum(counts) - 2)
+    spreads = [places.var(axis=-1, ddof=1) for places in (ours, theirs)]
+    parts = [spread / count for spread, count in zip(spreads, counts, strict=True)]
+    apart = parts[0] + parts[1]
     squares = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
-    return np.sqrt(total), np.maximum(total**2 / np.maximum(squares, 1e-300), 1.0)
+    of_both = sum(spread * (count - 1) for spread, count in zip(spreads, counts, strict=True)) / (sum(counts) - 2)
+    errors = np.sqrt([of_both * (1 / counts[0] + 1 / counts[1]), apart])
+    degrees = np.stack([np.full_like(apart, sum(counts) - 2), np.maximum(apart**2 / np.maximum(squares, 1e-150), 1.0)])
+    halves = -stdtrit(degrees, alpha / 2) * errors
+    wider = np.argmax(halves, axis=0)[None]
+    half, error, degree = (np.take_along_axis(each, wider, axis=0)[0] for each in (halves, errors, degrees))
+    return half, error, degree

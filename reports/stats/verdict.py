@@ -12,9 +12,9 @@ from typing import get_args
 
 import numpy as np
 
-from reports.stats.bounds import bounds_of, fieller, share_of
+from reports.stats.bounds import fieller, share_of
 from reports.stats.days_left import Course
-from reports.stats.level import level_over_days
+from reports.stats.level import level_bounds
 from reports.stats.lifts import Why, find_lift
 from reports.stats.panel import FIRST_DAYS, Comparison, Difference
 from reports.stats.trial_grid import BEFORE, TrialGrid, design_in, grid_of
@@ -121,13 +121,12 @@ def _arm_value(grid: TrialGrid, arm: str, alpha: float) -> ArmValue:
     top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=0) for part in (grid.top, grid.bottom))
     estimate = float(top.sum() / bottom.sum())
     units, places = int(chosen.sum()), int(chosen.any(axis=1).sum())
-    found = level_over_days(top, bottom)
-    if found is None:
+    bounds = level_bounds(top, bottom, alpha)
+    if bounds is None:
         return ArmValue(estimate, None, None, units, places, "too_few_days")
-    low, high = (float(bound[0]) for bound in bounds_of(found, alpha))
-    if math.isnan(low):
+    if math.isnan(bounds[0]):
         return ArmValue(estimate, None, None, units, places, "no_spread")
-    return ArmValue(estimate, low, high, units, places, None)
+    return ArmValue(estimate, *bounds, units, places, None)
 
 
 def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> LiftInterval:
