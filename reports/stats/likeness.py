@@ -22,7 +22,7 @@ _USUAL_DECAY = 0.5
 _LEAST_DECAY = 0.3
 _MOST_DECAY = 0.85
 """What goes on from day to day is taken to fall by a share each day, and at most so slowly."""
-_UNSURE = 0.6
+_UNSURE = 0.3
 """Standard errors by which a gain is doubted: it would make intervals narrower."""
 _LOSS = 0.8
 """Standard errors by which a loss is taken to be larger than it looks: few days hide much of it."""
@@ -66,15 +66,16 @@ def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Lik
     correlation = np.where(pairs > 0, seen / np.maximum(pairs, 1), 0.0) * (cells / np.maximum(square, _TINY))[:, None]
     decay = _decay(correlation, math.sqrt(LAGS / (free * days)))
     fall = decay[:, None] ** np.arange(1, LAGS + 1)
-    size = _size(correlation, fall, decay / (1 - decay), hidden=(places / free if places > 1 else 2.0) / days)
+    plain = np.sum(fall * correlation, axis=-1) / np.sum(fall**2, axis=-1)
+    size = _unhidden(plain, fall, decay / (1 - decay), hidden=(places / free if places > 1 else 2.0) / days)
     loads = _products(loading, FAR) / float(np.sum(loading**2))
     part = 2 * np.sum(decay[:, None] ** np.arange(1, FAR + 1) * loads, axis=-1)
     error = np.abs(part) / np.sqrt(np.sum(fall**2, axis=-1) * free * days)
-    stretch = 1 + size * part
-    gain = stretch < 1
-    # A gain is doubted at once; a loss is doubted too, and its error counts in the degrees of freedom besides.
-    stretch = np.where(gain, np.minimum(stretch + _UNSURE * error, 1.0), stretch + _LOSS * error)
-    return Likeness(np.clip(stretch, _LEAST, _MOST), np.where(gain, 0.0, error))
+    # What goes on and makes it surer is taken as seen, and doubted; what makes it less sure, with what is hidden.
+    gain = np.minimum(1 + plain * part + _UNSURE * error, 1.0)
+    loss = 1 + size * part + _LOSS * error
+    stretch = np.where(part < 0, np.where(plain > 0, gain, 1 + plain * part), np.where(loss < 1, gain, loss))
+    return Likeness(np.clip(stretch, _LEAST, _MOST), error)
 
 
 def _products(column: Floats, lags: int) -> Floats:
@@ -82,15 +83,13 @@ def _products(column: Floats, lags: int) -> Floats:
     return np.stack(sums, axis=-1)
 
 
-def _size(correlation: Floats, fall: Floats, total: Floats, *, hidden: float) -> Floats:
-    """Return the size that fits *correlation* best where it falls as *fall* does.
+def _unhidden(plain: Floats, fall: Floats, total: Floats, *, hidden: float) -> Floats:
+    """Return the size of what goes on with what taking out means hides of each lag added to the *plain* one.
 
-    What taking out means hides of each lag, *hidden* times the stretch of a plain mean, is added; *total* is what all
-    lags come to.
+    That is *hidden* times the stretch of a plain mean; *total* is what all lags come to where the first is *fall*'s.
     """
-    square = np.sum(fall**2, axis=-1)
-    share = hidden * np.sum(fall, axis=-1) / square
-    size: Floats = (np.sum(fall * correlation, axis=-1) / square + share) / np.maximum(1 - 2 * share * total, 0.3)
+    share = hidden * np.sum(fall, axis=-1) / np.sum(fall**2, axis=-1)
+    size: Floats = (plain + share) / np.maximum(1 - 2 * share * total, 0.3)
     return size
 
 
