@@ -26,7 +26,7 @@ _UNSURE = 0.3
 """Standard errors by which a gain is doubted: it would make intervals narrower."""
 _LOSS = 0.8
 """Standard errors by which a loss is taken to be larger than it looks: few days hide much of it."""
-_SURE = 1.0
+_SURE = 1.25
 """Standard errors beyond which days' own likeness counts, where places do not show it."""
 _PLACES_LEVEL = 0.25
 """Of chance, at which places as wholes are taken to scatter by more than their days: they are few, and it counts."""
@@ -67,30 +67,24 @@ def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Lik
     decay = _decay(correlation, math.sqrt(LAGS / (free * days)))
     fall = decay[:, None] ** np.arange(1, LAGS + 1)
     plain = np.sum(fall * correlation, axis=-1) / np.sum(fall**2, axis=-1)
-    size = _unhidden(plain, fall, decay / (1 - decay), hidden=(places / free if places > 1 else 2.0) / days)
+    hidden = (places / free if places > 1 else 2.0) / days
+    share = hidden * np.sum(fall, axis=-1) / np.sum(fall**2, axis=-1)
+    # Taking out means hides of each lag so much of the stretch of a plain mean.
+    size = (plain + share) / np.maximum(1 - 2 * share * decay / (1 - decay), 0.3)
     loads = _products(loading, FAR) / float(np.sum(loading**2))
     part = 2 * np.sum(decay[:, None] ** np.arange(1, FAR + 1) * loads, axis=-1)
     error = np.abs(part) / np.sqrt(np.sum(fall**2, axis=-1) * free * days)
     # What goes on and makes it surer is taken as seen, and doubted; what makes it less sure, with what is hidden.
     gain = np.minimum(1 + plain * part + _UNSURE * error, 1.0)
     loss = 1 + size * part + _LOSS * error
-    stretch = np.where(part < 0, np.where(plain > 0, gain, 1 + plain * part), np.where(loss < 1, gain, loss))
+    turned = 1 + np.minimum(plain + share, 0.0) * part
+    stretch = np.where(part < 0, np.where(plain > 0, gain, turned), np.where(loss < 1, gain, loss))
     return Likeness(np.clip(stretch, _LEAST, _MOST), error)
 
 
 def _products(column: Floats, lags: int) -> Floats:
     sums = [np.sum(column[..., lag:] * column[..., :-lag], axis=(-1, -2)) for lag in range(1, lags + 1)]
     return np.stack(sums, axis=-1)
-
-
-def _unhidden(plain: Floats, fall: Floats, total: Floats, *, hidden: float) -> Floats:
-    """Return the size of what goes on with what taking out means hides of each lag added to the *plain* one.
-
-    That is *hidden* times the stretch of a plain mean; *total* is what all lags come to where the first is *fall*'s.
-    """
-    share = hidden * np.sum(fall, axis=-1) / np.sum(fall**2, axis=-1)
-    size: Floats = (plain + share) / np.maximum(1 - 2 * share * total, 0.3)
-    return size
 
 
 def _decay(correlation: Floats, noise: float) -> Floats:

@@ -9,6 +9,7 @@ Everything here takes many trials at once along a first axis, if they have units
 in the same arms: `bench/science.py` draws thousands of them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -232,8 +233,14 @@ def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
     return Scatter(
         square=np.maximum(alike, _OWN_SHARE * own * count / degrees),
         degrees=float(degrees),
-        skewness=np.sum(score**3, axis=-1) / np.maximum(own**1.5, 1e-300),
+        skewness=_beyond_chance(np.sum(score**3, axis=-1) / np.maximum(own**1.5, 1e-300), count),
     )
+
+
+def _beyond_chance(skewness: Floats, count: int) -> Floats:
+    """Return the *skewness* of a sum of *count* days as far as it is more than days of a normal law show."""
+    rest: Floats = np.sign(skewness) * np.maximum(np.abs(skewness) - math.sqrt(6) / count, 0.0)
+    return rest
 
 
 @dataclass(frozen=True, slots=True)
