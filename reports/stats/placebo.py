@@ -21,6 +21,7 @@ SPLITS = 1000
 MAX_SPLITS = 10_000
 """More would say nothing that these do not, and each costs memory."""
 _AT_ONCE = 200
+_MANY = 1000
 _ROUNDING = 1e-9
 
 
@@ -52,8 +53,9 @@ def placebo_street(  # noqa: PLR0913 - what is asked of it, all but two by name
 ) -> PlaceboStreet | None:
     """Return *arm*'s difference among those of *splits* random ones; None where there is nothing to split.
 
-    Where places change arms, each two of a place's blocks of days in one arm change sides or not, as chance has it;
-    places that change all together do so in the splits. Else arms are dealt anew to the places. The same *seed* gives
+    Where places change arms, each two of a place's periods change sides or not, as chance has it: a lottery that
+    gives each pair of days or weeks both arms could have come out so. Places that change all together do so in the
+    splits. Else arms are dealt anew to the places. The same *seed* gives
     the same splits, whatever the order of *rows*. Raises `ValueError` as `judge` does, or naming *splits*.
     """
     if not 1 <= splits <= MAX_SPLITS:
@@ -67,7 +69,7 @@ def placebo_street(  # noqa: PLR0913 - what is asked of it, all but two by name
     if design == "switching":
         blocks = _blocks(cells)
         drawn = _swapped(cells, blocks, splits, rng)
-        possible = 2.0 ** sum(math.ceil(len(found) / 2) for found in blocks)
+        possible = 2.0 ** min(sum(math.ceil(len(found) / 2) for found in blocks), _MANY)
     else:
         drawn = _dealt(cells, splits, rng)
         possible = float(math.comb(len(cells.treated), int(_group(cells).sum())))
@@ -103,20 +105,22 @@ def _dealt(cells: Comparison, splits: int, rng: np.random.Generator) -> Floats:
 
 def _blocks(cells: Comparison) -> list[list[list[tuple[int, int]]]]:
     """Return by place the blocks of its days in one arm, each as its cells; places that go together are one."""
-    together = not days_that_cancel(cells)
-    found = []
-    for place in range(len(cells.trial)):
-        blocks: list[list[tuple[int, int]]] = []
-        before = None
-        for day in np.flatnonzero(cells.trial[place]):
-            if cells.treated[place, day] != before:
-                blocks.append([])
-            before = cells.treated[place, day]
-            blocks[-1].append((place, int(day)))
-        found.append(blocks)
-    if not together:
-        return [blocks for blocks in found if len(blocks) > 1]
-    return [[list(chain(*parts)) for parts in zip(*(blocks for blocks in found if len(blocks) > 1), strict=False)]]
+    found = [blocks for place in range(len(cells.trial)) if len(blocks := _of_place(cells, place)) > 1]
+    if days_that_cancel(cells):
+        return found
+    return [[list(chain(*parts)) for parts in zip(*found, strict=False)]]
+
+
+def _of_place(cells: Comparison, place: int) -> list[list[tuple[int, int]]]:
+    """Return the place's periods, as long as its shortest run of days in one arm; its runs, if periods mix arms."""
+    days = np.flatnonzero(cells.trial[place])
+    arms = cells.treated[place, days]
+    runs = np.split(days, np.flatnonzero(arms[1:] != arms[:-1]) + 1)
+    length = min((len(run) for run in runs), default=0) or 1
+    period = (days - days[:1]) // length
+    periods = np.split(days, np.flatnonzero(period[1:] != period[:-1]) + 1)
+    pure = all(len(set(cells.treated[place, block].tolist())) == 1 for block in periods)
+    return [[(place, int(day)) for day in block] for block in (periods if pure else runs)]
 
 
 def _swapped(

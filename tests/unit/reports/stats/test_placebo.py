@@ -81,3 +81,18 @@ def test_where_nothing_can_be_split_there_is_no_placebo() -> None:
 def test_the_number_of_splits_is_bounded(splits: int) -> None:
     with pytest.raises(ValueError, match="splits"):
         placebo_street(switching(28), "pilot", splits=splits)
+
+
+def test_a_lottery_by_pairs_of_days_is_split_by_its_pairs() -> None:
+    draw = random.Random(5)
+    rows = []
+    for place in PLACES:
+        for first in range(0, 28, 2):
+            order = draw.sample(ARMS, 2)
+            rows += [unit("trial", order[day], place, first + day) for day in range(2)]
+    found = placebo_street(rows, "pilot", splits=200)
+
+    assert found is not None
+    # Four places, fourteen pairs each.
+    assert found.possible == 2**56
+    assert found.as_good <= 1
