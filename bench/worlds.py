@@ -36,6 +36,10 @@ class World:
     own: float = 0.3
     carried: float = 0.0
     """How much of a placement-day's own luck goes on to the next day (AR 1)."""
+    together: float = 0.0
+    """What all of an arm's places share on a day, half of it going on to the next."""
+    moved: float = 0.0
+    """By what places change for themselves when the trial begins."""
     week: float = 0.0
     uses: float = 40.0
     pareto: bool = False
@@ -126,14 +130,22 @@ def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Gene
             return np.where(day >= before, arm, 0)
 
 
-def _luck(world: World, shape: tuple[int, int, int], rng: np.random.Generator) -> Floats:
+def _luck(world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator) -> Floats:
     """Return what places, the street's days and placement-days add, in logits or logarithms."""
-    trials, places, days = shape
-    own = rng.normal(0, world.own, shape)
-    for day in range(1, days):
-        own[..., day] = world.carried * own[..., day - 1] + math.sqrt(1 - world.carried**2) * own[..., day]
+    places, days = treated.shape
+    own = _carried(rng.normal(0, world.own, (trials, places, days)), world.carried)
     street = rng.normal(0, world.street, (trials, 1, days)) + world.week * np.sin(2 * math.pi * np.arange(days) / 7)
     luck: Floats = rng.normal(0, world.place, (trials, places, 1)) + street + own
+    if world.together:
+        luck += treated * _carried(rng.normal(0, world.together, (trials, 1, days)), 0.5)
+    if world.moved:
+        luck += rng.normal(0, world.moved, (trials, places, 1)) * (np.arange(days) >= world.before)
+    return luck
+
+
+def _carried(luck: Floats, share: float) -> Floats:
+    for day in range(1, luck.shape[-1]):
+        luck[..., day] = share * luck[..., day - 1] + math.sqrt(1 - share**2) * luck[..., day]
     return luck
 
 
@@ -142,7 +154,7 @@ def _measured(
 ) -> tuple[Floats, Floats, Floats]:
     """Return numerators, denominators, and by what each unit would be more with the arm than without."""
     shape = (trials, *treated.shape)
-    luck, full = _luck(world, (trials, treated.shape[0], treated.shape[1]), rng), np.ones(shape)
+    luck, full = _luck(world, treated, trials, rng), np.ones(shape)
     if world.measure != "share":
         mean = (1.0 if world.measure == "revenue" else world.uses) * np.exp(luck)
         if world.measure == "counts, many days none":
@@ -204,6 +216,7 @@ WORLDS: Mapping[str, World] = {
     "before and after, luck carried over": World("before and after", carried=0.5),
     "before and after, one place an arm, luck carried over": World("before and after", places=1, carried=0.5),
     "before and after, six places, luck carried over": World("before and after", places=6, carried=0.5),
+    "before and after, most luck carried over": World("before and after", carried=0.8, uses=400),
     "before and after, a week before": World("before and after", before=7),
     "before and after, ten days before, weekdays": World("before and after", before=10, week=0.5),
     "before and after, unequal traffic": World("before and after", pareto=True, uses=20),
@@ -224,3 +237,12 @@ WORLDS: Mapping[str, World] = {
     "side by side, revenue": World("side by side", measure="revenue", own=1.0, places=6),
     "one place an arm": World("side by side", places=1),
 }
+
+BEYOND: Mapping[str, World] = {
+    "before and after, most luck carried over, one place an arm": World(
+        "before and after", carried=0.8, uses=400, places=1
+    ),
+    "before and after, places change when it begins": World("before and after", uses=400, moved=0.2),
+    "switching by day, an arm's places have days together": World("by day", uses=400, together=0.3),
+}
+"""What the method does not promise to hold in; drawn to know how far it is off."""
