@@ -15,7 +15,7 @@ from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
 from reports.notifications.teller import ChannelFailure, ChannelTest, NobodyTellsError, TooManyTestsError
 from reports.presentation.formats import LocaleFormatter
-from reports.presentation.labels import N_
+from reports.presentation.labels import BETWEEN_NAMES, N_
 from reports.presentation.language import Translator
 from reports.scope import Reader, channels_seen
 from schemas.registry import NotificationChannel, NotificationKind
@@ -78,7 +78,7 @@ def _row(channel: NotificationChannel, failure: ChannelFailure | None, words: Tr
     return {
         "id": channel.id,
         "owner": channel.trial or channel.startup or "",
-        "tells": words.say(", ").join(words.say(KINDS[kind]) for kind in channel.tells),
+        "tells": words.say(BETWEEN_NAMES).join(words.say(KINDS[kind]) for kind in channel.tells),
         "language": channel.language,
         "failing": failure is not None,
         "since": LocaleFormatter(words).moment(failure.since_ms) if failure else "",

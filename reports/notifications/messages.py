@@ -9,6 +9,7 @@ from reports.notifications.log import FrozenReport
 from reports.notifications.readings import ArmReading
 from reports.notifications.silences import PlacementSilence, TrialSilences
 from reports.presentation.formats import LocaleFormatter
+from reports.presentation.labels import BETWEEN_NAMES
 from reports.presentation.language import Translator
 from reports.presentation.names import placement_name
 from reports.queries.model import Freshness
@@ -227,4 +228,4 @@ class MessageWriter:
             )
         if found.silences.silent:
             names = [placement_name(one.placement_id, self.directory, self.words) for one in found.silences.silent]
-            yield self.words.say("Silent now: %(names)s", names=self.words.say(", ").join(names))
+            yield self.words.say("Silent now: %(names)s", names=self.words.say(BETWEEN_NAMES).join(names))

@@ -4,6 +4,7 @@ At most once per channel, cause and day (or week, or ever: `causes.period_of`), 
 processes: a message is claimed before it is sent, and given free only where it surely did not arrive.
 """
 
+import contextvars
 import hashlib
 import threading
 from collections import deque
@@ -55,7 +56,9 @@ class ChannelNotifier:
 
     def start(self) -> None:
         """Look in the background, until stopped."""
-        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._run,), name="notifications", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:

@@ -18,6 +18,8 @@ def NP_(context: str, message: str) -> ContextMessage:  # noqa: N802 - gettext's
     return ContextMessage(context, message)
 
 
+BETWEEN_NAMES = NP_("between names", ", ")
+"""Chinese has a comma of its own for lists."""
 KINDS: Mapping[Kind, str] = {
     "exposure": N_("Exposure"),
     "interaction": N_("Interaction"),

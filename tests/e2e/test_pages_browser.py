@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from avenue.serve.application import http_application, litestar_application
 from reports.dashboard.build import WEB
 from runtime.clickhouse import ClickHouse
+from schemas.registry import NotificationChannel
 from sinks.clickhouse.migrate import migrate
 from tests.conftest import missing_service
 from tests.support.clickhouse_fixtures import clickhouse_settings
@@ -322,12 +323,17 @@ def page_paths(street: Street, token: str) -> list[str]:
 def test_axe_finds_nothing_on_any_page_light_or_dark(visit: MakeVisit, street: Street, language: str) -> None:
     now_ms = street.clock.now_ms()
     share = street.reading.access.make_share(NEURO, "k-startup-calmwave", now_ms=now_ms, until_ms=now_ms + DAY)
+    before = street.directory
+    channel = NotificationChannel(id="c-1", startup="calmwave", address="env:NOT_THERE")
+    assert before.registry is not None
+    street.directory = replace(before, registry=before.registry.model_copy(update={"channels": [channel]}))
     mine = visit()
     page = mine.signed_in("/trials")
     paths = page_paths(street, share.token)
 
     found = {path: _axe(page, f"{mine.address}{path}?lang={language}") for path in paths}
 
+    street.directory = before
     street.reading.access.end_share(share.entry.id)
     # Chromium notes the answer of 404, wanted here.
     mine.problems = [problem for problem in mine.problems if "404" not in problem]

@@ -19,6 +19,8 @@ class MemoryNotificationTopic:
 
     claims: dict[str, object] = field(default_factory=dict)
     frozen: list[FrozenReport] = field(default_factory=list)
+    read_before: bool = False
+    """Whoever reads has read before anyone claimed, as processes do that look at the same moment."""
 
 
 class MemoryNotificationLog:
@@ -29,7 +31,8 @@ class MemoryNotificationLog:
         self._returned: set[str] = set()
 
     def read(self) -> NotificationState:
-        return NotificationState(frozenset(self._topic.claims), tuple(self._topic.frozen))
+        told = frozenset[str]() if self._topic.read_before else frozenset(self._topic.claims)
+        return NotificationState(told, tuple(self._topic.frozen))
 
     def claim(self, keys: Collection[str]) -> frozenset[str]:
         ours = {key for key in keys if self._topic.claims.setdefault(key, self) is self} - self._returned

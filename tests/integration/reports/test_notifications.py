@@ -173,7 +173,7 @@ ZH = {
     "digest": "脑智大道每周摘要",
     "placement": "展位 p-017",
     "placement_too": "展位 p-018",
-    "trial": "整个试点没有上报",
+    "trial": "整个试验没有上报",
     "guardrail": "变差",
     "verdict": "主要指标已有结论",
     "frozen": "报告已冻结",
@@ -215,6 +215,7 @@ def test_a_digest_says_state_value_verdict_freshness_what_is_missing_and_where(
     ]
     assert en.link == "http://127.0.0.1:9480/trials"
     assert "进行中，第 29 天" in zh.body
+    assert "p-017 (café)、p-018 (café)" in zh.body
     assert "优于对照（+12.9 个百分点，+5.1 至 +20.2）" in zh.body
 
 
@@ -320,6 +321,18 @@ def test_what_surely_did_not_arrive_is_told_later_and_what_may_have_arrived_is_n
     telling.platforms.fail = None
     telling.process().look()
     assert len(telling.platforms.took) == 1
+
+
+def test_of_two_processes_that_look_at_the_same_moment_one_tells(telling: TellingStreet) -> None:
+    telling.register(channel(tells=["digest", "placement_silent"]))
+    telling.is_it(MONDAY)
+    telling.topic.read_before = True
+    processes = telling.process(), telling.process()
+
+    for one in (*processes, *processes):
+        one.look()
+
+    assert Counter(kind for _, kind, _ in telling.platforms.told) == {"placement_silent": 2, "digest": 1}
 
 
 def test_a_channel_without_an_address_fails_by_name_and_no_other_does(telling: TellingStreet) -> None:
