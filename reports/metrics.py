@@ -86,6 +86,11 @@ class Metric:
     rule: MetricRule
 
     @property
+    def counts(self) -> bool:
+        """Whether it is a number of things, of which placement-days have a mean and arms a total."""
+        return isinstance(self.rule, SumRule | DistinctRule)
+
+    @property
     def harm(self) -> Harm | None:
         """Which way is harm: against `better`; None where neither way is."""
         ways: Mapping[Better, Harm] = {"higher": "falls", "lower": "rises"}

@@ -11,6 +11,7 @@ from reports.api.shapes import (
     AvenueAnswer,
     BalanceJson,
     BilingualJson,
+    CrossoverJson,
     DefinitionJson,
     DefinitionsAnswer,
     DesignJson,
@@ -33,6 +34,7 @@ from reports.api.shapes import (
     RejectSampleJson,
     RejectsAnswer,
     SeriesJson,
+    SilenceJson,
     TrialJson,
     UnitsJson,
 )
@@ -51,6 +53,7 @@ from reports.queries.model import (
 )
 from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.rejects import ReasonRejects, RejectSample
+from reports.queries.silence import SilenceBounds
 from reports.queries.spans import iso
 from reports.scope import Reader, products_seen, trials_seen
 from reports.stats.trial_rows import Design
@@ -195,6 +198,7 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
         comparison=_design(found.design),
         compared=bilingual(DESIGNS[found.design].compared),
         units=_units(found),
+        crossover=CrossoverJson(found.crossover.both, found.crossover.people) if found.crossover else None,
     )
 
 
@@ -227,7 +231,7 @@ def _readout_metric(found: TrialReadout, metric_id: MetricId) -> ReadoutMetricJs
         metric=metric.id,
         role=rows[0].role,
         unit=metric.unit,
-        per="placement-day" if rows[0].total is not None else None,
+        per="placement-day" if metric.counts else None,
         better=metric.better,
         arms=[_arm(row, found.planned_design) for row in rows],
         design=found.designs[metric_id],
@@ -266,6 +270,7 @@ def _lift(lift: ArmLift, planned: Design) -> LiftJson:
         days_high=lift.days_high,
         harm=lift.harm,
         harm_text=bilingual(HARM[lift.harm]) if lift.harm else None,
+        silence=_silence(lift.silence) if lift.silence else None,
     )
 
 
@@ -310,6 +315,10 @@ def _sample(sample: RejectSample) -> RejectSampleJson:
         received_at=iso(sample.received_ms),
         payload=sample.payload,
     )
+
+
+def _silence(found: SilenceBounds) -> SilenceJson:
+    return SilenceJson(found.units, found.share, _pair(found.low, found.high), found.changes)
 
 
 def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:

@@ -275,7 +275,8 @@ async def get_readout(reader: NamedDependency[AuthenticatedReader], trial_id: Tr
     def answer(context: QueryContext) -> ReadoutAnswer:
         interval = whole_trial(context.directory, trial_id, context.now_ms)
         fresh = freshness(context, trial_id, interval)
-        return readout_answer(trial_id, readout(context, trial_id), health(context, trial_id), fresh)
+        found = readout(context, trial_id)
+        return readout_answer(trial_id, found, health(context, trial_id, fresh, found), fresh)
 
     return await reader.service.run_query(answer)
 

@@ -153,6 +153,16 @@ class TrialsAnswer(msgspec.Struct, frozen=True):
     trials: list[TrialAnswer]
 
 
+class SilenceJson(msgspec.Struct, frozen=True):
+    """What silent placement-days of the arm and the baseline could make of a lift, at their worst and their best."""
+
+    units: int
+    share: float
+    interval: tuple[float, float] | None
+    changes: bool
+    """Whether a difference that is told now could be none, or the opposite."""
+
+
 class LiftJson(msgspec.Struct, frozen=True):
     """Against the baseline arm: one interval for the difference itself, which may be read at any time.
 
@@ -172,6 +182,8 @@ class LiftJson(msgspec.Struct, frozen=True):
     harm: HarmReading | None = None
     """Of a guardrail: whether the arm harms it."""
     harm_text: BilingualJson | None = None
+    silence: SilenceJson | None = None
+    """Of the primary metric, where units were silent."""
 
 
 class ArmJson(msgspec.Struct, frozen=True):
@@ -247,6 +259,13 @@ class BalanceJson(msgspec.Struct, frozen=True):
     p_value: float | None
 
 
+class CrossoverJson(msgspec.Struct, frozen=True):
+    """How many people came to both of two arms, of all who came to either."""
+
+    both: int
+    people: int
+
+
 class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """The trial so far."""
 
@@ -267,6 +286,7 @@ class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     compared: BilingualJson
     """What is compared with what, in a sentence."""
     units: UnitsJson
+    crossover: CrossoverJson | None = None
 
 
 class RejectSampleJson(msgspec.Struct, frozen=True):

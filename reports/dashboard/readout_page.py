@@ -47,7 +47,7 @@ class ReadoutPage:
 
     def _block(self, metric: MetricId, rows: Sequence[ArmReadout]) -> dict[str, Any]:
         roles = {"primary": self.words.say("Primary metric"), "guardrail": self.words.say("Guardrail")}
-        per_unit = any(row.total is not None for row in rows)
+        per_unit = METRICS[metric].counts
         return {
             "id": metric,
             "name": self.words.pick(METRICS[metric].name),
@@ -76,6 +76,7 @@ class ReadoutPage:
             "verdict_state": state,
             "next_step": self._next_step(row.lift.why if row.lift else row.why),
             "days": self._days(row),
+            "silence": self._silence(row),
         }
 
     def _value(self, metric: MetricId, value: Number | None) -> str:
@@ -160,6 +161,26 @@ class ReadoutPage:
         if low <= 0 <= high:
             return self.words.say("no difference shown so far"), "unknown"
         return self._differs(METRICS[row.metric], rises=low > 0)
+
+    def _silence(self, row: ArmReadout) -> str:
+        """Say what silent placement-days could make of the difference, where any were."""
+        found = row.lift.silence if row.lift else None
+        if found is None or found.low is None or found.high is None:
+            return ""
+        text = self.words.count(
+            "with %(n)s silent placement-day at its worst or best: %(range)s",
+            "with %(n)s silent placement-days at their worst or best: %(range)s",
+            found.units,
+            n=self._formats.whole(found.units),
+            range=self._range_of(row.metric, found.low, found.high),
+        )
+        return self._listed(text, self.words.say("the verdict could change") if found.changes else "")
+
+    def _range_of(self, metric: MetricId, low: float, high: float) -> str:
+        """Return a range of differences in the metric's own unit."""
+        if METRICS[metric].unit == "share":
+            return self._range(self._points(low, unit=False), self._points(high))
+        return self._range(*(signed(end, self._value(metric, abs(end))) for end in (low, high)))
 
     def _differs(self, metric: Metric, *, rises: bool) -> tuple[str, str]:
         if metric.better == "neither":

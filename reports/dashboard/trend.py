@@ -146,6 +146,7 @@ class TrendPage:
             "options": self._options(),
             "chart": self._chart(lines[:LINES_DRAWN]),
             "hidden_lines": max(0, len(lines) - LINES_DRAWN),
+            "nothing_before": self._nothing_before(),
             "dotted": any(self._flagged(point) for line in lines for point in line.points),
             "table": self._table(lines),
             "problem": self.words.say("Too many points to draw: take a shorter range, a coarser step or another split.")
@@ -210,6 +211,8 @@ class TrendPage:
             return None
         by_ms = self.data.before_by_ms
         points = [point for line in self.data.before.lines for point in line.points]
+        if not points:
+            return None
         return {
             "name": self.words.count(
                 "%(n)s week before", "%(n)s weeks before", by_ms // (7 * DAY_MS), n=by_ms // (7 * DAY_MS)
@@ -217,6 +220,13 @@ class TrendPage:
             "key": "before",
             "points": [[p.start_ms + by_ms, p.value, p.n, self._metric(p), self._when(p.start_ms), 0] for p in points],
         }
+
+    def _nothing_before(self) -> str:
+        """Say that the earlier period that was asked for has nothing to draw."""
+        if self.data.before is None or any(line.points for line in self.data.before.lines):
+            return ""
+        weeks = self.data.before_by_ms // (7 * DAY_MS)
+        return self.words.count("Nothing came %(n)s week before.", "Nothing came %(n)s weeks before.", weeks, n=weeks)
 
     def _drawn(self, point: Point) -> list[Any]:
         """Return [start, value, n, the value as text, the time as text, 1 where it may still change]."""

@@ -81,7 +81,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         now_ms=context.now_ms,
         interval=interval,
         freshness=fresh,
-        health=health.health(context, trial_id, fresh),
+        health=health.health(context, trial_id, fresh, judged),
         now=live.live_counts(context, trial_id, NOW_MINUTES),
         readout=judged,
         whole={total.metric: total for total in totals.totals(context, TotalsQuestion(trial_id, metrics, interval))},

@@ -9,7 +9,7 @@ from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
-from reports.metrics import METRICS
+from reports.metrics import METRICS, DistinctRule, SumRule
 from reports.presentation.drawing import bars, spark
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.labels import KINDS
@@ -193,17 +193,30 @@ class TrialPage:
             "name": self.words.pick(METRICS[metric].name),
             "formula": self.words.pick(METRICS[metric].formula),
             "whole": self._cell(whole),
-            "arms": [self._cell(arms.get(arm)) for arm in self._arms()],
+            "arms": [self._cell(arms.get(arm), known=self._none_came(metric, arm)) for arm in self._arms()],
             "spark": spark(lines[0].points) if lines else None,
         }
 
-    def _cell(self, total: MetricTotal | None) -> dict[str, str]:
+    def _cell(self, total: MetricTotal | None, *, known: bool = False) -> dict[str, str]:
+        """Return a number and what it stands on; *known*: that it has no total means that none came."""
         if total is None:
-            return {"value": NOTHING, "n": ""}
+            return {"value": self._formats.whole(0) if known else NOTHING, "n": "", "sort": ""}
+        metric = METRICS[total.metric]
+        if total.unnamed:
+            return {"value": NOTHING, "n": self._formats.whole(total.n), "sort": self.words.say("named by none,")}
         value = self._formats.metric(total.metric, total.value)
         # A count stands on itself: its n would say the same number twice.
-        own = METRICS[total.metric].unit == "events"
-        return {"value": value, "n": "" if own or total.value is None else self._formats.whole(total.n)}
+        own = metric.unit == "events"
+        return {
+            "value": value,
+            "n": "" if own or total.value is None else self._formats.whole(total.n),
+            "sort": self.words.say("estimated,") if isinstance(metric.rule, DistinctRule) else "",
+        }
+
+    def _none_came(self, metric: MetricId, arm: str) -> bool:
+        """Tell whether an arm that sent events sent none of *metric*: a 0 that is known."""
+        counts = isinstance(METRICS[metric].rule, SumRule) and METRICS[metric].unit == "events"
+        return counts and any(total.metric == "events" and total.by["arm"] == arm for total in self.data.by_arm)
 
     def _platforms(self) -> dict[str, Any]:
         by: dict[str, dict[MetricId, MetricTotal]] = {}

@@ -95,6 +95,11 @@ class MetricTotal:
     value: Number | None
     n: int
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether it is a number of people or sessions of which no event names one: unknown, and not none."""
+        return self.metric in {"subjects", "sessions"} and self.n > 0 and not self.value
+
 
 @dataclass(frozen=True, slots=True)
 class FlaggedBlock:
@@ -211,7 +216,18 @@ class AvenueMap:
 
 
 HealthState = Literal["good", "warning", "bad", "unknown"]
-HealthCheck = Literal["arriving", "units", "balance", "placements", "blocks", "flagged", "refunds"]
+HealthCheck = Literal[
+    "arriving",
+    "units",
+    "silent",
+    "balance",
+    "coverage",
+    "placements",
+    "blocks",
+    "flagged",
+    "refunds",
+    "crossover",
+]
 
 
 @dataclass(frozen=True, slots=True)

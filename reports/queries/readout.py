@@ -9,15 +9,17 @@ interval holds together with all others: what an arm does may change over the tr
 is asked for then moves with the days that it is taken over, and only today's interval is about today's value.
 """
 
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, SumRule
 from reports.queries import refunds
 from reports.queries.context import QueryContext
+from reports.queries.exact import PeopleColumn
 from reports.queries.model import Interval, Number
 from reports.queries.quantile_readout import ArmDurations, durations_by_arm, lift_in_ms, share_of_effect, shares_up_to
+from reports.queries.silence import SilenceBounds, silence_bounds
 from reports.queries.trial_units import (
     RowFrame,
     TrialUnits,
@@ -27,18 +29,20 @@ from reports.queries.trial_units import (
     so_far,
     trial_units,
 )
-from reports.queries.units import Parts, PlacementDay, UnitKey, parts_by_metric, people_by_arm, totals_by_arm
+from reports.queries.units import WHOLE, Parts, PlacementDay, UnitKey, parts_by_metric, people_by_arm, totals_by_arm
 from reports.queries.units import units as placement_days
 from reports.stats.balance import ArmBalance, balance
 from reports.stats.lifts import Why
+from reports.stats.several import guardrail
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
-from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, TrialVerdict, verdict_of
+from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, verdict_of
 from schemas.registry import MetricId, Trial
 from schemas.timing import HOUR_MS, MINUTE_MS
 
 Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
+BOTH = 2
 
 ReadoutWhy: TypeAlias = Why | Literal["not_reported", "beyond_seen"]
 """Why there are no bounds: what `judge` says, refunds that nobody tells, or an interval beyond the durations seen."""
@@ -69,6 +73,8 @@ class ArmLift:
     """… and at most; None: not within the days that a trial may have, or no smallest effect is registered."""
     harm: HarmReading | None = None
     """Of a guardrail only."""
+    silence: SilenceBounds | None = None
+    """Of the primary metric, where units of the arm or the baseline were silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,16 @@ class TrialReadout:
     balance: ArmBalance
     silent_units: Mapping[str, int]
     """Units that were due and sent nothing, by arm: they are in no mean, since silent is not unused."""
+    crossover: "CrossoverCount | None" = None
+    """Of two arms, where people were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossoverCount:
+    """How many people came to both arms, of all who came to either."""
+
+    both: int
+    people: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +169,17 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
         units=units,
         balance=balance(units.by_arm(units.due), units.by_arm(units.counted)),
         silent_units=silent,
+        crossover=_crossover(frame, wanted),
     )
+
+
+def _crossover(frame: _ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:
+    if "subjects" not in wanted or len(frame.trial.arms) != BOTH:
+        return None
+    columns: tuple[PeopleColumn, ...] = get_args(PeopleColumn)
+    found = people_by_arm(frame.context, frame.trial.id, frame.interval, columns)["subjects"]
+    people = found.get(WHOLE, 0)
+    return CrossoverCount(both=sum(found.get(arm, 0) for arm in frame.trial.arms) - people, people=people)
 
 
 def baseline_arm(trial: Trial) -> str | None:
@@ -213,7 +239,8 @@ def _sums(
     found = dict(totals_by_arm(context, trial.id, interval, counts)) if counts else {}
     # People who came to two places or on two days are one; all else is the sum of the units.
     columns = {m: rule.column for m in metrics if isinstance(rule := METRICS[m].rule, DistinctRule)}
-    people = people_by_arm(context, trial.id, interval, tuple(columns.values()))
+    asked: tuple[PeopleColumn, ...] = get_args(PeopleColumn) if columns else ()
+    people = people_by_arm(context, trial.id, interval, asked)
     return found | {
         (metric, arm): (people[column].get(arm, 0), 0) for metric, column in columns.items() for arm in trial.arms
     }
@@ -238,7 +265,7 @@ def _metric_rows(frame: _ReadoutInputs, metric: Metric) -> tuple[list[ArmReadout
                 n=_n(frame, metric, arm),
                 units=value.units,
                 places=value.places,
-                total=(frame.sums.get((metric.id, arm), _NOTHING)[0] or 0) if _counts(metric) else None,
+                total=_total(frame, metric, arm),
                 lift=_lift(frame, metric, arm, found),
             )
         )
@@ -252,31 +279,32 @@ class _MetricVerdict:
     design: Design
     arms: Mapping[str, tuple[ArmValue, ReadoutWhy | None]]
     lifts: Mapping[str, tuple[LiftInterval, ReadoutWhy | None]]
+    silence: Mapping[str, SilenceBounds] = field(default_factory=dict)
 
 
 def _judged(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict:
     # Silence is what uptime and coverage measure; nothing else is known of a silent day.
-    silent = isinstance(metric.rule, DueShareRule)
-    before = frame.before.get(metric.id, {})
-    verdict = _judge(frame, metric, frame.rows.rows(frame.parts[metric.id], before, silent=silent))
+    measured = isinstance(metric.rule, DueShareRule)
+    rows = frame.rows.rows(frame.parts[metric.id], frame.before.get(metric.id, {}), silent=measured)
+    asked = _asked(frame, metric)
+    primary = metric.id == frame.trial.primary_metric
+    # Rows were just made, one for each unit: `judge` would only read them anew.
+    verdict = verdict_of(grid_of(rows), asked)
     return _MetricVerdict(
         verdict.design,
         {arm: (value, value.why) for arm, value in verdict.arms.items()},
         {arm: (lift, lift.why) for arm, lift in verdict.lifts.items()},
+        silence_bounds(rows, frame.units.silent, metric, asked) if primary and not measured else {},
     )
 
 
-def _judge(
-    frame: _ReadoutInputs, metric: Metric, rows: list[UnitRow], smallest_effect: float | None = None
-) -> TrialVerdict:
-    """Return what `judge` says of *rows*, without reading anew what was just made: one row for each unit."""
+def _asked(frame: _ReadoutInputs, metric: Metric, smallest_effect: float | None = None) -> JudgeSettings:
     primary = metric.id == frame.trial.primary_metric
-    asked = JudgeSettings(
+    return JudgeSettings(
         baseline=frame.baseline_arm or frame.trial.arms[0],
         planned_units=frame.trial.planned_units,
         smallest_effect=(smallest_effect or frame.trial.smallest_effect) if primary else None,
     )
-    return verdict_of(grid_of(rows), asked)
 
 
 def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
@@ -293,7 +321,7 @@ def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
     rows = frame.rows.rows(shares_up_to(during, limits), before)
     effect = frame.trial.smallest_effect
     share = share_of_effect(baseline, effect) if baseline and effect else None
-    verdict = _judge(frame, metric, rows, share)
+    verdict = verdict_of(grid_of(rows), _asked(frame, metric, share))
     return _MetricVerdict(
         verdict.design,
         {arm: _read_back(value, arms[arm]) for arm, value in verdict.arms.items()},
@@ -326,11 +354,13 @@ def _lift_in_ms(
 
 
 def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _MetricVerdict:
-    """Return *found* without what only means that nobody tells refunds: no estimate of 0, and no lift over it."""
-    if metric.id != refunds.METRIC or not refunds.unreported(frame.context, frame.trial.id):
+    """Return *found* without what only means that nobody tells: no estimate of 0, and no lift over it."""
+    untold = {
+        arm for arm, (value, _) in found.arms.items() if value.estimate == 0 and _nobody_tells(frame, metric, arm)
+    }
+    if not untold:
         return found
-    untold = {arm for arm, (value, _) in found.arms.items() if value.estimate == 0}
-    why: ReadoutWhy = "not_reported"
+    why: ReadoutWhy = "not_reported" if metric.id == refunds.METRIC else "no_data"
     arms = {arm: (_nothing_of(value), why) for arm, (value, _) in found.arms.items() if arm in untold}
     lifts = found.lifts if frame.baseline_arm in untold else untold & found.lifts.keys()
     return replace(
@@ -340,12 +370,23 @@ def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _Me
     )
 
 
+def _nobody_tells(frame: _ReadoutInputs, metric: Metric, arm: str) -> bool:
+    """Tell whether a platform tells no refunds, or no event of the arm names a person or session."""
+    if metric.id == refunds.METRIC:
+        return bool(refunds.unreported(frame.context, frame.trial.id))
+    return isinstance(metric.rule, DistinctRule) and _n(frame, metric, arm) > 0
+
+
 def _nothing_of(value: ArmValue) -> ArmValue:
     return replace(_EMPTY, units=value.units, places=value.places)
 
 
-def _counts(metric: Metric) -> bool:
-    return isinstance(metric.rule, SumRule | DistinctRule)
+def _total(frame: _ReadoutInputs, metric: Metric, arm: str) -> Number | None:
+    """Return what a count comes to over the arm's whole time, None of other metrics, and where nobody tells."""
+    if not metric.counts:
+        return None
+    value = frame.sums.get((metric.id, arm), _NOTHING)[0] or 0
+    return value if value or not isinstance(metric.rule, DistinctRule) or not _n(frame, metric, arm) else None
 
 
 def _n(frame: _ReadoutInputs, metric: Metric, arm: str) -> int:
@@ -398,6 +439,7 @@ def _lift(frame: _ReadoutInputs, metric: Metric, arm: str, found: _MetricVerdict
         days_low=lift.days_low,
         days_high=lift.days_high,
         harm=_harm(metric, lift) if role_of(frame.trial, metric.id) == "guardrail" else None,
+        silence=found.silence.get(arm),
     )
 
 
@@ -409,7 +451,7 @@ def _harm(metric: Metric, lift: LiftInterval) -> HarmReading | None:
     """
     if metric.harm is None:
         return None
-    if lift.low is None or lift.high is None:
-        return "unknown"
-    harmed = lift.high < 0 if metric.harm == "falls" else lift.low > 0
-    return "harmed" if harmed else "none_seen"
+    read = guardrail(lift, lower_is_better=metric.harm == "rises")
+    if read == "unclear":
+        return "unknown" if lift.low is None else "none_seen"
+    return "harmed" if read == "harmed" else "none_seen"

@@ -1,4 +1,4 @@
--- How many different people or sessions each arm has seen; someone may stand in several rows.
+-- How many different people or sessions each arm has seen, and all together (arm '').
 {% from "exact_people.sql" import people %}
 SELECT arm, {% for column in columns %}{{ ", " if not loop.first else "" }}uniqExactArray({{ column }}){% endfor %}
 FROM
@@ -16,4 +16,4 @@ FROM
     {% endif %}
 ) AS source
 WHERE arm != ''
-GROUP BY arm
+GROUP BY arm WITH ROLLUP

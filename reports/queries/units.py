@@ -18,7 +18,6 @@ from reports.queries.spans import by_step, due_spans
 from schemas.registry import MetricId
 
 _ADDED = tuple(metric for metric in METRICS if isinstance(METRICS[metric].rule, SumRule | RatioRule))
-_MEASURED = ("m_timed_uses", *(name for name in columns_of(_ADDED, "units").sums if name != "m_timed_uses"))
 
 
 class UnitKey(NamedTuple):
@@ -29,6 +28,8 @@ class UnitKey(NamedTuple):
     day_ms: int
 
 
+WHOLE = ""
+"""In place of an arm: all of them."""
 Parts = tuple[Number, Number]
 """The numerator and the denominator that a unit adds to a metric; the denominator of a count is 1, the unit itself."""
 
@@ -143,8 +144,10 @@ def totals_by_arm(
         if counted is None or unit.key in counted:
             by_arm[unit.key.arm].append(unit)
     found: dict[tuple[MetricId, str], tuple[Number | None, int]] = {}
+    added = tuple(metric for metric in wanted if metric in _ADDED)
+    names = dict.fromkeys(("m_timed_uses", *columns_of(added, "units").sums))
     for arm, arms_units in by_arm.items():
-        row = {name: sum(int(u.values[name]) for u in arms_units) for name in _MEASURED}
+        row = {name: sum(int(u.values[name]) for u in arms_units) for name in names}
         durations = sorted_durations(arms_units) if needs_sets(wanted) else _NO_DURATIONS
         for metric in wanted:
             rule = METRICS[metric].rule
@@ -174,7 +177,10 @@ def due_units(context: QueryContext, trial_id: str, interval: Interval) -> froze
 def people_by_arm(
     context: QueryContext, trial_id: str, interval: Interval, columns: Collection[PeopleColumn]
 ) -> Mapping[PeopleColumn, Mapping[str, int]]:
-    """Return how many different subjects or sessions each arm has seen, exactly: whoever came to two units is one."""
+    """Return how many different subjects or sessions each arm has seen, exactly: whoever came to two units is one.
+
+    Under `WHOLE` stand those of all arms, in which whoever came to two arms is one.
+    """
     found: dict[PeopleColumn, dict[str, int]] = {column: {} for column in columns}
     if not columns or interval.empty:
         return found

@@ -119,6 +119,9 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         raise KeyError(trial_id)
     product = directory.products[trial.product]
     placements = (p for p in directory.placements.values() if p.trial == trial_id)
+    # First what may grow, then what is computed from it: the mark is taken again afterwards.
+    arrivals = arrival_summary(pinned, trial_id, interval)
+    judged = readout(pinned, trial_id)
     return TrialReport(
         directory=directory,
         avenue=registry.avenue,
@@ -132,15 +135,14 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         as_of_ms=as_of_ms,
         late_until_ms=span.ends_ms,
         interval=interval,
-        # First what may grow, then what is computed from it: the mark is taken again afterwards.
-        arrivals=arrival_summary(pinned, trial_id, interval),
+        arrivals=arrivals,
         # With the real present, so that the lag is how far the store is behind it.
         freshness=freshness(context, trial_id, interval),
         rejects=rejects_by_reason(pinned, trial_id, interval),
         presences=presence.presences(pinned, trial_id, interval),
         ledger=presence.ledger(pinned, trial_id, interval),
-        health=health(pinned, trial_id),
-        readout=readout(pinned, trial_id),
+        health=health(pinned, trial_id, judged=judged),
+        readout=judged,
         whole={total.metric: total for total in _totals(pinned, trial_id, interval, tuple(METRICS), ())},
         by_platform=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("platform",)),
         by_placement=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("placement",)),

@@ -175,7 +175,7 @@ def _cells(voice: ReportVoice, totals: Sequence[MetricTotal | None]) -> list[str
 
 def _cell(voice: ReportVoice, metric: MetricId, total: MetricTotal | None) -> str:
     if total is not None:
-        return voice.formats.metric(metric, total.value)
+        return NOTHING if total.unnamed else voice.formats.metric(metric, total.value)
     return (
         voice.formats.metric(metric, 0) if METRICS[metric].unit in {"events", "people", "sessions", "fen"} else NOTHING
     )

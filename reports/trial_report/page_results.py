@@ -141,8 +141,10 @@ class ResultsSection:
         figures = []
         for metric in HEADLINES:
             total = report.whole.get(metric)
-            note = self.voice.say(words.EXACT) if METRICS[metric].unit in {"people", "sessions"} else ""
-            value = formats.metric(metric, total.value if total else 0)
+            note = ""
+            if METRICS[metric].unit in {"people", "sessions"}:
+                note = self.voice.say(words.NOT_NAMED if total and total.unnamed else words.EXACT)
+            value = NOTHING if total and total.unnamed else formats.metric(metric, total.value if total else 0)
             figures.append(KeyFigure(self.voice.translator.pick(METRICS[metric].name), value, note))
         seen, due = (sum(units.values()) for units in (report.readout.balance.seen, report.readout.balance.planned))
         note = self.voice.say(words.DAYS_SEEN_OF, due=formats.whole(due))
@@ -192,7 +194,7 @@ class ResultsSection:
             n=row["n"],
             lift=row["lift"],
             lift_interval=row["lift_interval"],
-            verdict=self.voice.joined([row["verdict"], row["days"]] if row["days"] else [row["verdict"]]),
+            verdict=self.voice.listed(row[name] for name in ("verdict", "days", "silence") if row[name]),
             verdict_state=row["verdict_state"] or "unknown",
         )
 

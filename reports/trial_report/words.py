@@ -63,6 +63,7 @@ DAYS_SEEN: Final = N_("Placement-days")
 DAYS_SEEN_OF: Final = N_("of %(due)s due")
 PLANNED_OF: Final = N_("of %(due)s due, %(planned)s planned")
 EXACT: Final = N_("counted exactly")
+NOT_NAMED: Final = N_("not known: no event names one")
 
 # --- trust
 TRUST: Final = N_("Read this first: how far to trust the numbers")

@@ -119,9 +119,9 @@ def _readout(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
 
 def _readout_row(row: ArmReadout, planned: Design, voice: ReportVoice) -> list[Cell | tuple[Cell, str]]:
     metric = METRICS[row.metric]
-    form = "mean" if row.total is not None and metric.unit != "fen" else metric.unit
+    form = "mean" if metric.counts and metric.unit != "fen" else metric.unit
     unit = voice.say(words.SHEET_UNITS[metric.unit])
-    if row.total is not None:
+    if metric.counts:
         unit = f"{unit} {voice.say(words.PER_DAY)}"
     lift = row.lift
     return [
@@ -163,7 +163,12 @@ def _totals(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
 def _total_cells(total: MetricTotal, voice: ReportVoice) -> tuple[Cell | tuple[Cell, str], ...]:
     metric = METRICS[total.metric]
     unit = voice.say(words.SHEET_UNITS[metric.unit])
-    return voice.translator.pick(metric.name), unit, (_scaled(metric.unit, total.value), metric.unit), total.n
+    return (
+        voice.translator.pick(metric.name),
+        unit,
+        (_scaled(metric.unit, None if total.unnamed else total.value), metric.unit),
+        total.n,
+    )
 
 
 def _daily(report: TrialReport, voice: ReportVoice) -> WorksheetRows:

@@ -428,7 +428,16 @@ def test_the_health_list_gives_a_reason_for_each_line(world: World) -> None:
     arriving = health(world.context(), "neuro")
 
     assert (waiting[0].state, arriving[0].state) == ("unknown", "good")
-    assert [line.check for line in arriving] == ["arriving", "units", "balance", "placements", "blocks", "flagged"]
+    assert [line.check for line in arriving] == [
+        "arriving",
+        "units",
+        "silent",
+        "balance",
+        "coverage",
+        "placements",
+        "blocks",
+        "flagged",
+    ]
     assert all(line.zh and line.en for line in arriving)
 
 

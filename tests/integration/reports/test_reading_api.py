@@ -281,10 +281,13 @@ def test_readout_says_that_it_is_not_enough_yet(client: Client) -> None:
     assert [line["check"] for line in answer["health"]] == [
         "arriving",
         "units",
+        "silent",
         "balance",
+        "coverage",
         "placements",
         "blocks",
         "flagged",
+        "crossover",
     ]
 
 

@@ -23,7 +23,7 @@ from tests.support.readout_harness import (
     street,
     switching,
 )
-from tests.support.reports_harness import DAY, HOUR, START, World, event
+from tests.support.reports_harness import DAY, HOUR, START, World, cells_of, event
 
 pytestmark = pytest.mark.clickhouse
 
@@ -204,3 +204,129 @@ def test_a_quantile_s_lift_is_found_in_milliseconds_and_covers_what_was_put_in(c
     assert 0 < median.absolute_low < 900 < (median.absolute_high or 0)
     assert median.days_low is not None
     assert found.designs["duration_p50"] == "switching"
+
+
+def test_silent_days_of_one_arm_are_a_line_of_their_own_with_what_they_could_change(clickhouse: ClickHouse) -> None:
+    standings = switching(4, 40)
+    events = [
+        e
+        for e in better_pilot(events_of(standings, random.Random(11), uses=20))
+        if not (e.arm == "pilot" and START + 20 * DAY <= e.occurred_ms < START + 40 * DAY and e.placement_id[1] in "01")
+    ]
+    world = world_of(clickhouse, standings, events, days=40)
+
+    found = readout(world.context(), TRIAL)
+    lines = {line.check: line for line in health(world.context(), TRIAL, judged=found)}
+    silence = lift_of(found).silence
+
+    assert found.silent_units == {"baseline": 0, "pilot": 20}
+    assert silence is not None
+    assert silence.units == 20
+    assert silence.share == pytest.approx(20 / 160, abs=0.01)
+    told = lift_of(found)
+    assert silence.low is not None
+    assert silence.low < (told.absolute_low or 0) < (told.absolute_high or 0) < (silence.high or 0)
+    assert "Pilot 20 of 80" in lines["silent"].en
+    assert lines["silent"].state == "bad"
+    assert lines["balance"].state != "good"
+
+
+def test_a_health_line_is_green_only_where_its_fact_supports_it(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(1, 30)
+    # One hour a day of always open places.
+    events = events_of(standings, random.Random(12), uses=2)
+    world = world_of(clickhouse, standings, events, days=28)
+    world.live(cells_of(events))
+
+    lines = {line.check: line for line in health(world.context(), TRIAL)}
+
+    assert lines["coverage"].state == "bad"
+    assert 0 < (lines["coverage"].numbers["coverage"] or 0) < 0.2
+    assert lines["blocks"].state == "warning"
+    assert "place and arm cannot be told apart" in lines["blocks"].en
+    assert "baseline period" in lines["blocks"].en
+
+
+@pytest.mark.parametrize(("quiet_min", "state"), [(20, "good"), (300, "warning"), (600, "bad")])
+def test_silence_is_told_by_the_places_own_rhythm(clickhouse: ClickHouse, quiet_min: int, state: str) -> None:
+    standings = side_by_side(1, 30)
+    end = START + 9 * DAY
+    # Two an hour at each place, day and night, then nothing.
+    events = [
+        event(n * 2 + k, placement_id=one.placement, arm=one.arm, occurred_ms=START + n * HOUR // 2 + k)
+        for k, one in enumerate(standings)
+        for n in range((end - START) // (HOUR // 2))
+    ]
+    world = world_of(clickhouse, standings, events, days=9 + quiet_min / 1440)
+    world.live(cells_of(events))
+
+    (line,) = [line for line in health(world.context(), TRIAL) if line.check == "arriving"]
+
+    assert line.state == state
+    assert line.numbers["expected"] == pytest.approx((quiet_min + 30) / 15, abs=2)
+
+
+def test_a_slow_place_is_not_silent_after_an_hour(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(1, 30)
+    events = [
+        event(n * 2 + k, placement_id=one.placement, arm=one.arm, occurred_ms=START + n * 8 * HOUR)
+        for k, one in enumerate(standings)
+        for n in range(60)
+    ]
+    world = world_of(clickhouse, standings, events, days=19 + 23 / 24)
+    world.live(cells_of(events))
+
+    (line,) = [line for line in health(world.context(), TRIAL) if line.check == "arriving"]
+
+    assert line.state == "good"
+
+
+def test_people_in_both_arms_are_counted_and_named(clickhouse: ClickHouse) -> None:
+    standings = switching(3, 20)
+    events = events_of(standings, random.Random(13))
+    arms_of: dict[str, set[str]] = {}
+    for e in events:
+        arms_of.setdefault(e.subject, set()).add(e.arm)
+    world = world_of(clickhouse, standings, events, days=20)
+
+    found = readout(world.context(), TRIAL)
+    lines = {line.check: line for line in health(world.context(), TRIAL, judged=found)}
+
+    assert found.crossover is not None
+    assert (found.crossover.both, found.crossover.people) == (
+        sum(len(arms) == 2 for arms in arms_of.values()),
+        len(arms_of),
+    )
+    assert found.crossover.both > 30
+    assert f"{found.crossover.both} of {found.crossover.people} people" in lines["crossover"].en
+
+
+def test_people_that_no_event_names_are_unknown_and_not_none(clickhouse: ClickHouse) -> None:
+    standings = switching(2, 20)
+    events = [msgspec.structs.replace(e, subject="") for e in events_of(standings, random.Random(14))]
+    world = world_of(clickhouse, standings, events, days=20)
+
+    rows = readout(world.context(), TRIAL, ("subjects",)).rows
+
+    assert [(row.estimate, row.total, row.why, row.n > 0) for row in rows] == [(None, None, "no_data", True)] * 2
+
+
+def test_a_refund_on_a_day_without_orders_is_of_an_order_before(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(1, 30)
+    kinds = [(0, "order.paid"), (0, "order.paid"), (2, "order.refunded"), (3, "order.paid")]
+    events = [
+        event(n, placement_id="p0-pilot-1000", occurred_ms=START + day * DAY + n, kind=kind, amount_fen=9)
+        for n, (day, kind) in enumerate(kinds)
+    ]
+    world = world_of(clickhouse, standings, events, days=10)
+
+    row = next(row for row in readout(world.context(), TRIAL, ("refund_rate",)).rows if row.arm == "pilot")
+
+    assert row.units == 2
+    assert row.estimate == pytest.approx(1 / 3)
+
+
+def better_pilot(events: list[StoredEvent]) -> list[StoredEvent]:
+    """Return *events* without half of the pilot's failures."""
+    rng = random.Random(15)
+    return [e for e in events if e.arm != "pilot" or e.outcome != "failed" or rng.random() < 0.5]

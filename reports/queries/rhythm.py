@@ -1,0 +1,35 @@
+"""The rhythm of a trial's places: how many events usually come in such an hour of the day."""
+
+from collections import defaultdict
+
+from reports.queries import presence
+from reports.queries.context import QueryContext
+from reports.queries.model import Interval
+from reports.queries.spans import by_step, due_spans
+from schemas.timing import DAY_MS, HOUR_MS
+
+KNOWN_EVENTS = 30
+"""Fewer events than this, and a trial has no rhythm yet."""
+
+
+def expected_since(context: QueryContext, trial_id: str, since_ms: int) -> float | None:
+    """Return how many events usually come in the due time since then, None where no rhythm is known yet.
+
+    By placement and hour of the day, from the due hours of the trial that were over before.
+    """
+    whole = Interval(context.span(trial_id).starts_ms, context.now_ms)
+    came: dict[tuple[str, int], int] = defaultdict(int)
+    due: dict[tuple[str, int], int] = defaultdict(int)
+    for hour in presence.ledger(context, trial_id, whole):
+        if hour.hour_ms + HOUR_MS <= since_ms:
+            key = hour.placement_id, hour.hour_ms % DAY_MS
+            came[key] += hour.events
+            due[key] += 1
+    if sum(came.values()) < KNOWN_EVENTS:
+        return None
+    return sum(
+        came[placement_id, hour % DAY_MS] / due[placement_id, hour % DAY_MS] * ms / HOUR_MS
+        for placement_id in presence.placements_of(context.directory, trial_id)
+        for hour, ms in by_step(due_spans(context.directory, placement_id, Interval(since_ms, context.now_ms)), "hour")
+        if due[placement_id, hour % DAY_MS]
+    )

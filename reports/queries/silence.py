@@ -1,0 +1,50 @@
+"""What silent placement-days could make of a verdict: its bounds with all of them at their worst and at their best."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from reports.metrics import Metric, RatioRule
+from reports.queries.trial_units import day_number
+from reports.queries.units import UnitKey
+from reports.stats.trial_rows import UnitRow
+from reports.stats.verdict import JudgeSettings
+from reports.stats.worst_case import SilentUnit, silent_case
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceBounds:
+    """The outer bounds of an arm's lift, whatever the silent units were."""
+
+    units: int
+    """Silent ones of the arm and the baseline."""
+    share: float
+    """Of all their due units."""
+    low: float | None
+    high: float | None
+    changes: bool
+    """Whether a difference that is told now could be none, or the opposite."""
+
+
+def silence_bounds(
+    rows: Sequence[UnitRow], silent: Collection[UnitKey], metric: Metric, asked: JudgeSettings
+) -> dict[str, SilenceBounds]:
+    """Return by arm what the *silent* units of a trial could make of the lift of *metric*; nothing without any."""
+    if not silent or not rows:
+        return {}
+    missing = [SilentUnit(unit.arm, unit.place, day_number(unit.day_ms)) for unit in silent]
+    cases = silent_case(rows, missing, plausible(rows, metric), asked)
+    return {
+        arm: SilenceBounds(case.silent_units, case.share, case.low, case.high, case.changes_verdict)
+        for arm, case in cases.items()
+        if case.silent_units
+    }
+
+
+def plausible(rows: Sequence[UnitRow], metric: Metric) -> tuple[float, float]:
+    """Return between which values a silent unit may have lain: all that there are, else what any unit was seen at."""
+    if metric.unit == "stars":
+        return 1.0, 5.0
+    if metric.unit == "share" and isinstance(metric.rule, RatioRule) and metric.id != "refund_rate":
+        return 0.0, 1.0
+    values = [row.numerator / row.denominator for row in rows]
+    return min(values), max(values)
