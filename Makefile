@@ -74,6 +74,7 @@ bench: setup $(BENCH_STAMP) ## CPU-seconds per million events: the road by role,
 	@$(BIN)/python -m bench.worker
 	@$(BIN)/python -m bench.sink
 	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.science --write
 	@$(BIN)/python -m bench.peers.run
 	@$(BIN)/python -m bench.table --write
 
