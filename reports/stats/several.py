@@ -1,17 +1,20 @@
-"""Several primary metrics or arms at once: what may be told of them together.
+"""Several primary metrics or arms at once, and guardrails: what may be told of them together.
 
 Of several questions that each may find, the risk of telling any of them wrongly is shared by S. Holm's "A Simple
 Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979. It may be asked at every
 look, since the p-values of `LiftInterval` may: as long as none of the m questions without a difference ever falls
 below alpha / m, none of them is ever told, and that one does has a probability of at most alpha.
 
-Guardrails are apart: the readout reads each for harm alone, and they share no risk with primary metrics, since a
-warning that comes late costs more than one too many.
+Guardrails are apart: they are read for harm alone, each at its own one-sided risk, and share nothing with primary
+metrics, since a warning that comes late costs more than one too many.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from reports.stats.verdict import ALPHA, LiftInterval
+
+Guarded = Literal["harmed", "kept", "unclear"]
 
 
 def holm_p_values(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -32,3 +35,17 @@ def told_together(lifts: Mapping[str, LiftInterval], alpha: float = ALPHA) -> fr
     """
     adjusted = holm_p_values({name: lift.p_value for name, lift in lifts.items()})
     return frozenset(name for name, value in adjusted.items() if value is not None and value <= alpha)
+
+
+def guardrail(lift: LiftInterval, *, lower_is_better: bool = False, tolerated: float = 0.0) -> Guarded:
+    """Return whether a guardrail was harmed: *lift* lies beyond 0 on the bad side, to its far bound.
+
+    It is kept where the near bound is no worse than *tolerated*, in the metric's unit. The one-sided risk is half of
+    that at which *lift* was judged: 0.1 for 0.05.
+    """
+    if lift.low is None or lift.high is None:
+        return "unclear"
+    worst, best = (-lift.high, -lift.low) if lower_is_better else (lift.low, lift.high)
+    if best < 0:
+        return "harmed"
+    return "kept" if worst >= -abs(tolerated) else "unclear"

@@ -1,9 +1,9 @@
-"""Several primary metrics share the risk."""
+"""Several primary metrics share the risk; a guardrail is read for harm alone."""
 
 import pytest
 
 from reports.stats import judge
-from reports.stats.several import holm_p_values, told_together
+from reports.stats.several import guardrail, holm_p_values, told_together
 from reports.stats.trial_rows import UnitRow
 from reports.stats.verdict import LiftInterval
 from tests.support.drawn_trials import at_two_places_each, switching, without_effect
@@ -46,3 +46,22 @@ def test_the_p_value_is_where_the_bounds_touch_zero(rows: list[UnitRow], effect:
     assert less_sure.high is not None
     assert surer.low <= 0 <= surer.high
     assert p_value > 0.98 or not less_sure.low <= 0 <= less_sure.high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lower_is_better", "told"),
+    [
+        (-3.0, -1.0, False, "harmed"),
+        (-1.0, 2.0, False, "unclear"),
+        (-0.4, 2.0, False, "kept"),
+        (1.0, 3.0, True, "harmed"),
+        (-3.0, 0.4, True, "kept"),
+        (None, None, False, "unclear"),
+    ],
+)
+def test_a_guardrail_is_harmed_kept_or_unclear(
+    low: float | None, high: float | None, *, lower_is_better: bool, told: str
+) -> None:
+    lift = LiftInterval(absolute=0.0, low=low, high=high)
+
+    assert guardrail(lift, lower_is_better=lower_is_better, tolerated=0.5) == told
