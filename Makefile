@@ -43,7 +43,7 @@ demo: setup ## run the whole road on this machine: Kafka, Faust, ClickHouse, fiv
 	@$(BIN)/avenue demo
 
 test: setup ## every test that needs no more than this machine, kills in their short form
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fault: setup ## every fault, under a million events and more; ends with a table of faults and what they came to
 	@AVENUE_TEST_EVENTS=$${AVENUE_TEST_EVENTS:-1000000} $(BIN)/python -m pytest tests/fault $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from _pytest.nodeid import coerce_node_id
 
 from avenue.embedded.broker import Broker, java
 from avenue.embedded.jars import locked_jars
@@ -24,7 +25,7 @@ from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings
 from tests.support.paths import TESTS
 from tests.support.properties import register_profiles
-from tests.support.tiers import OFFLINE
+from tests.support.tiers import OFFLINE, group_of
 from tests.support.waiting import wait_until
 
 _OPTIONAL = (
@@ -54,13 +55,18 @@ def missing_service(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests of the long form out, unless it is asked for: they take minutes each."""
-    if os.environ.get("AVENUE_TEST_EVENTS", "0") != "0":
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=left_out)
+    """Leave tests of the long form out, unless it is asked for: they take minutes each. Say which stay together."""
+    if os.environ.get("AVENUE_TEST_EVENTS", "0") == "0":
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        if left_out:
+            items[:] = [item for item in items if not item.get_closest_marker("long")]
+            config.hook.pytest_deselected(items=left_out)
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            if group := group_of(item):
+                # What pytest-xdist (3.8.0) does for `--dist loadgroup`, to a name that pytest (9.2) no longer reads:
+                # every stack of a module was started in both workers.
+                item._id = coerce_node_id(f"{item.nodeid}@{group}")  # there is no public name
 
 
 @pytest.fixture(scope="session")
