@@ -262,6 +262,15 @@ class ReportSettings(SettingsGroup):
     )
     live_every_s: Seconds = Field(1.0, description="a trial that is watched is looked up this often, for all who watch")
     live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
+    signing_key_file: Path | None = Field(
+        None, description="signs frozen reports (Ed25519, PEM); made in the home folder when embedded"
+    )
+    frozen_reports: Positive = Field(
+        200, description="frozen reports of one trial; each stays, about 2 MB without its extract"
+    )
+    extract_rows: Positive = Field(
+        5_000_000, description="events of one frozen report's extract; each takes about 0.3 KB of memory meanwhile"
+    )
 
 
 class NotificationSettings(SettingsGroup):

@@ -6,8 +6,11 @@ from urllib.parse import quote
 from avenue.client.known_trials import UnknownTrialError, refuse_unknown
 from avenue.client.store_access import RunningServer, error_detail
 from avenue.client.stored_registry import stored_directory
-from reports.api.routes import ReportRequest
+from reports.api.params import time_of
+from reports.api.problems import ParameterError
+from reports.api.routes import Language, ReportFormat, ReportRequest
 from reports.queries.context import QueryContext
+from reports.queries.spans import iso
 from reports.trial_report.make import report_maker
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import SystemClock
@@ -26,6 +29,14 @@ def report_of(store: RunningServer | ClickHouse, settings: Settings, request: Re
     return _from_store(store, settings, request)
 
 
+def report_request(trial_id: str, lang: Language, form: ReportFormat, as_of: str | None) -> ReportRequest:
+    """Return what is asked for. Raises `ConfigurationError` where *as_of* is no time."""
+    try:
+        return ReportRequest(trial_id, lang, form, None if as_of is None else time_of("--as-of", as_of))
+    except ParameterError as error:
+        raise ConfigurationError(f"--as-of: {error.detail}, such as {error.allowed[0]}") from error
+
+
 def write_report(path: Path, content: bytes) -> None:
     """Write *content* to *path* as a whole, its folder made where it is absent; only its owner may read it.
 
@@ -40,7 +51,8 @@ def write_report(path: Path, content: bytes) -> None:
 
 def _from_server(server: RunningServer, request: ReportRequest) -> bytes:
     path = f"/v1/trials/{quote(request.trial_id, safe='')}/report"
-    answer = server.get(path, lang=request.lang, format=request.form)
+    moment = {} if request.as_of_ms is None else {"as_of": iso(request.as_of_ms)}
+    answer = server.get(path, lang=request.lang, format=request.form, **moment)
     if answer.status_code == 404:
         refuse_unknown(server, request.trial_id)
     if answer.status_code != 200:

@@ -1,17 +1,45 @@
-"""`avenue report`: the trial report as a file."""
+"""`avenue report TRIAL`, `report verify FILE`, `report key`: the trial report as a file; whether a frozen one holds."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+if TYPE_CHECKING:
+    from reports.api.routes import ReportRequest
+    from runtime.settings import Settings
+
+DEFAULT = "trial"
 EXAMPLE = """
-Example:
+Examples:
 
     avenue report neuro-band-2026q4 --lang en --format pdf -o report.pdf
 
-Prints the file's path. Without -o it is reports/TRIAL-LANG.FORMAT in the home folder; -o - writes to standard output.
+    avenue report neuro-band-2026q4 --as-of 2026-12-01T00:00:00+08:00 --freeze
+
+    avenue report verify report.pdf --data report.extract.parquet --public-key key.pem
+
+    avenue report key > key.pem
+
+Prints the file's path; of a frozen report that of its extract, too. Without -o it is reports/TRIAL-LANG.FORMAT in the
+home folder; -o - writes to standard output. A trial called verify or key: avenue report -- verify.
+"""
+VERIFY_EXAMPLE = """
+Example:
+
+    avenue report verify report.pdf --data report.extract.parquet --public-key key.pem
+
+FILE is a frozen report of any form. Needs no home folder, no server and no network. Exits 1 where it does not hold,
+with each difference on a line: signature, extract, what the registry said, and every figure.
+"""
+KEY_EXAMPLE = """
+Example:
+
+    avenue report key > key.pem
+
+Whoever verifies takes the file by another way than the report. It holds earlier keys, too: what they signed holds.
 """
 
 # The reading API's own; written out, so that `--help` need not load the libraries behind it.
@@ -20,34 +48,83 @@ Form: TypeAlias = Literal["html", "pdf", "json", "xlsx"]
 STANDARD_OUTPUT = Path("-")
 
 
+class TrialContext(typer.Context):
+    """Of the command that has no word of its own."""
+
+    @property
+    def command_path(self) -> str:
+        """The path of the group."""
+        return self.parent.command_path if self.parent is not None else ""
+
+
+class TrialCommand(TyperCommand):
+    """`avenue report TRIAL`."""
+
+    context_class = TrialContext
+
+
+class ReportGroup(TyperGroup):
+    """Takes its first word for a trial where it is none of its commands, and shows that command's help as its own."""
+
+    default = DEFAULT
+    """The command that takes a trial."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the trial's command before whatever names no other one; behind `--` everything is a trial."""
+        if not args or args[0] not in self.commands or args[0] == DEFAULT:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    app.command(epilog=EXAMPLE)(report)
+    """Add the commands to *app*."""
+    group = typer.Typer(
+        name="report", help="The trial report as a file; freeze it, sign it, verify it.", cls=ReportGroup
+    )
+    group.command(name=DEFAULT, epilog=EXAMPLE, cls=TrialCommand)(report)
+    group.command(epilog=VERIFY_EXAMPLE)(verify)
+    group.command(epilog=KEY_EXAMPLE)(key)
+    app.add_typer(group)
 
 
-def report(
+def report(  # noqa: PLR0913 - the options of a command are its parameters
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The trial's id.")],
     *,
     lang: Annotated[Language, typer.Option(help="The report's language.")] = "zh",
     form: Annotated[
         Form | None, typer.Option("--format", help="Default: as the name of -o ends, else pdf.", show_default=False)
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="RFC 3339 with an offset, or a date of Shanghai: the moment it stands on. Default: the latest that "
+            "data are complete until.",
+            show_default=False,
+        ),
+    ] = None,
+    freeze: Annotated[
+        bool, typer.Option("--freeze", help="Fix the data, sign, store; write the extract, too.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file, or - for standard output.", show_default=False)
     ] = None,
 ) -> None:
     """Make a trial's report: what came, what it shows, what is not final, and what each figure means."""
-    from avenue.client.report import report_of, write_report
+    from avenue.client.report import report_of, report_request, write_report
     from avenue.client.store_access import store_of
     from avenue.exit_codes import exit_codes
-    from reports.api.routes import ReportRequest
     from runtime.settings import load_settings
 
     chosen = form or form_of(output)
     with exit_codes():
+        request = report_request(trial, lang, chosen, as_of)
         settings = load_settings()
+        if freeze:
+            _freeze(settings, request, output)
+            return
         with store_of(settings) as store:
-            content = report_of(store, settings, ReportRequest(trial, lang, chosen))
+            content = report_of(store, settings, request)
         if output == STANDARD_OUTPUT:
             sys.stdout.buffer.write(content)
             return
@@ -56,7 +133,76 @@ def report(
         print(path)
 
 
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A frozen report, of any form.", dir_okay=False)],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Its extract. Default: FILE.extract.parquet beside it.", dir_okay=False, show_default=False),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(help="The signer's public key. Default: this home's own.", dir_okay=False, show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a frozen report: its signature, its extract, and every figure by a computation of its own."""
+    from avenue.client.frozen import extract_beside, verify_files
+    from avenue.exit_codes import exit_codes
+    from runtime.settings import load_settings
+
+    with exit_codes():
+        found = verify_files(file, data or extract_beside(file), public_key, load_settings())
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode({"verified": not found.differences, **msgspec.to_builtins(found)}).decode())
+    elif found.differences:
+        print("\n".join(found.differences))
+    else:
+        print(
+            f"verified: signed by key {found.key_id} over SHA-256 {found.sha256}; {found.figures} values computed anew "
+            f"from {found.events} events, {found.stated} other values as the extract has them"
+        )
+    if found.differences:
+        print(f"{file} does not hold: {len(found.differences)} differences", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def key(
+    *,
+    new: Annotated[bool, typer.Option("--new", help="Make a new key first; earlier reports still verify.")] = False,
+) -> None:
+    """Print the public key that frozen reports are signed with; make one in the home folder where there is none."""
+    from avenue.exit_codes import exit_codes
+    from reports.frozen.signing_key import new_signing_key, public_keys, signing_key
+    from runtime.settings import load_settings
+
+    with exit_codes():
+        settings = load_settings()
+        _ = new_signing_key(settings) if new else signing_key(settings)
+        print(public_keys(settings).decode(), end="")
+
+
 def form_of(output: Path | None) -> Form:
     """Return the form that the name of *output* ends in, else PDF."""
     ending = output.suffix.removeprefix(".") if output else ""
     return next((form for form in get_args(Form) if form == ending), "pdf")
+
+
+def _freeze(settings: "Settings", request: "ReportRequest", output: Path | None) -> None:
+    """Freeze, write the report and beside it its extract, and print where they are."""
+    from avenue.client.frozen import extract_beside, freeze_report
+    from avenue.client.report import write_report
+    from avenue.client.store_access import store_of
+
+    with store_of(settings) as store:
+        found = freeze_report(store, settings, request)
+    if output == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(found.content)
+        return
+    name = f"{request.trial_id}-{found.report_id}-{request.lang}.{request.form}"
+    path = output or settings.home / "reports" / name
+    for written, content in ((path, found.content), (extract_beside(path), found.extract)):
+        write_report(written, content)
+        print(written)

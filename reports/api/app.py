@@ -9,6 +9,7 @@ from litestar.di import Provide
 from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
 from reports.api.channel_routes import get_channels, test_channel
+from reports.api.frozen_routes import get_frozen_extract, get_frozen_report, get_frozen_reports
 from reports.api.live import LiveCountsFeed
 from reports.api.private_answers import PrivateAnswersMiddleware, UnlinkedAnswersMiddleware
 from reports.api.routes import (
@@ -40,6 +41,9 @@ ROUTES = (
     get_rejects,
     get_events,
     get_report,
+    get_frozen_reports,
+    get_frozen_report,
+    get_frozen_extract,
     get_live,
     get_avenue,
     get_shares,

@@ -72,6 +72,14 @@ class ReportOperation(_FormsOperation):
     HEADERS: ClassVar[dict[str, str]] = {"content-disposition": "The file's name."}
 
 
+class ExtractOperation(_FormsOperation):
+    """What a frozen report stands on."""
+
+    DESCRIPTION: ClassVar[str] = "The extract of events, as the frozen report names it by its SHA-256."
+    FORMS: ClassVar[dict[str, Schema]] = {"application/vnd.apache.parquet": BYTES}
+    HEADERS: ClassVar[dict[str, str]] = {"content-disposition": "The file's name."}
+
+
 class LiveOperation(_FormsOperation):
     """The stream of counts."""
 

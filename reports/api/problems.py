@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from reports.api.auth import ForeignOriginError, SendingKeyError, UnauthorizedError
 from reports.notifications.teller import NobodyTellsError, TooManyTestsError
 from reports.queries.events_export import TooManyRowsError
-from reports.queries.model import TooManyPointsError
+from reports.queries.model import NotCompleteError, TooManyPointsError
 from reports.service import TooBusyError
 from runtime.clickhouse import ClickHouseError
 from runtime.errors import UnavailableError, first_line
@@ -113,6 +113,10 @@ def _too_many_points(_: AnyRequest, error: Exception) -> Response[Problem]:
     return answer(400, str(error), parameter="step")
 
 
+def _not_complete(_: AnyRequest, error: Exception) -> Response[Problem]:
+    return answer(400, f"as_of: {error}", parameter="as_of")
+
+
 def _too_many_rows(_: AnyRequest, error: Exception) -> Response[Problem]:
     return answer(400, f"{error}; shorten from…to, or ask for csv or ndjson", parameter="from")
 
@@ -195,6 +199,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ParameterError: _parameter,
     TooManyPointsError: _too_many_points,
     TooManyRowsError: _too_many_rows,
+    NotCompleteError: _not_complete,
     NotAcceptableError: _not_acceptable,
     TooBusyError: _busy,
     TooManyTestsError: _too_many_tests,

@@ -26,7 +26,7 @@ from reports.api.documented import (
     ReportOperation,
 )
 from reports.api.live import LiveCountsFeed
-from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of
+from reports.api.params import MEDIA_TYPE, by_of, choice, format_of, interval_of, metrics_of, step_of, time_of
 from reports.api.problems import NoLongerKeptError, NotSeenError
 from reports.api.responses import (
     avenue_answer,
@@ -80,6 +80,8 @@ class ReportRequest:
     trial_id: str
     lang: Language
     form: ReportFormat
+    as_of_ms: int | None = None
+    """The moment that it is to stand on, Unix ms; the latest that data are complete until where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,15 @@ From = Annotated[
 ]
 To = Annotated[
     str | None, QueryParameter(name="to", description="excluded; default: now", schema_extra={"all_of": [_TIME]})
+]
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        name="as_of",
+        description="RFC 3339 with an offset, or a date of Shanghai; default: the latest moment that data are complete "
+        "until. The same moment gives the same bytes as long as nothing of it changes",
+        schema_extra={"all_of": [_TIME]},
+    ),
 ]
 StepText = Annotated[
     str, QueryParameter(name="step", description="days are those of Shanghai", schema_extra={"enum": list(STEPS)})
@@ -198,6 +209,32 @@ def provide_series_parameters(step: StepText = "hour", by: ByText = None, *, den
     return SeriesParameters(step, by, dense)
 
 
+@dataclass(frozen=True, slots=True)
+class ReportParameters:
+    """Language, form and moment of a report as asked for, unread."""
+
+    lang: str
+    form: str
+    as_of: str | None
+
+    def request(self, trial_id: str) -> ReportRequest:
+        """Return what is asked for. Raises `ParameterError`."""
+        return ReportRequest(
+            trial_id,
+            choice("lang", self.lang, get_args(Language)),
+            choice("format", self.form, get_args(ReportFormat)),
+            None if self.as_of is None else time_of("as_of", self.as_of),
+        )
+
+
+def provide_report_parameters(
+    lang: LanguageText = "zh", form: FormText = "html", as_of: AsOf = None
+) -> ReportParameters:
+    """Take language, form and moment from the address."""
+    return ReportParameters(lang, form, as_of)
+
+
+REPORT_PARAMETERS = {"report_parameters": Provide(provide_report_parameters, sync_to_thread=False)}
 INTERVAL_PARAMETERS = {"interval_parameters": Provide(provide_interval_parameters, sync_to_thread=False)}
 SERIES_PARAMETERS = {"series_parameters": Provide(provide_series_parameters, sync_to_thread=False)}
 
@@ -354,18 +391,17 @@ async def get_events(
     operation_id="report",
     operation_class=ReportOperation,
     responses=TRIAL_QUESTION,
+    dependencies=REPORT_PARAMETERS,
 )
 async def get_report(
     reader: NamedDependency[AuthenticatedReader],
     report: NamedDependency[ReportMaker],
     trial_id: TrialId,
-    lang: LanguageText = "zh",
-    form: FormText = "html",
+    report_parameters: NamedDependency[ReportParameters],
 ) -> Response[bytes]:
-    """The trial report of now, in Chinese or English."""
+    """The trial report of now, or as of a moment up to which data are complete, in Chinese or English."""
     reader.readable_trial(trial_id)
-    language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
-    request = ReportRequest(trial_id, language, kind)
+    request = report_parameters.request(trial_id)
     file = await whole_export(reader.service, lambda context: report(context, request))
     disposition = "inline" if file.media_type.startswith(("text/html", "application/pdf")) else "attachment"
     headers = {"content-disposition": f'{disposition}; filename="{file.filename}"'}

@@ -408,3 +408,20 @@ class ChannelTestAnswer(msgspec.Struct, frozen=True):
     outcome: str
     """`told`, `failed` (surely not delivered) or `unknown` (sent, and no answer came)."""
     why: str
+
+
+class FrozenReportJson(msgspec.Struct, frozen=True):
+    """A frozen report: the moment that it stands on, who signed it, and the extract of events that it names."""
+
+    id: str
+    as_of: str
+    frozen_at: str
+    key_id: str
+    extract_sha256: str
+    events: int
+
+
+class FrozenReportsAnswer(msgspec.Struct, frozen=True):
+    """A trial's frozen reports, the latest first."""
+
+    reports: list[FrozenReportJson]

@@ -5,6 +5,7 @@ Times are Unix milliseconds UTC; an interval is half-open; days are those of Asi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from runtime.errors import PipelineError
@@ -247,3 +248,15 @@ class TooManyPointsError(PipelineError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} points; shorten from…to, or take a coarser step")
         self.limit = limit
+
+
+class NotCompleteError(PipelineError):
+    """A report was asked for as of a moment, Unix ms, up to which data are not complete."""
+
+    def __init__(self, asked_ms: int, known_ms: int | None) -> None:
+        known = "nothing is yet" if known_ms is None else f"they are until {_utc(known_ms)}"
+        super().__init__(f"data are not complete until {_utc(asked_ms)}: {known}; take an earlier moment")
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")

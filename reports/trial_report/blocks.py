@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from reports.queries.model import HealthState
+from reports.trial_report.statement import SignedModel
 
 Align = Literal["left", "right"]
 Rows: TypeAlias = tuple[tuple[str, ...], ...]
@@ -205,3 +206,5 @@ class ReportDocument:
     sections: tuple[ReportSection, ...]
     charts: Mapping[str, Drawing]
     """By name."""
+    signed: SignedModel | None = None
+    """Of a frozen report: the model that every form of it carries."""

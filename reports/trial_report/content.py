@@ -26,11 +26,13 @@ from reports.queries.model import (
     Interval,
     MetricLines,
     MetricTotal,
+    NotCompleteError,
     Presence,
     TotalsQuestion,
 )
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.totals import totals
+from reports.trial_report.statement import FrozenJson, SinceFrozenJson
 from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
 from schemas.timing import DAY_MS
 
@@ -93,15 +95,28 @@ class TrialReport:
     daily: DailyLines
     moved: bool
     """Data came while the report was gathered, so its parts may not stand on quite the same events."""
+    since: SinceFrozenJson | None = None
+    """What has changed since a report was frozen earlier."""
+    frozen: FrozenJson | None = None
+    """Of a frozen report: the data it stands on."""
 
 
-def gather(context: QueryContext, trial_id: str, *, max_event_age_days: int) -> TrialReport:
+def gather(
+    context: QueryContext, trial_id: str, *, max_event_age_days: int, asked_ms: int | None = None
+) -> TrialReport:
     """Return the report of *trial_id*; the caller has checked that the reader may see it.
 
-    *max_event_age_days* is how late the gateway takes an event of an account that has no limit of its own.
-    Raises `KeyError` where the registry has no such trial.
+    As of *asked_ms* (Unix ms), else of the latest moment that data are complete until. *max_event_age_days* is how
+    late the gateway takes an event of an account that has no limit of its own.
+    Raises `KeyError` where the registry has no such trial, and `NotCompleteError`.
     """
     known_ms = complete_until(context, context.span(trial_id).product_id)
+    if asked_ms is not None:
+        if known_ms is None or asked_ms > min(known_ms, context.now_ms):
+            raise NotCompleteError(asked_ms, known_ms)
+        # Whoever names the moment gets the same bytes for it, whenever it is asked: how far the store has come since
+        # is no part of it.
+        context = replace(context, now_ms=asked_ms)
     as_of_ms = None if known_ms is None else min(known_ms, context.now_ms)
     pinned = context if as_of_ms is None else replace(context, now_ms=as_of_ms)
     report = _gather(context, pinned, trial_id, as_of_ms)
@@ -137,7 +152,7 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         interval=interval,
         arrivals=arrivals,
         # With the real present, so that the lag is how far the store is behind it.
-        freshness=freshness(context, trial_id, interval),
+        freshness=replace(freshness(context, trial_id, interval), as_of_ms=as_of_ms),
         rejects=rejects_by_reason(pinned, trial_id, interval),
         presences=presence.presences(pinned, trial_id, interval),
         ledger=presence.ledger(pinned, trial_id, interval),

@@ -11,6 +11,8 @@ from reports.queries.model import Funnel, HealthState, MetricLines, MetricTotal,
 from reports.queries.spans import iso
 from reports.trial_report.content import TrialReport, TrialState
 from reports.trial_report.notes import notes
+from reports.trial_report.statement import FrozenJson, SignatureJson, SinceFrozenJson
+from reports.verification.seal import slot
 from schemas.registry import MetricId
 
 SCHEMA: Literal["avenue-trial-report-1"] = "avenue-trial-report-1"
@@ -126,11 +128,20 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     daily: list[DailyJson]
     funnels: list[FunnelJson]
     definitions: list[DefinitionJson]
+    since_frozen: SinceFrozenJson | None = None
+    """Where a report of this trial was frozen earlier: what has changed since."""
+    frozen: FrozenJson | None = None
+    """Of a frozen report alone: the data it stands on."""
+    signature: SignatureJson | None = None
+    """Of a frozen report alone."""
 
 
-def json(report: TrialReport) -> bytes:
-    """Return *report* as JSON, indented, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(_report_json(report)), indent=2) + b"\n"
+def json(report: TrialReport, *, key_id: str | None = None) -> bytes:
+    """Return *report* as JSON, indented, ending in a newline; with an empty seal for the key *key_id*."""
+    tree = report_json(report)
+    if key_id is not None:
+        tree = msgspec.structs.replace(tree, signature=SignatureJson(key_id, slot("json", key_id)))
+    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
 
 
 def schema() -> dict[str, Any]:
@@ -138,7 +149,8 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(TrialReportJson)
 
 
-def _report_json(report: TrialReport) -> TrialReportJson:
+def report_json(report: TrialReport) -> TrialReportJson:
+    """Return *report* as the struct of its JSON."""
     found = notes(report)
     totals = (*report.whole.values(), *report.by_platform, *report.by_placement)
     daily = (report.daily.primary_by_arm, report.daily.events_by_platform)
@@ -164,6 +176,8 @@ def _report_json(report: TrialReport) -> TrialReportJson:
         daily=[_daily(lines) for lines in daily],
         funnels=[_funnel(funnel) for funnel in report.funnels],
         definitions=definitions().metrics,
+        since_frozen=report.since,
+        frozen=report.frozen,
     )
 
 

@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from reports.trial_report.blocks import ReportDocument, Rows
+from reports.verification.carried import html_comment
+from reports.verification.seal import slot
 
 TEMPLATES = Path(__file__).with_name("templates")
 _NAMESPACE = re.compile(r'\s+xmlns(:\w+)?="[^"]*"')
@@ -17,7 +19,9 @@ def html(document: ReportDocument) -> bytes:
     """Return *document* as a page of its own, UTF-8."""
     page = _environment().get_template("report.html")
     charts = {name: inline(draw()) for name, draw in document.charts.items()}
-    return page.render(doc=document, charts=charts).encode()
+    signed = document.signed
+    seal = {"slot": slot("html", signed.key_id), "model": Markup(html_comment(signed.content))} if signed else None  # noqa: S704 - base64
+    return page.render(doc=document, charts=charts, seal=seal).encode()
 
 
 def inline(svg: bytes) -> Markup:

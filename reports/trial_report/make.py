@@ -1,8 +1,10 @@
 """From a trial to a report as a file: what the reading API, and a command without a server, are given."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reports.api.routes import ReportFile, ReportFormat, ReportMaker, ReportRequest
+from reports.frozen.since import since_frozen
 from reports.queries.context import QueryContext
 from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.data import json
@@ -25,7 +27,9 @@ def report_maker(settings: Settings) -> ReportMaker:
 
     def make(context: QueryContext, request: ReportRequest) -> ReportFile:
         days = settings.gateway.max_event_age_days
-        return report_file(gather(context, request.trial_id, max_event_age_days=days), request)
+        report = gather(context, request.trial_id, max_event_age_days=days, asked_ms=request.as_of_ms)
+        since = since_frozen(context, report, max_event_age_days=days)
+        return report_file(replace(report, since=since), request)
 
     return make
 

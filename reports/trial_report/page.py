@@ -23,6 +23,8 @@ from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
 from reports.trial_report.page_data import data_sections
 from reports.trial_report.page_results import ResultsSection
+from reports.trial_report.page_seal import seal_section, since_section
+from reports.trial_report.statement import SignedModel
 from reports.trial_report.voice import ReportVoice
 from schemas.registry import MetricId
 from schemas.timing import DAY_MS
@@ -30,8 +32,8 @@ from schemas.timing import DAY_MS
 NOTHING_LEFT_OUT = "nothing"
 
 
-def document(report: TrialReport, language: Language) -> ReportDocument:
-    """Return *report* in *language*, its charts drawn."""
+def document(report: TrialReport, language: Language, signed: SignedModel | None = None) -> ReportDocument:
+    """Return *report* in *language*, its charts drawn; *signed* is the model of a frozen one, which it then carries."""
     voice = ReportVoice(language)
     results = ResultsSection(report, voice)
     data, charts = data_sections(report, voice)
@@ -42,8 +44,10 @@ def document(report: TrialReport, language: Language) -> ReportDocument:
         ReportSection(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
         *results.sections(),
         *data,
+        *since_section(report, voice),
         ReportSection(voice.say(words.METHOD), tuple(ParagraphBlock(voice.say(text)) for text in words.METHODS)),
         ReportSection(voice.say(words.DEFINITIONS), (_definitions(voice),)),
+        *seal_section(report, voice, signed),
     )
     other = voice.other()
     return ReportDocument(
@@ -62,6 +66,7 @@ def document(report: TrialReport, language: Language) -> ReportDocument:
         present_ms=report.present_ms,
         sections=sections,
         charts={**results.charts(), **charts},
+        signed=signed,
     )
 
 

@@ -1,4 +1,7 @@
-"""A report as PDF: set by typst, tagged (PDF/UA-1), fit for archives (PDF/A-2a); equal input gives equal bytes."""
+"""A report as PDF: set by typst, tagged (PDF/UA-1), fit for archives (PDF/A); equal input gives equal bytes.
+
+A frozen one is PDF/A-3a, which may carry its signed model as an attachment; any other is PDF/A-2a.
+"""
 
 import threading
 from dataclasses import replace
@@ -11,9 +14,13 @@ import msgspec
 
 from reports.trial_report import fonts
 from reports.trial_report.blocks import ReportDocument
+from reports.verification.carried import ATTACHMENT
+from reports.verification.seal import slot
 
 TEMPLATE = Path(__file__).with_name("template.typ")
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+Standards = list[Literal["a-2a", "a-3a", "ua-1"]]
+STANDARDS: Standards = ["a-2a", "ua-1"]
+FROZEN_STANDARDS: Standards = ["a-3a", "ua-1"]
 _LOCK = threading.Lock()
 
 
@@ -29,6 +36,8 @@ def pdf(document: ReportDocument) -> bytes:
         "main.typ": TEMPLATE.read_bytes(),
         "document.json": msgspec.json.encode(_typst_data(document)),
     }
+    if document.signed is not None:
+        sources[ATTACHMENT] = document.signed.content
     sources |= {f"chart-{name}.svg": draw() for name, draw in document.charts.items()}
     with _LOCK:
         try:
@@ -37,7 +46,7 @@ def pdf(document: ReportDocument) -> bytes:
                 font_paths=_fonts(),
                 sys_inputs={"font": fonts.FAMILY},
                 timestamp=document.present_ms // 1000,
-                pdf_standards=STANDARDS,
+                pdf_standards=FROZEN_STANDARDS if document.signed else STANDARDS,
             )
         except typst.TypstError as error:
             raise TypesettingError(f"{error}; {'; '.join(error.hints)}") from error
@@ -55,7 +64,10 @@ def _fonts() -> Any:
 
 
 def _typst_data(document: ReportDocument) -> Any:
-    tree = msgspec.to_builtins(replace(document, charts={}))
+    tree = msgspec.to_builtins(replace(document, charts={}, signed=None))
+    # A keyword stands as it is in the file, where the seal can be written over it.
+    tree["seal"] = slot("pdf", document.signed.key_id) if document.signed else ""
+    tree["attachment"] = ATTACHMENT if document.signed else ""
     at = datetime.fromtimestamp(document.present_ms // 1000, UTC)
     tree["present"] = [at.year, at.month, at.day, at.hour, at.minute, at.second]
     tree["lang"] = document.language

@@ -18,6 +18,8 @@ from reports.trial_report.blocks import ReportDocument
 from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
 from reports.trial_report.voice import ReportVoice
+from reports.verification.carried import SHEET, pieces, with_comment
+from reports.verification.seal import slot
 
 MAX_ROWS = 20_000
 """Of a sheet, about 5 s of writing; a trial of a year with 50 placements has fewer days and placements than that."""
@@ -55,8 +57,15 @@ def workbook(report: TrialReport, document: ReportDocument) -> bytes:
     formats["head"] = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     for sheet in _sheets(report, document, voice):
         _write(book.add_worksheet(sheet.name), sheet, formats, voice)
+    if document.signed is None:
+        book.close()
+        return buffer.getvalue()
+    carrier = book.add_worksheet(SHEET)
+    carrier.very_hidden()
+    for number, piece in enumerate(pieces(document.signed.content)):
+        carrier.write_string(number, 0, piece)
     book.close()
-    return buffer.getvalue()
+    return with_comment(buffer.getvalue(), slot("xlsx", document.signed.key_id))
 
 
 def _write(worksheet: Any, sheet: WorksheetRows, formats: dict[str, Any], voice: ReportVoice) -> None:
@@ -90,6 +99,7 @@ def _sheets(report: TrialReport, document: ReportDocument, voice: ReportVoice) -
         _placements(report, voice),
         _arrivals(report, voice),
         _definitions(voice),
+        *_signature(document, voice),
     )
 
 
@@ -106,6 +116,15 @@ def _summary(report: TrialReport, document: ReportDocument, voice: ReportVoice) 
     return WorksheetRows(
         voice.say(words.SHEET_SUMMARY), (voice.say(words.WHAT), voice.say(words.VALUE)), rows, (26, 100)
     )
+
+
+def _signature(document: ReportDocument, voice: ReportVoice) -> tuple[WorksheetRows, ...]:
+    """Return the facts of the signature page, which is the last section of a signed document."""
+    if document.signed is None:
+        return ()
+    facts = next(block for block in document.sections[-1].blocks if block.block_type == "facts")
+    head = (voice.say(words.WHAT), voice.say(words.VALUE))
+    return (WorksheetRows(document.sections[-1].title, head, facts.rows, (30, 100)),)
 
 
 def _readout(report: TrialReport, voice: ReportVoice) -> WorksheetRows:

@@ -29,6 +29,7 @@ OF_TRIALS = (
     RetentionRule("units_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
     RetentionRule("places_daily", _EVENTS, "when single visitors came, on a quiet day", "day"),
     RetentionRule("funnels_daily", _EVENTS, "sets of hashed pseudonyms", "day"),
+    RetentionRule("frozen_extracts", _EVENTS, "single events, with people as numbers", "starts_at"),
 )
 """Counted from the end of the trial."""
 OF_REJECTS = (
@@ -56,6 +57,7 @@ STAYING = (
     RetentionRule("trial_ends", "", "a row a trial: when it ends"),
     RetentionRule("sink_sources", "", "a row a partition and epoch"),
     RetentionRule("worker_sources", "", "a row a partition and epoch"),
+    RetentionRule("frozen_reports", "", "a few a trial; numbers and a signature, and nothing of a person"),
     RetentionRule("registry_records", "", "the registry in force, and hashes of access keys"),
     RetentionRule("schema_migrations", "", "a row a migration"),
 )

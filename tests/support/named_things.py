@@ -199,7 +199,14 @@ class Program:
         """Return what of *line* the command line does not know, '' where it knows all of it."""
         words = _words(line)[1:]
         command, name = self.commands, "avenue"
-        while _subcommands(command) and words and not words[0].startswith("-"):
+        while _subcommands(command) and words:
+            default = getattr(command, "default", "")
+            if default and words[0] not in command.commands:
+                # Its first word is no command but what that one is about.
+                command = command.commands[default]
+                break
+            if words[0].startswith("-"):
+                break
             word, *words = words
             parts = [part for part in re.split(r"\\?\|", word) if part not in {"…", "..."}]
             if unknown := [part for part in parts if part not in command.commands]:

@@ -17,6 +17,7 @@ from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import reconcile
 from sinks.retention.retire import RetentionJob, RetirementResult
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS
+from sinks.settlement.blocks import moment
 from sinks.settlement.recheck import differences, wrongly_settled
 from tests.support.factories import registry_of_trials
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, random_events
@@ -76,6 +77,12 @@ def settled_world(world: World) -> None:
     world.deliver("d-2", accepted=3)
     world.send(*[event(f"d-{number}", delivery_id="d-2") for number in range(3)])
     world.reject(reject("r-1"), reject("r-2"))
+    for trial in ("band-q4", "band-next"):
+        world.clickhouse.writer().insert(
+            "frozen_extracts",
+            [[trial, "0123456789abcdef", 0, moment(NOON_MS), b"PAR1"]],
+            column_names=["trial_id", "report_id", "piece", "starts_at", "content"],
+        )
     world.later(3 * 24 * 60)
     assert world.settle().blocks
     assert {sum_.closed for sum_ in sums(world)} == {True}

@@ -1,0 +1,56 @@
+"""What a later report says of an earlier frozen one: which of its figures late data and corrections have changed."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from reports.frozen import store
+from reports.frozen.store import FrozenEntry
+from reports.queries.context import QueryContext
+from reports.queries.spans import iso
+from reports.trial_report.content import TrialReport, gather
+from reports.trial_report.data import report_json
+from reports.trial_report.statement import ChangedFigureJson, SinceFrozenJson
+from reports.verification.leaves import Leaf, leaves, same, told
+
+COMPARED = ("arrivals", "placements", "readout", "totals", "daily", "funnels")
+"""Sections that hold figures."""
+LISTED = 20
+"""Figures that are listed; all are counted."""
+
+
+def since_frozen(context: QueryContext, report: TrialReport, *, max_event_age_days: int) -> SinceFrozenJson | None:
+    """Return what has changed since the latest frozen report that is no later than *report*; None where none is.
+
+    The trial is counted once more as of the frozen report's own moment, so that only what came or was corrected since
+    differs. A report as of the same moment says nothing where nothing has changed.
+    """
+    earlier = [entry for entry in store.entries(context, report.trial.id) if entry.as_of_ms <= report.present_ms]
+    for entry in earlier:
+        model = store.file(context, report.trial.id, entry.report_id, store.MODEL)
+        if model is None:
+            continue
+        again = report
+        if entry.as_of_ms != report.present_ms:
+            days = max_event_age_days
+            again = gather(context, report.trial.id, max_event_age_days=days, asked_ms=entry.as_of_ms)
+        found = _changed(msgspec.json.decode(model), again, entry)
+        if found.changes or entry.as_of_ms != report.present_ms:
+            return found
+    return None
+
+
+def _changed(then: Mapping[str, object], again: TrialReport, entry: FrozenEntry) -> SinceFrozenJson:
+    now_tree = msgspec.to_builtins(report_json(again))
+    before, now = ({path: v for s in COMPARED for path, v in leaves(tree[s], s).items()} for tree in (then, now_tree))
+    paths = [path for path in sorted({*before, *now}) if not _equal(path, before, now)]
+    changed = [ChangedFigureJson(path, _said(before, path), _said(now, path)) for path in paths[:LISTED]]
+    return SinceFrozenJson(entry.report_id, iso(entry.as_of_ms), len(paths), changed)
+
+
+def _equal(path: str, before: Mapping[str, Leaf], now: Mapping[str, Leaf]) -> bool:
+    return path in before and path in now and same(before[path], now[path])
+
+
+def _said(values: Mapping[str, Leaf], path: str) -> str:
+    return told(values[path]) if path in values else "–"

@@ -1,0 +1,67 @@
+"""What the registry said of a trial when its report was frozen: what figures stand on besides events."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from schemas.event import parse_time_ms
+from schemas.timing import SHANGHAI_MS
+
+Moment = Annotated[str, msgspec.Meta(description="RFC 3339 with an offset")]
+
+
+class PlacementSnapshot(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """One placement; it was due from `opens` to `closes`, on the next day where that is earlier."""
+
+    id: str
+    place: str
+    platform: str
+    arm: str
+    arm_days: dict[str, list[str]]
+    """The street's days on which it is in another arm, by that arm."""
+    from_: Moment
+    until: Moment
+    opens: str
+    closes: str
+    heartbeat_s: int | None
+
+    def arm_at(self, day_ms: int) -> str:
+        """Return the arm in which it is on the day that starts at *day_ms*."""
+        day = datetime.fromtimestamp((day_ms + SHANGHAI_MS) // 1000, UTC).date().isoformat()
+        return next((arm for arm, days in self.arm_days.items() if day in days), self.arm)
+
+
+class TrialSnapshot(msgspec.Struct, frozen=True):
+    """One trial, its placements in order of their ids."""
+
+    trial: str
+    product: str
+    starts: Moment
+    ends: Moment
+    baseline_from: Moment | None
+    arms: list[str]
+    baseline_arm: str | None
+    unit: str
+    primary_metric: str
+    guardrails: list[str]
+    planned_units: int | None
+    smallest_effect: float | None
+    platforms_without_refunds: list[str]
+    placements: list[PlacementSnapshot]
+    registry_version: int
+
+    @property
+    def starts_ms(self) -> int:
+        """When the trial starts."""
+        return parse_time_ms(self.starts)
+
+    @property
+    def ends_ms(self) -> int:
+        """When it ends, excluded."""
+        return parse_time_ms(self.ends)
+
+    @property
+    def baseline_from_ms(self) -> int:
+        """When the time before it begins; the start where there is none."""
+        return parse_time_ms(self.baseline_from) if self.baseline_from else self.starts_ms
