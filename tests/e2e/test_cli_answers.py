@@ -196,3 +196,17 @@ def test_reconcile_prints_every_sum_and_no_difference(stack: Stack, tmp_path: Pa
     assert all(item["closed"] for item in found["sums"])
     assert said[-1].endswith(" sums, 0 open; 0 differences")
     assert "no-such-trial" in ended(stack, "reconcile", "--trial", "no-such-trial", code=1)
+
+
+def test_what_a_key_read_is_in_the_audit_with_no_line_missing(stack: Stack) -> None:
+    # The command line's own questions go by a key of the stack, too.
+    ended(stack, "report", TRIAL, "--format", "json", "-o", str(stack.home / "audited.json"))
+
+    def exports() -> list[dict[str, Any]]:
+        lines = ended(stack, "audit", "--since", "10m", "--trial", TRIAL, "--json").splitlines()
+        return [line for line in map(json.loads, lines) if line["route"] == "/v1/trials/{trial_id}/report"]
+
+    found = wait_until(exports, STORED_S, "no line says that the report was made")
+    assert found[-1].keys() >= {"at", "key", "scope", "method", "status", "sent_bytes", "whole"}
+    assert (found[-1]["scope"], found[-1]["status"], found[-1]["whole"]) == ("operator", 200, True)
+    assert " 0 missing" in ended(stack, "audit", "--since", "10m", "--verify")
