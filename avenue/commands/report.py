@@ -32,7 +32,7 @@ Example:
     avenue report verify report.pdf --data report.extract.parquet --public-key key.pem
 
 FILE is a frozen report of any form. Needs no home folder, no server and no network. Exits 1 where it does not hold,
-with each difference on a line: signature, extract, what the registry said, and every figure.
+with each difference on a line: signature, extract, what the registry said, and every value that differs.
 """
 KEY_EXAMPLE = """
 Example:
@@ -146,7 +146,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check a frozen report: its signature, its extract, and every figure by a computation of its own."""
+    """Check a frozen report: its signature, its extract, and its figures by a computation of its own."""
     from avenue.client.frozen import extract_beside, verify_files
     from avenue.exit_codes import exit_codes
     from runtime.settings import load_settings

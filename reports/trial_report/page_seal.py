@@ -26,12 +26,12 @@ FIGURE: Final = N_("Figure")
 THEN: Final = N_("As frozen")
 NOW: Final = NP_("report", "Now")
 SEALED: Final = N_(
-    "This report is frozen: its data are fixed, every figure that events can prove was computed a second time from the "
-    "extract before it was signed, and no later event changes it. Later reports say what differs."
+    "This report is frozen: its data are fixed, and no later event changes it. What came, the placements, totals, days "
+    "and the funnel were computed a second time from the extract before it was signed. Later reports say what differs."
 )
 CHECKED: Final = N_(
     "To check it on any machine: avenue report verify FILE --data %(extract)s --public-key KEY.pem. It checks the "
-    "signature and the extract, computes every figure anew, and names each that differs."
+    "signature and the extract, computes those figures anew, and names each value that differs."
 )
 DATA_AS_OF: Final = N_("Data fixed as of")
 ON_LOG: Final = N_("Events on the log")
