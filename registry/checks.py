@@ -51,6 +51,7 @@ def _references_exist(draft: RegistryDraft) -> Iterator[FileFault]:
         *((item, "account", "accounts", item.entry.account or "") for item in draft.placements),
         *((item, "startup", "startups", item.entry.startup or "") for item in draft.channels),
         *((item, "trial", "trials", item.entry.trial or "") for item in draft.channels),
+        *((item, "trial", "trials", item.entry.trial or "") for item in draft.notes),
     ]
     for item, name, entry_type, value in references:
         if value and item.has(name) and value not in draft.ids(entry_type):
@@ -99,6 +100,11 @@ def _rotas_can_be_drawn(draft: RegistryDraft) -> Iterator[FileFault]:
             continue
         if len(item.entry.arms) < MIN_ROTA_ARMS:
             yield FileFault((*item.path, "rota"), "places change between arms; the trial needs two at least")
+        if item.entry.carry_over_days and rota.block == "day":
+            yield FileFault(
+                (*item.path, "carry_over"),
+                "places that change arm by day have no day left after it; let them change by week, or leave this out",
+            )
         known = {
             p.entry.place_id for p in draft.placements if p.has("trial", "place") and p.entry.trial == item.entry.id
         }

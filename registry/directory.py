@@ -14,6 +14,7 @@ from schemas.registry import (
     Placement,
     Product,
     Registry,
+    TimelineNote,
     Trial,
     TrialPlan,
     day_ms,
@@ -205,6 +206,13 @@ class Directory:
     def products_of(self, account_id: str) -> frozenset[str]:
         """Return the products that the account may name in a batch push."""
         return self._products_of_account.get(account_id, frozenset())
+
+    def notes_of(self, trial_id: str) -> tuple[TimelineNote, ...]:
+        """Return the notes of the trial and of the whole avenue while it lasts, its baseline included, by time."""
+        trial, span = self.trials[trial_id], self.trial_spans[trial_id]
+        notes = self.registry.notes if self.registry else []
+        chosen = (n for n in notes if n.trial == trial.id or (n.trial is None and span.covers(epoch_ms(n.at))))
+        return tuple(sorted(chosen, key=lambda note: (note.at, note.id)))
 
     def key_of(self, presented: str, *, now_ms: int) -> AccessKey | None:
         """Return the valid key that *presented* is, or None where it is unknown, expired or revoked."""

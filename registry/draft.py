@@ -20,10 +20,11 @@ from schemas.registry import (
     Registry,
     RegistryEntry,
     Startup,
+    TimelineNote,
     Trial,
 )
 
-ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements", "channels")
+ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements", "channels", "notes")
 _TOP = ("demo", "avenue", *ENTRY_TYPES)
 _TIME_FORM = "write it like 2026-10-01T00:00:00+08:00"
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -31,8 +32,8 @@ _NO_NAME = {"zh": "", "en": ""}
 # Stand in for required fields that are missing or wrong; checks never look at them (`Item.has`).
 _STAND_INS: dict[str, Any] = {
     **dict.fromkeys(("id", "startup", "product", "trial", "arm"), "none"),
-    **dict.fromkeys(("name", "hypothesis"), _NO_NAME),
-    **dict.fromkeys(("starts", "ends", "from", "until"), _NO_TIME),
+    **dict.fromkeys(("name", "hypothesis", "text"), _NO_NAME),
+    **dict.fromkeys(("starts", "ends", "from", "until", "at"), _NO_TIME),
     "arms": ["none"],
     "primary_metric": "events",
     "platform": "douyin",
@@ -89,6 +90,7 @@ class RegistryDraft:
     accounts: list[DraftEntry[Account]] = field(default_factory=list)
     placements: list[DraftEntry[Placement]] = field(default_factory=list)
     channels: list[DraftEntry[NotificationChannel]] = field(default_factory=list)
+    notes: list[DraftEntry[TimelineNote]] = field(default_factory=list)
     declared: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """By type, position and id of every entry that has an id, right or wrong."""
 
@@ -109,6 +111,7 @@ class RegistryDraft:
             accounts=[item.entry for item in self.accounts],
             placements=[item.entry for item in self.placements],
             channels=[item.entry for item in self.channels],
+            notes=[item.entry for item in self.notes],
         )
 
 
@@ -137,6 +140,7 @@ def draft_of(tree: Mapping[str, Any]) -> tuple[RegistryDraft, list[FileFault]]:
     draft.accounts = _items(Account, tree, "accounts", faults)
     draft.placements = _items(Placement, tree, "placements", faults)
     draft.channels = _items(NotificationChannel, tree, "channels", faults)
+    draft.notes = _items(TimelineNote, tree, "notes", faults)
     draft.declared = {entry_type: _declared(tree.get(entry_type)) for entry_type in ENTRY_TYPES}
     return draft, faults
 

@@ -25,6 +25,8 @@ _FIXED_AT_START = (
     "planned_units",
     "smallest_effect",
     "baseline_from",
+    "rota",
+    "carry_over_days",
 )
 _FIXED_WHERE_EVENTS_ARE = ("trial", "arm", "account", "match", "place_id", "metre", "side")
 

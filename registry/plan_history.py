@@ -27,14 +27,19 @@ PLAN_FIELDS = (
     "planned_units",
     "smallest_effect",
     "rota",
+    "carry_over",
 )
 
 
 def plan_of(trial: Trial) -> dict[str, Any]:
     """Return the fields of *trial* that are its plan, as JSON values; moments in UTC, so that equal ones are equal."""
     told = trial.model_dump(mode="json", by_alias=True)
-    moments = {name: value.timestamp() for name in PLAN_FIELDS if isinstance(value := getattr(trial, name), datetime)}
-    return {name: _moment(moments[name]) if name in moments else told[name] for name in PLAN_FIELDS}
+    moments = {
+        name: datetime.fromtimestamp(value.timestamp(), UTC).isoformat()
+        for name in PLAN_FIELDS
+        if isinstance(value := getattr(trial, name, None), datetime)
+    }
+    return {name: moments.get(name, told[name]) for name in PLAN_FIELDS}
 
 
 def changed_plans(directory: Directory, new: Registry, *, now: datetime) -> dict[str, TrialPlan]:
@@ -89,7 +94,3 @@ def _renewed(kept: TrialPlan, new: Trial, now: datetime) -> TrialPlan:
         if name in kept.plan and (old := kept.plan[name]) != plan[name]
     ]
     return kept.model_copy(update={"plan": plan, "changes": [*kept.changes, *changes]})
-
-
-def _moment(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).isoformat()

@@ -59,6 +59,17 @@ MAX_PLAN_CHANGES = 500
 """Of one trial: they travel as one message, and nobody reads a history of more."""
 
 
+MAX_CARRY_OVER_DAYS = 30
+"""What lasts longer after a change of arm is no carry-over but another trial."""
+
+
+def days_of(value: Any) -> Any:
+    """Return `"30d"` as 30, and anything else as it is: what it may be is for the field to say."""
+    if isinstance(value, str) and value.endswith("d") and value[:-1].isdigit():
+        return int(value[:-1])
+    return value
+
+
 class RegistryEntry(BaseModel):
     """Anything in the registry: frozen, nothing unknown."""
 
@@ -130,6 +141,14 @@ class Trial(RegistryEntry):
     smallest_effect: Annotated[float, Field(gt=0)] | None = None
     baseline_from: AwareDatetime | None = None
     rota: Rota | None = None
+    carry_over_days: Annotated[int, Field(gt=0, le=MAX_CARRY_OVER_DAYS)] | None = Field(None, alias="carry_over")
+    """Days that a place is left out of the readout after a change of its arm."""
+
+    @field_validator("carry_over_days", mode="before")
+    @classmethod
+    def _days(cls, value: Any) -> Any:
+        """Take `1` or `"1d"`."""
+        return days_of(value)
 
 
 class Account(RegistryEntry):
@@ -150,9 +169,7 @@ class Account(RegistryEntry):
     @classmethod
     def _days(cls, value: Any) -> Any:
         """Take `30` or `"30d"`."""
-        if isinstance(value, str) and value.endswith("d") and value[:-1].isdigit():
-            return int(value[:-1])
-        return value
+        return days_of(value)
 
 
 class Placement(RegistryEntry):
@@ -192,6 +209,15 @@ class NotificationChannel(RegistryEntry):
     language: Literal["zh", "en"] = "zh"
 
 
+class TimelineNote(RegistryEntry):
+    """What happened at a time and may explain a number: a firmware, rain, an opening; of one trial, or of all."""
+
+    id: Id
+    at: AwareDatetime
+    text: BilingualText
+    trial: Id | None = None
+
+
 class Registry(RegistryEntry):
     """The whole file; applied as a whole."""
 
@@ -203,6 +229,7 @@ class Registry(RegistryEntry):
     accounts: list[Account] = []
     placements: list[Placement] = []
     channels: list[NotificationChannel] = []
+    notes: list[TimelineNote] = []
 
 
 class PlanChange(RegistryEntry):

@@ -97,7 +97,7 @@ def show(*, home: Home = None, as_json: AsJson = False) -> None:
         print(render(directory.registry), end="")
 
 
-_ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements", "channels")
+_ENTRY_TYPES = ("startups", "products", "trials", "accounts", "placements", "channels", "notes")
 
 
 def _read(file: Path, settings: "Settings", *, as_json: bool) -> "Registry":

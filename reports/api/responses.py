@@ -24,6 +24,7 @@ from reports.api.shapes import (
     MetricAnswer,
     MetricJson,
     MetricsAnswer,
+    NoteJson,
     PlaceJson,
     PlacementJson,
     PlanChangeJson,
@@ -146,6 +147,11 @@ def trial_json(trial: Trial, directory: Directory) -> TrialJson:
         planned_units=trial.planned_units,
         smallest_effect=trial.smallest_effect,
         placements=[_placement(placement, directory) for placement in placements],
+        carry_over_days=trial.carry_over_days,
+        notes=[
+            NoteJson(note.id, iso(epoch_ms(note.at)), names(note.text), note.trial is None)
+            for note in directory.notes_of(trial.id)
+        ],
         plan=plan_standing(directory, trial.id),
         plan_changes=[
             PlanChangeJson(iso(epoch_ms(change.at)), change.field, change.old, change.new)
@@ -221,6 +227,7 @@ def _units(found: TrialReadout) -> UnitsJson:
         silent=units.by_arm(units.silent),
         unfinished=units.by_arm(units.unfinished),
         changed=len(units.changed),
+        left_out=units.by_arm(units.left_out),
         outside_events=units.outside_events,
     )
 

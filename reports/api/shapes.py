@@ -120,6 +120,15 @@ class PlanChangeJson(msgspec.Struct, frozen=True):
     new: Any
 
 
+class NoteJson(msgspec.Struct, frozen=True):
+    """What happened at a time, of this trial or (`shared`) of the whole avenue."""
+
+    id: str
+    at: str
+    text: BilingualJson
+    shared: bool
+
+
 class TrialJson(msgspec.Struct, frozen=True):
     """A trial. `plan`: fixed before its start, changed since, first applied after it, or not known."""
 
@@ -137,6 +146,8 @@ class TrialJson(msgspec.Struct, frozen=True):
     planned_units: int | None
     smallest_effect: float | None
     placements: list[PlacementJson]
+    carry_over_days: int | None
+    notes: list[NoteJson]
     plan: PlanStanding
     plan_changes: list[PlanChangeJson]
 
@@ -237,6 +248,8 @@ class UnitsJson(msgspec.Struct, frozen=True):
     """Of today."""
     changed: int
     """On which a place changed its arm: in neither."""
+    left_out: dict[str, int]
+    """After a change of arm, as the trial's `carry_over` says: in totals, in no unit."""
     outside_events: int
     """Events that name no place or no arm: in totals, in no unit."""
 

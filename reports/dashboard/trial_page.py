@@ -121,6 +121,7 @@ class TrialPage:
             "product": self.words.pick(product.name),
             "hypothesis": self.words.pick(trial.hypothesis),
             "plan_note": plan_note(self.data.directory, trial.id, self.words),
+            "left_out": self._left_out(),
             "plan_changes": plan_changes(self.data.directory, trial.id, self.words),
             "state": state,
             "state_name": state_name(state, self.words),
@@ -131,6 +132,17 @@ class TrialPage:
             "primary": self.words.pick(METRICS[trial.primary_metric].name),
             "guardrails": [(metric, self.words.pick(METRICS[metric].name)) for metric in trial.guardrails],
         }
+
+    def _left_out(self) -> str:
+        n = len(self.data.readout.units.left_out)
+        if not n:
+            return ""
+        return self.words.count(
+            "%(n)s placement-day after a change of arm is left out, as registered; totals have it.",
+            "%(n)s placement-days after a change of arm are left out, as registered; totals have them.",
+            n,
+            n=self._formats.whole(n),
+        )
 
     def _now(self) -> dict[str, Any]:
         now, formats = self.data.now, self._formats

@@ -1,7 +1,8 @@
 """Which placement-days a trial is judged on, and the rows that `reports.stats.judge` takes of them.
 
 A unit is what one place gave in one arm on one whole Shanghai day. In no unit are: events that name no place or no
-arm (they are in totals), a day that is not over, and a day on which a place had two arms. A silent day is no unit
+arm (they are in totals), a day that is not over, a day on which a place had two arms, and those after a change of
+arm that the trial leaves out. A silent day is no unit
 either, since silent is not unused; what was due and silent is told apart.
 """
 
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from reports.queries.carry_over import left_out_days
 from reports.queries.context import QueryContext
 from reports.queries.model import Interval
 from reports.queries.spans import step_start
@@ -33,6 +35,8 @@ class TrialUnits:
     """With an event, of a day that is not over."""
     changed: frozenset[PlaceDay]
     """On which a place had two arms: they are in none."""
+    left_out: frozenset[UnitKey]
+    """Over, with an event, and left out since the place had changed its arm: the trial's `carry_over`."""
     outside_events: int
     """Events that name no place, or no arm: in totals, in no unit."""
 
@@ -74,20 +78,22 @@ def _trial_units(context: QueryContext, trial_id: str, interval: Interval) -> Tr
     seen = {unit for unit in events if unit.place and unit.arm in arms}
     due = due_units(context, trial_id, interval)
     changed = _of_two_arms(seen) | _of_two_arms(due)
+    carried = left_out_days(context.directory, trial_id)
     single = {unit for unit in seen if (unit.place, unit.day_ms) not in changed}
     over = frozenset(unit for unit in single if is_over(context, trial_id, unit.day_ms))
     # A place that reported in another arm than the registry has by now was not silent.
     reported = {(unit.place, unit.day_ms) for unit in seen}
     return TrialUnits(
         arms=arms,
-        counted=over,
+        counted=frozenset(unit for unit in over if (unit.place, unit.day_ms) not in carried),
         silent=frozenset(
             unit
             for unit in due
-            if (unit.place, unit.day_ms) not in reported | changed and is_over(context, trial_id, unit.day_ms)
+            if (unit.place, unit.day_ms) not in reported | changed | carried and is_over(context, trial_id, unit.day_ms)
         ),
         unfinished=frozenset(single - over),
         changed=frozenset(day for day in changed if is_over(context, trial_id, day[1])),
+        left_out=frozenset(unit for unit in over if (unit.place, unit.day_ms) in carried),
         outside_events=sum(n for unit, n in events.items() if not unit.place or unit.arm not in arms),
     )
 

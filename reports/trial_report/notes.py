@@ -149,6 +149,9 @@ def _outside(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     if units.changed:
         text = N_("On %(n)s placement-days a place changed its arm: they are in neither.")
         yield "changed_arm", "unknown", voice.say(text, n=whole(len(units.changed)))
+    if units.left_out:
+        text = N_("%(n)s placement-days after a change of arm are in no mean, as registered; totals have them.")
+        yield "carry_over", "unknown", voice.say(text, n=whole(len(units.left_out)))
 
 
 def _unjudged(row: ArmReadout, planned: Design, voice: ReportVoice) -> str:

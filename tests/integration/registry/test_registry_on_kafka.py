@@ -20,6 +20,7 @@ from registry.hash_keys import HashKeyFollower, destroy_hash_keys, ensure_hash_k
 from registry.keys import issue_key
 from registry.log import CompactedLog, standing
 from registry.master_key import make_master_key
+from registry.plan_history import changes_of
 from registry.pseudonyms import Pseudonyms
 from registry.topic import RegistryWriter
 from runtime.errors import ConfigurationError, UnavailableError
@@ -121,11 +122,26 @@ def test_a_subscriber_that_fails_stops_nobody(cluster: Cluster, follower: Regist
     wait_until(lambda: seen == [version])
 
 
+def test_an_apply_keeps_what_it_changes_in_a_plan_that_has_begun(cluster: Cluster, follower: RegistryFollower) -> None:
+    example = load_registry(EXAMPLE_REGISTRY)
+    trial = example.trials[0]
+    changed = example.model_copy(
+        update={"trials": [trial.model_copy(update={"planned_units": 7}), *example.trials[1:]]}
+    )
+    apply_registry(cluster.settings, example, prefix=cluster.prefix, now=trial.starts - timedelta(days=1))
+
+    version = apply_registry(cluster.settings, changed, prefix=cluster.prefix, now=trial.starts + timedelta(days=1))
+
+    wait_until(lambda: follower.directory.version == version)
+    (change,) = changes_of(follower.directory, trial.id)
+    assert (change.field, change.old, change.new) == ("planned_units", None, 7)
+    assert change.at == trial.starts + timedelta(days=1)
+
+
 def test_a_topic_made_anew_is_read_from_its_beginning(cluster: Cluster, follower: RegistryFollower) -> None:
     example = load_registry(EXAMPLE_REGISTRY)
-    for _ in range(3):
-        apply_registry(cluster.settings, example, prefix=cluster.prefix)
-    wait_until(lambda: follower.directory.version == 2)
+    versions = [apply_registry(cluster.settings, example, prefix=cluster.prefix) for _ in range(3)]
+    wait_until(lambda: follower.directory.version == versions[-1])
     admin = make_admin(cluster.settings.kafka)
     admin.delete_topics([cluster.prefix + Topic.REGISTRY])
     admin.close()

@@ -96,6 +96,9 @@ CASES = {
     "a rota of one arm": ('arms = ["pilot"]', 'arms = ["pilot"]\nrota = { seed = "x" }', "rota", "two at least"),
     "a rota of an unknown place": (PLAN, f'{PLAN}\nrota = {{ seed = "x", places = ["p-0177"] }}', "rota.places.0", "did you mean `p-017`"),
     "a rota of a place twice": (PLAN, f'{PLAN}\nrota = {{ seed = "x", places = ["p-017", "p-017"] }}', "rota.places.1", "twice"),
+    "a carry-over of daily changes": (PLAN, f'{PLAN}\ncarry_over = "1d"\nrota = {{ seed = "x" }}', "carry_over", "by week"),
+    "a carry-over of hours": (PLAN, f'{PLAN}\ncarry_over = "4h"', "carry_over", "whole number"),
+    "a carry-over of months": (PLAN, f"{PLAN}\ncarry_over = 31", "carry_over", "30"),
     "a rota by the hour": (PLAN, f'{PLAN}\nrota = {{ seed = "x", block = "hour" }}', "rota.block", "known are day, week"),
     "a local date": ("from = 2026-10-01T00:00:00+08:00", "from = 2026-10-01", "from", "time with an offset"),
     "a number in quotes": ("metre = 17", 'metre = "17"', "metre", "without quotes"),
@@ -144,6 +147,21 @@ def test_a_place_is_one_spot_in_one_trial_and_arm_at_a_time(given: dict[str, str
 
     assert problem.where == f'placements "p-new", {field}'
     assert "`p-017`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "hint"),
+    [
+        ('trial = "emg"\ntext = { zh = "雨", en = "rain" }', "trial", "there is no trial `emg`"),
+        ('trial = "emg-arm-2026q4"', "text", "add it"),
+        ('text = { zh = "雨", en = "rain" }', "", ""),
+    ],
+)
+def test_a_note_has_a_text_and_belongs_to_a_trial_that_is_there_or_to_all(fields: str, field: str, hint: str) -> None:
+    problems = problems_of(f'{EXAMPLE}\n[[notes]]\nid = "rain"\nat = 2026-10-03T12:00:00+08:00\n{fields}\n')
+
+    assert [problem.where for problem in problems] == ([f'notes "rain", {field}'] if field else [])
+    assert all(hint in problem.message for problem in problems)
 
 
 @pytest.mark.parametrize(

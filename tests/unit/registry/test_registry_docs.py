@@ -15,6 +15,7 @@ from schemas.registry import (
     Product,
     RegistryEntry,
     Startup,
+    TimelineNote,
     Trial,
 )
 from tests.support.paths import DOCS
@@ -29,7 +30,9 @@ def test_the_example_is_sound_also_in_production() -> None:
     assert check_registry("\n".join(examples).encode(), production=True).problems == ()
 
 
-@pytest.mark.parametrize("model", [Avenue, Startup, Product, Trial, Account, Placement, NotificationChannel])
+@pytest.mark.parametrize(
+    "model", [Avenue, Startup, Product, Trial, Account, Placement, NotificationChannel, TimelineNote]
+)
 def test_every_field_is_told_of(model: type[RegistryEntry]) -> None:
     names = {info.alias or name for name, info in model.model_fields.items()}
 

@@ -96,6 +96,7 @@ def test_what_is_changed_after_the_start_is_kept_with_time_and_old_value(topic: 
         ("arms", ["baseline", "pilot", "third"]),
         ("smallest_effect", 0.01),
         ("primary_metric", "orders"),
+        ("carry_over", 2),
         ("rota", {"seed": "x", "block": "day", "places": None}),
     ],
 )
@@ -104,7 +105,10 @@ def test_every_field_of_the_plan_is_kept_and_a_start_moved_away_does_not_hide_a_
 ) -> None:
     topic.apply(EXAMPLE, BEFORE)
     changed = Registry.model_validate(
-        {**EXAMPLE.model_dump(), "trials": [{**EXAMPLE.trials[0].model_dump(), name: value}, EXAMPLE.trials[1]]}
+        {
+            **EXAMPLE.model_dump(),
+            "trials": [{**EXAMPLE.trials[0].model_dump(by_alias=True), name: value}, EXAMPLE.trials[1]],
+        }
     )
     topic.apply(changed, AFTER)
     directory = topic.apply(EXAMPLE, AFTER + timedelta(days=1))
