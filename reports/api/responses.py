@@ -24,7 +24,6 @@ from reports.api.shapes import (
     MetricAnswer,
     MetricJson,
     MetricsAnswer,
-    NoteJson,
     PlaceJson,
     PlacementJson,
     PlanChangeJson,
@@ -36,6 +35,7 @@ from reports.api.shapes import (
     RejectsAnswer,
     SeriesJson,
     SilenceJson,
+    TimelineNoteJson,
     TrialJson,
     UnitsJson,
 )
@@ -149,7 +149,7 @@ def trial_json(trial: Trial, directory: Directory) -> TrialJson:
         placements=[_placement(placement, directory) for placement in placements],
         carry_over_days=trial.carry_over_days,
         notes=[
-            NoteJson(note.id, iso(epoch_ms(note.at)), names(note.text), note.trial is None)
+            TimelineNoteJson(note.id, iso(epoch_ms(note.at)), names(note.text), note.trial is None)
             for note in directory.notes_of(trial.id)
         ],
         plan=plan_standing(directory, trial.id),

@@ -120,7 +120,7 @@ class PlanChangeJson(msgspec.Struct, frozen=True):
     new: Any
 
 
-class NoteJson(msgspec.Struct, frozen=True):
+class TimelineNoteJson(msgspec.Struct, frozen=True):
     """What happened at a time, of this trial or (`shared`) of the whole avenue."""
 
     id: str
@@ -147,7 +147,7 @@ class TrialJson(msgspec.Struct, frozen=True):
     smallest_effect: float | None
     placements: list[PlacementJson]
     carry_over_days: int | None
-    notes: list[NoteJson]
+    notes: list[TimelineNoteJson]
     plan: PlanStanding
     plan_changes: list[PlanChangeJson]
 
