@@ -34,7 +34,10 @@ class StaticAsset:
 
 @dataclass(frozen=True, slots=True)
 class AssetBundle:
-    """What the pages link to: `names` maps `page.js` to its hashed file; `files` holds all in memory (under 1 MB)."""
+    """What the pages link to: `names` maps `page.js` to its hashed file.
+
+    `files` holds all in memory, some 4 MB, most of it the API page's.
+    """
 
     names: Mapping[str, str]
     files: Mapping[str, StaticAsset]

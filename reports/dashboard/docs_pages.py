@@ -1,4 +1,4 @@
-"""The pages that partners' answers link to: reject reasons and metric definitions. No sign-in is needed."""
+"""The pages of reference: reject reasons, metric definitions, the API to try. No sign-in is needed to read them."""
 
 from typing import Any
 
@@ -9,12 +9,13 @@ from litestar.response import Response
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import maybe_signed_in
 from reports.metrics import METRICS
-from reports.presentation.labels import REASONS
+from reports.presentation.labels import API_WORDS, REASONS
 from reports.presentation.language import Translator
+from reports.scope import trials_seen
 
 
 def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
-    """Return the routes of both pages."""
+    """Return the routes of these pages."""
 
     @get("/docs/rejects", include_in_schema=False, sync_to_thread=False)
     def rejects(request: PageRequest) -> Response[Any]:
@@ -38,7 +39,15 @@ def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         reader = maybe_signed_in(request, pages.service)
         return pages.answer(request, RenderedPage("docs_metrics.html", values, reader=reader))
 
-    return [rejects, metrics]
+    @get("/docs/api", include_in_schema=False, sync_to_thread=False)
+    def api(request: PageRequest) -> Response[Any]:
+        words, reader = pages.translator(request), maybe_signed_in(request, pages.service)
+        trials = trials_seen(reader, pages.service.directory()) if reader else ()
+        said = {text: words.say(text) for text in API_WORDS} if words.language != "en" else {}
+        values = {"data": {"trials": [trial.id for trial in trials], "words": said}}
+        return pages.answer(request, RenderedPage("docs_api.html", values, reader=reader))
+
+    return [rejects, metrics, api]
 
 
 def unit_names(words: Translator) -> dict[str, str]:

@@ -57,6 +57,39 @@ SCRIPT_TEXTS: tuple[str, ...] = (
 )
 
 
+API_WORDS: tuple[str, ...] = (
+    N_("Authorize"),
+    N_("Available authorizations"),
+    N_("Cancel"),
+    N_("Clear"),
+    N_("Close"),
+    N_("Code"),
+    N_("Description"),
+    N_("Details"),
+    N_("Download"),
+    N_("Example Value"),
+    N_("Execute"),
+    N_("Links"),
+    N_("Logout"),
+    N_("Media type"),
+    N_("Name"),
+    N_("No links"),
+    N_("No parameters"),
+    N_("Parameters"),
+    N_("Request URL"),
+    N_("Request body"),
+    N_("Request duration"),
+    N_("Response body"),
+    N_("Response headers"),
+    N_("Responses"),
+    N_("Schema"),
+    N_("Server response"),
+    N_("Try it out"),
+    N_("Value:"),
+)
+"""What the library of the API page says, in English only."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReasonText:
     """What a reject reason means, what commonly causes it, and the way out."""

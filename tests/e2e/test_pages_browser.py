@@ -383,6 +383,28 @@ def test_paper_shows_the_numbers_and_no_controls(visit: MakeVisit) -> None:
     expect(page.locator("header.top")).to_be_hidden()
 
 
+def test_the_api_is_tried_on_ones_own_trial_by_whoever_is_signed_in(visit: MakeVisit) -> None:
+    page = visit().signed_in("/docs/api")
+    metrics = page.locator("#operations-reading-trialMetrics")
+
+    metrics.locator(".opblock-summary-control").click()
+    metrics.get_by_role("button", name="试一试").click()
+    trial = metrics.get_by_label("trial_id", exact=True)
+    assert [text for text in trial.locator("option").all_inner_texts() if text != "--"] == [NEURO]
+    trial.select_option(NEURO)
+    metrics.get_by_role("button", name="执行").click()
+
+    answered = metrics.locator(".live-responses-table .response")
+    expect(answered.locator(".response-col_status")).to_contain_text("200")
+    expect(answered.locator(".microlight, pre").first).to_contain_text("success_rate")
+    # What writes is described, and cannot be tried.
+    page.locator("#operations-reading-makeShare .opblock-summary-control").click()
+    expect(page.locator("#operations-reading-makeShare .opblock-body")).to_be_visible()
+    expect(page.get_by_role("button", name="试一试")).to_have_count(0)
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(RUN_AXE, []) == []
+
+
 TALL = {"viewport": {"width": 1280, "height": 1160}}
 
 

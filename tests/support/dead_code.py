@@ -25,6 +25,8 @@ CALLED_BY_OTHERS = {
     "on_send_error": "Faust's application",
     "on_first_start": "Faust's application",
     "scopes": "Litestar's middleware",
+    "capture_signals": "uvicorn's server",
+    "should_exit": "uvicorn's server",
     "handle": "Litestar's middleware",
     "request_body": "Litestar's document",
     "header_comment": "Babel's catalogue",
