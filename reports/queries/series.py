@@ -88,15 +88,25 @@ class _HeardBuckets:
     question: SeriesQuestion
     found: frozenset[tuple[str, int]]
 
-    def at(self, line: SeriesLine, start_ms: int) -> bool:
-        """Tell whether anything came to *line* in the bucket that starts then."""
-        return self.key(self.question, "".join(line.by.values()), start_ms) in self.found
+    def starts(self, line: SeriesLine) -> frozenset[int]:
+        """Return the starts of the buckets, or hours, in which anything came to *line*."""
+        own, _ = self.key(self.question, "".join(line.by.values()), 0)
+        return frozenset(start for split, start in self.found if split == own)
+
+    @property
+    def step(self) -> Step:
+        """How long what is heard or silent is: an hour at least."""
+        return self.step_of(self.question)
+
+    @staticmethod
+    def step_of(question: SeriesQuestion) -> Step:
+        """Return the same of *question*."""
+        return "hour" if question.step == "minute" else question.step
 
     @staticmethod
     def key(question: SeriesQuestion, split: str, start_ms: int) -> tuple[str, int]:
         """Return what tells where something came."""
-        step: Step = "hour" if question.step == "minute" else question.step
-        return "" if question.by == "kind" else split, step_start(start_ms, step)
+        return "" if question.by == "kind" else split, step_start(start_ms, _HeardBuckets.step_of(question))
 
 
 def _heard(question: SeriesQuestion, found: Sequence[Bucket]) -> _HeardBuckets:
@@ -137,8 +147,10 @@ def _all_dense(
 def _dense(line: SeriesLine, metric: MetricId, until: Interval, heard: _HeardBuckets) -> tuple[Point, ...]:
     counts = isinstance(METRICS[metric].rule, SumRule | DistinctRule)
     known = {point.start_ms: point for point in line.points}
+    # Of a day by the minute there are thousands: what is the same for all of a line is worked out once.
+    came, step = heard.starts(line) if counts else frozenset(), heard.step
     return tuple(
-        known.get(start) or Point(start, 0 if counts and heard.at(line, start) else None, 0)
+        known.get(start) or Point(start, 0 if step_start(start, step) in came else None, 0)
         for start in starts(until, heard.question.step)
     )
 
