@@ -10,26 +10,33 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 if TYPE_CHECKING:
+    from reports.stats.course import CourseDay
+    from reports.stats.placebo import PlaceboStreet
     from reports.stats.trial_rows import UnitRow
     from reports.stats.verdict import LiftInterval, TrialVerdict
 
 EXAMPLE = """
-Example:
+Examples:
 
     avenue judge days.csv --planned-units 360
+
+    avenue judge days.csv --course --placebo 1000
 
 The file has a line of names, period, arm, place, day, numerator and denominator, and a line for each placement-day:
 
     trial,pilot,cafe,0,41,50
 
 period is before or trial (arm may be empty before), day a whole number, and a count per day has the denominator 1.
-Needs no pipeline. Exits 2 where a line is wrong, with every one of them named.
+--course says what could be told after each day; --placebo of how many random splits of the same days and places look
+at least this far from nothing. Needs no pipeline. Exits 2 where a line is wrong, with every one of them named.
 """
 
 COLUMNS = ("period", "arm", "place", "day", "numerator", "denominator")
 MAX_LINES = 1_000_000
 """A street's trial has some ten thousand; what is longer is not one, and is all kept in memory."""
 SHOWN_FAULTS = 50
+MAX_SPLITS = 100_000
+"""Some seconds; a share of 1 in 1,000 is known well enough by then."""
 STANDARD_INPUT = Path("-")
 _WHY = {
     "no_data": "there is no data of one of the arms",
@@ -53,6 +60,10 @@ def judge(  # noqa: PLR0913 - the options of a command are its parameters
     alpha: Annotated[float, typer.Option(help="The risk of ever excluding the truth.")] = 0.05,
     planned_units: Annotated[int, typer.Option(help="Placement-days planned in all; 0: not planned.", min=0)] = 0,
     smallest_effect: Annotated[float, typer.Option(help="The difference worth finding; 0: none stated.", min=0)] = 0.0,
+    course: Annotated[bool, typer.Option("--course", help="What could be told after each day, too.")] = False,
+    placebo: Annotated[
+        int, typer.Option(help="Random splits to hold the difference against.", min=0, max=MAX_SPLITS)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of sentences.")] = False,
 ) -> None:
     """Say what a trial's placement-days allow to be said of its arms."""
@@ -62,23 +73,59 @@ def judge(  # noqa: PLR0913 - the options of a command are its parameters
     from reports.stats import judge as verdict_of
     from runtime.errors import ConfigurationError
 
+    asked: dict[str, Any] = {
+        "baseline": baseline,
+        "alpha": alpha,
+        "planned_units": planned_units or None,
+        "smallest_effect": smallest_effect or None,
+    }
     with exit_codes():
         rows = _read(file)
         try:
-            found = verdict_of(
-                rows,
-                baseline=baseline,
-                alpha=alpha,
-                planned_units=planned_units or None,
-                smallest_effect=smallest_effect or None,
-            )
+            found = verdict_of(rows, **asked)
+            days = _course(rows, asked) if course else ()
+            streets = _placebo(rows, found, baseline, placebo)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
     if as_json:
-        print(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
+        answer = msgspec.to_builtins(found)
+        answer |= {"course": msgspec.to_builtins(days)} if course else {}
+        answer |= {"placebo": msgspec.to_builtins(streets)} if placebo else {}
+        print(json.dumps(answer, ensure_ascii=False))
         return
-    for line in sentences(found, baseline):
+    for line in (*sentences(found, baseline), *_course_lines(days), *_placebo_lines(streets)):
         print(line)
+
+
+def _course(rows: "list[UnitRow]", asked: dict[str, Any]) -> "tuple[CourseDay, ...]":
+    from reports.stats.course import course_of
+    from reports.stats.verdict import JudgeSettings
+
+    return course_of(rows, JudgeSettings(**asked))
+
+
+def _course_lines(days: "Iterable[CourseDay]") -> Iterator[str]:
+    for one in days:
+        for name, lift in one.verdict.lifts.items():
+            yield f"day {one.day}, {name}: {_lift(lift)}"
+
+
+def _placebo(
+    rows: "list[UnitRow]", found: "TrialVerdict", baseline: str, splits: int
+) -> "dict[str, PlaceboStreet | None]":
+    from reports.stats.placebo import placebo_street
+
+    if not splits:
+        return {}
+    return {arm: placebo_street(rows, arm, baseline=baseline, splits=splits) for arm in found.lifts}
+
+
+def _placebo_lines(streets: "dict[str, PlaceboStreet | None]") -> Iterator[str]:
+    for arm, street in streets.items():
+        if street is None:
+            yield f"{arm}: there is nothing that could be split at random"
+        else:
+            yield f"{arm}: of {street.splits:,} random splits {street.as_far:,} look as far from nothing"
 
 
 def sentences(found: "TrialVerdict", baseline: str) -> Iterator[str]:

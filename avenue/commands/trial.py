@@ -17,12 +17,12 @@ group = typer.Typer(name="trial", help="What a trial's registration says: its ro
 EXAMPLE = """
 Example:
 
-    avenue trial rota neuro-band-2026q4 --write registry.toml      # draw, and put the arms into the file
-    avenue registry apply registry.toml
+    avenue trial rota neuro-band-2026q4 --write registry.toml
     avenue trial rota neuro-band-2026q4 --lang zh --format html -o rota.html --place cafe
     avenue trial rota neuro-band-2026q4 --check
 
-The arms are drawn from the seed that the trial registers (`rota = { seed = "…" }`): the same seed gives the same days.
+--write puts the arms into the file, for `avenue registry apply`. They are drawn from the seed that the trial
+registers (`rota = { seed = "…" }`): the same seed gives the same days.
 Exits 0; with --check 1 where a placement is not as drawn.
 """
 Format = Literal["text", "html", "toml"]

@@ -31,6 +31,7 @@ CALLED_BY_OTHERS = {
     "request_body": "Litestar's document",
     "header_comment": "Babel's catalogue",
     "model_config": "pydantic",
+    "context_class": "Click's command",
     "trace": "the context manager protocol",
     "fuzzy": "Babel's catalogue",
     "revoked": "Faust's signal, by the name of its parameter",

@@ -50,6 +50,22 @@ def test_people_are_told_what_was_compared_and_how_sure_it_is(tmp_path: Path) ->
     assert lines[3].endswith("): higher")
 
 
+def test_the_course_ends_with_the_verdict_and_a_true_difference_is_rare_among_random_splits(tmp_path: Path) -> None:
+    file = written(tmp_path / "days.csv", [",".join(map(str, row)) for row in rows()])
+
+    told = json.loads(
+        CliRunner().invoke(build(), ["judge", str(file), "--course", "--placebo", "200", "--json"]).output
+    )
+    lines = CliRunner().invoke(build(), ["judge", str(file), "--course", "--placebo", "200"]).output.splitlines()
+
+    assert [one["day"] for one in told["course"]] == list(range(40))
+    assert told["course"][5]["verdict"]["lifts"]["pilot"]["low"] is None
+    assert told["course"][-1]["verdict"]["lifts"]["pilot"] == told["lifts"]["pilot"]
+    assert (told["placebo"]["pilot"]["splits"], told["placebo"]["pilot"]["as_far"]) == (200, 0)
+    assert lines[4].startswith("day 0, pilot: ")
+    assert lines[-1] == "pilot: of 200 random splits 0 look as far from nothing"
+
+
 def test_every_bad_line_is_named(tmp_path: Path) -> None:
     file = written(tmp_path / "days.csv", ["trial,a,b,x,1,1", "trial,a,b,1,1,1", "trial,a,b,1,much,1", "trial,a,b,1"])
 
