@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,19 +139,27 @@ class _Places:
         event = line["event"]
         placement = self._placements.get(event.get("placement_id"), {})
         trial_id = placement.get("trial") or self._trial_of[event["product_id"]]
+        occurred = datetime.fromisoformat(event["occurred_at"])
         return Told(
             product_id=self._product_of[trial_id],
             trial_id=trial_id,
             platform=self._platform_of[line["account"]],
             placement_id=event.get("placement_id", ""),
-            arm=placement.get("arm") or event.get("arm", ""),
+            arm=_arm_on(placement, occurred) or event.get("arm", ""),
             kind=event["kind"],
-            occurred_ms=_ms(datetime.fromisoformat(event["occurred_at"])),
+            occurred_ms=_ms(occurred),
             outcome=event.get("outcome") or "",
             duration_ms=event.get("duration_ms"),
             amount_fen=event.get("amount_fen"),
             rating=event.get("rating"),
         )
+
+
+def _arm_on(placement: Mapping[str, Any], occurred: datetime) -> str:
+    """Return the arm of *placement* on the street's day of *occurred*: the one whose days name it, else the usual."""
+    day = str(occurred.astimezone(timezone(timedelta(hours=8))).date())
+    others = placement.get("arm_days", {}).items()
+    return next((str(arm) for arm, days in others if day in map(str, days)), str(placement.get("arm", "")))
 
 
 def _ms(moment: datetime) -> int:
