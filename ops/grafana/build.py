@@ -305,6 +305,11 @@ ROLES = Row(
             "sum by (platform, outcome) (increase(avenue_reports_notifications_total[1h]))",
             "{{platform}}: {{outcome}}",
         ),
+        _one(
+            "Audit lines lost in an hour",
+            "sum by (instance) (increase(avenue_reports_audit_lost_total[1h]))",
+            "{{instance}}",
+        ),
     ),
 )
 ROWS = (ROAD, PACE, TRUTH, FRESHNESS, PARTNERS, GATEWAY, WORKERS, STORE, ROLES)

@@ -40,6 +40,8 @@ def tick() -> None:
     m.GATEWAY_REPLAYS.labels("sunmi-main", "accepted").inc()
     m.REPORT_REQUESTS.labels("/v1/trials", 200).inc()
     m.REPORT_SECONDS.labels("/v1/trials").observe(0.05)
+    m.REPORT_AUDIT_LOST.inc()
+    m.NOTIFICATIONS.labels("digest", "feishu", "told").inc()
     m.REGISTRY_BAD_RECORDS.labels("registry.v1").inc()
 
 
