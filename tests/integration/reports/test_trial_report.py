@@ -470,7 +470,7 @@ def command(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> An
     monkeypatch.setenv("AVENUE_HOME", str(tmp_path))
     app = Typer()
     register(app)
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+    return lambda *arguments: CliRunner().invoke(app, ["report", *arguments])
 
 
 def test_the_command_writes_into_the_home_folder_and_prints_the_path(command: Any, tmp_path: Path) -> None:
