@@ -15,6 +15,18 @@ Unit = Literal["events", "people", "sessions", "share", "ms", "fen", "stars"]
 Better = Literal["higher", "lower", "neither"]
 Harm = Literal["falls", "rises"]
 """Which way a guardrail is harmed."""
+SPLIT_METRICS: tuple[MetricId, ...] = (
+    "events",
+    "subjects",
+    "sessions",
+    "exposures",
+    "completions",
+    "success_rate",
+    "orders",
+    "revenue_fen",
+    "rating_mean",
+)
+"""What a report tells by platform and by placement; people of two rows may be the same, so these do not add up."""
 
 
 @dataclass(frozen=True, slots=True)

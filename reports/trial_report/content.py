@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from registry.directory import Directory, TrialSpan
-from reports.metrics import METRICS
+from reports.metrics import METRICS, SPLIT_METRICS
 from reports.queries import presence
 from reports.queries.arrivals import ArrivalSummary, arrival_summary
 from reports.queries.context import QueryContext
@@ -32,24 +32,13 @@ from reports.queries.model import (
 )
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.totals import totals
+from reports.queries.trial_units import so_far
 from reports.trial_report.statement import FrozenJson, SinceFrozenJson
 from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
 from schemas.timing import DAY_MS
 
 TrialState = Literal["planned", "running", "ended"]
 
-SPLIT_METRICS: tuple[MetricId, ...] = (
-    "events",
-    "subjects",
-    "sessions",
-    "exposures",
-    "completions",
-    "success_rate",
-    "orders",
-    "revenue_fen",
-    "rating_mean",
-)
-"""Of totals by platform and by placement; people of two rows may be the same, so these do not add up."""
 ATTEMPTS = 3
 """Gatherings before it is said that data came meanwhile: each takes a second or two, a live trial's next event less."""
 
@@ -128,7 +117,7 @@ def gather(
 
 
 def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms: int | None) -> TrialReport:
-    directory, span, interval = pinned.directory, pinned.span(trial_id), _interval(pinned, trial_id)
+    directory, span, interval = pinned.directory, pinned.span(trial_id), so_far(pinned, trial_id)
     registry, trial = directory.registry, directory.trials[trial_id]
     if registry is None:
         raise KeyError(trial_id)
@@ -168,11 +157,6 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         ),
         moved=False,
     )
-
-
-def _interval(context: QueryContext, trial_id: str) -> Interval:
-    span = context.span(trial_id)
-    return Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, context.now_ms)))
 
 
 def _totals(

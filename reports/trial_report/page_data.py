@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from reports.metrics import METRICS
+from reports.metrics import METRICS, SPLIT_METRICS
 from reports.presentation.formats import NOTHING
 from reports.presentation.labels import REASONS
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
@@ -10,7 +10,7 @@ from reports.queries.model import FunnelStep, MetricTotal, Presence
 from reports.queries.presence import platform_of
 from reports.trial_report import words
 from reports.trial_report.blocks import Block, Drawing, ParagraphBlock, ReportSection, Rows, TableBlock, TableColumn
-from reports.trial_report.content import SPLIT_METRICS, TrialReport
+from reports.trial_report.content import TrialReport
 from reports.trial_report.page_charts import chart_of_coverage, chart_of_lines
 from reports.trial_report.voice import ReportVoice
 from schemas.outcomes import RejectReason

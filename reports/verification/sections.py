@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from reports.metrics import METRICS, DueShareRule
+from reports.metrics import METRICS, SPLIT_METRICS, DueShareRule
 from reports.verification import due_time
 from reports.verification.due_time import DueShare
 from reports.verification.event_table import EventTable
@@ -18,18 +18,6 @@ from reports.verification.snapshot import TrialSnapshot
 from schemas.registry import MetricId
 from schemas.timing import MINUTE_MS
 
-SPLIT_METRICS: tuple[MetricId, ...] = (
-    "events",
-    "subjects",
-    "sessions",
-    "exposures",
-    "completions",
-    "success_rate",
-    "orders",
-    "revenue_fen",
-    "rating_mean",
-)
-"""What a report tells by platform and by placement."""
 _SHANGHAI = timezone(timedelta(hours=8))
 
 

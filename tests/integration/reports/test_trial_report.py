@@ -25,14 +25,14 @@ from avenue.client.report import report_of
 from avenue.commands.report import register
 from avenue.serve.application import http_application
 from reports.api.routes import Language, ReportFormat, ReportRequest
-from reports.metrics import METRICS, DueShareRule
+from reports.metrics import METRICS, SPLIT_METRICS, DueShareRule
 from reports.presentation.verdicts import REASONS
 from reports.queries.context import QueryContext
 from reports.queries.days import by_day
 from reports.queries.readout import ReadoutWhy
 from reports.service import ReadService
 from reports.trial_report import data
-from reports.trial_report.content import SPLIT_METRICS, TrialReport, gather
+from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.fonts import MISSING
 from reports.trial_report.make import report_file, report_maker
 from reports.trial_report.notes import notes
