@@ -11,8 +11,9 @@ from litestar.response import Response
 
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
+from reports.dashboard.trial_data import so_far
 from reports.dashboard.trial_page import freshness_values
-from reports.dashboard.trial_routes import seen_trial, so_far
+from reports.dashboard.trial_routes import seen_trial
 from reports.presentation.formats import LocaleFormatter
 from reports.presentation.labels import REASONS
 from reports.presentation.language import Translator

@@ -23,7 +23,7 @@ from reports.queries.model import (
 )
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.spans import step_start
-from schemas.registry import MetricId, Trial
+from schemas.registry import MetricId, Trial, epoch_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
 NOW_MINUTES = 15
@@ -65,11 +65,15 @@ class TrialData:
     trend: TrendData
 
 
+def so_far(trial: Trial, now_ms: int) -> Interval:
+    """Return the trial's interval up to now, this minute whole."""
+    starts = epoch_ms(trial.starts)
+    return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
+
+
 def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialData:
     """Return what the trial's page shows; the caller has checked that the reader may see it."""
-    span = context.span(trial_id)
-    until = min(context.now_ms + MINUTE_MS, span.ends_ms)
-    interval = Interval(span.starts_ms, max(span.starts_ms, until))
+    interval = so_far(context.directory.trials[trial_id], context.now_ms)
     metrics = tuple(METRICS)
     ledger_interval = _last_hours(interval)
     # First: the health list takes from it which units came, instead of asking.

@@ -14,7 +14,7 @@ from reports.dashboard.avenue_page import AvenuePage
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
 from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
-from reports.dashboard.trial_data import SPARK_DAYS, trial_data
+from reports.dashboard.trial_data import SPARK_DAYS, so_far, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
 from reports.presentation.drawing import spark
@@ -23,11 +23,10 @@ from reports.presentation.language import Translator
 from reports.queries import freshness
 from reports.queries.avenue_map import avenue_map
 from reports.queries.context import QueryContext
-from reports.queries.model import Freshness, Interval
+from reports.queries.model import Freshness
 from reports.queries.overview import TrialOverview, overviews
 from reports.scope import Reader, trial_seen, trials_seen
 from schemas.registry import Trial, epoch_ms
-from schemas.timing import MINUTE_MS
 
 
 def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
@@ -105,12 +104,6 @@ def _rows(context: QueryContext, reader: Reader, words: Translator) -> list[dict
         | {"startup": _startup_name(context, trial, words) if reader.startup_id is None else ""}
         for trial in seen
     ]
-
-
-def so_far(trial: Trial, now_ms: int) -> Interval:
-    """Return the trial's interval up to now, this minute whole."""
-    starts = epoch_ms(trial.starts)
-    return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
 
 
 def _fresh(context: QueryContext, trial: Trial, rejected: int, words: Translator) -> dict[str, Any]:
