@@ -1,59 +1,12 @@
-"""Quantiles of durations through `judge`, which compares shares: the share of uses at most as long as the quantile.
-
-An arm's interval is that of its own share at its own quantile, read back as durations (R. S. Woodruff, "Confidence
-Intervals for Medians and Other Position Measures", JASA 47, 1952). The lift is how much further the arm's durations
-reach where the baseline's reach their quantile x: Q_arm(F_baseline(x)) - x, the shift function of K. A. Doksum,
-"Empirical Probability Plots and Statistical Inference for Nonlinear Models in the Two-Sample Case", Annals of
-Statistics 2, 1974. Its interval holds every y of which the difference of "uses of the arm up to y" and "uses of the
-baseline up to x" may be 0; that difference is judged as any other share, places and days taken out, and its half
-width is taken to be the same for every y near the arm's own quantile, as Woodruff does. So it is an interval for the
-one difference, in which what both arms share on a day cancels, and not one arm's interval less the other's.
-"""
+"""The durations of a trial's units for its quantiles, which `reports.stats.quantiles` judges by shares."""
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reports.metrics import percent_rank
 from reports.queries.units import Parts, PlacementDay, UnitKey, sorted_durations
-from reports.stats.verdict import LiftInterval
-
-
-@dataclass(frozen=True, slots=True)
-class ArmDurations:
-    """The durations of an arm's uses in order, and the quantile asked for."""
-
-    sorted: NDArray[Any]
-    percent: int
-
-    @property
-    def value(self) -> int:
-        """The smallest duration that at least so many percent do not exceed."""
-        return int(self.sorted[percent_rank(self.sorted.size, self.percent) - 1])
-
-    def share_up_to(self, duration_ms: float) -> float:
-        """Return which share of the uses took at most so long."""
-        return float(np.searchsorted(self.sorted, duration_ms, side="right")) / self.sorted.size
-
-    def around_value(self, half: float) -> tuple[int, int] | None:
-        """Return the durations whose share differs by at most *half* from the quantile's, None beyond those seen."""
-        return self.around(self.percent / 100 - half, self.percent / 100 + half)
-
-    def at_share(self, share: float) -> int | None:
-        """Return the smallest duration that at least *share* of the uses do not exceed, None beyond those seen."""
-        rank = int(np.ceil(share * self.sorted.size))
-        return int(self.sorted[rank - 1]) if 1 <= rank <= self.sorted.size else None
-
-    def around(self, low: float, high: float) -> tuple[int, int] | None:
-        """Return the durations between the shares *low* and *high*, None where they reach beyond those seen."""
-        first, last = int(self.sorted.size * low), int(self.sorted.size * high) + 1
-        if first < 1 or last > self.sorted.size:
-            return None
-        return int(self.sorted[first - 1]), int(self.sorted[last - 1])
+from reports.stats.quantiles import ArmDurations
 
 
 def durations_by_arm(units: list[PlacementDay], percent: int) -> dict[str, ArmDurations]:
@@ -72,40 +25,3 @@ def shares_up_to(units: list[PlacementDay], limits_ms: Mapping[str, int]) -> dic
         for unit in units
         if unit.key.arm in limits_ms and unit.durations.size
     }
-
-
-def share_of_effect(durations: ArmDurations, effect_ms: float) -> float | None:
-    """Return by how much the share up to the quantile changes where durations shift by *effect_ms*; None by nothing."""
-    at = durations.value
-    found = (durations.share_up_to(at + effect_ms) - durations.share_up_to(at - effect_ms)) / 2
-    return found or None
-
-
-def lift_in_ms(shares: LiftInterval, arm: ArmDurations, baseline: ArmDurations) -> LiftInterval | None:
-    """Return the lift in milliseconds from that of the *shares*; None where it reaches beyond the durations seen."""
-    if shares.absolute is None:
-        return shares
-    x, reached = baseline.value, arm.share_up_to(arm.value) - shares.absolute
-    at = arm.at_share(min(max(reached, 0.0), 1.0)) or arm.value
-    absolute, relative = _against(at, x)
-    if shares.low is None or shares.high is None:
-        return LiftInterval(absolute=absolute, relative=relative, why=shares.why)
-    half = (shares.high - shares.low) / 2
-    bounds = arm.around(reached - half, reached + half)
-    if bounds is None:
-        return None
-    (low, relative_low), (high, relative_high) = (_against(y, x) for y in bounds)
-    return LiftInterval(
-        absolute=absolute,
-        low=low,
-        high=high,
-        relative=relative,
-        relative_low=relative_low,
-        relative_high=relative_high,
-        days_low=shares.days_low,
-        days_high=shares.days_high,
-    )
-
-
-def _against(y: int, x: int) -> tuple[float, float | None]:
-    return float(y - x), y / x - 1 if x > 0 else None

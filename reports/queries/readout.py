@@ -18,7 +18,7 @@ from reports.queries import refunds
 from reports.queries.context import QueryContext
 from reports.queries.exact import PeopleColumn
 from reports.queries.model import Interval, Number
-from reports.queries.quantile_readout import ArmDurations, durations_by_arm, lift_in_ms, share_of_effect, shares_up_to
+from reports.queries.quantile_readout import durations_by_arm, shares_up_to
 from reports.queries.silence import SilenceBounds, silence_bounds
 from reports.queries.trial_units import (
     RowFrame,
@@ -33,6 +33,7 @@ from reports.queries.units import WHOLE, Parts, PlacementDay, UnitKey, parts_by_
 from reports.queries.units import units as placement_days
 from reports.stats.balance import ArmBalance, balance
 from reports.stats.lifts import Why
+from reports.stats.quantiles import arm_in_ms, arm_lift_in_ms, share_of_effect
 from reports.stats.several import guardrail
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
@@ -308,7 +309,7 @@ def _asked(frame: _ReadoutInputs, metric: Metric, smallest_effect: float | None 
 
 
 def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
-    """Return what is said of a quantile, None of any other metric; `quantile_readout` says how."""
+    """Return what is said of a quantile, None of any other metric; `reports.stats.quantiles` says how."""
     if not isinstance(metric.rule, QuantileRule):
         return None
     during = _timed(frame, frame.interval, frame.units.counted)
@@ -324,33 +325,14 @@ def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
     verdict = verdict_of(grid_of(rows), _asked(frame, metric, share))
     return _MetricVerdict(
         verdict.design,
-        {arm: _read_back(value, arms[arm]) for arm, value in verdict.arms.items()},
-        {arm: _lift_in_ms(lift, arms[arm], baseline) for arm, lift in verdict.lifts.items()},
+        {arm: arm_in_ms(value, arms[arm]) for arm, value in verdict.arms.items()},
+        {arm: arm_lift_in_ms(lift, arms[arm], baseline) for arm, lift in verdict.lifts.items()},
     )
 
 
 def _timed(frame: _ReadoutInputs, interval: Interval, among: Container[UnitKey] | None = None) -> list[PlacementDay]:
     found = placement_days(frame.context, frame.trial.id, interval, sets=True)
     return [unit for unit in found if unit.durations.size and (among is None or unit.key in among)]
-
-
-def _read_back(share: ArmValue, durations: ArmDurations) -> tuple[ArmValue, ReadoutWhy | None]:
-    value = replace(share, estimate=float(durations.value), low=None, high=None)
-    if share.low is None or share.high is None:
-        return value, share.why
-    bounds = durations.around_value((share.high - share.low) / 2)
-    if bounds is None:
-        return value, "beyond_seen"
-    return replace(value, low=float(bounds[0]), high=float(bounds[1])), None
-
-
-def _lift_in_ms(
-    share: LiftInterval, arm: ArmDurations, baseline: ArmDurations | None
-) -> tuple[LiftInterval, ReadoutWhy | None]:
-    if baseline is None:
-        return LiftInterval(why=share.why), share.why
-    found = lift_in_ms(share, arm, baseline)
-    return (found, found.why) if found else (LiftInterval(), "beyond_seen")
 
 
 def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _MetricVerdict:

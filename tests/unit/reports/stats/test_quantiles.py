@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.queries.quantile_readout import ArmDurations, lift_in_ms, share_of_effect
+from reports.stats.quantiles import ArmDurations, lift_in_ms, share_of_effect
 from reports.stats.verdict import LiftInterval
 
 HUNDRED = ArmDurations(np.arange(100, 10_100, 100), 50)
