@@ -394,9 +394,3 @@ def live_json(trial_id: str, found: LiveCounts, fresh: Freshness) -> LiveJson:
 
 def _iso(at_ms: int | None) -> str | None:
     return None if at_ms is None else iso(at_ms)
-
-
-def whole_trial(directory: Directory, trial_id: str, now_ms: int) -> Interval:
-    """Return a trial's interval so far."""
-    span = directory.trial_spans[trial_id]
-    return Interval(span.starts_ms, max(span.starts_ms, min(span.ends_ms, now_ms)))

@@ -39,7 +39,6 @@ from reports.api.responses import (
     rejects_answer,
     together,
     trial_json,
-    whole_trial,
 )
 from reports.api.shapes import (
     AvenueAnswer,
@@ -64,6 +63,7 @@ from reports.queries.readout import readout
 from reports.queries.rejects import trial_rejects
 from reports.queries.series import series
 from reports.queries.spans import iso
+from reports.queries.trial_units import so_far
 from reports.scope import Reader, products_seen, trial_seen, trials_seen
 from reports.service import ReadService
 from schemas.registry import MetricId, Trial
@@ -310,7 +310,7 @@ async def get_readout(reader: NamedDependency[AuthenticatedReader], trial_id: Tr
     reader.readable_trial(trial_id)
 
     def answer(context: QueryContext) -> ReadoutAnswer:
-        interval = whole_trial(context.directory, trial_id, context.now_ms)
+        interval = so_far(context, trial_id)
         fresh = freshness(context, trial_id, interval)
         found = readout(context, trial_id)
         return readout_answer(trial_id, found, health(context, trial_id, fresh, found), fresh)

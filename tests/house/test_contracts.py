@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from kafka.partitioner.default import DefaultPartitioner
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
 from schemas.cells import HLL_REGISTERS, bin_bounds_ms, duration_bin, register_of
@@ -84,10 +85,27 @@ def test_murmur2_is_kafka_s_own(data: bytes) -> None:
     assert murmur2(data) == kafka_murmur2(data) & 0xFFFFFFFF
 
 
+class ClusterOfOneTopic:
+    """As much of the client's picture of a cluster as its partitioner asks for."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = set(range(partitions))
+
+    def topics(self) -> set[str]:
+        return {"events"}
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        assert topic == "events"
+        return self.partitions
+
+    available_partitions_for_topic = partitions_for_topic
+
+
 @given(st.text(max_size=40), st.integers(1, 128))
-def test_a_product_has_one_partition(product_id: str, partitions: int) -> None:
-    assert 0 <= partition_of(product_id, partitions) < partitions
-    assert partition_of(product_id, partitions) == partition_of(product_id, partitions)
+def test_a_product_s_partition_is_the_one_kafka_s_own_client_chooses_for_its_key(product_id: str, parts: int) -> None:
+    key, cluster = product_id.encode(), ClusterOfOneTopic(parts)
+    chosen = DefaultPartitioner().partition("events", None, key, None, None, cluster)
+    assert partition_of(product_id, parts) == chosen
 
 
 @given(st.integers(0, MAX_DURATION_MS))
