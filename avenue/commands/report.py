@@ -8,7 +8,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reports.api.routes import ReportRequest
+    from reports.verification.stated import StatedReason
     from runtime.settings import Settings
 
 DEFAULT = "trial"
@@ -162,8 +165,11 @@ def verify(
     else:
         print(
             f"verified: signed by key {found.key_id} over SHA-256 {found.sha256}; {found.figures} values computed anew "
-            f"from {found.events} events, {found.stated} other values as the extract has them"
+            f"from {found.events} events, what the registry said and the definitions"
         )
+        print("\n".join(_stated_lines(found.stated)))
+    if found.note and not as_json:
+        print(found.note, file=sys.stderr)
     if found.differences:
         print(f"{file} does not hold: {len(found.differences)} differences", file=sys.stderr)
         raise typer.Exit(1)
@@ -182,6 +188,22 @@ def key(
         settings = load_settings()
         _ = new_signing_key(settings) if new else signing_key(settings)
         print(public_keys(settings).decode(), end="")
+
+
+_STATED = {
+    "words": "texts, which stand beside a code that was computed",
+    "moment": "the moment it stands on, until when late events count, and the form's version",
+    "registry": "names and addresses of the registry, as the extract has them",
+    "not_in_extract": "what was rejected, came twice or is settled: none of it is an event of the extract",
+    "street_then": "how far the data had come and how the street stood at that moment",
+    "earlier_report": "what differs from an earlier frozen report, which is to be verified with it",
+    "software": "the software and method that it was computed with",
+}
+
+
+def _stated_lines(stated: "Mapping[StatedReason, int]") -> list[str]:
+    """Return for each reason how many values are only stated."""
+    return [f"stated, not computed: {count} {_STATED[reason]}" for reason, count in stated.items()]
 
 
 def form_of(output: Path | None) -> Form:

@@ -23,10 +23,11 @@ from reports.trial_report.page import document
 from reports.trial_report.pdf import pdf
 from reports.trial_report.statement import ExtractJson, FrozenJson, SettlementJson, SignedModel
 from reports.trial_report.workbook import workbook
-from reports.verification.check import FROZEN, SEAL, compare, figures_of, may_be_stated
+from reports.verification.check import FROZEN, SEAL, compare, figures_of
 from reports.verification.extract import ExtractFile, ExtractMetadata, write_extract
 from reports.verification.leaves import leaves
 from reports.verification.seal import Form, opened, sealed
+from reports.verification.stated import stated_reason
 from runtime.errors import PipelineError
 from schemas.timing import BLOCK_MS, block_of
 
@@ -104,7 +105,7 @@ def _with_extract(context: QueryContext, report: TrialReport, events: TrialEvent
     bare = ExtractFile(events.table, ExtractMetadata(snapshot, {}))
     mine = figures_of(tree, bare)
     said = leaves({name: value for name, value in tree.items() if name not in {FROZEN, SEAL}})
-    stated = {path: value for path, value in said.items() if path not in mine and may_be_stated(path)}
+    stated = {path: value for path, value in said.items() if path not in mine and stated_reason(path)}
     metadata = ExtractMetadata(snapshot, stated)
     extract = write_extract(events.table, metadata)
     named = ExtractJson(

@@ -1,11 +1,20 @@
 """What the registry says of a trial, as a frozen report keeps it."""
 
 from registry.directory import Directory
+from registry.plan_history import changes_of, plan_standing
 from registry.refunds import platforms_without_refunds
+from registry.rota import rota_places
 from reports.queries.presence import placements_of, platform_of
 from reports.queries.readout import baseline_arm
 from reports.queries.spans import iso
-from reports.verification.snapshot import PlacementSnapshot, TrialSnapshot
+from reports.verification.snapshot import (
+    NoteSnapshot,
+    PlacementSnapshot,
+    PlanChangeSnapshot,
+    RotaSnapshot,
+    TrialSnapshot,
+)
+from schemas.registry import Trial, epoch_ms
 
 
 def registry_snapshot(directory: Directory, trial_id: str) -> TrialSnapshot:
@@ -27,7 +36,24 @@ def registry_snapshot(directory: Directory, trial_id: str) -> TrialSnapshot:
         platforms_without_refunds=list(platforms_without_refunds(directory, trial_id)),
         placements=[_placement(directory, placement_id) for placement_id in placements_of(directory, trial_id)],
         registry_version=directory.version,
+        carry_over_days=trial.carry_over_days,
+        plan=plan_standing(directory, trial_id),
+        plan_changes=[
+            PlanChangeSnapshot(iso(epoch_ms(change.at)), change.field, change.old, change.new)
+            for change in changes_of(directory, trial_id)
+        ],
+        notes=[
+            NoteSnapshot(note.id, iso(epoch_ms(note.at)), note.text.zh, note.text.en, note.trial is None)
+            for note in directory.notes_of(trial_id)
+        ],
+        rota=_rota(directory, trial),
     )
+
+
+def _rota(directory: Directory, trial: Trial) -> RotaSnapshot | None:
+    if trial.rota is None or directory.registry is None:
+        return None
+    return RotaSnapshot(trial.rota.seed, trial.rota.block, list(rota_places(directory.registry, trial)))
 
 
 def _placement(directory: Directory, placement_id: str) -> PlacementSnapshot:

@@ -13,6 +13,7 @@ from reports.trial_report.content import TrialReport, TrialState
 from reports.trial_report.notes import notes
 from reports.trial_report.statement import FrozenJson, SignatureJson, SinceFrozenJson
 from reports.verification.seal import slot
+from reports.verification.software import MadeByJson, made_by
 from schemas.registry import MetricId
 
 SCHEMA: Literal["avenue-trial-report-1"] = "avenue-trial-report-1"
@@ -108,6 +109,7 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     """A trial report. Figures are exact, from stored events; times are RFC 3339, money is in fen."""
 
     schema: Literal["avenue-trial-report-1"]
+    made_by: MadeByJson
     avenue: BilingualJson
     startup: BilingualJson
     product_name: BilingualJson
@@ -156,6 +158,7 @@ def report_json(report: TrialReport) -> TrialReportJson:
     daily = (report.daily.primary_by_arm, report.daily.events_by_platform)
     return TrialReportJson(
         schema=SCHEMA,
+        made_by=made_by(),
         avenue=names(report.avenue.name),
         startup=names(report.startup.name),
         product_name=names(report.product.name),

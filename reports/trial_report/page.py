@@ -26,6 +26,7 @@ from reports.trial_report.page_results import ResultsSection
 from reports.trial_report.page_seal import seal_section, since_section
 from reports.trial_report.statement import SignedModel
 from reports.trial_report.voice import ReportVoice
+from reports.verification.software import made_by
 from schemas.registry import MetricId
 from schemas.timing import DAY_MS
 
@@ -81,7 +82,7 @@ def _as_of(report: TrialReport, voice: ReportVoice) -> str:
 
 
 def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ...]:
-    trial = report.trial
+    trial, made = report.trial, made_by()
     facts: list[tuple[Message, str]] = [
         (words.TRIAL, trial.id),
         (words.PERIOD, _period(report, voice)),
@@ -94,6 +95,7 @@ def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ..
         (words.PLAN, _plan(report, voice)),
         (words.PLAN_STANDING, plan_note(report.directory, trial.id, voice.translator)),
         (words.REGISTERED, voice.formats.whole(report.directory.version)),
+        (words.MADE_BY, voice.say(words.MADE_BY_VALUE, software=made.software, method=made.method)),
     ]
     return tuple((voice.say(name), value) for name, value in facts)
 

@@ -5,11 +5,13 @@ from typing import Final
 from reports.presentation.labels import N_, NP_
 from reports.presentation.language import Message
 from reports.queries.spans import iso
+from reports.trial_report import words
 from reports.trial_report.blocks import Block, FactsBlock, ParagraphBlock, ReportSection, TableBlock, TableColumn
 from reports.trial_report.content import TrialReport
 from reports.trial_report.statement import FrozenJson, SignedModel, SinceFrozenJson
 from reports.trial_report.voice import ReportVoice
 from reports.verification.seal import ALGORITHM
+from reports.verification.software import made_by
 from schemas.event import parse_time_ms
 
 SIGNATURE: Final = N_("Signature")
@@ -26,12 +28,18 @@ FIGURE: Final = N_("Figure")
 THEN: Final = N_("As frozen")
 NOW: Final = NP_("report", "Now")
 SEALED: Final = N_(
-    "This report is frozen: its data are fixed, and no later event changes it. What came, the placements, totals, days "
-    "and the funnel were computed a second time from the extract before it was signed. Later reports say what differs."
+    "This report is frozen: its data are fixed, and no later event changes it. Every figure was computed a second "
+    "time, from the extract alone, before it was signed: the verdict with its intervals, units, totals, days, "
+    "placements and the funnel. Later reports say what differs."
 )
 CHECKED: Final = N_(
     "To check it on any machine: avenue report verify FILE --data %(extract)s --public-key KEY.pem. It checks the "
-    "signature and the extract, computes those figures anew, and names each value that differs."
+    "signature and the extract, computes every figure anew, and names each value that differs."
+)
+STATED: Final = N_("Stated, not computed")
+STATED_VALUE: Final = N_(
+    "what was rejected, came twice or is settled; how far the data had come and how the street stood at that moment; "
+    "names of the registry; texts. No event of the extract proves them, so the extract holds a copy of each"
 )
 DATA_AS_OF: Final = N_("Data fixed as of")
 ON_LOG: Final = N_("Events on the log")
@@ -86,7 +94,7 @@ def seal_section(report: TrialReport, voice: ReportVoice, signed: SignedModel | 
 def _facts(
     report: TrialReport, frozen: FrozenJson, voice: ReportVoice, signed: SignedModel
 ) -> tuple[tuple[Message, str], ...]:
-    whole, extract = voice.formats.whole, frozen.extract
+    whole, extract, made = voice.formats.whole, frozen.extract, made_by()
     settled = voice.say(
         SETTLED_VALUE, windows=whole(frozen.settlement.windows), run=whole(frozen.settlement.latest_run)
     )
@@ -99,6 +107,8 @@ def _facts(
         (EXTRACT, named),
         (EXTRACT_SHA, _parted(extract.sha256)),
         (MODEL_SHA, _parted(signed.sha256)),
+        (STATED, voice.say(STATED_VALUE)),
+        (words.MADE_BY, voice.say(words.MADE_BY_VALUE, software=made.software, method=made.method)),
         (KEY, voice.say(KEY_VALUE, algorithm=ALGORITHM, key=signed.key_id)),
         (VALUE, _parted(signed.signature, _HEX_PART * 2)),
     )

@@ -49,6 +49,8 @@ CHANGE_WHEN: Final = N_("When")
 CHANGE_OLD: Final = N_("Before")
 CHANGE_NEW: Final = N_("After")
 REGISTERED: Final = N_("Registry version")
+MADE_BY: Final = N_("Computed with")
+MADE_BY_VALUE: Final = N_("%(software)s, method %(method)s")
 
 # --- in brief
 HYPOTHESIS: Final = N_("Hypothesis")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,35 +14,12 @@ from reports.verification.event_table import event_table
 from reports.verification.extract import ExtractError, ExtractFile, read_extract
 from reports.verification.leaves import Leaf, leaves, same, told
 from reports.verification.seal import Form, holds, opened
-from reports.verification.sections import FrozenData, recomputed
+from reports.verification.sections import FrozenData, recomputed_leaves
+from reports.verification.software import made_by
+from reports.verification.stated import StatedReason, stated_by_reason, stated_reason
 from schemas.event import parse_time_ms
 
 FROZEN, SEAL = "frozen", "signature"
-STATED = (
-    "schema",
-    "avenue",
-    "startup",
-    "product",
-    "trial",
-    "state",
-    "registry_version",
-    "as_of",
-    "late_until",
-    "period",
-    "final",
-    "notes",
-    "freshness",
-    "arrivals.repeats",
-    "arrivals.answered_duplicate",
-    "arrivals.rejected",
-    "arrivals.windows",
-    "arrivals.settled_windows",
-    "arrivals.settled_share",
-    "readout",
-    "since_frozen",
-    "definitions",
-)
-"""What a report says and no event can prove: words, what the registry says, what was refused, what was settled."""
 NAMED_EVENTS = 10
 """Events that are named; of more the number is told."""
 
@@ -58,8 +35,10 @@ class Verification:
     events: int = 0
     figures: int = 0
     """Values that were computed anew."""
-    stated: int = 0
-    """Values that were held against the extract's copy, since no event proves them."""
+    stated: Mapping[StatedReason, int] = field(default_factory=dict)
+    """Values that were held against the extract's copy, since no event proves them: how many for which reason."""
+    note: str = ""
+    """What explains differences: another method than this one."""
 
 
 def verify(report: bytes, extract: bytes, keys: Mapping[str, Ed25519PublicKey]) -> Verification:
@@ -90,6 +69,18 @@ def verify(report: bytes, extract: bytes, keys: Mapping[str, Ed25519PublicKey]) 
         events=file.table.num_rows,
         figures=figures.figures,
         stated=figures.stated,
+        note=_other_method(tree.get("made_by")),
+    )
+
+
+def _other_method(said: object) -> str:
+    own = msgspec.to_builtins(made_by())
+    if said == own:
+        return ""
+    theirs = said if isinstance(said, dict) else {}
+    return (
+        f"computed with {theirs.get('software')}, method {theirs.get('method')}; this is {own['software']}, method "
+        f"{own['method']}: where definitions or statistics have changed between the two, figures may differ by them"
     )
 
 
@@ -104,20 +95,16 @@ def compare(tree: dict[str, Any], file: ExtractFile) -> Verification:
         ),
         *_differing({path: said[path] for path in said if path in mine}, mine, "the events give"),
         *_differing({path: said[path] for path in said if path not in mine}, stated, "the extract has"),
-        *(f"{path}: no report may only state it" for path in stated if not may_be_stated(path)),
+        *(f"{path}: no report may only state it" for path in stated if stated_reason(path) is None),
     ]
-    return Verification(tuple(differences), figures=len(mine), stated=len(stated))
+    return Verification(tuple(differences), figures=len(mine), stated=stated_by_reason(stated))
 
 
 def figures_of(tree: Mapping[str, Any], file: ExtractFile) -> dict[str, Leaf]:
-    """Return every value of the report that events prove, computed anew, by path."""
-    data = FrozenData(file.metadata.registry, event_table(file.table), parse_time_ms(tree["period"]["to"]))
-    return leaves(recomputed(data))
-
-
-def may_be_stated(path: str) -> bool:
-    """Tell whether the value at *path* is of those that no event can prove."""
-    return path.startswith(STATED)
+    """Return every value of the report that its events, snapshot and definitions prove, computed anew, by path."""
+    trial = file.metadata.registry
+    to_ms = max(trial.starts_ms, min(trial.ends_ms, parse_time_ms(tree["as_of"])))
+    return recomputed_leaves(FrozenData(trial, event_table(file.table), to_ms), tree)
 
 
 def _tree(model: bytes) -> dict[str, Any]:
@@ -128,7 +115,8 @@ def _tree(model: bytes) -> dict[str, Any]:
     if not isinstance(tree, dict) or not isinstance(tree.get(FROZEN), dict):
         raise NotCarriedError("it is not frozen: it names no extract and no signature")
     try:
-        parse_time_ms(tree["period"]["to"])
+        parse_time_ms(tree["as_of"])
+        _ = [note["changes"] for note in tree["notes"]]
         return tree if isinstance(tree[FROZEN]["extract"], dict) and tree[FROZEN]["registry"] else {}
     except (KeyError, TypeError, ValueError) as error:
         raise NotCarriedError(f"its model is not of a report ({type(error).__name__}: {error})") from error

@@ -1,6 +1,6 @@
 """Every section of a report that events can prove, computed anew from the extract, as the report's JSON has it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
@@ -12,9 +12,13 @@ from reports.metrics import METRICS, SPLIT_METRICS, DueShareRule
 from reports.verification import due_time
 from reports.verification.due_time import DueShare
 from reports.verification.event_table import EventTable
+from reports.verification.facts import facts, health_facts, placement_facts
 from reports.verification.figures import Value, figure
 from reports.verification.funnel import funnels
+from reports.verification.leaves import Leaf, leaves
+from reports.verification.readout import Readout
 from reports.verification.snapshot import TrialSnapshot
+from reports.verification.trial_days import trial_days
 from schemas.registry import MetricId
 from schemas.timing import MINUTE_MS
 
@@ -42,10 +46,28 @@ class FrozenData:
             "coverage": due_time.coverage(self.trial, self.events, self.to_ms),
         }
 
+    @cached_property
+    def readout(self) -> Readout:
+        """The readout anew."""
+        return Readout(trial_days(self.trial, self.events, self.to_ms), self.counted, self.shares)
+
+
+def recomputed_leaves(data: FrozenData, tree: Mapping[str, Any]) -> dict[str, Leaf]:
+    """Return by path every value of the report *tree* that *data* proves."""
+    shares: dict[MetricId, Leaf] = {metric: _share(data.shares[metric])[0] for metric in data.shares}
+    return {
+        **leaves({**recomputed(data), **facts(data.trial, tree, data.to_ms)}),
+        **placement_facts(data.trial),
+        **health_facts(data.readout, shares),
+    }
+
 
 def recomputed(data: FrozenData) -> dict[str, Any]:
-    """Return the sections by name."""
+    """Return the sections that events prove by name."""
+    period = {"from": moment(data.trial.starts_ms), "to": moment(data.to_ms)}
     return {
+        "period": period,
+        "readout": data.readout.told(period["from"], period["to"]),
         "arrivals": _arrivals(data),
         "placements": _placements(data),
         "totals": [*_totals(data, (), tuple(METRICS)), *_split(data, "platform"), *_split(data, "placement")],

@@ -1,7 +1,7 @@
 """What the registry said of a trial when its report was frozen: what figures stand on besides events."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -32,6 +32,33 @@ class PlacementSnapshot(msgspec.Struct, frozen=True, rename={"from_": "from"}):
         return next((arm for arm, days in self.arm_days.items() if day in days), self.arm)
 
 
+class PlanChangeSnapshot(msgspec.Struct, frozen=True):
+    """One field of the plan that was changed after the start, as JSON values."""
+
+    at: Moment
+    field: str
+    old: Any
+    new: Any
+
+
+class NoteSnapshot(msgspec.Struct, frozen=True):
+    """What happened at a time; `shared`: of the whole avenue."""
+
+    id: str
+    at: Moment
+    zh: str
+    en: str
+    shared: bool
+
+
+class RotaSnapshot(msgspec.Struct, frozen=True):
+    """What the arms of places were drawn from by lottery; `places` are those that take part."""
+
+    seed: str
+    block: str
+    places: list[str]
+
+
 class TrialSnapshot(msgspec.Struct, frozen=True):
     """One trial, its placements in order of their ids."""
 
@@ -50,6 +77,13 @@ class TrialSnapshot(msgspec.Struct, frozen=True):
     platforms_without_refunds: list[str]
     placements: list[PlacementSnapshot]
     registry_version: int
+    carry_over_days: int | None
+    """Days after a change of a place's arm that are left out."""
+    plan: str
+    """Whether the plan was fixed before the start, changed since, first applied after it, or not known."""
+    plan_changes: list[PlanChangeSnapshot]
+    notes: list[NoteSnapshot]
+    rota: RotaSnapshot | None
 
     @property
     def starts_ms(self) -> int:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 import pyarrow as pa
@@ -29,9 +29,10 @@ from reports.frozen.store import EXTRACT, MODEL, SignedReport, form_name
 from reports.queries.model import NotCompleteError
 from reports.service import ReadService
 from reports.trial_report.make import report_maker
-from reports.verification.check import STATED, Verification, verify
+from reports.verification.check import Verification, verify
 from reports.verification.extract import COLUMNS, ExtractFile, read_extract, write_extract
-from reports.verification.seal import pem_of, read_public_keys, sealed
+from reports.verification.seal import pem_of, read_public_keys, sealed, slot
+from reports.verification.stated import stated_reason
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
@@ -123,6 +124,9 @@ def test_it_holds_on_another_machine_by_the_command(
 
     assert (held.exit_code, held.stderr) == (0, "")
     assert held.stdout.startswith(f"verified: signed by key {sample.key.key_id}")
+    assert re.search(
+        r"^stated, not computed: \d+ what was rejected, came twice or is settled", held.stdout, re.MULTILINE
+    )
     assert (keyless.exit_code, "--public-key" in keyless.stderr) == (2, True)
     assert json.loads(as_json.stdout)["verified"] is True
     assert not (tmp_path / "nothing").exists()
@@ -133,9 +137,11 @@ def test_every_value_is_computed_anew_or_of_the_few_that_no_event_proves(sample:
     stated = sample.file().metadata.stated
 
     assert stated
-    assert [path for path in stated if not path.startswith(STATED)] == []
-    computed = ("placements", "totals", "daily", "funnels", "arrivals.stored", "arrivals.late")
+    assert [path for path in stated if stated_reason(path) is None] == []
+    computed = ("period", "placements", "totals", "daily", "funnels", "definitions", "arrivals.stored", "arrivals.late")
     assert [path for path in stated if path.startswith(computed)] == []
+    words = ("reason_text", "next_step", "harm_text", "zh", "en")
+    assert [path for path in stated if path.startswith("readout.metrics") and not path.endswith(words)] == []
 
 
 def test_the_extract_holds_nobody(sample: FrozenSample) -> None:
@@ -314,6 +320,74 @@ def test_what_does_not_hold_exits_1_with_each_difference_on_a_line(sample: Froze
     assert found.exit_code == 1
     assert len(found.stdout.splitlines()) == 2
     assert "does not hold: 2 differences" in found.stderr
+
+
+RESIGNED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "a lift": (
+        lambda tree: _arm(tree, "pilot")["lift"].update(absolute=0.31),
+        r"readout\.metrics\[success_rate\]\.arms\[pilot\]\.lift\.absolute: the report says 0\.31, the events give",
+    ),
+    "an estimate": (
+        lambda tree: _arm(tree, "pilot").update(estimate=0.99),
+        r"readout\.metrics\[success_rate\]\.arms\[pilot\]\.estimate: the report says 0\.99, the events give 0\.\d+",
+    ),
+    "why there is no interval": (
+        lambda tree: _arm(tree, "pilot")["lift"].update(reason="too_few_days"),
+        r"lift\.reason: the report says 'too_few_days', the events give 'one_place'",
+    ),
+    "what may be compared": (
+        lambda tree: tree["readout"].update(design="switching"),
+        r"readout\.design: the report says 'switching', the events give",
+    ),
+    "a number of units": (
+        lambda tree: tree["readout"]["units"]["counted"].update(pilot=999),
+        r"readout\.units\.counted\.pilot: the report says 999, the events give \d+",
+    ),
+    "a number of the health list": (
+        lambda tree: tree["readout"]["health"][1]["numbers"].update(seen=999),
+        r"readout\.health\[units\]\.numbers\.seen: the report says 999, the events give \d+",
+    ),
+    "a definition": (
+        lambda tree: tree["definitions"][0]["formula"].update(en="what we like"),
+        r"definitions\[events\]\.formula\.en: the report says 'what we like', the events give",
+    ),
+    "what it was computed with": (
+        lambda tree: tree["made_by"].update(method="another"),
+        r"made_by\.method: the report says 'another', the extract has '[0-9a-f]{12}'",
+    ),
+    "that it is final": (lambda tree: tree.update(final=True), r"final: the report says True, the events give False"),
+    "the plan": (
+        lambda tree: tree["trial"].update(plan="fixed", smallest_effect=0.2),
+        r"trial\.smallest_effect: the report says 0\.2, the events give 0\.05",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", list(RESIGNED))
+def test_a_figure_that_its_own_signer_changed_is_named_too(sample: FrozenSample, what: str) -> None:
+    """Signed anew with the same key, and the extract untouched: only the computation can tell."""
+    change, expected = RESIGNED[what]
+    tree = json.loads(sample.model)
+    change(tree)
+    tree["signature"]["seal"] = slot("json", sample.key.key_id)
+
+    found = sample.check(sealed(json.dumps(tree).encode(), "json", sample.key.key_id, sample.key.sign)).differences
+
+    assert any(re.search(expected, line) for line in found), found
+    assert len(found) == (2 if what == "the plan" else 1)
+
+
+def test_another_method_is_told_beside_the_differences(sample: FrozenSample) -> None:
+    other = sample.model.replace(json.loads(sample.model)["made_by"]["method"].encode(), b"0" * 12)
+
+    assert sample.check().note == ""
+    assert re.match(r"computed with Avenue [\d.]+, method 000000000000; this is Avenue", sample.check(other).note)
+
+
+def _arm(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    (metric,) = [metric for metric in tree["readout"]["metrics"] if metric["role"] == "primary"]
+    (arm,) = [arm for arm in metric["arms"] if arm["arm"] == name]
+    return cast("dict[str, Any]", arm)
 
 
 # --- which moment

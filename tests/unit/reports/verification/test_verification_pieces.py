@@ -1,6 +1,9 @@
 """What a frozen report is verified by, against plain Python and against the road's own code."""
 
+import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +17,7 @@ from reports.metrics import MEASURES, METRICS, DueShareRule
 from reports.queries import spans
 from reports.queries.model import Interval
 from reports.queries.presence import alive_spans, on_spans
-from reports.verification import due_time
+from reports.verification import due_time, software
 from reports.verification.carried import NotCarriedError, form_of, model_in, with_comment
 from reports.verification.event_table import EventTable, event_table
 from reports.verification.extract import COLUMNS, SCHEMA, ExtractError, ExtractMetadata, read_extract, write_extract
@@ -22,6 +25,7 @@ from reports.verification.figures import MEASURE, figure
 from reports.verification.funnel import funnels
 from reports.verification.leaves import leaves, same
 from reports.verification.seal import NoKeyError, opened, pem_of, read_public_keys, sealed, slot
+from reports.verification.stated import stated_by_reason, stated_reason
 from schemas.lines import StoredEvent
 from schemas.registry import Placement
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
@@ -257,3 +261,42 @@ def test_a_value_is_found_under_the_name_of_what_it_is_about() -> None:
 )
 def test_numbers_are_the_same_as_far_as_sums_in_another_order_are(left: Any, right: Any, are_same: bool) -> None:
     assert same(left, right) is are_same
+
+
+# --- what is stated, and by what it was computed
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("readout.metrics[success_rate].arms[pilot].lift.absolute", None),
+        ("readout.metrics[success_rate].arms[pilot].lift.reason_text.zh", "words"),
+        ("readout.units.counted.pilot", None),
+        ("readout.freshness.lag_s", "street_then"),
+        ("arrivals.stored", None),
+        ("arrivals.rejected.personal_data", "not_in_extract"),
+        ("totals[events].value", None),
+        ("period.to", None),
+        ("as_of", "moment"),
+        ("as_of.more", None),
+    ],
+)
+def test_only_what_no_event_proves_may_be_stated_and_for_a_reason(path: str, reason: str | None) -> None:
+    assert stated_reason(path) == reason
+    assert stated_by_reason([path]) == ({} if reason is None else {reason: 1})
+
+
+def test_a_changed_statistic_is_another_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = tmp_path / "reports"
+    shutil.copytree(Path(software.__file__).parents[1] / "stats", copied / "stats")
+    shutil.copy(Path(software.__file__).parents[1] / "metrics.py", copied)
+    before = software.method_version()
+    monkeypatch.setattr(software, "_REPORTS", copied)
+
+    same_sources = software.method_version()
+    with (copied / "stats" / "level.py").open("a") as file:
+        file.write("# changed\n")
+
+    assert re.fullmatch("[0-9a-f]{12}", before)
+    assert same_sources == before
+    assert software.method_version() != before

@@ -1,0 +1,102 @@
+"""What a report says of its trial beside figures, held to the snapshot of the registry and to the definitions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.metrics import METRICS, TranslatedText
+from reports.verification.leaves import Leaf, leaves
+from reports.verification.readout import Readout
+from reports.verification.snapshot import PlacementSnapshot, TrialSnapshot
+from schemas.registry import MetricId
+
+KNOWN_OF_PLACEMENTS = ("place", "platform", "arm", "arm_days", "heartbeat_s")
+"""Of a placement as the report shows it; where along the street it stands changes no figure."""
+
+
+def facts(trial: TrialSnapshot, tree: Mapping[str, Any], to_ms: int) -> dict[str, Any]:
+    """Return what *trial* and the definitions say of the report *tree*, whose events end before *to_ms*."""
+    return {
+        "registry_version": trial.registry_version,
+        "state": "ended" if to_ms >= trial.ends_ms else "running",
+        "final": not any(note["changes"] for note in tree["notes"]),
+        "definitions": [
+            {
+                "id": metric.id,
+                "name": _both(metric.name),
+                "formula": _both(metric.formula),
+                "exclusions": _both(metric.exclusions),
+                "unit": metric.unit,
+                "better": metric.better,
+            }
+            for metric in METRICS.values()
+        ],
+        "trial": _trial(trial),
+    }
+
+
+def placement_facts(trial: TrialSnapshot) -> dict[str, Leaf]:
+    """Return by path what the snapshot says of the placements that the report lists in an order of its own."""
+    found: dict[str, Leaf] = {"trial.placements[]": len(trial.placements)}
+    for placement in trial.placements:
+        found |= leaves(_placement(placement), f"trial.placements[{placement.id}]")
+    return found
+
+
+def health_facts(readout: Readout, shares: Mapping[MetricId, Leaf]) -> dict[str, Leaf]:
+    """Return by path the numbers of the health list that events prove."""
+    days, trial = readout.days, readout.days.trial
+    due, counted, silent = (days.by_arm(found) for found in (days.due, days.counted, days.silent))
+    lines: dict[str, Mapping[str, Leaf]] = {
+        "units": {
+            "due": len(days.due),
+            "seen": len(days.counted),
+            "planned": trial.planned_units,
+            "unfinished": len(days.unfinished),
+            "changed": len(days.changed),
+            "outside_events": days.outside_events,
+        },
+        "silent": {f"silent_{arm}": silent[arm] for arm in silent} | {f"due_{arm}": due[arm] for arm in due},
+        "balance": dict(counted),
+        "blocks": {"fewest": min(counted.values(), default=0)},
+        "coverage": {"coverage": shares["coverage"], "uptime": shares["uptime"]},
+    }
+    return {
+        f"readout.health[{check}].numbers.{name}": value
+        for check, numbers in lines.items()
+        for name, value in numbers.items()
+    }
+
+
+def _trial(trial: TrialSnapshot) -> dict[str, Any]:
+    return {
+        "id": trial.trial,
+        "product": trial.product,
+        "starts": trial.starts,
+        "ends": trial.ends,
+        "baseline_from": trial.baseline_from,
+        "arms": trial.arms,
+        "unit": trial.unit,
+        "primary_metric": trial.primary_metric,
+        "guardrails": trial.guardrails,
+        "planned_units": trial.planned_units,
+        "smallest_effect": trial.smallest_effect,
+        "carry_over_days": trial.carry_over_days,
+        "plan": trial.plan,
+        "plan_changes": [
+            {"at": change.at, "field": change.field, "old": change.old, "new": change.new}
+            for change in trial.plan_changes
+        ],
+        "notes": [
+            {"id": note.id, "at": note.at, "text": {"zh": note.zh, "en": note.en}, "shared": note.shared}
+            for note in trial.notes
+        ],
+    }
+
+
+def _placement(placement: PlacementSnapshot) -> dict[str, Any]:
+    known = {name: getattr(placement, name) for name in KNOWN_OF_PLACEMENTS}
+    return {"id": placement.id, "from": placement.from_, "until": placement.until, **known}
+
+
+def _both(text: TranslatedText) -> dict[str, str]:
+    return {"zh": text.zh, "en": text.en}
