@@ -14,6 +14,7 @@ from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
+from reports.queries.verdict_cache import VerdictCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
 from runtime.errors import PipelineError
@@ -54,6 +55,8 @@ class ReadService:
     """One number, of exports running or waiting; touched in the event loop only."""
     rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False)
     """What all answers know of summed days."""
+    verdict_cache: VerdictCache = field(default_factory=VerdictCache, repr=False)
+    """What all answers have worked out of verdicts."""
     teller: ChannelTeller | None = field(default=None, repr=False)
     """Who tells the registry's channels; None where this process tells nobody."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
@@ -76,6 +79,7 @@ class ReadService:
             now_ms=self.clock.now_ms(),
             max_points=self.settings.report.max_points,
             rollup_cache=self.rollup_cache,
+            verdict_cache=self.verdict_cache,
         )
 
     async def run_query(self, question: Callable[[QueryContext], Answer]) -> Answer:

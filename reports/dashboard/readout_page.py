@@ -7,6 +7,7 @@ from typing import Any
 
 from registry.directory import Directory
 from reports.metrics import METRICS, Metric
+from reports.presentation.differences import DifferenceFormatter, signed
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
@@ -127,7 +128,7 @@ class ReadoutPage:
         if lift.absolute is None:
             return ""
         if METRICS[metric].unit == "share":
-            return self._points(lift.absolute)
+            return self._differences(metric).one(lift.absolute)
         return self._signed_percent(lift.relative)
 
     def _lift_interval(self, metric: MetricId, lift: ArmLift | None) -> str:
@@ -135,16 +136,15 @@ class ReadoutPage:
             return ""
         if METRICS[metric].unit == "share":
             low, high = lift.absolute_low, lift.absolute_high
-            return "" if low is None or high is None else self._range(self._points(low, unit=False), self._points(high))
+            return "" if low is None or high is None else self._differences(metric).between(low, high)
         low, high = lift.relative_low, lift.relative_high
         return "" if low is None or high is None else self._range(self._signed_percent(low), self._signed_percent(high))
 
     def _range(self, low: str, high: str) -> str:
         return self.words.say("%(low)s to %(high)s", low=low, high=high)
 
-    def _points(self, difference: float, *, unit: bool = True) -> str:
-        number = signed(difference, self._formats.decimal(abs(difference) * 100, 1))
-        return self.words.say("%(n)s points", n=number) if unit else number
+    def _differences(self, metric: MetricId) -> DifferenceFormatter:
+        return DifferenceFormatter.of(metric, self.words)
 
     def _signed_percent(self, share: float | None) -> str:
         return NOTHING if share is None else signed(share, self._formats.percent(abs(share)))
@@ -172,15 +172,9 @@ class ReadoutPage:
             "with %(n)s silent placement-days at their worst or best: %(range)s",
             found.units,
             n=self._formats.whole(found.units),
-            range=self._range_of(row.metric, found.low, found.high),
+            range=self._differences(row.metric).between(found.low, found.high),
         )
         return self._listed(text, self.words.say("the verdict could change") if found.changes else "")
-
-    def _range_of(self, metric: MetricId, low: float, high: float) -> str:
-        """Return a range of differences in the metric's own unit."""
-        if METRICS[metric].unit == "share":
-            return self._range(self._points(low, unit=False), self._points(high))
-        return self._range(*(signed(end, self._value(metric, abs(end))) for end in (low, high)))
 
     def _differs(self, metric: Metric, *, rises: bool) -> tuple[str, str]:
         if metric.better == "neither":
@@ -208,11 +202,6 @@ class ReadoutPage:
         if low == high:
             return self.words.count("about %(n)s day more", "about %(n)s days more", low, n=low)
         return self.words.say("about %(low)s to %(high)s more days", low=low, high=high)
-
-
-def signed(number: float, text: str) -> str:
-    """Return *text*, of a magnitude, with the sign of *number*."""
-    return f"{'−' if number < 0 else '+'}{text}"
 
 
 def plots(rows: Sequence[ArmReadout]) -> list[dict[str, float] | None]:

@@ -23,6 +23,7 @@ from reports.queries.model import (
 )
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.spans import step_start
+from reports.queries.verdict_course import ArmCourse, courses
 from schemas.registry import MetricId, Trial, epoch_ms
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -63,6 +64,10 @@ class TrialData:
     ledger: tuple[CoverageHour, ...]
     ledger_interval: Interval
     trend: TrendData
+    course_metric: MetricId
+    """Whose course is drawn: of those that the trial is judged by."""
+    courses: Mapping[MetricId, tuple[ArmCourse, ...]]
+    """Of the primary metric and of `course_metric`."""
 
 
 def so_far(trial: Trial, now_ms: int) -> Interval:
@@ -71,17 +76,21 @@ def so_far(trial: Trial, now_ms: int) -> Interval:
     return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
 
 
-def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialData:
+def trial_data(
+    context: QueryContext, trial_id: str, pick: TrendPick, course_metric: MetricId | None = None
+) -> TrialData:
     """Return what the trial's page shows; the caller has checked that the reader may see it."""
-    interval = so_far(context.directory.trials[trial_id], context.now_ms)
+    trial = context.directory.trials[trial_id]
+    interval = so_far(trial, context.now_ms)
     metrics = tuple(METRICS)
     ledger_interval = _last_hours(interval)
     # First: the health list takes from it which units came, instead of asking.
-    judged = readout(context, trial_id, judged_by(context.directory.trials[trial_id]))
+    judged = readout(context, trial_id, judged_by(trial))
+    course_metric = course_metric or trial.primary_metric
     fresh = freshness.freshness(context, trial_id, interval)
     return TrialData(
         directory=context.directory,
-        trial=context.directory.trials[trial_id],
+        trial=trial,
         now_ms=context.now_ms,
         interval=interval,
         freshness=fresh,
@@ -97,12 +106,22 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick) -> TrialDa
         ledger=presence.ledger(context, trial_id, ledger_interval),
         ledger_interval=ledger_interval,
         trend=trend(context, trial_id, pick),
+        course_metric=course_metric,
+        courses={
+            metric: courses(context.verdict_cache, judged, trial, metric)
+            for metric in {trial.primary_metric, course_metric}
+        },
     )
 
 
 def judged_by(trial: Trial) -> tuple[MetricId, ...]:
     """Return the metrics that *trial* is judged by, which were fixed before its start."""
     return tuple(dict.fromkeys([trial.primary_metric, *trial.guardrails]))
+
+
+def picked_course(query: Mapping[str, str], trial: Trial) -> MetricId:
+    """Return whose course the address's *query* asks for; anything else is the primary metric's."""
+    return next((metric for metric in judged_by(trial) if metric == query.get("course")), trial.primary_metric)
 
 
 def _sparks(

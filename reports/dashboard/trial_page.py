@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reports.dashboard.chance_page import ChancePage
+from reports.dashboard.course_page import CoursePage, design_marks
 from reports.dashboard.first_event import waiting_values
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
+from reports.dashboard.timeline import timeline
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
 from reports.metrics import METRICS, DistinctRule, SumRule
@@ -109,7 +112,26 @@ class TrialPage:
             "places": self._places(),
             "exports": self._exports(),
             "trend": TrendPage(data.trend, data.freshness, data.directory, self.words).values(),
+            "course": self._course().values(),
+            "chance": ChancePage(
+                data.readout, data.trial, data.courses[data.trial.primary_metric], self.words
+            ).values(),
         }
+
+    def _course(self) -> CoursePage:
+        data = self.data
+        found = data.courses[data.course_metric]
+        told = timeline(data.directory, data.trial.id, self.words, design_marks(found, self.words), now_ms=data.now_ms)
+        lifts = [row.lift for row in data.readout.rows if row.metric == data.course_metric and row.lift is not None]
+        return CoursePage(
+            trial=data.trial,
+            metric=data.course_metric,
+            courses=found,
+            timeline=told,
+            flagged=data.freshness.flagged,
+            why=lifts[0].why if lifts else None,
+            words=self.words,
+        )
 
     def _head(self) -> dict[str, Any]:
         trial, formats = self.data.trial, self._formats

@@ -14,7 +14,7 @@ from reports.dashboard.avenue_page import AvenuePage
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
 from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
-from reports.dashboard.trial_data import SPARK_DAYS, so_far, trial_data
+from reports.dashboard.trial_data import SPARK_DAYS, picked_course, so_far, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values, state_name, trial_state
 from reports.metrics import METRICS
 from reports.presentation.drawing import spark
@@ -44,7 +44,8 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         reader, words = signed_in(request, service), pages.translator(request)
         seen = seen_trial(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
-        data = await service.run_query(lambda context: trial_data(context, seen.id, pick))
+        course = picked_course(dict(request.query_params), seen)
+        data = await service.run_query(lambda context: trial_data(context, seen.id, pick, course))
         base_url = service.settings.http.public_url or str(request.base_url).rstrip("/")
         return pages.answer(
             request, RenderedPage("trial.html", TrialPage(data, words, base_url).values(), reader=reader)

@@ -73,12 +73,17 @@ def plan_changes(directory: Directory, trial_id: str, words: Translator) -> list
     return [
         PlanChangeRow(
             _moment(epoch_ms(change.at), formats),
-            words.say(FIELDS[change.field]) if change.field in FIELDS else change.field,
+            field_name(change.field, words),
             _shown(change, change.old, words),
             _shown(change, change.new, words),
         )
         for change in changes_of(directory, trial_id)
     ]
+
+
+def field_name(field: str, words: Translator) -> str:
+    """Return what a *field* of a plan is called."""
+    return words.say(FIELDS[field]) if field in FIELDS else field
 
 
 def _shown(change: PlanChange, value: Any, words: Translator) -> str:

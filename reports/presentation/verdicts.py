@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.metrics import METRICS
 from reports.presentation.labels import N_
 from reports.queries.readout import HarmReading, ReadoutWhy
 from reports.stats.trial_rows import Design
+from schemas.registry import MetricId
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,24 @@ REASONS: Mapping[ReadoutWhy, ReasonWords] = {
     ),
 }
 
+_SHORT_REASONS: Mapping[ReadoutWhy, str] = {
+    "no_data": N_("no data yet"),
+    "too_few_days": N_("too few days"),
+    "too_few_changes": N_("too few changes of arm"),
+    "no_spread": N_("no spread between days"),
+    "one_place": N_("place and arm not told apart"),
+    "one_arm": N_("one arm only"),
+    "not_reported": N_("not reported"),
+    "beyond_seen": N_("beyond what was seen"),
+}
+"""Why there is no interval, in a word that fits into a picture."""
+
+
+def short_reason(why: ReadoutWhy | None) -> str:
+    """Return the message for why there is no interval, in a word; none known: no data."""
+    return _SHORT_REASONS[why or "no_data"]
+
+
 NOT_YET_CHANGED = ReasonWords(
     N_("place and arm cannot be told apart so far: no place has changed its arm yet"),
     N_("the next change of arms makes them comparable"),
@@ -120,6 +140,18 @@ HARM: Mapping[HarmReading, str] = {
     "none_seen": N_("no harm seen"),
     "unknown": N_("not known yet"),
 }
+
+
+def reading_of(metric: MetricId, low: float | None, high: float | None) -> str:
+    """Return the message for what bounds of a difference say; they are known."""
+    if low is None or high is None or low <= 0 <= high:
+        return N_("no difference shown so far")
+    better = METRICS[metric].better
+    if better == "neither":
+        return N_("differs from the baseline")
+    if (low > 0) == (better == "higher"):
+        return N_("better than the baseline")
+    return N_("worse than the baseline")
 
 
 def reason_words(why: ReadoutWhy, planned: Design) -> ReasonWords:

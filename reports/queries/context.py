@@ -17,6 +17,7 @@ from cachetools import LRUCache
 
 from registry.directory import Directory, TrialSpan
 from reports.queries.model import Interval
+from reports.queries.verdict_cache import VerdictCache
 from runtime.clickhouse import Client
 from runtime.sql import SqlTemplates
 from schemas import sql
@@ -79,6 +80,8 @@ class QueryContext:
     """What this answer has worked out already, by question."""
     rollup_cache: RollupCache = field(default_factory=RollupCache, repr=False, compare=False)
     """What this process knows of summed days."""
+    verdict_cache: VerdictCache = field(default_factory=VerdictCache, repr=False, compare=False)
+    """What this process has worked out of verdicts."""
 
     def span(self, trial_id: str) -> TrialSpan:
         """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""

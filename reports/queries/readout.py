@@ -9,7 +9,7 @@ interval holds together with all others: what an arm does may change over the tr
 is asked for then moves with the days that it is taken over, and only today's interval is about today's value.
 """
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -102,6 +102,16 @@ class ArmReadout:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedRows:
+    """What a metric's verdict was reached from, for whoever asks how it came to be."""
+
+    rows: Sequence[UnitRow]
+    asked: JudgeSettings
+    as_metric: Callable[[str, LiftInterval], tuple[LiftInterval, ReadoutWhy | None]] | None = None
+    """Of an arm's lift the same in the metric's own unit, and why it has no bounds; where shares were judged for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialReadout:
     """A trial's numbers so far, the primary metric first."""
 
@@ -121,6 +131,8 @@ class TrialReadout:
     """Units that were due and sent nothing, by arm: they are in no mean, since silent is not unused."""
     crossover: "CrossoverCount | None" = None
     """Of two arms, where people were asked for."""
+    judged: Mapping[MetricId, JudgedRows] = field(default_factory=dict, repr=False, compare=False)
+    """By metric; those of which nobody tells anything are not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
     wanted = tuple(sorted(metrics or get_args(MetricId), key=lambda metric: _order(trial, metric)))
     frame = _inputs(context, trial, wanted)
     units = frame.units
-    read = {metric: _metric_rows(frame, METRICS[metric]) for metric in wanted}
+    read = {metric: _verdict(frame, METRICS[metric]) for metric in wanted}
     planned = _design(planned_rows(context, trial_id), frame)
     # Any metric will do for what came: a unit is one for all of them.
     came = frame.rows.rows(dict.fromkeys(units.counted, (0, 1)), frame.before.get("events", {}))
@@ -165,12 +177,13 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
         alpha=ALPHA,
         design=_design(came, frame) if all(units.by_arm(units.counted).values()) else planned,
         planned_design=planned,
-        rows=tuple(row for rows, _ in read.values() for row in rows),
-        designs={metric: design for metric, (_, design) in read.items()},
+        rows=tuple(row for metric, found in read.items() for row in _metric_rows(frame, METRICS[metric], found)),
+        designs={metric: found.design for metric, found in read.items()},
         units=units,
         balance=balance(units.by_arm(units.due), units.by_arm(units.counted)),
         silent_units=silent,
         crossover=_crossover(frame, wanted),
+        judged={metric: found.judged for metric, found in read.items() if found.judged is not None},
     )
 
 
@@ -247,8 +260,11 @@ def _sums(
     }
 
 
-def _metric_rows(frame: _ReadoutInputs, metric: Metric) -> tuple[list[ArmReadout], Design]:
-    found = _untold(frame, metric, _quantiles(frame, metric) or _judged(frame, metric))
+def _verdict(frame: _ReadoutInputs, metric: Metric) -> "_MetricVerdict":
+    return _untold(frame, metric, _quantiles(frame, metric) or _judged(frame, metric))
+
+
+def _metric_rows(frame: _ReadoutInputs, metric: Metric, found: "_MetricVerdict") -> list[ArmReadout]:
     rows = []
     for arm in frame.trial.arms:
         value, why = found.arms.get(arm, (_EMPTY, "no_data"))
@@ -270,7 +286,7 @@ def _metric_rows(frame: _ReadoutInputs, metric: Metric) -> tuple[list[ArmReadout
                 lift=_lift(frame, metric, arm, found),
             )
         )
-    return rows, found.design
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +297,7 @@ class _MetricVerdict:
     arms: Mapping[str, tuple[ArmValue, ReadoutWhy | None]]
     lifts: Mapping[str, tuple[LiftInterval, ReadoutWhy | None]]
     silence: Mapping[str, SilenceBounds] = field(default_factory=dict)
+    judged: JudgedRows | None = None
 
 
 def _judged(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict:
@@ -296,6 +313,7 @@ def _judged(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict:
         {arm: (value, value.why) for arm, value in verdict.arms.items()},
         {arm: (lift, lift.why) for arm, lift in verdict.lifts.items()},
         silence_bounds(rows, frame.units.silent, metric, asked) if primary and not measured else {},
+        JudgedRows(rows, asked),
     )
 
 
@@ -322,11 +340,13 @@ def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
     rows = frame.rows.rows(shares_up_to(during, limits), before)
     effect = frame.trial.smallest_effect
     share = share_of_effect(baseline, effect) if baseline and effect else None
-    verdict = verdict_of(grid_of(rows), _asked(frame, metric, share))
+    asked = _asked(frame, metric, share)
+    verdict = verdict_of(grid_of(rows), asked)
     return _MetricVerdict(
         verdict.design,
         {arm: arm_in_ms(value, arms[arm]) for arm, value in verdict.arms.items()},
         {arm: arm_lift_in_ms(lift, arms[arm], baseline) for arm, lift in verdict.lifts.items()},
+        judged=JudgedRows(rows, asked, lambda arm, lift: arm_lift_in_ms(lift, arms[arm], baseline)),
     )
 
 
@@ -349,6 +369,7 @@ def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _Me
         found,
         arms={**found.arms, **arms},
         lifts={**found.lifts, **dict.fromkeys(lifts, (LiftInterval(), why))},
+        judged=None,
     )
 
 

@@ -23,6 +23,9 @@ class SilenceBounds:
     high: float | None
     changes: bool
     """Whether a difference that is told now could be none, or the opposite."""
+    lowest: tuple[float | None, float | None] = (None, None)
+    """The bounds with the arm's silent units as low as they can have been, and the baseline's as high."""
+    highest: tuple[float | None, float | None] = (None, None)
 
 
 def silence_bounds(
@@ -34,7 +37,15 @@ def silence_bounds(
     missing = [SilentUnit(unit.arm, unit.place, day_number(unit.day_ms)) for unit in silent]
     cases = silent_case(rows, missing, plausible(rows, metric), asked)
     return {
-        arm: SilenceBounds(case.silent_units, case.share, case.low, case.high, case.changes_verdict)
+        arm: SilenceBounds(
+            units=case.silent_units,
+            share=case.share,
+            low=case.low,
+            high=case.high,
+            changes=case.changes_verdict,
+            lowest=(case.lowest.low, case.lowest.high),
+            highest=(case.highest.low, case.highest.high),
+        )
         for arm, case in cases.items()
         if case.silent_units
     }
