@@ -78,6 +78,7 @@ class ReadService:
             directory=self.directory(),
             now_ms=self.clock.now_ms(),
             max_points=self.settings.report.max_points,
+            smallest_group=self.settings.report.smallest_group,
             rollup_cache=self.rollup_cache,
             verdict_cache=self.verdict_cache,
         )

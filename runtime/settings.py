@@ -261,6 +261,9 @@ class ReportSettings(SettingsGroup):
         description="audit lines that wait for the broker, about 500 bytes each; beyond it they are counted lost",
     )
     live_every_s: Seconds = Field(1.0, description="a trial that is watched is looked up this often, for all who watch")
+    smallest_group: Positive = Field(
+        5, description="people of a week of whom fewer are told by no number: shares of so few say nothing"
+    )
     live_viewers: Positive = Field(200, description="open live connections; each is a task and a socket")
     signing_key_file: Path | None = Field(
         None, description="signs frozen reports (Ed25519, PEM); made in the home folder when embedded"

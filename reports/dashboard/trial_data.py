@@ -17,11 +17,14 @@ from reports.queries.model import (
     LiveCounts,
     MetricLines,
     MetricTotal,
+    Point,
     Presence,
     SeriesQuestion,
     TotalsQuestion,
 )
+from reports.queries.orders_ratings import OrdersAndRatings, orders_and_ratings
 from reports.queries.readout import TrialReadout, readout
+from reports.queries.retention import RetentionTable, retention
 from reports.queries.spans import step_start
 from reports.queries.verdict_course import ArmCourse, courses
 from schemas.registry import MetricId, Trial, epoch_ms
@@ -63,6 +66,10 @@ class TrialData:
     presences: tuple[Presence, ...]
     ledger: tuple[CoverageHour, ...]
     ledger_interval: Interval
+    covered_days: Mapping[str, tuple[Point, ...]]
+    """Of each placement its days, with the share of their due hours that reported."""
+    retention: RetentionTable
+    orders: OrdersAndRatings
     trend: TrendData
     course_metric: MetricId
     """Whose course is drawn: of those that the trial is judged by."""
@@ -105,6 +112,9 @@ def trial_data(
         presences=presence.presences(context, trial_id, interval),
         ledger=presence.ledger(context, trial_id, ledger_interval),
         ledger_interval=ledger_interval,
+        covered_days=_covered_days(context, trial_id, interval),
+        retention=retention(context, trial_id, interval),
+        orders=orders_and_ratings(context, trial_id, interval),
         trend=trend(context, trial_id, pick),
         course_metric=course_metric,
         courses={
@@ -132,6 +142,11 @@ def _sparks(
         trial_id=trial_id, metrics=metrics, interval=Interval(start, interval.to_ms), step="day", dense=True
     )
     return {lines.metric: lines for lines in series.series(context, question)}
+
+
+def _covered_days(context: QueryContext, trial_id: str, interval: Interval) -> dict[str, tuple[Point, ...]]:
+    found = presence.shares(context, trial_id, interval, "coverage")
+    return presence.lines(context.directory, found, "placement", "day")
 
 
 def _last_hours(interval: Interval) -> Interval:

@@ -6,9 +6,12 @@ from typing import Any
 
 from reports.dashboard.chance_page import ChancePage
 from reports.dashboard.course_page import CoursePage, design_marks
+from reports.dashboard.coverage_page import CoverageDaysPage
 from reports.dashboard.first_event import waiting_values
+from reports.dashboard.orders_page import MoneyPage, RatingsPage
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
+from reports.dashboard.retention_page import RetentionPage
 from reports.dashboard.timeline import timeline
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
@@ -110,6 +113,10 @@ class TrialPage:
             "platforms": self._platforms(),
             "funnels": self._funnels(),
             "places": self._places(),
+            "returning": RetentionPage(data.retention, self.words).values(),
+            "money": MoneyPage(data.orders, data.trial, self.words).values(),
+            "ratings": RatingsPage(data.orders, data.trial, self.words).values(),
+            "coverage_days": CoverageDaysPage(data, self.words).values(),
             "exports": self._exports(),
             "trend": TrendPage(data.trend, data.freshness, data.directory, self.words).values(),
             "course": self._course().values(),

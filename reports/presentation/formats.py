@@ -23,6 +23,7 @@ _PATTERNS = {
     "exact": {"zh": "M月d日 HH:mm:ss", "en": "d MMM HH:mm:ss"},
     "clock": {"zh": "HH:mm", "en": "HH:mm"},
     "day": {"zh": "M月d日 EEE", "en": "EEE d MMM"},
+    "short": {"zh": "M月d日", "en": "d MMM"},
     "date": {"zh": "yyyy年M月d日", "en": "d MMM yyyy"},
 }
 
@@ -114,6 +115,11 @@ class LocaleFormatter:
     def day(self, at_ms: int) -> str:
         """Return the day with its weekday in Shanghai."""
         return self._time(at_ms, "day")
+
+    def days(self, from_ms: int, to_ms: int) -> str:
+        """Return the days from that of *from_ms* to that before *to_ms* in Shanghai, without a year."""
+        first, last = self._time(from_ms, "short"), self._time(to_ms - 1, "short")
+        return first if first == last else f"{first} – {last}"
 
     def date(self, at_ms: int) -> str:
         """Return the day with its year in Shanghai."""

@@ -74,6 +74,8 @@ class QueryContext:
     now_ms: int
     max_points: int = 100_000
     """More points than this raise `TooManyPointsError`."""
+    smallest_group: int = 5
+    """Of fewer people than this a group is told by no number."""
     rows_by_query: dict[tuple[str, str], Rows] = field(default_factory=dict, repr=False, compare=False)
     """What this answer has asked already, by statement and parameters: nothing is asked twice for one answer."""
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -18,7 +18,12 @@ _SET_NAMES = ("d_subjects", "d_sessions", "timed")
 
 def events(trial_id: str, interval: Interval) -> Subquery:
     """Return the stored events of *interval*, each once."""
-    return _events(trial_id, (interval,))
+    return events_of(trial_id, (interval,))
+
+
+def events_of(trial_id: str, ranges: tuple[Interval, ...]) -> Subquery:
+    """Return the stored events of *ranges*, which share no time, each once."""
+    return Subquery("exact_events", {"events": len(ranges)}, {"trial": trial_id, **range_parameters("events", ranges)})
 
 
 def by_unit(context: QueryContext, trial_id: str, interval: Interval, *, sets: bool) -> Subquery:
@@ -32,7 +37,7 @@ def summed_and_events(
 ) -> tuple[dict[str, Hashable], dict[str, Any]]:
     """Return the parts and parameters of a statement over the summed days and the events of what is not summed."""
     split = split_interval(context, context.span(trial_id).product_id, interval)
-    rest = _events(trial_id, split.unrolled)
+    rest = events_of(trial_id, split.unrolled)
     return {"days": bool(split.days), **rest.parts}, {**_of_days(context, trial_id, split), **rest.parameters}
 
 
@@ -56,7 +61,7 @@ def unit_rows(
     if split.unrolled:
         columns = columns_of((*metrics, "subjects", "sessions") if sets else metrics, "events")
         names = (*columns.sums, *(("timed",) if sets else ()))
-        source = _events(trial_id, split.unrolled)
+        source = events_of(trial_id, split.unrolled)
         rows = source.rows(context, "unit_events", columns=columns, durations=DURATIONS if sets else "")
         for arm, placement, day_s, *values in rows:
             yield arm, placement, day_s, dict(zip(names, values, strict=True))
@@ -68,11 +73,7 @@ def seen_by_unit(context: QueryContext, trial_id: str, interval: Interval) -> It
     if split.days:
         yield from context.cached_rows("unit_seen", _of_days(context, trial_id, split), summed=True)
     if split.unrolled:
-        yield from _events(trial_id, split.unrolled).rows(context, "unit_seen", summed=False)
-
-
-def _events(trial_id: str, ranges: tuple[Interval, ...]) -> Subquery:
-    return Subquery("exact_events", {"events": len(ranges)}, {"trial": trial_id, **range_parameters("events", ranges)})
+        yield from events_of(trial_id, split.unrolled).rows(context, "unit_seen", summed=False)
 
 
 def _of_days(context: QueryContext, trial_id: str, split: RollupSplit) -> dict[str, Any]:

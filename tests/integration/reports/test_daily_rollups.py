@@ -12,8 +12,10 @@ from reports.dashboard.trial_data import trial_data
 from reports.queries import freshness, funnel, presence, series, sources, totals
 from reports.queries.context import QueryContext, RollupCache
 from reports.queries.model import DIMENSIONS, Interval, SeriesQuestion, TotalsQuestion
+from reports.queries.orders_ratings import orders_and_ratings
 from reports.queries.overview import TrialOverview, overviews
 from reports.queries.readout import readout
+from reports.queries.retention import retention
 from reports.queries.spans import step_start
 from reports.queries.units import units
 from runtime.clickhouse import ClickHouse
@@ -111,6 +113,8 @@ def answers(context: QueryContext, interval: Interval) -> dict[str, Any]:
     found["ledger"] = presence.ledger(context, "neuro", interval)
     found["freshness"] = freshness.freshness(context, "neuro", interval)
     found["readout"] = readout(context, "neuro")
+    found["retention"] = retention(context, "neuro", interval)
+    found["orders"] = orders_and_ratings(context, "neuro", interval)
     found["glance"] = overviews(context, {"neuro": interval}, 14)
     return found
 

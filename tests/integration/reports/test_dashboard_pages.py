@@ -259,6 +259,36 @@ def test_the_numbers_stand_on_the_page_without_a_script(client: Client) -> None:
     assert "<table" in page.split("The same numbers as a table")[1]
 
 
+def test_who_comes_back_money_ratings_and_coverage_stand_on_the_page(client: Client) -> None:
+    sign_in(client)
+
+    page = client.get(f"/trials/{NEURO}").text
+    totals = {
+        metric: sum(point[1] for line in found["series"] for point in line["points"])
+        for metric in ("orders", "revenue_fen")
+        for found in [client.get(f"/v1/trials/{NEURO}/metrics?metric={metric}&step=day").json()]
+    }
+
+    money = page.split('id="money-title"')[1].split("</section>")[0]
+    assert re.findall('class="value">([^<]+)', money.split('<tbody class="sum">')[1])[:2] == [
+        f"{totals['orders']:,}",
+        f"¥{totals['revenue_fen'] / 100:,.2f}",
+    ]
+    assert "– <span class=" not in money.split("Aihuishou")[0]
+    assert "none reported" in money.split("Aihuishou")[1].split("</tr>")[0]
+    returning = page.split('id="returning-title"')[1].split("</section>")[0]
+    assert re.findall('class="value">([^<]*Nov[^<]*)', returning) == [
+        "2 Nov – 8 Nov",
+        "9 Nov – 15 Nov",
+        "16 Nov – 22 Nov",
+    ]
+    assert "(still running)" in returning
+    assert "n 67" in page.split('id="ratings-title"')[1].split("</section>")[0]
+    assert page.split('id="days-title"')[1].split("</section>")[0].count('class="day day-') == 3 * 21
+    chinese = client.get(f"/trials/{NEURO}?lang=zh").text
+    assert all(title in chinese for title in ("回访与留存", "订单与金额", "逐日覆盖率"))
+
+
 def test_a_pick_changes_the_trend_and_says_what_may_still_change(client: Client) -> None:
     sign_in(client)
 
