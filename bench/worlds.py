@@ -36,6 +36,8 @@ class World:
     own: float = 0.3
     carried: float = 0.0
     """How much of a placement-day's own luck goes on to the next day (AR 1)."""
+    street_carried: float = 0.0
+    """The same of what the street's days share."""
     together: float = 0.0
     """What all of an arm's places share on a day, half of it going on to the next."""
     moved: float = 0.0
@@ -71,6 +73,8 @@ class DrawnTrials:
     first_day: int
     truth: Floats
     """By how much the pilot's units are better, on average to the end of each day of the trial."""
+    expected: Floats
+    """What each unit would come to as the pilot's, on average over the luck of days; no number where it wears off."""
 
 
 def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
@@ -79,7 +83,8 @@ def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
     theirs = world.places if world.others is None else world.others
     shape = (theirs + world.places * (world.arms - 1), before + world.days)
     arms = _arms(world, shape, before, rng)
-    top, bottom, gain = _measured(world, arms == 1, trials, rng)
+    luck, fixed = _luck(world, arms == 1, trials, rng)
+    top, bottom, gain = _measured(world, arms == 1, luck, rng)
     there = _there(world, bottom[0], before, rng)
     numbers = np.where(np.arange(shape[1]) < before, BEFORE, arms)
     by_day = gain[..., before:].mean(axis=-2)
@@ -92,7 +97,8 @@ def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
         top=np.where(there, top, 0.0),
         bottom=np.where(there, bottom, 0.0),
     )
-    return DrawnTrials(grid, before, np.cumsum(by_day, axis=-1) / np.arange(1, world.days + 1))
+    truth = np.cumsum(by_day, axis=-1) / np.arange(1, world.days + 1)
+    return DrawnTrials(grid, before, truth, _expected(world, fixed))
 
 
 def rows_of(grid: TrialGrid, trial: int) -> list[UnitRow]:
@@ -130,17 +136,37 @@ def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Gene
             return np.where(day >= before, arm, 0)
 
 
-def _luck(world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator) -> Floats:
-    """Return what places, the street's days and placement-days add, in logits or logarithms."""
+def _luck(
+    world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return what places, the street's days and placement-days add, in logits or logarithms; and what of it stays."""
     places, days = treated.shape
     own = _carried(rng.normal(0, world.own, (trials, places, days)), world.carried)
-    street = rng.normal(0, world.street, (trials, 1, days)) + world.week * np.sin(2 * math.pi * np.arange(days) / 7)
-    luck: Floats = rng.normal(0, world.place, (trials, places, 1)) + street + own
+    street = _carried(rng.normal(0, world.street, (trials, 1, days)), world.street_carried)
+    fixed = rng.normal(0, world.place, (trials, places, 1)) + world.week * np.sin(2 * math.pi * np.arange(days) / 7)
+    if world.moved:
+        fixed += rng.normal(0, world.moved, (trials, places, 1)) * (np.arange(days) >= world.before)
+    luck: Floats = fixed + street + own
     if world.together:
         luck += treated * _carried(rng.normal(0, world.together, (trials, 1, days)), 0.5)
-    if world.moved:
-        luck += rng.normal(0, world.moved, (trials, places, 1)) * (np.arange(days) >= world.before)
-    return luck
+    return luck, fixed
+
+
+def _expected(world: World, fixed: Floats) -> Floats:
+    """Return the mean over the luck of days, by Gauss and Hermite."""
+    square = world.street**2 + world.own**2 + world.together**2
+    if world.measure != "share":
+        scale = {"revenue": 1.0, "counts": world.uses, "counts, many days none": world.uses / 2}[world.measure]
+        mean: Floats = scale * np.exp(fixed + square / 2) * (1 + world.effect)
+        return mean
+    if world.fades:
+        return np.full(fixed.shape, math.nan)
+    found = np.zeros(fixed.shape)
+    at, weights = np.polynomial.hermite_e.hermegauss(21)
+    for node, weight in zip(at, weights, strict=True):
+        chance = 1 / (1 + np.exp(-(math.log(world.rate / (1 - world.rate)) + fixed + node * math.sqrt(square))))
+        found += weight / weights.sum() * np.clip(chance + world.effect, 0, 1)
+    return found
 
 
 def _carried(luck: Floats, share: float) -> Floats:
@@ -150,11 +176,11 @@ def _carried(luck: Floats, share: float) -> Floats:
 
 
 def _measured(
-    world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator
+    world: World, treated: npt.NDArray[np.bool_], luck: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Return numerators, denominators, and by what each unit would be more with the arm than without."""
-    shape = (trials, *treated.shape)
-    luck, full = _luck(world, treated, trials, rng), np.ones(shape)
+    shape, full = luck.shape, np.ones(luck.shape)
+    trials = shape[0]
     if world.measure != "share":
         mean = (1.0 if world.measure == "revenue" else world.uses) * np.exp(luck)
         if world.measure == "counts, many days none":

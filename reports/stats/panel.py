@@ -221,18 +221,18 @@ class Scatter:
     skewness: Floats
 
 
-def scatter_of(score: Floats, shares: Floats, *, lost: int) -> Scatter:
+def scatter_of(score: Floats, shares: Floats, *, lost: float) -> Scatter:
     """Return the scatter of days whose scores have variances in the proportion of *shares*.
 
     *lost* degrees of freedom went into what was taken out before.
     """
     count = score.shape[-1]
-    degrees = max(count - lost, 1)
+    degrees = max(count - lost, 1.0)
     alike = np.sum(score**2 / shares, axis=-1) / degrees
     own = np.sum(score**2, axis=-1)
     return Scatter(
         square=np.maximum(alike, _OWN_SHARE * own * count / degrees),
-        degrees=float(degrees),
+        degrees=degrees,
         skewness=_beyond_chance(np.sum(score**3, axis=-1) / np.maximum(own**1.5, 1e-300), count),
     )
 

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-import numpy as np
-
 from reports.stats.bounds import fieller, share_of
 from reports.stats.days_left import Course
-from reports.stats.level import level_bounds
+from reports.stats.level import level_of
 from reports.stats.lifts import Why, find_lift
 from reports.stats.panel import FIRST_DAYS, Comparison, Difference
 from reports.stats.trial_grid import BEFORE, TrialGrid, design_in, grid_of
@@ -118,15 +116,14 @@ def verdict_of(grid: TrialGrid, asked: JudgeSettings) -> TrialVerdict:
 
 def _arm_value(grid: TrialGrid, arm: str, alpha: float) -> ArmValue:
     chosen = grid.arm == grid.number(arm)
-    top, bottom = (np.sum(np.where(chosen, part, 0.0), axis=0) for part in (grid.top, grid.bottom))
-    estimate = float(top.sum() / bottom.sum())
     units, places = int(chosen.sum()), int(chosen.any(axis=1).sum())
-    bounds = level_bounds(top, bottom, alpha)
-    if bounds is None:
+    level = level_of(grid, arm, alpha)
+    estimate = float(level.value[0])
+    if level.low is None or level.high is None:
         return ArmValue(estimate, None, None, units, places, "too_few_days")
-    if math.isnan(bounds[0]):
+    if math.isnan(level.low[0]):
         return ArmValue(estimate, None, None, units, places, "no_spread")
-    return ArmValue(estimate, *bounds, units, places, None)
+    return ArmValue(estimate, float(level.low[0]), float(level.high[0]), units, places, None)
 
 
 def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> LiftInterval:

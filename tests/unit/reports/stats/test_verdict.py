@@ -11,7 +11,7 @@ from reports.stats.days_left import Course
 from reports.stats.panel import Difference
 from reports.stats.sequences import day_alpha, day_multiplier, last_look, look_alpha
 from reports.stats.trial_rows import UnitRow
-from tests.support.drawn_trials import EFFECT, PLACES, at_two_places_each, switching, unit
+from tests.support.drawn_trials import ARMS, EFFECT, PLACES, at_two_places_each, noise, switching, unit
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,23 @@ def test_several_arms_share_the_risk() -> None:
     assert shared.low is not None
     assert alone.low is not None
     assert shared.low < alone.low
+
+
+def test_what_places_differ_by_is_no_scatter_of_an_arm_that_goes_from_one_to_the_other() -> None:
+    levels = {place: 1000.0 * number for number, place in enumerate(PLACES, start=1)}
+    rows = [
+        UnitRow("trial", ARMS[(int(level) // 1000 + day) % 2], place, day, level + noise(place, day), 1.0)
+        for place, level in levels.items()
+        for day in range(60)
+    ]
+    pilot = judge(rows).arms["pilot"]
+
+    assert (pilot.estimate, pilot.units, pilot.places) == (pytest.approx(2500, abs=0.3), 120, 4)
+    assert pilot.low is not None
+    assert pilot.high is not None
+    # Places are some 1,300 apart; a day scatters by 0.4, the mean of an arm's 120 by 0.04.
+    assert pilot.low < 2500 < pilot.high
+    assert pilot.high - pilot.low < 1
 
 
 def test_days_that_are_all_the_same_have_no_bounds() -> None:
