@@ -136,9 +136,7 @@ def _arms(world: World, shape: tuple[int, int], before: int, rng: np.random.Gene
             return np.where(day >= before, arm, 0)
 
 
-def _luck(
-    world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+def _luck(world: World, treated: npt.NDArray[np.bool_], trials: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return what places, the street's days and placement-days add, in logits or logarithms; and what of it stays."""
     places, days = treated.shape
     own = _carried(rng.normal(0, world.own, (trials, places, days)), world.carried)

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import msgspec
 
 from registry.plan_history import PlanStanding
+from reports.queries.metric_verdicts import ReadoutWhy
 from reports.queries.model import HealthState, PlaceState, Step
-from reports.queries.readout import HarmReading, ReadoutWhy, Role
+from reports.queries.readout import HarmReading, Role
 from reports.stats.trial_rows import Design
 from schemas.registry import MetricId
 

@@ -17,8 +17,8 @@ from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
 from reports.presentation.scales import LinearScale, scale_of
 from reports.presentation.verdicts import DESIGNS, reading_of, short_reason
+from reports.queries.metric_verdicts import ReadoutWhy
 from reports.queries.model import FlaggedBlock
-from reports.queries.readout import ReadoutWhy
 from reports.queries.verdict_course import ArmCourse, CoursePoint
 from schemas.registry import MetricId, Trial
 from schemas.timing import DAY_MS, SHANGHAI_MS, day_of

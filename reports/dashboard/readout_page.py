@@ -12,8 +12,9 @@ from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
 from reports.presentation.verdicts import DESIGNS, HARM, reason_words
+from reports.queries.metric_verdicts import ReadoutWhy
 from reports.queries.model import Number
-from reports.queries.readout import ArmLift, ArmReadout, HarmReading, ReadoutWhy, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, HarmReading, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220

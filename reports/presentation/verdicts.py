@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from reports.metrics import METRICS
 from reports.presentation.labels import N_
-from reports.queries.readout import HarmReading, ReadoutWhy
+from reports.queries.metric_verdicts import ReadoutWhy
+from reports.queries.readout import HarmReading
 from reports.stats.trial_rows import Design
 from schemas.registry import MetricId
 

@@ -3,8 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-import numpy as np
-
 from reports.queries.units import Parts, PlacementDay, UnitKey, sorted_durations
 from reports.stats.quantiles import ArmDurations
 
@@ -21,7 +19,11 @@ def durations_by_arm(units: list[PlacementDay], percent: int) -> dict[str, ArmDu
 def shares_up_to(units: list[PlacementDay], limits_ms: Mapping[str, int]) -> dict[UnitKey, Parts]:
     """Return of each of *units* how many timed uses took at most its arm's limit, and how many were timed."""
     return {
-        unit.key: (int(np.searchsorted(unit.durations, limits_ms[unit.key.arm], side="right")), unit.durations.size)
+        # A limit of another type than the durations would have them all copied.
+        unit.key: (
+            int(unit.durations.searchsorted(unit.durations.dtype.type(limits_ms[unit.key.arm]), side="right")),
+            unit.durations.size,
+        )
         for unit in units
         if unit.key.arm in limits_ms and unit.durations.size
     }

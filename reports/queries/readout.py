@@ -9,19 +9,25 @@ interval holds together with all others: what an arm does may change over the tr
 is asked for then moves with the days that it is taken over, and only today's interval is about today's value.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, get_args
 
-from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, SumRule
+from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, SumRule
 from reports.queries import refunds
 from reports.queries.context import QueryContext
 from reports.queries.exact import PeopleColumn
+from reports.queries.metric_verdicts import (
+    ArmTotal,
+    JudgedRows,
+    MetricVerdict,
+    ReadoutInputs,
+    ReadoutWhy,
+    metric_verdicts,
+)
 from reports.queries.model import Interval, Number
-from reports.queries.quantile_readout import durations_by_arm, shares_up_to
-from reports.queries.silence import SilenceBounds, silence_bounds
+from reports.queries.silence import SilenceBounds
 from reports.queries.trial_units import (
-    RowFrame,
     TrialUnits,
     before_interval,
     planned_rows,
@@ -29,15 +35,11 @@ from reports.queries.trial_units import (
     so_far,
     trial_units,
 )
-from reports.queries.units import WHOLE, Parts, PlacementDay, UnitKey, parts_by_metric, people_by_arm, totals_by_arm
-from reports.queries.units import units as placement_days
+from reports.queries.units import WHOLE, parts_by_metric, people_by_arm, totals_by_arm
 from reports.stats.balance import ArmBalance, balance
-from reports.stats.lifts import Why
-from reports.stats.quantiles import arm_in_ms, arm_lift_in_ms, share_of_effect
 from reports.stats.several import guardrail
-from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
-from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, verdict_of
+from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, LiftInterval
 from schemas.registry import MetricId, Trial
 from schemas.timing import HOUR_MS, MINUTE_MS
 
@@ -45,13 +47,9 @@ Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
 BOTH = 2
 
-ReadoutWhy: TypeAlias = Why | Literal["not_reported", "beyond_seen"]
-"""Why there are no bounds: what `judge` says, refunds that nobody tells, or an interval beyond the durations seen."""
 HarmReading = Literal["harmed", "none_seen", "unknown"]
 """A guardrail read for harm alone."""
 
-ArmTotal: TypeAlias = tuple[Number | None, int]
-"""A metric over an arm's whole time, exactly: value and n."""
 _NOTHING: ArmTotal = (None, 0)
 _EMPTY = ArmValue(estimate=None, low=None, high=None, units=0, places=0, why="no_data")
 
@@ -102,16 +100,6 @@ class ArmReadout:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedRows:
-    """What a metric's verdict was reached from, for whoever asks how it came to be."""
-
-    rows: Sequence[UnitRow]
-    asked: JudgeSettings
-    as_metric: Callable[[str, LiftInterval], tuple[LiftInterval, ReadoutWhy | None]] | None = None
-    """Of an arm's lift the same in the metric's own unit, and why it has no bounds; where shares were judged for it."""
-
-
-@dataclass(frozen=True, slots=True)
 class TrialReadout:
     """A trial's numbers so far, the primary metric first."""
 
@@ -143,30 +131,14 @@ class CrossoverCount:
     people: int
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadoutInputs:
-    """What all of a readout's figures share."""
-
-    context: QueryContext
-    trial: Trial
-    interval: Interval
-    units: TrialUnits
-    rows: RowFrame
-    baseline_arm: str | None
-    parts: Mapping[MetricId, Mapping[UnitKey, Parts]]
-    before: Mapping[MetricId, Mapping[UnitKey, Parts]]
-    sums: Mapping[tuple[MetricId, str], ArmTotal]
-    counted: Mapping[tuple[MetricId, str], ArmTotal]
-    """The same as `sums`, of units only."""
-
-
 def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | None = None) -> TrialReadout:
     """Return the readout from the trial's start until now (or its end), of *metrics* (default: every one)."""
     trial = context.directory.trials[trial_id]
     wanted = tuple(sorted(metrics or get_args(MetricId), key=lambda metric: _order(trial, metric)))
     frame = _inputs(context, trial, wanted)
     units = frame.units
-    read = {metric: _verdict(frame, METRICS[metric]) for metric in wanted}
+    verdicts = metric_verdicts(frame, wanted)
+    read = {metric: _untold(frame, METRICS[metric], verdicts[metric]) for metric in wanted}
     planned = _design(planned_rows(context, trial_id), frame)
     # Any metric will do for what came: a unit is one for all of them.
     came = frame.rows.rows(dict.fromkeys(units.counted, (0, 1)), frame.before.get("events", {}))
@@ -187,7 +159,7 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
     )
 
 
-def _crossover(frame: _ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:
+def _crossover(frame: ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:
     if "subjects" not in wanted or len(frame.trial.arms) != BOTH:
         return None
     columns: tuple[PeopleColumn, ...] = get_args(PeopleColumn)
@@ -214,7 +186,7 @@ def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
     return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
 
 
-def _design(rows: list[UnitRow], frame: _ReadoutInputs) -> Design:
+def _design(rows: list[UnitRow], frame: ReadoutInputs) -> Design:
     baseline = frame.baseline_arm
     if baseline is None:
         return "one_arm"
@@ -222,7 +194,7 @@ def _design(rows: list[UnitRow], frame: _ReadoutInputs) -> Design:
     return min(designs, key=get_args(Design).index)
 
 
-def _inputs(context: QueryContext, trial: Trial, wanted: tuple[MetricId, ...]) -> _ReadoutInputs:
+def _inputs(context: QueryContext, trial: Trial, wanted: tuple[MetricId, ...]) -> ReadoutInputs:
     interval, asked = so_far(context, trial.id), ("events", *wanted)
     parts = parts_by_metric(context, trial.id, interval, asked)
     units = trial_units(context, trial.id)
@@ -231,7 +203,7 @@ def _inputs(context: QueryContext, trial: Trial, wanted: tuple[MetricId, ...]) -
     # Nothing was due before the start, so nobody knows what was missing then.
     told = tuple(m for m in asked if not isinstance(METRICS[m].rule, DueShareRule))
     before = parts_by_metric(context, trial.id, earlier, told) if earlier else {}
-    return _ReadoutInputs(
+    return ReadoutInputs(
         context=context,
         trial=trial,
         interval=interval,
@@ -260,11 +232,7 @@ def _sums(
     }
 
 
-def _verdict(frame: _ReadoutInputs, metric: Metric) -> "_MetricVerdict":
-    return _untold(frame, metric, _quantiles(frame, metric) or _judged(frame, metric))
-
-
-def _metric_rows(frame: _ReadoutInputs, metric: Metric, found: "_MetricVerdict") -> list[ArmReadout]:
+def _metric_rows(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> list[ArmReadout]:
     rows = []
     for arm in frame.trial.arms:
         value, why = found.arms.get(arm, (_EMPTY, "no_data"))
@@ -289,73 +257,7 @@ def _metric_rows(frame: _ReadoutInputs, metric: Metric, found: "_MetricVerdict")
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class _MetricVerdict:
-    """What `judge` says of one metric, with why there are no bounds where that is not for `judge` to know."""
-
-    design: Design
-    arms: Mapping[str, tuple[ArmValue, ReadoutWhy | None]]
-    lifts: Mapping[str, tuple[LiftInterval, ReadoutWhy | None]]
-    silence: Mapping[str, SilenceBounds] = field(default_factory=dict)
-    judged: JudgedRows | None = None
-
-
-def _judged(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict:
-    # Silence is what uptime and coverage measure; nothing else is known of a silent day.
-    measured = isinstance(metric.rule, DueShareRule)
-    rows = frame.rows.rows(frame.parts[metric.id], frame.before.get(metric.id, {}), silent=measured)
-    asked = _asked(frame, metric)
-    primary = metric.id == frame.trial.primary_metric
-    # Rows were just made, one for each unit: `judge` would only read them anew.
-    verdict = verdict_of(grid_of(rows), asked)
-    return _MetricVerdict(
-        verdict.design,
-        {arm: (value, value.why) for arm, value in verdict.arms.items()},
-        {arm: (lift, lift.why) for arm, lift in verdict.lifts.items()},
-        silence_bounds(rows, frame.units.silent, metric, asked) if primary and not measured else {},
-        JudgedRows(rows, asked),
-    )
-
-
-def _asked(frame: _ReadoutInputs, metric: Metric, smallest_effect: float | None = None) -> JudgeSettings:
-    primary = metric.id == frame.trial.primary_metric
-    return JudgeSettings(
-        baseline=frame.baseline_arm or frame.trial.arms[0],
-        planned_units=frame.trial.planned_units,
-        smallest_effect=(smallest_effect or frame.trial.smallest_effect) if primary else None,
-    )
-
-
-def _quantiles(frame: _ReadoutInputs, metric: Metric) -> _MetricVerdict | None:
-    """Return what is said of a quantile, None of any other metric; `reports.stats.quantiles` says how."""
-    if not isinstance(metric.rule, QuantileRule):
-        return None
-    during = _timed(frame, frame.interval, frame.units.counted)
-    arms = durations_by_arm(during, metric.rule.percent)
-    limits = {arm: found.value for arm, found in arms.items()}
-    baseline = arms.get(frame.baseline_arm or "")
-    # Before the trial everyone was as the baseline is.
-    earlier = before_interval(frame.context, frame.trial.id)
-    before = shares_up_to(_timed(frame, earlier), {"": baseline.value}) if earlier and baseline else {}
-    rows = frame.rows.rows(shares_up_to(during, limits), before)
-    effect = frame.trial.smallest_effect
-    share = share_of_effect(baseline, effect) if baseline and effect else None
-    asked = _asked(frame, metric, share)
-    verdict = verdict_of(grid_of(rows), asked)
-    return _MetricVerdict(
-        verdict.design,
-        {arm: arm_in_ms(value, arms[arm]) for arm, value in verdict.arms.items()},
-        {arm: arm_lift_in_ms(lift, arms[arm], baseline) for arm, lift in verdict.lifts.items()},
-        judged=JudgedRows(rows, asked, lambda arm, lift: arm_lift_in_ms(lift, arms[arm], baseline)),
-    )
-
-
-def _timed(frame: _ReadoutInputs, interval: Interval, among: Container[UnitKey] | None = None) -> list[PlacementDay]:
-    found = placement_days(frame.context, frame.trial.id, interval, sets=True)
-    return [unit for unit in found if unit.durations.size and (among is None or unit.key in among)]
-
-
-def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _MetricVerdict:
+def _untold(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> MetricVerdict:
     """Return *found* without what only means that nobody tells: no estimate of 0, and no lift over it."""
     untold = {
         arm for arm, (value, _) in found.arms.items() if value.estimate == 0 and _nobody_tells(frame, metric, arm)
@@ -373,7 +275,7 @@ def _untold(frame: _ReadoutInputs, metric: Metric, found: _MetricVerdict) -> _Me
     )
 
 
-def _nobody_tells(frame: _ReadoutInputs, metric: Metric, arm: str) -> bool:
+def _nobody_tells(frame: ReadoutInputs, metric: Metric, arm: str) -> bool:
     """Tell whether a platform tells no refunds, or no event of the arm names a person or session."""
     if metric.id == refunds.METRIC:
         return bool(refunds.unreported(frame.context, frame.trial.id))
@@ -384,7 +286,7 @@ def _nothing_of(value: ArmValue) -> ArmValue:
     return replace(_EMPTY, units=value.units, places=value.places)
 
 
-def _total(frame: _ReadoutInputs, metric: Metric, arm: str) -> Number | None:
+def _total(frame: ReadoutInputs, metric: Metric, arm: str) -> Number | None:
     """Return what a count comes to over the arm's whole time, None of other metrics, and where nobody tells."""
     if not metric.counts:
         return None
@@ -392,7 +294,7 @@ def _total(frame: _ReadoutInputs, metric: Metric, arm: str) -> Number | None:
     return value if value or not isinstance(metric.rule, DistinctRule) or not _n(frame, metric, arm) else None
 
 
-def _n(frame: _ReadoutInputs, metric: Metric, arm: str) -> int:
+def _n(frame: ReadoutInputs, metric: Metric, arm: str) -> int:
     match metric.rule:
         case DueShareRule(share):
             due = sum(
@@ -427,7 +329,7 @@ def _bounded(metric: Metric, value: ArmValue) -> tuple[float | None, float | Non
     return low, high
 
 
-def _lift(frame: _ReadoutInputs, metric: Metric, arm: str, found: _MetricVerdict) -> ArmLift | None:
+def _lift(frame: ReadoutInputs, metric: Metric, arm: str, found: MetricVerdict) -> ArmLift | None:
     if frame.baseline_arm is None or arm == frame.baseline_arm:
         return None
     lift, why = found.lifts.get(arm, (LiftInterval(), "no_data"))

@@ -1,14 +1,14 @@
 """What silent placement-days could make of a verdict: its bounds with all of them at their worst and at their best."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.metrics import Metric, RatioRule
 from reports.queries.trial_units import day_number
 from reports.queries.units import UnitKey
 from reports.stats.trial_rows import UnitRow
-from reports.stats.verdict import JudgeSettings
-from reports.stats.worst_case import SilentUnit, silent_case
+from reports.stats.verdict import JudgeSettings, LiftInterval
+from reports.stats.worst_case import SilentUnit, cases_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,17 @@ class SilenceBounds:
 
 
 def silence_bounds(
-    rows: Sequence[UnitRow], silent: Collection[UnitKey], metric: Metric, asked: JudgeSettings
+    rows: list[UnitRow],
+    silent: Collection[UnitKey],
+    metric: Metric,
+    asked: JudgeSettings,
+    seen: Mapping[str, LiftInterval],
 ) -> dict[str, SilenceBounds]:
-    """Return by arm what the *silent* units of a trial could make of the lift of *metric*; nothing without any."""
+    """Return by arm what the *silent* units of a trial could make of the lift of *metric*, as it was *seen*."""
     if not silent or not rows:
         return {}
     missing = [SilentUnit(unit.arm, unit.place, day_number(unit.day_ms)) for unit in silent]
-    cases = silent_case(rows, missing, plausible(rows, metric), asked)
+    cases = cases_of(rows, missing, plausible(rows, metric), asked, seen)
     return {
         arm: SilenceBounds(
             units=case.silent_units,

@@ -13,7 +13,8 @@ from itertools import groupby
 import numpy as np
 
 from reports.metrics import METRICS, QuantileRule
-from reports.queries.readout import JudgedRows, ReadoutWhy, TrialReadout
+from reports.queries.metric_verdicts import JudgedRows, ReadoutWhy
+from reports.queries.readout import TrialReadout
 from reports.queries.verdict_cache import VerdictCache
 from reports.stats.course import days_to_look, verdicts_by_day
 from reports.stats.placebo import PlaceboStreet, placebo_street

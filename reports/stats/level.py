@@ -76,7 +76,7 @@ def _over_days(grid: TrialGrid, cells: _Cells, value: Floats) -> Difference | No
     The usual linearised variance of a ratio of cluster totals (W. G. Cochran, "Sampling Techniques", 1977, sections
     6.3 and 6.11: the separate ratio estimator), days being the clusters and places the strata.
     """
-    used = cells.there.any(axis=0)
+    used = cells.there.sum(axis=0) > 0
     days = int(used.sum())
     if days < FIRST_DAYS:
         return None
@@ -126,7 +126,7 @@ def _lognormal(cells: _Cells, value: Floats, multiplier: Floats) -> Floats:
     Estimation Methods for Lognormal Means", Technometrics 14, 1972); it is about the usual bound where days are not
     skewed. A day is taken against what its places usually give.
     """
-    used = cells.there.any(axis=0)
+    used = cells.there.sum(axis=0) > 0
     usual = np.sum(cells.ratio[..., None] * cells.bottom, axis=-2)[:, used]
     seen = cells.top.sum(axis=-2)[:, used]
     positive = np.all((seen > 0) & (usual > 0), axis=-1)

@@ -56,6 +56,21 @@ class Difference:
     days_cancel: bool
     """Whether what the whole street shares on a day is taken out."""
 
+    def of_trial(self, number: int) -> "Difference":
+        """Return the entries of one trial."""
+        one = slice(number, number + 1)
+        return Difference(
+            value=self.value[one],
+            error=self.error[one],
+            degrees=self.degrees[one],
+            growth=self.growth[one],
+            skewness=self.skewness[one],
+            baseline=self.baseline[one],
+            baseline_error=self.baseline_error[one],
+            covariance=self.covariance[one],
+            days_cancel=self.days_cancel,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -90,6 +90,13 @@ def grid_of(units: Sequence[UnitRow]) -> TrialGrid:
     return TrialGrid(arms, places, int(days[0] % 7) if len(days) else 0, days, arm, top, bottom)
 
 
+def stacked(grids: Sequence[TrialGrid]) -> TrialGrid:
+    """Return *grids*, which have their units in the same cells, as one with an axis for each of them."""
+    first = grids[0]
+    top, bottom = (np.stack(parts) for parts in zip(*((grid.top, grid.bottom) for grid in grids), strict=True))
+    return replace(first, top=top, bottom=bottom)
+
+
 def _columns(days: Sequence[int]) -> tuple[dict[int, int], Ints]:
     """Return the column of each of *days*, and what day each column is."""
     columns: dict[int, int] = {}

@@ -6,16 +6,16 @@ bounds hangs on days that are counted, of which there are never fewer.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from reports.stats.bounds import fieller, share_of
 from reports.stats.days_left import Course
 from reports.stats.level import level_of
-from reports.stats.lifts import Why, find_lift
+from reports.stats.lifts import FoundLift, Why, find_lift
 from reports.stats.panel import FIRST_DAYS, Comparison, Difference
-from reports.stats.trial_grid import BEFORE, TrialGrid, design_in, grid_of
+from reports.stats.trial_grid import BEFORE, TrialGrid, design_in, grid_of, stacked
 from reports.stats.trial_rows import Design, read_units
 
 ALPHA = 0.05
@@ -99,48 +99,81 @@ def judge(
 
 def verdict_of(grid: TrialGrid, asked: JudgeSettings) -> TrialVerdict:
     """Return the verdict of the units in *grid*: `judge` after rows were read."""
-    arms = grid.seen_arms()
-    others = [arm for arm in arms if arm != asked.baseline]
-    values = {arm: _arm_value(grid, arm, asked.alpha) for arm in arms}
-    if asked.baseline not in arms or not others:
-        why: Why = "no_data" if asked.baseline not in arms else "one_arm"
-        return TrialVerdict("one_arm", values, {arm: LiftInterval(why=why) for arm in others})
-    designs = {arm: design_in(grid, arm, asked.baseline) for arm in others}
-    share = asked.alpha / len(others)
-    return TrialVerdict(
-        design=min(designs.values(), key=get_args(Design).index),
-        arms=values,
-        lifts={arm: lift_of(grid, arm, asked, share) for arm in others},
-    )
+    return verdicts_of([(grid, asked)])[0]
 
 
-def _arm_value(grid: TrialGrid, arm: str, alpha: float) -> ArmValue:
+def verdicts_of(grids: Sequence[tuple[TrialGrid, JudgeSettings]]) -> list[TrialVerdict]:
+    """Return the verdict of each of *grids*, in order; those with units in the same cells are worked out together.
+
+    Most metrics of a trial are: what is worked out for one of them costs hardly less than for all.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for number, (grid, asked) in enumerate(grids):
+        cells = grid.arms, grid.places, grid.first_weekday, grid.days.tobytes(), grid.arm.tobytes()
+        alike.setdefault((*cells, asked.baseline, asked.alpha), []).append(number)
+    found: dict[int, TrialVerdict] = {}
+    for numbers in alike.values():
+        together = stacked([grids[number][0] for number in numbers])
+        verdicts = _verdicts(together, [grids[number][1] for number in numbers])
+        found.update(zip(numbers, verdicts, strict=True))
+    return [found[number] for number in range(len(grids))]
+
+
+def _verdicts(grid: TrialGrid, asked: Sequence[JudgeSettings]) -> list[TrialVerdict]:
+    """Return the verdicts of the trials in *grid*, for each of which something is *asked*, of one baseline and risk."""
+    arms, baseline, alpha = grid.seen_arms(), asked[0].baseline, asked[0].alpha
+    others = [arm for arm in arms if arm != baseline]
+    values = {arm: _arm_values(grid, arm, alpha) for arm in arms}
+    design: Design = "one_arm"
+    if baseline not in arms or not others:
+        why: Why = "no_data" if baseline not in arms else "one_arm"
+        lifts = {arm: [LiftInterval(why=why)] * len(asked) for arm in others}
+    else:
+        design = min((design_in(grid, arm, baseline) for arm in others), key=get_args(Design).index)
+        lifts = {arm: lifts_of(grid, arm, asked, alpha / len(others)) for arm in others}
+    return [
+        TrialVerdict(
+            design=design,
+            arms={arm: values[arm][number] for arm in arms},
+            lifts={arm: lifts[arm][number] for arm in others},
+        )
+        for number in range(len(asked))
+    ]
+
+
+def _arm_values(grid: TrialGrid, arm: str, alpha: float) -> list[ArmValue]:
     chosen = grid.arm == grid.number(arm)
     units, places = int(chosen.sum()), int(chosen.any(axis=1).sum())
     level = level_of(grid, arm, alpha)
-    estimate = float(level.value[0])
     if level.low is None or level.high is None:
-        return ArmValue(estimate, None, None, units, places, "too_few_days")
-    if math.isnan(level.low[0]):
-        return ArmValue(estimate, None, None, units, places, "no_spread")
-    return ArmValue(estimate, float(level.low[0]), float(level.high[0]), units, places, None)
+        return [ArmValue(float(value), None, None, units, places, "too_few_days") for value in level.value]
+    return [
+        ArmValue(value, None, None, units, places, "no_spread")
+        if math.isnan(low)
+        else ArmValue(value, low, high, units, places, None)
+        for value, low, high in zip(level.value.tolist(), level.low.tolist(), level.high.tolist(), strict=True)
+    ]
 
 
-def lift_of(grid: TrialGrid, arm: str, asked: JudgeSettings, alpha: float) -> LiftInterval:
-    """Return *arm* against the baseline at the risk *alpha*: of `verdict_of`, one lift alone."""
-    lift = find_lift(grid, arm, asked.baseline, alpha)
-    found = lift.difference
-    if found is None:
+def lifts_of(grid: TrialGrid, arm: str, asked: Sequence[JudgeSettings], alpha: float) -> list[LiftInterval]:
+    """Return *arm* against the baseline at the risk *alpha*, of each trial in *grid*: of a verdict, one lift alone."""
+    lift = find_lift(grid, arm, asked[0].baseline, alpha)
+    return [_lift_of(grid, lift, number, one, alpha) for number, one in enumerate(asked)]
+
+
+def _lift_of(grid: TrialGrid, lift: FoundLift, number: int, asked: JudgeSettings, alpha: float) -> LiftInterval:
+    if lift.difference is None:
         return LiftInterval(why=lift.why)
+    found = lift.difference.of_trial(number)
     value, baseline = float(found.value[0]), float(found.baseline[0])
     share = share_of(value, baseline)
-    if lift.low is None or lift.high is None or math.isnan(lift.low[0]):
+    if lift.low is None or lift.high is None or math.isnan(lift.low[number]):
         return LiftInterval(absolute=value, relative=share, why=lift.why or "no_spread")
-    low, high = float(lift.low[0]), float(lift.high[0])
+    low, high = float(lift.low[number]), float(lift.high[number])
     errors = float(found.error[0]), float(found.baseline_error[0]), float(found.covariance[0])
     ratio = fieller(value, baseline, errors, (high - low) / 2 / errors[0])
     needed = _still_needed(grid, lift.cells, found, asked, alpha) if lift.cells is not None else (None, None, None)
-    p_value = None if lift.p_value is None else float(lift.p_value[0])
+    p_value = None if lift.p_value is None else float(lift.p_value[number])
     return LiftInterval(value, low, high, share, *ratio, None, needed[0], needed[1], needed[2], p_value)
 
 

@@ -8,13 +8,14 @@ American Statistical Association 95, 2000).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import UnitRow, read_units
-from reports.stats.verdict import JudgeSettings, LiftInterval, judge
+from reports.stats.verdict import JudgeSettings, LiftInterval, verdict_of, verdicts_of
 
 
 class SilentUnit(NamedTuple):
@@ -68,37 +69,40 @@ def silent_case(
     any). One that has a row of its own, or names no arm of the rows, is ignored. Raises `ValueError` as `judge`
     does, or where *plausible* is empty.
     """
-    low, high = plausible
-    if low > high:
+    asked, units = asked or JudgeSettings(), read_units(rows)
+    return cases_of(units, silent, plausible, asked, verdict_of(grid_of(units), asked).lifts)
+
+
+def cases_of(
+    units: list[UnitRow],
+    silent: Collection[SilentUnit],
+    plausible: tuple[float, float],
+    asked: JudgeSettings,
+    seen: Mapping[str, LiftInterval],
+) -> dict[str, SilentCase]:
+    """Return what `silent_case` does, of rows that were read and have been judged: their lifts are *seen*."""
+    if plausible[0] > plausible[1]:
         raise ValueError("plausible: the low value is above the high one")
-    asked = asked or JudgeSettings()
-    units = read_units(rows)
     told = {(unit.place, unit.day) for unit in units}
     arms = Counter(unit.arm for unit in units if unit.period == "trial")
     missing = sorted({unit for unit in silent if (unit.place, unit.day) not in told and unit.arm in arms})
-    usual = _usual_uses(units)
-    seen = _judged(units, asked)
     cases = {}
     for arm, lift in seen.items():
         both = [unit for unit in missing if unit.arm in {arm, asked.baseline}]
         due = arms[arm] + arms[asked.baseline] + len(both)
-        ends = [
-            _judged(units + _filled(both, arm, ends, usual), asked)[arm] if both else lift
-            for ends in ((low, high), (high, low))
-        ]
-        cases[arm] = SilentCase(lift, ends[0], ends[1], len(both), len(both) / due)
+        low_end, high_end = _at_the_ends(units, both, arm, plausible, asked) if both else (lift, lift)
+        cases[arm] = SilentCase(lift, low_end, high_end, len(both), len(both) / due)
     return cases
 
 
-def _judged(units: Sequence[UnitRow], asked: JudgeSettings) -> dict[str, LiftInterval]:
-    found = judge(
-        units,
-        baseline=asked.baseline,
-        alpha=asked.alpha,
-        planned_units=asked.planned_units,
-        smallest_effect=asked.smallest_effect,
-    )
-    return dict(found.lifts)
+def _at_the_ends(
+    units: list[UnitRow], missing: Sequence[SilentUnit], arm: str, plausible: tuple[float, float], asked: JudgeSettings
+) -> tuple[LiftInterval, LiftInterval]:
+    """Return *arm*'s lift with its *missing* units at the low value and the baseline's at the high one, and turned."""
+    usual, (low, high) = _usual_uses(units), plausible
+    ends = (units + _filled(missing, arm, ends, usual) for ends in ((low, high), (high, low)))
+    lowest, highest = verdicts_of([(grid_of(rows), asked) for rows in ends])
+    return lowest.lifts[arm], highest.lifts[arm]
 
 
 def _filled(

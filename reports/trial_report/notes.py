@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reports.dashboard.trial_data import judged_by
 from reports.metrics import METRICS, TranslatedText
@@ -10,10 +11,13 @@ from reports.presentation.language import LANGUAGES
 from reports.presentation.names import arm_name, placement_name
 from reports.presentation.verdicts import reason_words
 from reports.queries.model import HealthState
-from reports.queries.readout import ArmReadout, ReadoutWhy
+from reports.queries.readout import ArmReadout
 from reports.stats.trial_rows import Design
 from reports.trial_report.content import TrialReport
 from reports.trial_report.voice import ReportVoice
+
+if TYPE_CHECKING:
+    from reports.queries.metric_verdicts import ReadoutWhy
 
 LOW_COVERAGE = 0.9
 """A placement that reported in fewer of its due hours is named."""

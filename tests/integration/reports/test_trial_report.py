@@ -29,7 +29,7 @@ from reports.metrics import METRICS, SPLIT_METRICS, DueShareRule
 from reports.presentation.verdicts import REASONS
 from reports.queries.context import QueryContext
 from reports.queries.days import by_day
-from reports.queries.readout import ReadoutWhy
+from reports.queries.metric_verdicts import ReadoutWhy
 from reports.service import ReadService
 from reports.trial_report import data
 from reports.trial_report.content import TrialReport, gather

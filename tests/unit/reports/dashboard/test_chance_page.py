@@ -7,7 +7,8 @@ import pytest
 
 from reports.dashboard.chance_page import BARS_HEIGHT, ChancePage
 from reports.presentation.language import translator
-from reports.queries.readout import ArmLift, ArmReadout, JudgedRows, TrialReadout
+from reports.queries.metric_verdicts import JudgedRows
+from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.silence import SilenceBounds
 from reports.queries.verdict_cache import VerdictCache
 from reports.queries.verdict_course import courses, placebo_seed

@@ -11,8 +11,9 @@ from registry.directory import Directory
 from reports.dashboard.course_page import BOTTOM, TOP, CoursePage, day_ms, design_marks
 from reports.dashboard.timeline import Timeline, timeline
 from reports.presentation.language import translator
+from reports.queries.metric_verdicts import JudgedRows
 from reports.queries.model import FlaggedBlock
-from reports.queries.readout import JudgedRows, TrialReadout
+from reports.queries.readout import TrialReadout
 from reports.queries.verdict_cache import VerdictCache
 from reports.queries.verdict_course import ArmCourse, courses
 from reports.stats import judge

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from reports.stats import judge
 from reports.stats.days_left import Course
 from reports.stats.panel import Difference
 from reports.stats.sequences import day_alpha, day_multiplier, last_look, look_alpha
+from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import UnitRow
+from reports.stats.verdict import JudgeSettings, verdicts_of
 from tests.support.drawn_trials import ARMS, EFFECT, PLACES, at_two_places_each, noise, switching, unit
 
 
@@ -106,12 +109,31 @@ def test_what_places_differ_by_is_no_scatter_of_an_arm_that_goes_from_one_to_the
     ]
     pilot = judge(rows).arms["pilot"]
 
-    assert (pilot.estimate, pilot.units, pilot.places) == (pytest.approx(2500, abs=0.3), 120, 4)
+    assert pilot.estimate == pytest.approx(2500, abs=0.3)
+    assert (pilot.units, pilot.places) == (120, 4)
     assert pilot.low is not None
     assert pilot.high is not None
     # Places are some 1,300 apart; a day scatters by 0.4, the mean of an arm's 120 by 0.04.
     assert pilot.low < 2500 < pilot.high
     assert pilot.high - pilot.low < 1
+
+
+@pytest.mark.parametrize("rows", [switching(40), at_two_places_each(40, before=14), at_two_places_each(40)])
+def test_metrics_that_are_judged_together_are_judged_as_each_alone(rows: list[UnitRow]) -> None:
+    twice = [row._replace(numerator=2 * row.numerator + row.day % 5) for row in rows]
+    fewer, same = rows[:-9], [row._replace(numerator=PLACES[row.place]) for row in rows]
+    asked = JudgeSettings(smallest_effect=0.5, planned_units=400)
+    of_metrics = [(rows, asked), (fewer, asked), (twice, replace(asked, alpha=0.01)), (twice, asked), (same, asked)]
+
+    together = verdicts_of([(grid_of(found), settings) for found, settings in of_metrics])
+
+    assert [told.lifts["pilot"].why for told in together[:4]] == [None] * 4
+    for told, (found, settings) in zip(together, of_metrics, strict=True):
+        alone = judge(found, alpha=settings.alpha, planned_units=400, smallest_effect=0.5)
+        assert told.design == alone.design
+        for arm, value in alone.arms.items():
+            assert astuple(told.arms[arm]) == pytest.approx(astuple(value))
+        assert astuple(told.lifts["pilot"]) == pytest.approx(astuple(alone.lifts["pilot"]))
 
 
 def test_days_that_are_all_the_same_have_no_bounds() -> None:
