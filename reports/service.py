@@ -14,7 +14,7 @@ from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
-from reports.queries.verdict_cache import VerdictCache
+from reports.queries.verdict_cache import VerdictBoard, VerdictCache
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock
 from runtime.errors import PipelineError
@@ -57,6 +57,8 @@ class ReadService:
     """What all answers know of summed days."""
     verdict_cache: VerdictCache = field(default_factory=VerdictCache, repr=False)
     """What all answers have worked out of verdicts."""
+    verdict_board: VerdictBoard = field(default_factory=VerdictBoard, repr=False)
+    """The latest verdict of each trial, for lists."""
     teller: ChannelTeller | None = field(default=None, repr=False)
     """Who tells the registry's channels; None where this process tells nobody."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
@@ -81,6 +83,7 @@ class ReadService:
             smallest_group=self.settings.report.smallest_group,
             rollup_cache=self.rollup_cache,
             verdict_cache=self.verdict_cache,
+            verdict_board=self.verdict_board,
         )
 
     async def run_query(self, question: Callable[[QueryContext], Answer]) -> Answer:

@@ -6,15 +6,15 @@ from itertools import groupby
 from typing import Any
 
 from registry.directory import Directory
-from reports.metrics import METRICS, Metric
-from reports.presentation.differences import DifferenceFormatter, signed
-from reports.presentation.formats import NOTHING, LocaleFormatter
+from reports.metrics import METRICS
+from reports.presentation.differences import DifferenceFormatter, LiftFormatter
+from reports.presentation.formats import LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
-from reports.presentation.verdicts import DESIGNS, HARM, reason_words
+from reports.presentation.verdicts import DESIGNS, HARM, days_words, reading_of, reason_words, state_of
 from reports.queries.metric_verdicts import ReadoutWhy
 from reports.queries.model import Number
-from reports.queries.readout import ArmLift, ArmReadout, HarmReading, TrialReadout
+from reports.queries.readout import ArmReadout, HarmReading, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
@@ -72,8 +72,8 @@ class ReadoutPage:
             ),
             "n": self._formats.whole(row.n),
             "plot": plot,
-            "lift": self._lift(row.metric, row.lift),
-            "lift_interval": self._lift_interval(row.metric, row.lift),
+            "lift": LiftFormatter(self.words).value(row.metric, row.lift),
+            "lift_interval": LiftFormatter(self.words).interval(row.metric, row.lift),
             "verdict": verdict,
             "verdict_state": state,
             "next_step": self._next_step(row.lift.why if row.lift else row.why),
@@ -123,32 +123,8 @@ class ReadoutPage:
     def _listed(self, *parts: str) -> str:
         return ("；" if self.words.language == "zh" else "; ").join(part for part in parts if part)
 
-    def _lift(self, metric: MetricId, lift: ArmLift | None) -> str:
-        if lift is None:
-            return ""
-        if lift.absolute is None:
-            return ""
-        if METRICS[metric].unit == "share":
-            return self._differences(metric).one(lift.absolute)
-        return self._signed_percent(lift.relative)
-
-    def _lift_interval(self, metric: MetricId, lift: ArmLift | None) -> str:
-        if lift is None:
-            return ""
-        if METRICS[metric].unit == "share":
-            low, high = lift.absolute_low, lift.absolute_high
-            return "" if low is None or high is None else self._differences(metric).between(low, high)
-        low, high = lift.relative_low, lift.relative_high
-        return "" if low is None or high is None else self._range(self._signed_percent(low), self._signed_percent(high))
-
-    def _range(self, low: str, high: str) -> str:
-        return self.words.say("%(low)s to %(high)s", low=low, high=high)
-
     def _differences(self, metric: MetricId) -> DifferenceFormatter:
         return DifferenceFormatter.of(metric, self.words)
-
-    def _signed_percent(self, share: float | None) -> str:
-        return NOTHING if share is None else signed(share, self._formats.percent(abs(share)))
 
     def _verdict(self, row: ArmReadout) -> tuple[str, str]:
         """Return what may be said of an arm against the baseline, and how it is marked."""
@@ -159,9 +135,7 @@ class ReadoutPage:
             return self._reason(row.lift.why), "unknown"
         if harm is not None:
             return self.words.say(HARM[harm]), _HARM_STATES[harm]
-        if low <= 0 <= high:
-            return self.words.say("no difference shown so far"), "unknown"
-        return self._differs(METRICS[row.metric], rises=low > 0)
+        return self.words.say(reading_of(row.metric, low, high)), state_of(row.metric, low, high)
 
     def _silence(self, row: ArmReadout) -> str:
         """Say what silent placement-days could make of the difference, where any were."""
@@ -177,32 +151,11 @@ class ReadoutPage:
         )
         return self._listed(text, self.words.say("the verdict could change") if found.changes else "")
 
-    def _differs(self, metric: Metric, *, rises: bool) -> tuple[str, str]:
-        if metric.better == "neither":
-            return self.words.say("differs from the baseline"), "unknown"
-        if rises == (metric.better == "higher"):
-            return self.words.say("better than the baseline"), "good"
-        return self.words.say("worse than the baseline"), "bad"
-
     def _days(self, row: ArmReadout) -> str:
         """Say how long it will be until the smallest effect looked for would be told; nothing where it already is."""
-        lift = row.lift
-        if lift is None or row.role != "primary" or self.trial.smallest_effect is None:
+        if row.role != "primary" or self.trial.smallest_effect is None:
             return ""
-        if lift.absolute_low is None or lift.absolute_high is None or not lift.absolute_low <= 0 <= lift.absolute_high:
-            return ""
-        return self._days_between(lift.days_low, lift.days_high)
-
-    def _days_between(self, low: int | None, high: int | None) -> str:
-        if low is None:
-            return self.words.say("as it is, the trial will not find the smallest difference looked for")
-        if high is None:
-            return self.words.count("at least %(n)s day more", "at least %(n)s days more", low, n=low)
-        if high == 0:
-            return self.words.say("a difference as large as looked for would have been seen")
-        if low == high:
-            return self.words.count("about %(n)s day more", "about %(n)s days more", low, n=low)
-        return self.words.say("about %(low)s to %(high)s more days", low=low, high=high)
+        return days_words(row.lift, self.words)
 
 
 def plots(rows: Sequence[ArmReadout]) -> list[dict[str, float] | None]:

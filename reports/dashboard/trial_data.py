@@ -8,6 +8,7 @@ from reports.dashboard.trend import TrendData, TrendPick, trend
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.context import QueryContext
+from reports.queries.home_verdicts import keep_verdict
 from reports.queries.model import (
     CoverageHour,
     Freshness,
@@ -93,6 +94,7 @@ def trial_data(
     ledger_interval = _last_hours(interval)
     # First: the health list takes from it which units came, instead of asking.
     judged = readout(context, trial_id, judged_by(trial))
+    keep_verdict(context, trial, judged)
     course_metric = course_metric or trial.primary_metric
     fresh = freshness.freshness(context, trial_id, interval)
     return TrialData(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reports.metrics import METRICS, Unit
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
+from reports.queries.readout import ArmLift
 from schemas.registry import MetricId
 
 _NOUGHT = 1e-12
@@ -51,6 +52,40 @@ class DifferenceFormatter:
     def between(self, low: float, high: float) -> str:
         """Return a range of differences."""
         return self.translator.say("%(low)s to %(high)s", low=self.bare(low), high=self.one(high))
+
+
+@dataclass(frozen=True, slots=True)
+class LiftFormatter:
+    """How *translator* writes lifts: those of shares in points, all others per cent of the baseline's value."""
+
+    translator: Translator
+
+    def value(self, metric: MetricId, lift: ArmLift | None) -> str:
+        """Return by how much the arm differs; '' where that is not known."""
+        if lift is None or lift.absolute is None:
+            return ""
+        if METRICS[metric].unit == "share":
+            return DifferenceFormatter.of(metric, self.translator).one(lift.absolute)
+        return self._percent(lift.relative)
+
+    def interval(self, metric: MetricId, lift: ArmLift | None) -> str:
+        """Return between which bounds; '' where there are none."""
+        if lift is None:
+            return ""
+        if METRICS[metric].unit == "share":
+            low, high = lift.absolute_low, lift.absolute_high
+            if low is None or high is None:
+                return ""
+            return DifferenceFormatter.of(metric, self.translator).between(low, high)
+        low, high = lift.relative_low, lift.relative_high
+        if low is None or high is None:
+            return ""
+        return self.translator.say("%(low)s to %(high)s", low=self._percent(low), high=self._percent(high))
+
+    def _percent(self, share: float | None) -> str:
+        if share is None:
+            return NOTHING
+        return signed(share, LocaleFormatter(self.translator).percent(abs(share)))
 
 
 def signed(number: float, text: str) -> str:

@@ -20,6 +20,7 @@ def NP_(context: str, message: str) -> ContextMessage:  # noqa: N802 - gettext's
 
 BETWEEN_NAMES = NP_("between names", ", ")
 """Chinese has a comma of its own for lists."""
+BETWEEN_CLAUSES = NP_("between clauses", "; ")
 KINDS: Mapping[Kind, str] = {
     "exposure": N_("Exposure"),
     "interaction": N_("Interaction"),

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from reports.metrics import METRICS
-from reports.presentation.labels import N_
+from reports.presentation.differences import LiftFormatter
+from reports.presentation.labels import BETWEEN_CLAUSES, N_
+from reports.presentation.language import Translator
+from reports.presentation.names import arm_name
+from reports.queries.home_verdicts import PrimaryVerdict
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.readout import HarmReading
+from reports.queries.readout import ArmLift, ArmReadout, HarmReading
 from reports.stats.trial_rows import Design
 from schemas.registry import MetricId
+
+VerdictState = Literal["good", "bad", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,75 @@ def reading_of(metric: MetricId, low: float | None, high: float | None) -> str:
     if (low > 0) == (better == "higher"):
         return N_("better than the baseline")
     return N_("worse than the baseline")
+
+
+def state_of(metric: MetricId, low: float, high: float) -> VerdictState:
+    """Return how what `reading_of` says of bounds is marked."""
+    better = METRICS[metric].better
+    if low <= 0 <= high or better == "neither":
+        return "unknown"
+    return "good" if (low > 0) == (better == "higher") else "bad"
+
+
+def days_words(lift: ArmLift | None, words: Translator) -> str:
+    """Say how long it will be until the smallest effect looked for would be told; nothing where it already is."""
+    if lift is None or lift.absolute_low is None or lift.absolute_high is None:
+        return ""
+    if not lift.absolute_low <= 0 <= lift.absolute_high:
+        return ""
+    low, high = lift.days_low, lift.days_high
+    if low is None:
+        return words.say("as it is, the trial will not find the smallest difference looked for")
+    return _days_between(low, high, words)
+
+
+def _days_between(low: int, high: int | None, words: Translator) -> str:
+    if high is None:
+        return words.count("at least %(n)s day more", "at least %(n)s days more", low, n=low)
+    if high == 0:
+        return words.say("a difference as large as looked for would have been seen")
+    if low == high:
+        return words.count("about %(n)s day more", "about %(n)s days more", low, n=low)
+    return words.say("about %(low)s to %(high)s more days", low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSentence:
+    """A trial's verdict in one sentence, and how it is marked."""
+
+    text: str
+    state: VerdictState
+
+
+def verdict_sentence(found: PrimaryVerdict, words: Translator) -> VerdictSentence:
+    """Return what the primary metric says so far, in one sentence for each arm that is compared."""
+    told = [_of_arm(row, found, words) for row in found.rows if row.lift is not None]
+    if not told:
+        return VerdictSentence(words.say("One arm only: nothing is compared."), "unknown")
+    states = {one.state for one in told}
+    state: VerdictState = "bad" if "bad" in states else "good" if "good" in states else "unknown"
+    return VerdictSentence((" " if words.language == "en" else "").join(one.text for one in told), state)
+
+
+def _of_arm(row: ArmReadout, found: PrimaryVerdict, words: Translator) -> VerdictSentence:
+    lift = row.lift or ArmLift()
+    low, high = lift.absolute_low, lift.absolute_high
+    if low is None or high is None:
+        reason = reason_words(lift.why or "no_data", found.planned_design).reason
+        return VerdictSentence(words.say("No verdict: %(reason)s.", reason=words.say(reason)), "unknown")
+    formats = LiftFormatter(words)
+    said = words.say(
+        "%(arm)s: %(reading)s, %(lift)s (%(interval)s)",
+        arm=arm_name(row.arm, words),
+        reading=words.say(reading_of(row.metric, low, high)),
+        lift=formats.value(row.metric, lift),
+        interval=formats.interval(row.metric, lift),
+    )
+    silence = words.say("silent days could change it") if lift.silence and lift.silence.changes else ""
+    days = days_words(lift, words) if found.smallest_effect else ""
+    parts = [part for part in (said, silence, days) if part]
+    end = "。" if words.language == "zh" else "."
+    return VerdictSentence(words.say(BETWEEN_CLAUSES).join(parts) + end, state_of(row.metric, low, high))
 
 
 def reason_words(why: ReadoutWhy, planned: Design) -> ReasonWords:

@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from registry.directory import Directory, TrialSpan
 from reports.queries.model import Interval
-from reports.queries.verdict_cache import VerdictCache
+from reports.queries.verdict_cache import VerdictBoard, VerdictCache
 from runtime.clickhouse import Client
 from runtime.sql import SqlTemplates
 from schemas import sql
@@ -84,6 +84,8 @@ class QueryContext:
     """What this process knows of summed days."""
     verdict_cache: VerdictCache = field(default_factory=VerdictCache, repr=False, compare=False)
     """What this process has worked out of verdicts."""
+    verdict_board: VerdictBoard = field(default_factory=VerdictBoard, repr=False, compare=False)
+    """The latest verdict of each trial, for lists."""
 
     def span(self, trial_id: str) -> TrialSpan:
         """Return the trial's span. Raises `KeyError` where the registry has none: ask the scope first."""

@@ -1,0 +1,89 @@
+"""A verdict in one sentence, in both languages, for every state a trial can be in."""
+
+from typing import Any
+
+import pytest
+
+from reports.presentation.language import translator
+from reports.presentation.verdicts import verdict_sentence
+from reports.queries.home_verdicts import PrimaryVerdict
+from reports.queries.readout import ArmLift, ArmReadout
+from reports.queries.silence import SilenceBounds
+from reports.stats.trial_rows import Design
+from schemas.registry import MetricId
+
+BETTER = ArmLift(absolute=0.19, absolute_low=0.143, absolute_high=0.237)
+SILENCE = SilenceBounds(units=9, share=0.05, low=-0.1, high=0.4, changes=True)
+
+
+def found(
+    lift: ArmLift | None, metric: MetricId = "success_rate", effect: float | None = 0.08, planned: Design = "switching"
+) -> PrimaryVerdict:
+    rest: dict[str, Any] = dict.fromkeys(ArmReadout.__dataclass_fields__)
+    rows = [
+        ArmReadout(**{**rest, "metric": metric, "arm": arm, "lift": lift if arm == "pilot" else None})
+        for arm in ("baseline", "pilot")
+    ]
+    return PrimaryVerdict(rows, planned, effect)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "en", "zh"),
+    [
+        (
+            found(BETTER),
+            "good",
+            "Pilot: better than the baseline, +19.0 points (+14.3 to +23.7 points).",
+            "试点组优于基线组，+19.0 个百分点（+14.3 至 +23.7 个百分点）。",
+        ),
+        (
+            found(BETTER, "refund_rate"),
+            "bad",
+            "Pilot: worse than the baseline, +19.0 points (+14.3 to +23.7 points).",
+            "试点组劣于基线组，+19.0 个百分点（+14.3 至 +23.7 个百分点）。",
+        ),
+        (
+            found(
+                ArmLift(
+                    absolute=1.0,
+                    absolute_low=-2.0,
+                    absolute_high=4.0,
+                    relative=0.1,
+                    relative_low=-0.2,
+                    relative_high=0.4,
+                    days_low=10,
+                    days_high=25,
+                ),
+                "orders",
+            ),
+            "unknown",
+            "Pilot: no difference shown so far, +10.0% (−20.0% to +40.0%); about 10 to 25 more days.",
+            "试点组迄今未见差异，+10.0%（−20.0% 至 +40.0%）；大约还要 10 到 25 天。",
+        ),
+        (
+            found(ArmLift(absolute=0.19, absolute_low=0.143, absolute_high=0.237, silence=SILENCE)),
+            "good",
+            "Pilot: better than the baseline, +19.0 points (+14.3 to +23.7 points); silent days could change it.",
+            "试点组优于基线组，+19.0 个百分点（+14.3 至 +23.7 个百分点）；静默日可能改变结论。",
+        ),
+        (
+            found(ArmLift(why="one_place"), planned="one_place"),
+            "unknown",
+            "No verdict: place and arm cannot be told apart.",
+            "还没有结论：分不清是地点的影响还是组别的影响。",
+        ),
+        (found(None), "unknown", "One arm only: nothing is compared.", "只有一个组，没有可比的对象。"),
+    ],
+)
+def test_a_verdict_is_one_sentence(verdict: PrimaryVerdict, state: str, en: str, zh: str) -> None:
+    told = verdict_sentence(verdict, translator("en"))
+
+    assert (told.text, told.state) == (en, state)
+    assert verdict_sentence(verdict, translator("zh")).text == zh
+
+
+def test_without_a_smallest_effect_no_days_are_promised() -> None:
+    lift = ArmLift(absolute=0.01, absolute_low=-0.1, absolute_high=0.1, days_low=None)
+
+    assert "will not find" in verdict_sentence(found(lift), translator("en")).text
+    assert "will not find" not in verdict_sentence(found(lift, effect=None), translator("en")).text
