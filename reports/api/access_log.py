@@ -18,6 +18,8 @@ log = get_logger(__name__)
 
 READER = "avenue_reader"
 """Where a request's state keeps who asks, once known."""
+TRIALS = "audit_trials"
+"""Where it keeps which trials were asked for, of a page whose path names none: each is a line of the audit."""
 _SHARE_ID = re.compile(r"s-[0-9a-f]{16}")
 
 
@@ -55,15 +57,17 @@ class AccessLogMiddleware(ASGIMiddleware):
         state: Any = scope.get("state", {})
         reader = state.get(READER)
         if isinstance(reader, Reader):
-            line = self._line(scope, route, reader, answered)
-            self._service.audit.note(line)
-            log.info("read", key=line.key, scope=line.scope, route=route, trial=line.trial, status=line.status)
+            in_path = str(scope.get("path_params", {}).get("trial_id", ""))
+            for trial in state.get(TRIALS) or (reader.trial_id or in_path,):
+                line = self._line(scope, (route, trial), reader, answered)
+                self._service.audit.note(line)
+                log.info("read", key=line.key, scope=line.scope, route=route, trial=line.trial, status=line.status)
         elif answered.status == 401:
             log.warning("read refused", route=route, status=answered.status)
 
-    def _line(self, scope: Scope, route: str, reader: Reader, answered: "_Answered") -> AuditLine:
-        given = scope.get("path_params", {})
-        trial, share = reader.trial_id or str(given.get("trial_id", "")), str(given.get("share_id", ""))
+    def _line(self, scope: Scope, of: tuple[str, str], reader: Reader, answered: "_Answered") -> AuditLine:
+        route, trial = of
+        share = str(scope.get("path_params", {}).get("share_id", ""))
         return AuditLine(
             at_ms=self._service.clock.now_ms(),
             process=self._service.audit.process,

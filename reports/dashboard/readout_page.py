@@ -13,7 +13,6 @@ from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
 from reports.presentation.verdicts import DESIGNS, HARM, days_words, reading_of, reason_words, state_of
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.model import Number
 from reports.queries.readout import ArmReadout, HarmReading, TrialReadout
 from schemas.registry import MetricId, Trial
 
@@ -64,8 +63,8 @@ class ReadoutPage:
         return {
             "arm": arm_name(row.arm, self.words),
             "arm_id": row.arm,
-            "estimate": self._value(row.metric, row.estimate),
-            "interval": self._between(row.metric, row.low, row.high),
+            "estimate": self._formats.estimate(row.metric, row.estimate),
+            "interval": self._formats.between(row.metric, row.low, row.high),
             "why": self._why(row),
             "units": self.words.count(
                 "%(n)s placement-day", "%(n)s placement-days", row.units, n=self._formats.whole(row.units)
@@ -80,18 +79,6 @@ class ReadoutPage:
             "days": self._days(row),
             "silence": self._silence(row),
         }
-
-    def _value(self, metric: MetricId, value: Number | None) -> str:
-        """Return an estimate; counts are means per placement-day and keep a decimal."""
-        whole = METRICS[metric].unit in {"events", "people", "sessions"}
-        if value is not None and whole:
-            return self._formats.decimal(value, 1)
-        return self._formats.metric(metric, value)
-
-    def _between(self, metric: MetricId, low: Number | None, high: Number | None) -> str:
-        if low is None or high is None:
-            return ""
-        return f"{self._value(metric, low)} – {self._value(metric, high)}"
 
     def _design(self) -> dict[str, str]:
         """Return what is compared with what, what cancels in that and what does not, and what would let it say more."""

@@ -14,6 +14,7 @@ from reports.api.private_answers import UnlinkedAnswersMiddleware
 from reports.api.problems import not_found
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.channels_page import channel_pages
+from reports.dashboard.compare_page import compare_route
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
@@ -43,6 +44,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         *share_routes(pages),
         *channel_pages(pages),
         rejects_route(pages),
+        compare_route(pages),
     ]
     audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware(service)])
     unlinked = Router(

@@ -38,6 +38,16 @@ class LocaleFormatter:
         """Return *value* of *metric* in its unit; a dash where there is nothing to compute from."""
         return self.quantity(METRICS[metric].unit, value)
 
+    def estimate(self, metric: MetricId, value: Number | None) -> str:
+        """Return an estimate of *metric*; counts are means per placement-day and keep a decimal."""
+        if value is not None and METRICS[metric].unit in {"events", "people", "sessions"}:
+            return self.decimal(value, 1)
+        return self.metric(metric, value)
+
+    def between(self, metric: MetricId, low: Number | None, high: Number | None) -> str:
+        """Return the interval of an estimate of *metric*; nothing where it has none."""
+        return "" if low is None or high is None else f"{self.estimate(metric, low)} – {self.estimate(metric, high)}"
+
     def quantity(self, unit: Unit, value: Number | None) -> str:
         """Return *value* of *unit*: shares as per cent, fen as yuan, milliseconds as a duration."""
         if value is None:

@@ -236,7 +236,7 @@ def _metric_rows(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> 
     rows = []
     for arm in frame.trial.arms:
         value, why = found.arms.get(arm, (_EMPTY, "no_data"))
-        low, high = _bounded(metric, value)
+        low, high = bounded(metric, value)
         rows.append(
             ArmReadout(
                 metric=metric.id,
@@ -246,7 +246,7 @@ def _metric_rows(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> 
                 low=low,
                 high=high,
                 why=why,
-                needed_units=_needed(value),
+                needed_units=needed_units(value),
                 n=_n(frame, metric, arm),
                 units=value.units,
                 places=value.places,
@@ -309,13 +309,13 @@ def _n(frame: ReadoutInputs, metric: Metric, arm: str) -> int:
             return frame.counted.get((metric.id, arm), _NOTHING)[1]
 
 
-def _needed(value: ArmValue) -> int | None:
+def needed_units(value: ArmValue) -> int | None:
     """Return how many units that many days come to at the arm's places, without which nothing is said."""
     needed = MIN_DAYS * value.places
     return needed if value.why == "too_few_days" and value.units < needed else None
 
 
-def _bounded(metric: Metric, value: ArmValue) -> tuple[float | None, float | None]:
+def bounded(metric: Metric, value: ArmValue) -> tuple[float | None, float | None]:
     """Cut an interval at what the metric cannot exceed."""
     low, high = value.low, value.high
     if low is None or high is None:

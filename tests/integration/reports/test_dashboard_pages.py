@@ -16,6 +16,7 @@ from litestar.testing import TestClient
 
 from avenue.serve.application import http_application
 from registry.retention import kept_until_ms
+from reports.access.audit import MemoryAudit
 from reports.metrics import METRICS
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import ManualClock
@@ -229,6 +230,7 @@ def test_a_share_link_shows_the_trials_numbers_and_leads_to_nothing_else(client:
         "/docs/rejects",
         "/docs/metrics",
         f"/trials/{NEURO}/rejects",
+        f"/compare?trial={NEURO}",
         "/nowhere",
     ],
 )
@@ -287,6 +289,58 @@ def test_who_comes_back_money_ratings_and_coverage_stand_on_the_page(client: Cli
     assert page.split('id="days-title"')[1].split("</section>")[0].count('class="day day-') == 3 * 21
     chinese = client.get(f"/trials/{NEURO}?lang=zh").text
     assert all(title in chinese for title in ("回访与留存", "订单与金额", "逐日覆盖率"))
+
+
+def test_two_periods_of_a_trial_stand_side_by_side_without_a_difference(client: Client) -> None:
+    sign_in(client)
+
+    page = client.get(f"/compare?trial={NEURO}").text
+    asked = client.get(f"/compare?trial={NEURO}&from1=2026-11-02&to1=2026-11-08&from2=2026-11-09&to2=2026-11-15").text
+    refused = client.get(f"/compare?trial={NEURO}&from1=2026-11-02&to1=2026-11-10&from2=2026-11-09&to2=2026-11-15").text
+
+    assert "no comparison by themselves" in page
+    assert "fewer than 14 days has no intervals" in page
+    assert "2 Nov – 11 Nov" in page
+    assert 'value="2026-11-15"' in asked
+    assert "9 Nov – 15 Nov" in asked
+    assert "better than" not in page + asked
+    assert "The two periods share days" in refused
+    assert "对比" in client.get(f"/compare?trial={NEURO}&lang=zh").text
+
+
+def test_two_trials_of_one_startup_are_compared_and_anothers_is_as_if_it_were_not_there(
+    client: Client, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client, "programme")
+    across = client.get(f"/compare?trial={NEURO}&with={EMG}")
+    sign_in(client)
+    answers = [
+        client.get(f"/compare?{query}")
+        for name in (EMG, "emg-arm-2026q9")
+        for query in (f"trial={name}", f"trial={NEURO}&with={name}", f"trial={name}&with={NEURO}")
+    ]
+    registry = street.directory.registry
+    assert registry is not None
+    products = [product.model_copy(update={"startup": "calmwave"}) for product in registry.products]
+    both = replace(street.directory, registry=registry.model_copy(update={"products": products}))
+    monkeypatch.setattr(street, "directory", both)
+    page = client.get(f"/compare?trial={NEURO}&with={EMG}").text
+
+    # Two startups' trials are nobody's to compare, for who may see both neither.
+    assert across.status_code == 404
+    assert {answer.status_code for answer in answers} == {404}
+    theirs, none = answers[:3], answers[3:]
+    assert [answer.text for answer in theirs] == [answer.text.replace("q9", "q4") for answer in none]
+    assert "Two trials are no randomised comparison" in page
+    assert "registered with different primary metrics" in page
+    own = client.get(f"/v1/trials/{NEURO}/readout").json()["metrics"]
+    told = re.findall('<td class="num"><span class="value">([^<]+)', page.split('id="sides-title"')[1])
+    arms = next(found["arms"] for found in own if found["metric"] == "success_rate")
+    assert [f"{arm['estimate'] * 100:.1f}%" for arm in arms] == told[:2]
+    audit = street.reading.audit
+    assert isinstance(audit, MemoryAudit)
+    noted = [line.trial for line in audit.lines if line.route == "/compare" and line.status == 200]
+    assert noted[-2:] == [NEURO, EMG]
 
 
 def test_a_pick_changes_the_trend_and_says_what_may_still_change(client: Client) -> None:

@@ -318,6 +318,10 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist_on_every_route(si
     assert walk.leaks == []
 
 
+def with_value(path: str, name: str, text: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{name}={text}"
+
+
 def test_no_value_of_a_parameter_tells_whether_another_has_it(site: Site) -> None:
     document = site.clients["nobody"].get("/openapi.json").json()["paths"]
     asked = [
@@ -326,14 +330,19 @@ def test_no_value_of_a_parameter_tells_whether_another_has_it(site: Site) -> Non
         for parameter in item.get("get", {}).get("parameters", [])
         if parameter["in"] == "query"
     ] + [(f"/trials/{FIRST}-trial/trend", name) for name in ("metric", "by", "range", "step")]
+    asked += [
+        ("/compare", "trial"),
+        (f"/compare?trial={FIRST}-trial", "with"),
+        (f"/compare?with={FIRST}-trial", "trial"),
+    ]
 
     different = [
-        f"{path}?{name}={text}"
+        f"{path} {name}={text}"
         for path, name in asked
         for text in site.ids(OTHER)[:3]
         if not same(
-            site.ask_own(FIRST, f"{path}?{name}={text}"),
-            site.ask_own(FIRST, f"{path}?{name}={nowhere(text)}"),
+            site.ask_own(FIRST, with_value(path, name, text)),
+            site.ask_own(FIRST, with_value(path, name, nowhere(text))),
             (text, nowhere(text)),
         )
     ]
