@@ -11,6 +11,7 @@ from reports.queries.model import Funnel, HealthState, MetricLines, MetricTotal,
 from reports.queries.spans import iso
 from reports.trial_report.content import TrialReport, TrialState
 from reports.trial_report.notes import notes
+from reports.trial_report.rota import RotaJson, rota_json
 from reports.trial_report.statement import FrozenJson, SignatureJson, SinceFrozenJson
 from reports.verification.seal import slot
 from reports.verification.software import MadeByJson, made_by
@@ -130,6 +131,8 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     daily: list[DailyJson]
     funnels: list[FunnelJson]
     definitions: list[DefinitionJson]
+    rota: RotaJson | None = None
+    """Where arms were drawn by lottery."""
     since_frozen: SinceFrozenJson | None = None
     """Where a report of this trial was frozen earlier: what has changed since."""
     frozen: FrozenJson | None = None
@@ -179,6 +182,7 @@ def report_json(report: TrialReport) -> TrialReportJson:
         daily=[_daily(lines) for lines in daily],
         funnels=[_funnel(funnel) for funnel in report.funnels],
         definitions=definitions().metrics,
+        rota=rota_json(report),
         since_frozen=report.since,
         frozen=report.frozen,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from reports.metrics import METRICS, TranslatedText
 from reports.verification.leaves import Leaf, leaves
 from reports.verification.readout import Readout
+from reports.verification.rota import rota
 from reports.verification.snapshot import PlacementSnapshot, TrialSnapshot
 from schemas.registry import MetricId
 
@@ -31,6 +32,7 @@ def facts(trial: TrialSnapshot, tree: Mapping[str, Any], to_ms: int) -> dict[str
             for metric in METRICS.values()
         ],
         "trial": _trial(trial),
+        "rota": rota(trial),
     }
 
 
