@@ -13,7 +13,7 @@ from schemas.topics import Topic
 _SQL: Final = """
 SELECT entry_type, id, body, version
 FROM registry_records FINAL
-WHERE entry_type IN ('registry', 'epoch') AND NOT deleted
+WHERE entry_type IN ('registry', 'plan', 'epoch') AND NOT deleted
 ORDER BY version
 """
 

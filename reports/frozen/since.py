@@ -1,6 +1,7 @@
 """What a later report says of an earlier frozen one: which of its figures late data and corrections have changed."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.data import report_json
 from reports.trial_report.statement import ChangedFigureJson, SinceFrozenJson
 from reports.verification.leaves import Leaf, leaves, same, told
+from reports.verification.stated import stated_reason
 
 COMPARED = ("arrivals", "placements", "readout", "totals", "daily", "funnels")
 """Sections that hold figures."""
@@ -42,10 +44,16 @@ def since_frozen(context: QueryContext, report: TrialReport, *, max_event_age_da
 
 def _changed(then: Mapping[str, object], again: TrialReport, entry: FrozenEntry) -> SinceFrozenJson:
     now_tree = msgspec.to_builtins(report_json(again))
-    before, now = ({path: v for s in COMPARED for path, v in leaves(tree[s], s).items()} for tree in (then, now_tree))
+    before, now = (_figures(tree) for tree in (then, now_tree))
     paths = [path for path in sorted({*before, *now}) if not _equal(path, before, now)]
     changed = [ChangedFigureJson(path, _said(before, path), _said(now, path)) for path in paths[:LISTED]]
     return SinceFrozenJson(entry.report_id, iso(entry.as_of_ms), len(paths), changed)
+
+
+def _figures(tree: Mapping[str, Any]) -> dict[str, Leaf]:
+    """Return what may be said to have changed: no texts, and not how far the store was behind the moment of asking."""
+    found = {path: value for section in COMPARED for path, value in leaves(tree[section], section).items()}
+    return {path: value for path, value in found.items() if stated_reason(path) in {None, "not_in_extract"}}
 
 
 def _equal(path: str, before: Mapping[str, Leaf], now: Mapping[str, Leaf]) -> bool:

@@ -178,6 +178,8 @@ class ReportSection:
 
     title: str
     blocks: tuple[Block, ...]
+    own_page: bool = False
+    """Begins a page."""
 
 
 Drawing: TypeAlias = Callable[[], bytes]

@@ -63,7 +63,7 @@ def line_chart(name: str, lines: Sequence[ChartLine], frame: ChartAxes) -> bytes
             bbox_to_anchor=(-0.01, 1.0),
             ncols=max(1, len(lines)),
             frameon=False,
-            prop=_font(7.5),
+            prop=font(7.5),
             handlelength=0.9,
             handletextpad=0.5,
             columnspacing=1.4,
@@ -71,7 +71,7 @@ def line_chart(name: str, lines: Sequence[ChartLine], frame: ChartAxes) -> bytes
             borderaxespad=0.2,
         )
 
-    return _drawn(name, LINES_IN, draw)
+    return drawn(name, LINES_IN, draw)
 
 
 def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], frame: ChartAxes) -> bytes:
@@ -87,13 +87,13 @@ def grid_chart(name: str, rows: Sequence[tuple[str, Sequence[float | None]]], fr
         # Few days are not blown up to the whole width.
         axes.set_xlim(-0.5, max(len(frame.days), FEWEST_COLUMNS) - 0.5)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        places = _label_places(len(frame.days))
-        axes.set_xticks(places, [frame.days[p] for p in places], fontproperties=_font(7), color=FAINT)
-        axes.set_yticks(range(len(rows)), [title for title, _ in rows], fontproperties=_font(7), color=INK)
+        places = label_places(len(frame.days))
+        axes.set_xticks(places, [frame.days[p] for p in places], fontproperties=font(7), color=FAINT)
+        axes.set_yticks(range(len(rows)), [title for title, _ in rows], fontproperties=font(7), color=INK)
         axes.tick_params(length=0, pad=3)
         axes.spines[:].set_visible(False)
 
-    return _drawn(name, 0.3 + min(ROW_IN * len(rows), max(ROWS_IN, LEAST_ROW_IN * len(rows))), draw)
+    return drawn(name, 0.3 + min(ROW_IN * len(rows), max(ROWS_IN, LEAST_ROW_IN * len(rows))), draw)
 
 
 def _cell(axes: "Axes", x: int, y: int, share: float) -> None:
@@ -144,9 +144,9 @@ def _frame(axes: "Axes", frame: ChartAxes, values: Sequence[float]) -> None:
     if frame.share:
         ticks = [tick for tick in ticks if tick <= 1 + 1e-9 or high > 1]
     axes.set_ylim(min(ticks[0], low), max(ticks[-1], high))
-    axes.set_yticks(ticks, [frame.value(float(tick)) for tick in ticks], fontproperties=_font(7), color=FAINT)
-    places = _label_places(len(frame.days))
-    axes.set_xticks(places, [frame.days[p] for p in places], fontproperties=_font(7), color=FAINT)
+    axes.set_yticks(ticks, [outlined(frame.value(float(tick))) for tick in ticks], fontproperties=font(7), color=FAINT)
+    places = label_places(len(frame.days))
+    axes.set_xticks(places, [frame.days[p] for p in places], fontproperties=font(7), color=FAINT)
     axes.set_xlim(-0.4, max(1, len(frame.days)) - 0.6)
     axes.tick_params(length=0, pad=4)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
@@ -169,18 +169,26 @@ def _range(frame: ChartAxes, values: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low), high
 
 
-def _label_places(count: int) -> list[int]:
+def label_places(count: int) -> list[int]:
+    """Return which of *count* days are named beside an axis."""
     step = -(-count // MAX_LABELS) or 1
     return list(range(0, count, step))
 
 
-def _font(size: float) -> Any:
+def outlined(text: str) -> str:
+    """Return *text* as it is drawn: the font's minus is as wide as a character, its dash as wide as a digit."""
+    return text.replace("−", "–")
+
+
+def font(size: float) -> Any:
+    """Return the report's font."""
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(fname=str(fonts.path()), size=size)
 
 
-def _drawn(name: str, height_in: float, draw: Callable[["Figure"], None]) -> bytes:
+def drawn(name: str, height_in: float, draw: Callable[["Figure"], None]) -> bytes:
+    """Return what *draw* draws, as SVG; ids begin with *name*."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -33,6 +33,7 @@ from reports.queries.model import (
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.totals import totals
 from reports.queries.trial_units import so_far
+from reports.queries.verdict_course import ArmCourse, courses
 from reports.trial_report.statement import FrozenJson, SinceFrozenJson
 from schemas.registry import Avenue, MetricId, Placement, Product, Startup, Trial
 from schemas.timing import DAY_MS
@@ -77,6 +78,8 @@ class TrialReport:
     ledger: tuple[CoverageHour, ...]
     health: tuple[HealthLine, ...]
     readout: TrialReadout
+    courses: tuple[ArmCourse, ...]
+    """How the primary metric's verdict came to be, by arm."""
     whole: Mapping[MetricId, MetricTotal]
     by_platform: tuple[MetricTotal, ...]
     by_placement: tuple[MetricTotal, ...]
@@ -147,6 +150,7 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         ledger=presence.ledger(pinned, trial_id, interval),
         health=health(pinned, trial_id, judged=judged),
         readout=judged,
+        courses=courses(pinned.verdict_cache, judged, trial, trial.primary_metric),
         whole={total.metric: total for total in _totals(pinned, trial_id, interval, tuple(METRICS), ())},
         by_platform=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("platform",)),
         by_placement=_totals(pinned, trial_id, interval, SPLIT_METRICS, ("placement",)),

@@ -6,16 +6,20 @@ import msgspec
 
 from reports.api.responses import definitions, freshness_json, names, product_json, readout_answer, trial_json
 from reports.api.shapes import BilingualJson, DefinitionJson, FreshnessJson, ProductJson, ReadoutAnswer, TrialJson
+from reports.dashboard.course_page import day_ms
 from reports.metrics import METRICS
 from reports.queries.model import Funnel, HealthState, MetricLines, MetricTotal, Presence
+from reports.queries.readout import ArmLift, ReadoutWhy
 from reports.queries.spans import iso
+from reports.queries.verdict_course import PlaceboCount
+from reports.stats.trial_rows import Design
 from reports.trial_report.content import TrialReport, TrialState
 from reports.trial_report.notes import notes
 from reports.trial_report.rota import RotaJson, rota_json
 from reports.trial_report.statement import FrozenJson, SignatureJson, SinceFrozenJson
 from reports.verification.seal import slot
 from reports.verification.software import MadeByJson, made_by
-from schemas.registry import MetricId
+from schemas.registry import MetricId, date_of
 
 SCHEMA: Literal["avenue-trial-report-1"] = "avenue-trial-report-1"
 
@@ -106,6 +110,44 @@ class FunnelJson(msgspec.Struct, frozen=True):
     steps: list[FunnelStepJson]
 
 
+class SilentEndsJson(msgspec.Struct, frozen=True):
+    """A difference's bounds with all silent placement-days at one end of what is plausible, and at the other."""
+
+    lowest: tuple[float, float] | None
+    highest: tuple[float, float] | None
+
+
+class PlaceboJson(msgspec.Struct, frozen=True):
+    """How many random splits of the same days and places look as good; a bar counts those between two edges."""
+
+    seen: float
+    splits: int
+    as_good: int
+    as_far: int
+    possible: float
+    edges: list[float]
+    bars: list[int]
+
+
+class ArmVerdictJson(msgspec.Struct, frozen=True):
+    """One arm against the baseline: what could be told after each day, and how far that can be shaken.
+
+    A point is the day, the difference, its bounds, why there are none, and what was compared.
+    """
+
+    arm: str
+    course: list[tuple[str, float | None, float | None, float | None, ReadoutWhy | None, Design]]
+    silence: SilentEndsJson | None
+    placebo: PlaceboJson | None
+
+
+class VerdictJson(msgspec.Struct, frozen=True):
+    """How the verdict on the primary metric came to be; no arms where there is nothing to compare."""
+
+    metric: MetricId
+    arms: list[ArmVerdictJson]
+
+
 class TrialReportJson(msgspec.Struct, frozen=True):
     """A trial report. Figures are exact, from stored events; times are RFC 3339, money is in fen."""
 
@@ -127,6 +169,7 @@ class TrialReportJson(msgspec.Struct, frozen=True):
     arrivals: ArrivalsJson
     placements: list[PresenceJson]
     readout: ReadoutAnswer
+    verdict: VerdictJson
     totals: list[TotalJson]
     daily: list[DailyJson]
     funnels: list[FunnelJson]
@@ -178,6 +221,7 @@ def report_json(report: TrialReport) -> TrialReportJson:
         arrivals=_arrivals(report),
         placements=[_presence(presence) for presence in report.presences],
         readout=readout_answer(report.trial.id, report.readout, report.health, report.freshness),
+        verdict=_verdict(report),
         totals=[_total(total) for total in totals],
         daily=[_daily(lines) for lines in daily],
         funnels=[_funnel(funnel) for funnel in report.funnels],
@@ -203,6 +247,50 @@ def _arrivals(report: TrialReport) -> ArrivalsJson:
         windows=found.blocks,
         settled_windows=found.settled_blocks,
         settled_share=found.settled_share,
+    )
+
+
+def _verdict(report: TrialReport) -> VerdictJson:
+    metric = report.trial.primary_metric
+    lifts = {row.arm: row.lift for row in report.readout.rows if row.metric == metric and row.lift is not None}
+    return VerdictJson(
+        metric,
+        [
+            ArmVerdictJson(
+                arm=course.arm,
+                course=[
+                    (date_of(day_ms(p.day)).isoformat(), p.absolute, p.low, p.high, p.why, p.design)
+                    for p in course.points
+                ],
+                silence=_ends(lifts.get(course.arm)),
+                placebo=_placebo(course.placebo),
+            )
+            for course in report.courses
+        ],
+    )
+
+
+def _ends(lift: ArmLift | None) -> SilentEndsJson | None:
+    if lift is None or lift.silence is None:
+        return None
+    return SilentEndsJson(_pair(*lift.silence.lowest), _pair(*lift.silence.highest))
+
+
+def _pair(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
+
+
+def _placebo(found: PlaceboCount | None) -> PlaceboJson | None:
+    if found is None:
+        return None
+    return PlaceboJson(
+        seen=found.seen,
+        splits=found.splits,
+        as_good=found.as_good,
+        as_far=found.as_far,
+        possible=found.possible,
+        edges=list(found.edges),
+        bars=list(found.bars),
     )
 
 

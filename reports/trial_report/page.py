@@ -1,5 +1,6 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
+from registry.plan_history import plan_standing
 from reports.metrics import METRICS, DistinctRule, Metric, SumRule
 from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
@@ -22,8 +23,10 @@ from reports.trial_report.blocks import (
 from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
 from reports.trial_report.page_data import data_sections
+from reports.trial_report.page_design import DesignDrawings
 from reports.trial_report.page_results import ResultsSection
 from reports.trial_report.page_seal import seal_section, since_section
+from reports.trial_report.page_verdict import VerdictSection
 from reports.trial_report.statement import SignedModel
 from reports.trial_report.voice import ReportVoice
 from reports.verification.software import made_by
@@ -37,13 +40,18 @@ def document(report: TrialReport, language: Language, signed: SignedModel | None
     """Return *report* in *language*, its charts drawn; *signed* is the model of a frozen one, which it then carries."""
     voice = ReportVoice(language)
     results = ResultsSection(report, voice)
+    judged, others = results.sections()
+    drawings = DesignDrawings(report, voice).drawn()
+    verdict, drawn = VerdictSection(report, voice).section()
     data, charts = data_sections(report, voice)
     sections = (
         ReportSection(voice.say(words.BRIEF), results.brief()),
-        ReportSection(voice.say(words.HYPOTHESIS), _plan_blocks(report, voice)),
+        ReportSection(voice.say(words.TRIED), (*_plan_blocks(report, voice), *(block for block, _ in drawings))),
         ReportSection(voice.say(words.TRUST), (_health(report, voice),)),
         ReportSection(voice.say(words.NOT_FINAL), (_notices(report, voice),)),
-        *results.sections(),
+        judged,
+        verdict,
+        others,
         *data,
         *since_section(report, voice),
         ReportSection(voice.say(words.METHOD), tuple(ParagraphBlock(voice.say(text)) for text in words.METHODS)),
@@ -66,7 +74,7 @@ def document(report: TrialReport, language: Language, signed: SignedModel | None
         page_of=voice.say(words.PAGE_OF, page="{page}", pages="{pages}"),
         present_ms=report.present_ms,
         sections=sections,
-        charts={**results.charts(), **charts},
+        charts={**{block.name: drawing for block, drawing in drawings}, **results.charts(), **drawn, **charts},
         signed=signed,
     )
 
@@ -90,14 +98,21 @@ def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ..
         *_baseline(report, voice),
         (words.ARMS, _arms(report, voice)),
         (words.PLACES, _places(report, voice)),
+        *DesignDrawings(report, voice).lottery(),
         (words.PRIMARY, _named(voice, [trial.primary_metric])),
         (words.GUARDRAILS, _named(voice, list(trial.guardrails))),
         (words.PLAN, _plan(report, voice)),
-        (words.PLAN_STANDING, plan_note(report.directory, trial.id, voice.translator)),
+        (words.PLAN_STANDING, _plan_standing(report, voice)),
         (words.REGISTERED, voice.formats.whole(report.directory.version)),
         (words.MADE_BY, voice.say(words.MADE_BY_VALUE, software=made.software, method=made.method)),
     ]
     return tuple((voice.say(name), value) for name, value in facts)
+
+
+def _plan_standing(report: TrialReport, voice: ReportVoice) -> str:
+    if plan_standing(report.directory, report.trial.id) == "unknown":
+        return voice.say(words.PLAN_UNKNOWN)
+    return plan_note(report.directory, report.trial.id, voice.translator)
 
 
 def _period(report: TrialReport, voice: ReportVoice) -> str:
@@ -183,7 +198,9 @@ def _notices(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
 def _health(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
     return NoticesBlock(
         tuple(
-            HealthNotice(line.state, voice.say(words.HEALTH_STATES[line.state]), voice.translator.pick(line))
+            HealthNotice(
+                line.state, voice.say(words.HEALTH_STATES[line.state]), voice.sentence(voice.translator.pick(line))
+            )
             for line in report.health
         )
     )

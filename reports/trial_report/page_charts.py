@@ -46,7 +46,7 @@ def chart_of_lines(
     if not lines:
         return None
     unit = METRICS[found.metric].unit
-    frame = ChartAxes(_day_names(voice, days), lambda value: tick(voice, unit, value), share=unit == "share")
+    frame = ChartAxes(day_names(voice, days), lambda value: tick(voice, unit, value), share=unit == "share")
     said = [
         voice.say(
             words.LINE_SAID,
@@ -91,7 +91,7 @@ def chart_of_coverage(report: TrialReport, voice: ReportVoice, *, title: str) ->
         )
         for placement_id in named
     ]
-    frame = ChartAxes(_day_names(voice, days), voice.formats.percent)
+    frame = ChartAxes(day_names(voice, days), voice.formats.percent)
     alt = voice.say(words.GRID_CHART, start=voice.formats.date(days[0]), end=voice.formats.date(days[-1]))
     note = voice.say(words.GRID_NOTE)
     return ChartBlock(GRID_CHART, title, alt, note), partial(grid_chart, f"{GRID_CHART}-{voice.language}", rows, frame)
@@ -117,7 +117,8 @@ def tick(voice: ReportVoice, unit: Unit, value: float) -> str:
             return formats.whole(value) if float(value).is_integer() else formats.decimal(value, 1)
 
 
-def _day_names(voice: ReportVoice, days: list[int]) -> tuple[str, ...]:
+def day_names(voice: ReportVoice, days: list[int]) -> tuple[str, ...]:
+    """Return *days* (their starts) as they stand beside an axis."""
     pattern, locale = _SHORT_DAY[voice.language], voice.translator.locale
     return tuple(format_datetime(shanghai(day), pattern, locale=locale) for day in days)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from reports.dashboard.chance_page import ChancePage
 from reports.dashboard.readout_page import PLOT_WIDTH, ReadoutPage
 from reports.dashboard.trial_data import judged_by
 from reports.metrics import METRICS
@@ -84,8 +85,23 @@ class ResultsSection:
             name = self.voice.translator.pick(METRICS[metric].name)
             shown = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
         compared = self.voice.labelled(words.COMPARED, self._design["compared"])
-        leads = [*(ParagraphBlock(text, "lead") for text in shown), ParagraphBlock(compared, "note")]
+        leads = [
+            *(ParagraphBlock(text, "lead") for text in shown),
+            *(ParagraphBlock(text) for text in self._doubts()),
+            ParagraphBlock(compared, "note"),
+        ]
         return (*leads, self._figures())
+
+    def _doubts(self) -> list[str]:
+        """Return what could turn a verdict that is told: silent days, where they could."""
+        trial, words_of = self.report.trial, self.voice.translator
+        page = ChancePage(self.report.readout, trial, self.report.courses, words_of).values()
+        turned = {
+            row.arm
+            for row in self.report.readout.rows
+            if row.metric == trial.primary_metric and row.lift and row.lift.silence and row.lift.silence.changes
+        }
+        return [arm["silence"]["text"] for arm in page["arms"] if arm["arm"] in turned]
 
     @property
     def _design(self) -> dict[str, str]:
@@ -154,7 +170,7 @@ class ResultsSection:
         figures.append(KeyFigure(self.voice.say(words.DAYS_SEEN), formats.whole(seen), note))
         return KeyFiguresBlock(tuple(figures))
 
-    def sections(self) -> tuple[ReportSection, ...]:
+    def sections(self) -> tuple[ReportSection, ReportSection]:
         """Return the results: judged metrics with the chart of the primary one, then all others."""
         judged = judged_by(self.report.trial)
         note = self.voice.say(words.RESULTS_NOTE, confidence=self._confidence)
@@ -194,7 +210,7 @@ class ResultsSection:
             n=row["n"],
             lift=row["lift"],
             lift_interval=row["lift_interval"],
-            verdict=self.voice.listed(row[name] for name in ("verdict", "days", "silence") if row[name]),
+            verdict=self.voice.listed(row[name] for name in ("verdict", "days") if row[name]),
             verdict_state=row["verdict_state"] or "unknown",
         )
 

@@ -18,7 +18,7 @@ SIGNATURE: Final = N_("Signature")
 SINCE: Final = N_("Changed since it was frozen")
 SINCE_NOTE: Final = N_(
     "Compared with the frozen report %(report)s as of %(time)s. Both figures are of that report's time: only what came "
-    "late, was refunded or was corrected since can differ. %(changes)s figures changed."
+    "late, was refunded or was corrected since can differ. Figures changed: %(changes)s."
 )
 SINCE_NONE: Final = N_(
     "Compared with the frozen report %(report)s as of %(time)s: counted again, no figure of that time has changed."
@@ -88,16 +88,14 @@ def seal_section(report: TrialReport, voice: ReportVoice, signed: SignedModel | 
         FactsBlock(tuple((voice.say(name), value) for name, value in _facts(report, report.frozen, voice, signed))),
         ParagraphBlock(voice.say(CHECKED, extract=report.frozen.extract.name)),
     )
-    return (ReportSection(voice.say(SIGNATURE), blocks),)
+    return (ReportSection(voice.say(SIGNATURE), blocks, own_page=True),)
 
 
 def _facts(
     report: TrialReport, frozen: FrozenJson, voice: ReportVoice, signed: SignedModel
 ) -> tuple[tuple[Message, str], ...]:
     whole, extract, made = voice.formats.whole, frozen.extract, made_by()
-    settled = voice.say(
-        SETTLED_VALUE, windows=whole(frozen.settlement.windows), run=whole(frozen.settlement.latest_run)
-    )
+    settled = voice.say(SETTLED_VALUE, windows=whole(frozen.settlement.windows), run=frozen.settlement.latest_run)
     named = voice.say(EXTRACT_VALUE, name=extract.name, events=whole(extract.events), bytes=whole(extract.bytes))
     return (
         (DATA_AS_OF, iso(report.present_ms)),

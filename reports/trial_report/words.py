@@ -44,11 +44,23 @@ EFFECT_PER_DAY: Final = N_("%(effect)s per placement-day")
 EFFECT_VALUE: Final = N_("smallest difference worth finding %(effect)s")
 POINTS: Final = N_("%(n)s points")
 PLAN_STANDING: Final = N_("Standing of the plan")
+PLAN_UNKNOWN: Final = N_("not on record: whether it was fixed before the start cannot be told")
 PLAN_CHANGES: Final = N_("Changes of the plan after the start")
 CHANGE_WHEN: Final = N_("When")
 CHANGE_OLD: Final = N_("Before")
 CHANGE_NEW: Final = N_("After")
 REGISTERED: Final = N_("Registry version")
+TRIED: Final = N_("What was tried, and where")
+NORTH: Final = N_("North side")
+SOUTH: Final = N_("South side")
+STRIP: Final = N_("Places along the avenue")
+ARM_DAYS: Final = N_("Arm by place and day")
+ARM_DAYS_NOTE: Final = N_("Pale: days that are still to come.")
+ROTA: Final = N_("Lottery of arms")
+ROTA_VALUE: Final = N_("drawn from the registered seed %(seed)s, %(block)s")
+ROTA_BLOCKS: Final = {"day": N_("by day"), "week": N_("by week")}
+ROTA_AS_DRAWN: Final = N_("all placements are registered as drawn")
+ROTA_OTHER: Final = N_("%(days)s placement-days are registered in another arm than was drawn")
 MADE_BY: Final = N_("Computed with")
 MADE_BY_VALUE: Final = N_("%(software)s, method %(method)s")
 
@@ -80,9 +92,9 @@ HEALTH_STATES: Final = {
 # --- results
 RESULTS: Final = N_("Primary metric and guardrails")
 RESULTS_NOTE: Final = N_(
-    "What the trial is judged by is registered. Intervals hold with %(confidence)s%% confidence at every "
-    "moment at once, so looking at them daily raises no false alarms; where the data do not allow one "
-    "there is none, and the reason stands there."
+    "What the trial is judged by is registered; whether it was fixed before the start stands above, under the plan. "
+    "Intervals hold with %(confidence)s%% confidence at every moment at once, so looking at them daily raises no more "
+    "false alarms than looking once; where the data do not allow one there is none, and the reason stands there."
 )
 COMPARED: Final = N_("What is compared")
 CANCELS: Final = N_("What cancels")
@@ -117,6 +129,32 @@ GRID_CHART: Final = N_(
     "numbers stand in the table."
 )
 NO_CHART: Final = N_("Nothing to draw yet.")
+
+# --- verdict
+VERDICT: Final = N_("How the verdict came to be, and what would change it")
+COURSE: Final = N_("%(metric)s, %(arm)s against %(baseline)s: the interval after each day")
+COURSE_POINTS: Final = N_("Differences are in percentage points.")
+COURSE_NOTE: Final = N_(
+    "A bar is the interval that could be told once that day was over, its point the difference; the black line is no "
+    "difference. A bar that does not touch it tells a difference."
+)
+COURSE_EFFECT: Final = N_("Dashed: the smallest difference worth finding, %(effect)s.")
+COURSE_MARKS: Final = N_("Numbers: what happened that day, in the table below.")
+COURSE_DOTTED: Final = N_("Dotted: what is compared changed on that day, or it is being recomputed.")
+WOULD_CHANGE: Final = N_("What would change this verdict")
+CASES_NOTE: Final = N_(
+    "The interval as it was seen, and with every silent placement-day at what is worst and best for the arm. Where all "
+    "three lie on one side of no difference, silence cannot have hidden the opposite."
+)
+CHANCE: Final = N_("What chance alone shows")
+CHANCE_NOTE: Final = N_(
+    "Each split deals the arms anew as a lottery might have; days, places and uses stay as they were. It illustrates "
+    "chance; the verdict is the interval's. The seed of the splits follows from what is registered, so everybody "
+    "draws the same."
+)
+HAPPENED: Final = N_("What happened, by day")
+MARK: Final = N_("No.")
+MARK_TEXT: Final = NP_("report", "What happened")
 
 # --- data
 DATA: Final = N_("What came, and what did not")
@@ -257,6 +295,10 @@ LOW: Final = N_("Interval from")
 HIGH: Final = N_("Interval to")
 WHY: Final = N_("Why no interval")
 LIFT_ABSOLUTE: Final = N_("Difference")
+LIFT_LOW: Final = N_("Difference from")
+LIFT_HIGH: Final = N_("Difference to")
+LIFT_WHY: Final = N_("Why no difference is told")
+SHEET_VERDICT: Final = N_("Verdict by day")
 LIFT_RELATIVE: Final = N_("Relative difference")
 FORMULA: Final = N_("Formula")
 UNIT: Final = N_("Unit")

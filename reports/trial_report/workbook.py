@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from reports.dashboard.course_page import day_ms
 from reports.metrics import METRICS
 from reports.presentation.formats import shanghai
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name, split_name
 from reports.presentation.verdicts import reason_words
 from reports.queries.model import Funnel, FunnelStep, MetricLines, MetricTotal
-from reports.queries.readout import ArmReadout
+from reports.queries.readout import ArmLift, ArmReadout
 from reports.stats.trial_rows import Design
 from reports.trial_report import words
 from reports.trial_report.blocks import ReportDocument
 from reports.trial_report.content import TrialReport
 from reports.trial_report.notes import notes
+from reports.trial_report.page_verdict import VerdictSection
 from reports.trial_report.voice import ReportVoice
 from reports.verification.carried import SHEET, pieces, with_comment
 from reports.verification.seal import slot
+from schemas.registry import date_of
 
 MAX_ROWS = 20_000
 """Of a sheet, about 5 s of writing; a trial of a year with 50 placements has fewer days and placements than that."""
@@ -94,6 +97,7 @@ def _sheets(report: TrialReport, document: ReportDocument, voice: ReportVoice) -
     return (
         _summary(report, document, voice),
         _readout(report, voice),
+        _verdict(report, voice),
         _totals(report, voice),
         _daily(report, voice),
         _placements(report, voice),
@@ -105,12 +109,14 @@ def _sheets(report: TrialReport, document: ReportDocument, voice: ReportVoice) -
 
 def _summary(report: TrialReport, document: ReportDocument, voice: ReportVoice) -> WorksheetRows:
     facts = next(block for section in document.sections for block in section.blocks if block.block_type == "facts")
+    told = VerdictSection(report, voice).told()
     rows: list[Sequence[Cell]] = [
         (document.kicker, document.title),
         (document.other_title, document.owner),
         (document.state, document.as_of),
         *facts.rows,
         (voice.say(words.HYPOTHESIS), voice.translator.pick(report.trial.hypothesis)),
+        *told,
         *((voice.say(words.NOT_FINAL), voice.translator.pick(note.text)) for note in notes(report)),
     ]
     return WorksheetRows(
@@ -130,7 +136,8 @@ def _signature(document: ReportDocument, voice: ReportVoice) -> tuple[WorksheetR
 def _readout(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
     head = (
         *(words.METRIC, words.ARM, words.UNIT, words.ESTIMATE, words.LOW, words.HIGH, words.WHY),
-        *(words.N, words.UNITS, words.TOTAL, words.LIFT_ABSOLUTE, words.LIFT_RELATIVE),
+        *(words.N, words.UNITS, words.TOTAL, words.LIFT_ABSOLUTE, words.LIFT_LOW, words.LIFT_HIGH),
+        *(words.LIFT_RELATIVE, words.LIFT_WHY),
     )
     rows = (_readout_row(row, report.readout.planned_design, voice) for row in report.readout.rows)
     return WorksheetRows(voice.say(words.SHEET_READOUT), [voice.say(text) for text in head], rows, (22, 12, 30))
@@ -152,9 +159,33 @@ def _readout_row(row: ArmReadout, planned: Design, voice: ReportVoice) -> list[C
         row.n,
         row.units,
         (_scaled(metric.unit, row.total), metric.unit),
-        (_scaled(metric.unit, lift.absolute if lift else None), form),
+        *((_scaled(metric.unit, value), form) for value in _lift(lift)),
         (lift.relative if lift else None, "share"),
+        voice.say(reason_words(lift.why, planned).reason) if lift and lift.why else "",
     ]
+
+
+def _lift(lift: ArmLift | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if lift is None else (lift.absolute, lift.absolute_low, lift.absolute_high)
+
+
+def _verdict(report: TrialReport, voice: ReportVoice) -> WorksheetRows:
+    """Return what could be told of each arm after each day."""
+    metric = METRICS[report.trial.primary_metric]
+    form = "mean" if metric.counts and metric.unit != "fen" else metric.unit
+    rows: Iterable[Sequence[Cell | tuple[Cell, str]]] = (
+        (
+            date_of(day_ms(point.day)).isoformat(),
+            voice.translator.pick(metric.name),
+            arm_name(course.arm, voice.translator),
+            *((_scaled(metric.unit, value), form) for value in (point.absolute, point.low, point.high)),
+            voice.say(reason_words(point.why, report.readout.planned_design).reason) if point.why else "",
+        )
+        for course in report.courses
+        for point in course.points
+    )
+    head = (words.DAY, words.METRIC, words.ARM, words.LIFT_ABSOLUTE, words.LIFT_LOW, words.LIFT_HIGH, words.LIFT_WHY)
+    return WorksheetRows(voice.say(words.SHEET_VERDICT), [voice.say(text) for text in head], rows, (14, 22, 12))
 
 
 def _scaled(unit: str, value: float | None) -> float | None:

@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args
 from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, RatioRule, SumRule
 from reports.stats.balance import balance
 from reports.stats.lifts import Why
-from reports.stats.quantiles import arm_in_ms, arm_lift_in_ms, share_of_effect
+from reports.stats.quantiles import ArmDurations, arm_in_ms, arm_lift_in_ms, share_of_effect
 from reports.stats.several import guardrail
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, verdict_of
-from reports.stats.worst_case import SilentUnit, silent_case
+from reports.stats.worst_case import SilentCase, SilentUnit, silent_case
 from reports.verification.due_time import DueShare
 from reports.verification.event_table import EventTable
 from reports.verification.figures import different, figure
@@ -39,8 +39,13 @@ class MetricVerdict:
 
     design: Design
     rows: list[UnitRow]
+    asked: JudgeSettings
     arms: Mapping[str, tuple[ArmValue, Told]]
     lifts: Mapping[str, tuple[LiftInterval, Told]]
+    durations: Mapping[str, ArmDurations] = field(default_factory=dict)
+    """Of a quantile: those of each arm, in which shares are read back."""
+    untold: bool = False
+    """Whether an arm's 0 only means that nobody tells."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Readout:
     """Those of the trial's own time."""
     shares: Mapping[MetricId, list[DueShare]]
     verdicts: dict[MetricId, MetricVerdict] = field(default_factory=dict)
+    silent_cases: dict[str, SilentCase] = field(default_factory=dict)
+    """By arm, of the primary metric."""
 
     @cached_property
     def baseline(self) -> str | None:
@@ -116,11 +123,12 @@ class Readout:
         return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for)
 
     def _judged(self, metric: Metric) -> MetricVerdict:
-        rows = self.rows.of(metric)
-        found = verdict_of(grid_of(rows), self.asked(metric.id))
+        rows, asked = self.rows.of(metric), self.asked(metric.id)
+        found = verdict_of(grid_of(rows), asked)
         return MetricVerdict(
             found.design,
             rows,
+            asked,
             {arm: (value, value.why) for arm, value in found.arms.items()},
             {arm: (lift, lift.why) for arm, lift in found.lifts.items()},
         )
@@ -133,12 +141,15 @@ class Readout:
         limits = {arm: found.value for arm, found in arms.items()}
         rows = self.rows.of_share_up_to(limits, baseline.value if baseline else None)
         share = share_of_effect(baseline, effect) if baseline and effect else None
-        found = verdict_of(grid_of(rows), self.asked(metric.id, share))
+        asked = self.asked(metric.id, share)
+        found = verdict_of(grid_of(rows), asked)
         return MetricVerdict(
             found.design,
             rows,
+            asked,
             {arm: arm_in_ms(value, arms[arm]) for arm, value in found.arms.items()},
             {arm: arm_lift_in_ms(lift, arms[arm], baseline) for arm, lift in found.lifts.items()},
+            arms,
         )
 
     def _without_untold(self, metric: Metric, found: MetricVerdict) -> MetricVerdict:
@@ -152,7 +163,7 @@ class Readout:
         }
         lifts = found.lifts if self.baseline in untold else untold & found.lifts.keys()
         unknown = {arm: (LiftInterval(), why) for arm in lifts} if untold else {}
-        return replace(found, arms={**found.arms, **nothing}, lifts={**found.lifts, **unknown})
+        return replace(found, arms={**found.arms, **nothing}, lifts={**found.lifts, **unknown}, untold=bool(untold))
 
     def _untold(self, metric: Metric, arm: str) -> bool:
         if metric.id == "refund_rate":
@@ -256,14 +267,8 @@ class Readout:
 
     def _silence(self, metric: Metric, arm: str) -> Found | None:
         """Return what the silent units could make of the primary metric's lift."""
-        rows = self.verdict(metric).rows
-        if self.role(metric.id) != "primary" or isinstance(metric.rule, DueShareRule | QuantileRule):
-            return None
-        if not self.days.silent or not rows:
-            return None
-        missing = [SilentUnit(day.arm, day.place, day.number) for day in self.days.silent]
-        case = silent_case(rows, missing, _plausible(rows, metric), self.asked(metric.id)).get(arm)
-        if case is None or not case.silent_units:
+        case = self._silent_case(metric, arm)
+        if case is None:
             return None
         return {
             "units": case.silent_units,
@@ -271,6 +276,28 @@ class Readout:
             "interval": _pair(case.low, case.high),
             "changes": case.changes_verdict,
         }
+
+    def silence_ends(self, metric: Metric, arm: str) -> Found | None:
+        """Return the bounds with the silent units at either end."""
+        case = self._silent_case(metric, arm)
+        if case is None:
+            return None
+        return {
+            "lowest": _pair(case.lowest.low, case.lowest.high),
+            "highest": _pair(case.highest.low, case.highest.high),
+        }
+
+    def _silent_case(self, metric: Metric, arm: str) -> SilentCase | None:
+        rows = self.verdict(metric).rows
+        if self.role(metric.id) != "primary" or isinstance(metric.rule, DueShareRule | QuantileRule):
+            return None
+        if not self.days.silent or not rows:
+            return None
+        if not self.silent_cases:
+            missing = [SilentUnit(day.arm, day.place, day.number) for day in self.days.silent]
+            self.silent_cases.update(silent_case(rows, missing, _plausible(rows, metric), self.asked(metric.id)))
+        case = self.silent_cases.get(arm)
+        return case if case is not None and case.silent_units else None
 
 
 def _plausible(rows: list[UnitRow], metric: Metric) -> tuple[float, float]:

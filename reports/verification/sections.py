@@ -19,6 +19,7 @@ from reports.verification.leaves import Leaf, leaves
 from reports.verification.readout import Readout
 from reports.verification.snapshot import TrialSnapshot
 from reports.verification.trial_days import trial_days
+from reports.verification.verdict import verdict
 from schemas.registry import MetricId
 from schemas.timing import MINUTE_MS
 
@@ -68,6 +69,7 @@ def recomputed(data: FrozenData) -> dict[str, Any]:
     return {
         "period": period,
         "readout": data.readout.told(period["from"], period["to"]),
+        "verdict": verdict(data.readout, cast("MetricId", data.trial.primary_metric)),
         "arrivals": _arrivals(data),
         "placements": _placements(data),
         "totals": [*_totals(data, (), tuple(METRICS)), *_split(data, "platform"), *_split(data, "placement")],

@@ -125,6 +125,7 @@ def stored_registry(world: World) -> Directory:
     """Put the world's registry into its store as the sink does, and read it back."""
     assert world.directory.registry
     entries: dict[str, Any] = {"registry:file": world.directory.registry, "epoch:1": world.directory.epochs[0]}
+    entries |= {f"plan:{trial}": plan for trial, plan in world.directory.plans.items()}
     entries |= {f"key:{key.id}": key for key in world.directory.keys.values()}
     for offset, (name, entry) in enumerate(entries.items()):
         record = LogRecord(

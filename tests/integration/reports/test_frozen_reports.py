@@ -439,6 +439,15 @@ def test_a_later_report_says_what_has_changed_and_the_frozen_one_stays(clickhous
     assert frozen_store.file(world.context(), "neuro", first.report_id, EXTRACT) == first.extract
 
 
+def test_how_far_behind_the_store_is_when_asked_is_no_change_of_a_figure(sample: FrozenSample) -> None:
+    make, request = report_maker(sample.settings), ReportRequest("neuro", "en", "json")
+
+    later = json.loads(make(sample.world.context(now_ms=NOW + HOUR), request).content)
+
+    assert later["freshness"]["lag_s"] > 3600
+    assert later["since_frozen"] is None
+
+
 def _report(world: World, settings: Settings) -> dict[str, Any]:
     request = ReportRequest("neuro", "en", "json", AS_OF)
     found = json.loads(report_maker(settings)(world.context(), request).content)["since_frozen"]

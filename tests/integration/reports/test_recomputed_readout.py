@@ -145,6 +145,9 @@ def test_every_value_of_the_readout_is_what_the_events_of_the_extract_give(click
     assert sum(path.endswith("].estimate") and value is not None for path, value in mine.items()) >= 20
     bounds = [path for path, value in mine.items() if path.endswith("absolute_interval[0]") and value is not None]
     assert len(bounds) >= TOLD.get(case, 0)
+    told = [path for path in mine if path.startswith("verdict.arms[pilot].course[") and path.endswith("[1]")]
+    assert len([path for path in told if mine[path] is not None]) >= TOLD.get(case, 0)
+    assert ("verdict.arms[pilot].placebo.as_good" in mine) is (case != "one place")
     assert {path: (value, said.get(path)) for path, value in mine.items() if not _equal(path, value, said)} == {}
     assert [path for path in said if path not in mine and stated_reason(path) is None] == []
 

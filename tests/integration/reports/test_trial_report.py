@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,7 +41,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
 from schemas.lines import StoredEvent
-from schemas.registry import Registry
+from schemas.registry import PlanChange, Registry, TrialPlan
 from sinks.clickhouse.migrate import migrate
 from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.paths import DOCS
@@ -390,7 +391,10 @@ def test_the_workbook_reads_back_with_real_numbers(report: TrialReport) -> None:
     assert rows["Whole trial", "Events"] == report.whole["events"].value
     revenue = report.whole["revenue_fen"].value
     assert rows["Whole trial", "Revenue"] == pytest.approx((revenue or 0) / 100)
-    assert len(book.sheetnames) == 7
+    points = [(p.absolute, p.why is None) for course in report.courses for p in course.points]
+    told = [(row[3], not row[6]) for row in book["Verdict by day"].iter_rows(min_row=2, values_only=True)]
+    assert (len(points) > 0, told) == (True, points)
+    assert len(book.sheetnames) == 8
     assert all(sheet.freeze_panes == "A2" for sheet in book)
 
 
@@ -447,13 +451,17 @@ def test_the_api_gives_each_form_to_its_owner_in_an_export_thread(
 
 
 def test_without_a_server_the_report_is_made_of_the_store_alone(world: World, report: TrialReport) -> None:
-    directory = stored_registry(world)
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    change = PlanChange(at=began + timedelta(days=1), field="planned_units", old=50, new=90)
+    plan = TrialPlan(trial="neuro", plan={}, began=began, since=began, changes=[change])
+    directory = stored_registry(replace(world, directory=replace(world.directory, plans={"neuro": plan})))
 
     content = report_of(world.clickhouse, Settings(), ReportRequest("neuro", "en", "json"))
 
     told, known = json.loads(content), json.loads(made(report, "json"))
     assert directory.keys == {}
     assert directory.registry == world.directory.registry
+    assert [(c["field"], c["old"]) for c in told["trial"]["plan_changes"]] == [("planned_units", 50)]
     assert told["totals"] == known["totals"]
     assert told["as_of"] == known["as_of"]
     with pytest.raises(UnknownTrialError, match="known are emg, neuro"):

@@ -3,15 +3,18 @@
 import re
 import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.rota import draw_rota
 from reports.frozen.registry_snapshot import registry_snapshot
 from reports.metrics import MEASURES, METRICS, DueShareRule
 from reports.queries import spans
@@ -24,10 +27,12 @@ from reports.verification.extract import COLUMNS, SCHEMA, ExtractError, ExtractM
 from reports.verification.figures import MEASURE, figure
 from reports.verification.funnel import funnels
 from reports.verification.leaves import leaves, same
+from reports.verification.rota import rota
 from reports.verification.seal import NoKeyError, opened, pem_of, read_public_keys, sealed, slot
+from reports.verification.snapshot import PlacementSnapshot, RotaSnapshot
 from reports.verification.stated import stated_by_reason, stated_reason
 from schemas.lines import StoredEvent
-from schemas.registry import Placement
+from schemas.registry import Placement, Rota
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.support.reports_harness import START, directory, event, expected, made_up
 
@@ -300,3 +305,45 @@ def test_a_changed_statistic_is_another_method(tmp_path: Path, monkeypatch: pyte
     assert re.fullmatch("[0-9a-f]{12}", before)
     assert same_sources == before
     assert software.method_version() != before
+
+
+# --- the lottery
+
+
+@given(st.sampled_from(["day", "week"]), st.integers(1, 40), st.text(min_size=1, max_size=8), st.integers(0, 9))
+def test_the_lottery_is_drawn_as_the_registry_draws_it(block: str, days: int, seed: str, moved: int) -> None:
+    ends = datetime.fromtimestamp(START / 1000, timezone(timedelta(hours=8))) + timedelta(days=days)
+    tree = directory()
+    trial = tree.trials["neuro"].model_copy(update={"rota": Rota(seed=seed, block=block), "ends": ends})
+    places = ["p-1", "p-2", "p-3"]
+    drawn = draw_rota(trial, places)
+    arms = {
+        place: {drawn.days[n].isoformat(): trial.arms.index(arm) for n, arm in enumerate(drawn.arms[place])}
+        for place in places
+    }
+    own = msgspec.structs.replace(
+        registry_snapshot(tree, "neuro"),
+        ends=ends.isoformat(),
+        rota=RotaSnapshot(seed, block, places),
+        placements=[
+            _as_drawn(place, trial.arms, arms[place], ends, wrong=moved if place == "p-2" else 0) for place in places
+        ],
+    )
+
+    found = rota(own)
+
+    assert found
+    assert found["other_days"] == min(moved, days)
+    step = {"day": 1, "week": 7}[block]
+    assert {one["place"]: one["drawn"] for one in found["places"]} == {
+        place: " ".join(map(str, list(days_of.values())[::step])) for place, days_of in arms.items()
+    }
+
+
+def _as_drawn(place: str, arms: list[str], drawn: dict[str, int], ends: datetime, *, wrong: int) -> PlacementSnapshot:
+    """Return a placement in the arms that were drawn, but on the first *wrong* days in another."""
+    said: dict[str, list[str]] = {}
+    for number, (day, arm) in enumerate(drawn.items()):
+        said.setdefault(arms[(arm + (number < wrong)) % len(arms)], []).append(day)
+    starts = datetime.fromtimestamp(START / 1000, timezone(timedelta(hours=8))).isoformat()
+    return PlacementSnapshot(place, place, "sunmi", "none", said, starts, ends.isoformat(), "00:00", "00:00", None)
