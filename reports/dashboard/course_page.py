@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-from reports.dashboard.timeline import MarkedDay, Timeline, TimelineMark, sort_name
+from reports.dashboard.timeline import MarkedDay, Timeline, TimelineMark, mark_rows
 from reports.metrics import METRICS
 from reports.presentation.differences import DifferenceFormatter
 from reports.presentation.formats import LocaleFormatter
@@ -94,20 +94,6 @@ class CoursePage:
             n=days,
             why=why,
         )
-
-
-def mark_rows(days: Sequence[MarkedDay], words: Translator) -> list[dict[str, Any]]:
-    """Return what happened, by day, for a list under a picture."""
-    return [
-        {
-            "number": day.number,
-            "when": day.when,
-            "marks": [
-                {"sort": mark.sort, "name": sort_name(mark.sort, words), "text": mark.text} for mark in day.marks
-            ],
-        }
-        for day in days
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from reports.api.share_routes import give_share, take_share_back
 from reports.dashboard.render import HEADERS, PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import SEE_OTHER, signed_in
 from reports.dashboard.trend import TrendPick
-from reports.dashboard.trial_data import picked_course, trial_data
+from reports.dashboard.trial_data import VerdictPick, trial_data
 from reports.dashboard.trial_page import TrialPage
 from reports.dashboard.trial_routes import seen_trial, trend_values
 from reports.presentation.formats import LocaleFormatter
@@ -46,8 +46,8 @@ def shared_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         shared, words = _shared(request, pages, token), pages.translator(request)
         trial = seen_trial(pages, shared.reader, shared.entry.trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=trial.primary_metric)
-        course = picked_course(dict(request.query_params), trial)
-        data = await service.run_query(lambda context: trial_data(context, trial.id, pick, course))
+        verdict = VerdictPick.read(dict(request.query_params), trial)
+        data = await service.run_query(lambda context: trial_data(context, trial.id, pick, verdict))
         values = TrialPage(data, words, "").values() | {
             "shared_until": LocaleFormatter(words).moment(shared.entry.until_ms)
         }

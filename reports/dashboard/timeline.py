@@ -1,9 +1,9 @@
 """What happened along a trial that may explain a number: notes, changes of its plan, places that came or went."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from registry.directory import Directory
 from registry.plan_history import changes_of
@@ -83,6 +83,20 @@ def sort_name(sort: MarkSort, words: Translator) -> str:
         "design": words.say("Comparison changed"),
     }
     return names[sort]
+
+
+def mark_rows(days: Sequence[MarkedDay], words: Translator) -> list[dict[str, Any]]:
+    """Return what happened, by day, for a list under a picture."""
+    return [
+        {
+            "number": day.number,
+            "when": day.when,
+            "marks": [
+                {"sort": mark.sort, "name": sort_name(mark.sort, words), "text": mark.text} for mark in day.marks
+            ],
+        }
+        for day in days
+    ]
 
 
 def _notes(directory: Directory, trial_id: str, words: Translator) -> Iterator[TimelineMark]:

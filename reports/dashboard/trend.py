@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from registry.directory import Directory, TrialSpan
+from reports.dashboard.timeline import MarkedDay, Timeline, mark_rows, sort_name
 from reports.metrics import METRICS
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
@@ -130,6 +131,8 @@ class TrendPage:
     freshness: Freshness
     directory: Directory
     words: Translator
+    timeline: Timeline
+    """What happened along the trial, by day."""
 
     @property
     def _formats(self) -> LocaleFormatter:
@@ -147,6 +150,7 @@ class TrendPage:
             "chart": self._chart(lines[:LINES_DRAWN]),
             "hidden_lines": max(0, len(lines) - LINES_DRAWN),
             "nothing_before": self._nothing_before(),
+            "marks": mark_rows(self._marked, self.words),
             "dotted": any(self._flagged(point) for line in lines for point in line.points),
             "table": self._table(lines),
             "problem": self.words.say("Too many points to draw: take a shorter range, a coarser step or another split.")
@@ -203,8 +207,22 @@ class TrendPage:
                 for line in lines
             ],
             "before": self._before(),
+            "marks": [self._mark(day) for day in self._marked],
             "description": self._description(),
         }
+
+    @property
+    def _marked(self) -> tuple[MarkedDay, ...]:
+        """Return the days within the picture on which something happened; their first moment decides."""
+        interval = self.data.interval
+        return tuple(
+            day for day in self.timeline.days if interval.from_ms <= day.marks[0].at_ms < max(interval.to_ms, 1)
+        )
+
+    def _mark(self, day: MarkedDay) -> list[Any]:
+        """Return [start of the step in which it happened, its number, what happened]."""
+        texts = (f"{sort_name(mark.sort, self.words)}: {mark.text}" for mark in day.marks)
+        return [step_start(day.marks[0].at_ms, self.data.pick.step), str(day.number), list(texts)]
 
     def _before(self) -> dict[str, Any] | None:
         if self.data.before is None:

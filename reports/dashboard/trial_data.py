@@ -46,6 +46,22 @@ BY_PLATFORM: tuple[MetricId, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictPick:
+    """What the reader picked of the verdict; anything unknown in the address is what the page starts with."""
+
+    course: MetricId
+    """Whose course is drawn: of those that the trial is judged by."""
+    every: bool = False
+    """Whether every metric is judged, and not only those that the trial is judged by."""
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], trial: Trial) -> "VerdictPick":
+        """Return the pick that the address's *query* asks for."""
+        course = next((metric for metric in judged_by(trial) if metric == query.get("course")), trial.primary_metric)
+        return cls(course, every=query.get("results") == "all")
+
+
+@dataclass(frozen=True, slots=True)
 class TrialData:
     """The answers, with the registry and the present that they stand on."""
 
@@ -58,7 +74,7 @@ class TrialData:
     health: tuple[HealthLine, ...]
     now: LiveCounts
     readout: TrialReadout
-    """Of the primary metric and the guardrails."""
+    """Of the primary metric and the guardrails, or of every metric."""
     whole: Mapping[MetricId, MetricTotal]
     by_arm: tuple[MetricTotal, ...]
     by_platform: tuple[MetricTotal, ...]
@@ -72,10 +88,9 @@ class TrialData:
     retention: RetentionTable
     orders: OrdersAndRatings
     trend: TrendData
-    course_metric: MetricId
-    """Whose course is drawn: of those that the trial is judged by."""
+    verdict: VerdictPick
     courses: Mapping[MetricId, tuple[ArmCourse, ...]]
-    """Of the primary metric and of `course_metric`."""
+    """Of the primary metric and of the picked one."""
 
 
 def so_far(trial: Trial, now_ms: int) -> Interval:
@@ -84,18 +99,16 @@ def so_far(trial: Trial, now_ms: int) -> Interval:
     return Interval(starts, max(starts, min(now_ms + MINUTE_MS, epoch_ms(trial.ends))))
 
 
-def trial_data(
-    context: QueryContext, trial_id: str, pick: TrendPick, course_metric: MetricId | None = None
-) -> TrialData:
+def trial_data(context: QueryContext, trial_id: str, pick: TrendPick, verdict: VerdictPick | None = None) -> TrialData:
     """Return what the trial's page shows; the caller has checked that the reader may see it."""
     trial = context.directory.trials[trial_id]
     interval = so_far(trial, context.now_ms)
     metrics = tuple(METRICS)
     ledger_interval = _last_hours(interval)
     # First: the health list takes from it which units came, instead of asking.
-    judged = readout(context, trial_id, judged_by(trial))
+    verdict = verdict or VerdictPick(trial.primary_metric)
+    judged = readout(context, trial_id, None if verdict.every else judged_by(trial))
     keep_verdict(context, trial, judged)
-    course_metric = course_metric or trial.primary_metric
     fresh = freshness.freshness(context, trial_id, interval)
     return TrialData(
         directory=context.directory,
@@ -118,10 +131,10 @@ def trial_data(
         retention=retention(context, trial_id, interval),
         orders=orders_and_ratings(context, trial_id, interval),
         trend=trend(context, trial_id, pick),
-        course_metric=course_metric,
+        verdict=verdict,
         courses={
             metric: courses(context.verdict_cache, judged, trial, metric)
-            for metric in {trial.primary_metric, course_metric}
+            for metric in {trial.primary_metric, verdict.course}
         },
     )
 
@@ -129,11 +142,6 @@ def trial_data(
 def judged_by(trial: Trial) -> tuple[MetricId, ...]:
     """Return the metrics that *trial* is judged by, which were fixed before its start."""
     return tuple(dict.fromkeys([trial.primary_metric, *trial.guardrails]))
-
-
-def picked_course(query: Mapping[str, str], trial: Trial) -> MetricId:
-    """Return whose course the address's *query* asks for; anything else is the primary metric's."""
-    return next((metric for metric in judged_by(trial) if metric == query.get("course")), trial.primary_metric)
 
 
 def _sparks(

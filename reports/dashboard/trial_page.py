@@ -11,8 +11,9 @@ from reports.dashboard.first_event import waiting_values
 from reports.dashboard.orders_page import MoneyPage, RatingsPage
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
+from reports.dashboard.results_page import ResultsPage
 from reports.dashboard.retention_page import RetentionPage
-from reports.dashboard.timeline import timeline
+from reports.dashboard.timeline import Timeline, timeline
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
 from reports.metrics import METRICS, DistinctRule, SumRule
@@ -101,6 +102,7 @@ class TrialPage:
     def values(self) -> dict[str, Any]:
         """Return what the template needs."""
         data = self.data
+        readout = ReadoutPage(data.readout, data.trial, data.directory, self.words)
         return {
             "trial": data.trial,
             "head": self._head(),
@@ -108,7 +110,8 @@ class TrialPage:
             "health": [(line, self.words.pick(line)) for line in data.health],
             "now": self._now(),
             "waiting": self._waiting(),
-            "readout": ReadoutPage(data.readout, data.trial, data.directory, self.words).values(),
+            "readout": readout.values(),
+            "results": ResultsPage(readout).values() | {"all_shown": data.verdict.every},
             "figures": self._figures(),
             "platforms": self._platforms(),
             "funnels": self._funnels(),
@@ -118,23 +121,27 @@ class TrialPage:
             "ratings": RatingsPage(data.orders, data.trial, self.words).values(),
             "coverage_days": CoverageDaysPage(data, self.words).values(),
             "exports": self._exports(),
-            "trend": TrendPage(data.trend, data.freshness, data.directory, self.words).values(),
+            "trend": TrendPage(data.trend, data.freshness, data.directory, self.words, self._timeline()).values(),
             "course": self._course().values(),
             "chance": ChancePage(
                 data.readout, data.trial, data.courses[data.trial.primary_metric], self.words
             ).values(),
         }
 
+    def _timeline(self) -> Timeline:
+        data = self.data
+        changes = design_marks(data.courses[data.verdict.course], self.words)
+        return timeline(data.directory, data.trial.id, self.words, changes, now_ms=data.now_ms)
+
     def _course(self) -> CoursePage:
         data = self.data
-        found = data.courses[data.course_metric]
-        told = timeline(data.directory, data.trial.id, self.words, design_marks(found, self.words), now_ms=data.now_ms)
-        lifts = [row.lift for row in data.readout.rows if row.metric == data.course_metric and row.lift is not None]
+        found = data.courses[data.verdict.course]
+        lifts = [row.lift for row in data.readout.rows if row.metric == data.verdict.course and row.lift is not None]
         return CoursePage(
             trial=data.trial,
-            metric=data.course_metric,
+            metric=data.verdict.course,
             courses=found,
-            timeline=told,
+            timeline=self._timeline(),
             flagged=data.freshness.flagged,
             why=lifts[0].why if lifts else None,
             words=self.words,

@@ -15,8 +15,9 @@ from reports.dashboard.avenue_page import AvenuePage
 from reports.dashboard.home_page import home_page, judge_the_rest
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
+from reports.dashboard.timeline import timeline
 from reports.dashboard.trend import TrendPage, TrendPick, trend, trend_interval
-from reports.dashboard.trial_data import picked_course, trial_data
+from reports.dashboard.trial_data import VerdictPick, trial_data
 from reports.dashboard.trial_page import TrialPage, freshness_values
 from reports.presentation.language import Translator
 from reports.queries import freshness
@@ -44,8 +45,8 @@ def trial_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         reader, words = signed_in(request, service), pages.translator(request)
         seen = seen_trial(pages, reader, trial_id)
         pick = TrendPick.read(dict(request.query_params), primary=seen.primary_metric)
-        course = picked_course(dict(request.query_params), seen)
-        data = await service.run_query(lambda context: trial_data(context, seen.id, pick, course))
+        verdict = VerdictPick.read(dict(request.query_params), seen)
+        data = await service.run_query(lambda context: trial_data(context, seen.id, pick, verdict))
         base_url = service.settings.http.public_url or str(request.base_url).rstrip("/")
         return pages.answer(
             request, RenderedPage("trial.html", TrialPage(data, words, base_url).values(), reader=reader)
@@ -86,7 +87,8 @@ def trend_values(context: QueryContext, trial: Trial, pick: TrendPick, words: Tr
     """Return what the trend alone needs."""
     span = context.span(trial.id)
     fresh = freshness.freshness(context, trial.id, trend_interval(pick, span, context.now_ms))
-    page = TrendPage(trend(context, trial.id, pick), fresh, context.directory, words)
+    told = timeline(context.directory, trial.id, words, now_ms=context.now_ms)
+    page = TrendPage(trend(context, trial.id, pick), fresh, context.directory, words, told)
     return {
         "trial": trial,
         "trend": page.values(),

@@ -4,10 +4,12 @@ import {
   AriaComponent,
   GridComponent,
   LegendComponent,
+  MarkLineComponent,
   TooltipComponent,
   type AriaComponentOption,
   type GridComponentOption,
   type LegendComponentOption,
+  type MarkLineComponentOption,
   type TooltipComponentOption,
 } from "echarts/components";
 import * as echarts from "echarts/core";
@@ -16,11 +18,16 @@ import langZH from "echarts/i18n/langZH-obj.js";
 
 import { language, t, whole } from "./texts";
 
-echarts.use([LineChart, GridComponent, TooltipComponent, LegendComponent, AriaComponent, CanvasRenderer]);
+echarts.use([LineChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, AriaComponent, CanvasRenderer]);
 echarts.registerLocale("ZH", langZH);
 
 type Option = echarts.ComposeOption<
-  LineSeriesOption | GridComponentOption | TooltipComponentOption | LegendComponentOption | AriaComponentOption
+  | LineSeriesOption
+  | GridComponentOption
+  | TooltipComponentOption
+  | LegendComponentOption
+  | MarkLineComponentOption
+  | AriaComponentOption
 >;
 
 /** [start in Unix ms, value, n, value as text, start as text, 1 where it may still change] */
@@ -32,6 +39,9 @@ interface Line {
   readonly points: readonly Point[];
 }
 
+/** [start of the step in Unix ms, number in the list below, what happened] */
+type Mark = readonly [number, string, readonly string[]];
+
 interface ChartData {
   readonly title: string;
   readonly unit: string;
@@ -40,6 +50,7 @@ interface ChartData {
   readonly to: number;
   readonly lines: readonly Line[];
   readonly before: Line | null;
+  readonly marks: readonly Mark[];
   readonly description: string;
 }
 
@@ -132,7 +143,7 @@ function option(data: ChartData, paint: Colours): Option {
       borderColor: paint.grid,
       padding: [8, 12],
       axisPointer: { lineStyle: { color: paint.axis, type: "solid", opacity: 0.5 } },
-      formatter: (hovered: unknown) => tip(hovered, lines, paint),
+      formatter: (hovered: unknown) => tip(hovered, lines, data.marks, paint),
     },
     xAxis: {
       type: "time",
@@ -152,8 +163,27 @@ function option(data: ChartData, paint: Colours): Option {
       splitLine: { lineStyle: { color: paint.grid } },
       axisLabel: { ...text, formatter: (value: number) => axisText(value, data.unit) },
     },
-    series: lines.flatMap((line, index) => drawnTwice(line, colourOf(line, index, paint), lines.length === 1)),
+    series: marked(
+      lines.flatMap((line, index) => drawnTwice(line, colourOf(line, index, paint), lines.length === 1)),
+      data,
+      paint,
+    ),
   };
+}
+
+/** What happened, as upright lines of the first series; the numbers stand in the list below the chart. */
+function marked(series: LineSeriesOption[], data: ChartData, paint: Colours): LineSeriesOption[] {
+  const [first, ...others] = series;
+  if (first === undefined || data.marks.length === 0) return series;
+  const markLine: LineSeriesOption["markLine"] = {
+    silent: true,
+    animation: false,
+    symbol: "none",
+    lineStyle: { color: paint.axis, type: "solid", width: 1, opacity: 0.7 },
+    label: { position: "end", distance: 2, color: paint.ink, fontFamily: paint.font, fontSize: 11, formatter: "{b}" },
+    data: data.marks.map(([at, name]) => ({ xAxis: at + SHANGHAI_MS, name })),
+  };
+  return [{ ...first, markLine }, ...others];
 }
 
 const TIMES = {
@@ -230,7 +260,7 @@ function axisText(value: number, unit: string): string {
 }
 
 /** The tooltip, built of elements: an inline style in HTML text would be refused by the page's policy. */
-function tip(hovered: unknown, lines: readonly Line[], paint: Colours): HTMLElement {
+function tip(hovered: unknown, lines: readonly Line[], marks: readonly Mark[], paint: Colours): HTMLElement {
   const box = element("div", "tip");
   const first = Array.isArray(hovered) ? (hovered[0] as { axisValue?: number } | undefined) : undefined;
   const at = (first?.axisValue ?? 0) - SHANGHAI_MS;
@@ -252,6 +282,7 @@ function tip(hovered: unknown, lines: readonly Line[], paint: Colours): HTMLElem
     table.append(tr);
   }
   box.append(title, table);
+  for (const [start, , texts] of marks) if (start === at) box.append(...texts.map((text) => element("p", "", text)));
   return box;
 }
 

@@ -1,0 +1,82 @@
+"""Each metric's lifts are drawn to one scale, with nothing, what was looked for, and what silent days leave."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reports.dashboard.readout_page import ReadoutPage
+from reports.dashboard.results_page import EDGE, ResultsPage
+from reports.presentation.language import translator
+from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
+from reports.queries.silence import SilenceBounds
+from schemas.registry import MetricId
+from tests.support.readout_harness import TRIAL, side_by_side, street
+
+KNOWN = street(side_by_side(2, 60), smallest_effect=0.1, arms=["baseline", "pilot", "second"])
+PILOT = ArmLift(absolute=0.2, absolute_low=0.1, absolute_high=0.3, relative=0.4, relative_low=0.2, relative_high=0.6)
+SECOND = ArmLift(absolute=-0.1, absolute_low=-0.2, absolute_high=0.0)
+SILENT = SilenceBounds(units=3, share=0.02, low=0.05, high=0.4, changes=False)
+
+
+def row(metric: MetricId, arm: str, role: str, lift: ArmLift | None) -> ArmReadout:
+    rest: dict[str, Any] = dict.fromkeys(ArmReadout.__dataclass_fields__)
+    given = {"metric": metric, "arm": arm, "role": role, "lift": lift, "units": 30, "places": 2, "n": 500}
+    return ArmReadout(**{**rest, **given, "estimate": 0.5, "low": 0.4, "high": 0.6})
+
+
+def results(*rows: ArmReadout) -> dict[str, Any]:
+    nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
+    designs = {"design": "switching", "planned_design": "switching"}
+    found = TrialReadout(**{**nothing, **designs, "rows": rows, "alpha": 0.05, "baseline_arm": "baseline"})
+    return ResultsPage(ReadoutPage(found, KNOWN.trials[TRIAL], KNOWN, translator("en"))).values()
+
+
+def test_the_arms_of_a_metric_share_one_scale() -> None:
+    (block,) = results(
+        row("success_rate", "baseline", "primary", None),
+        row("success_rate", "pilot", "primary", replace(PILOT, silence=SILENT)),
+        row("success_rate", "second", "primary", SECOND),
+    )["blocks"]
+
+    pilot, second = (one["drawn"] for one in block["rows"])
+    # From −20 to +40 points.
+    a_point = (100 - 2 * EDGE) / 60
+    zero = EDGE + 20 * a_point
+    assert pilot["zero"] == second["zero"] == pytest.approx(zero, abs=0.01)
+    assert (pilot["from"], pilot["at"], pilot["to"]) == pytest.approx(
+        (zero + 10 * a_point, zero + 20 * a_point, zero + 30 * a_point), abs=0.01
+    )
+    assert (second["from"], second["to"]) == pytest.approx((EDGE, zero), abs=0.01)
+    assert pilot["effects"] == [pytest.approx(zero + 10 * a_point, abs=0.01)]
+    assert pilot["silent"] == [pytest.approx(zero + 5 * a_point, abs=0.01), pytest.approx(100 - EDGE)]
+    assert second["silent"] == []
+
+
+def test_what_is_written_per_cent_is_drawn_per_cent() -> None:
+    (block,) = results(row("orders", "baseline", "guardrail", None), row("orders", "pilot", "guardrail", PILOT))[
+        "blocks"
+    ]
+
+    drawn = block["rows"][0]["drawn"]
+    assert (drawn["zero"], drawn["to"]) == (EDGE, 100 - EDGE)
+    assert drawn["at"] == pytest.approx(EDGE + (100 - 2 * EDGE) * 0.4 / 0.6, abs=0.01)
+    assert drawn["effects"] == []
+
+
+def test_a_row_tells_baseline_arm_units_estimate_and_lift() -> None:
+    found = results(
+        row("success_rate", "baseline", "primary", None),
+        row("success_rate", "pilot", "primary", PILOT),
+        row("orders", "baseline", "other", None),
+        row("orders", "pilot", "other", ArmLift(why="one_place")),
+    )
+
+    primary, other = found["blocks"]
+    assert (primary["role_name"], other["role_name"]) == ("Primary metric", "Secondary")
+    assert primary["baseline"]["units"] == "30 placement-days"
+    assert primary["rows"][0]["estimate"] == "50.0%"
+    assert primary["rows"][0]["lift_interval"] == "+10.0 to +30.0 points"
+    assert [one["arm"] for one in primary["rows"]] == ["Pilot"]
+    assert other["rows"][0]["drawn"] is None
+    assert other["rows"][0]["verdict"] == "place and arm cannot be told apart so far: no place has changed its arm yet"
