@@ -26,6 +26,7 @@ from runtime.settings import KafkaSettings
 from tests.support.paths import TESTS
 from tests.support.properties import register_profiles
 from tests.support.tiers import OFFLINE, group_of
+from tests.support.verapdf import verapdf_jars
 from tests.support.waiting import wait_until
 
 _OPTIONAL = (
@@ -77,6 +78,17 @@ def kafka_jars() -> list[Path]:
         return locked_jars(progress=print)
     except ConfigurationError as error:
         missing_service(f"no broker can be started; set AVENUE_TEST_KAFKA=host:port to use yours: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def pdf_validator() -> list[Path]:
+    """Return the jars of the validator of PDF/A and PDF/UA, downloaded while the network may still be used."""
+    try:
+        java()
+        return verapdf_jars(progress=print)
+    except ConfigurationError as error:
+        missing_service(f"no PDF can be validated: {error}")
         raise
 
 

@@ -40,6 +40,7 @@ from sinks.clickhouse.migrate import migrate
 from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.reports_harness import DAY, HOUR, KEYS, NOW, START, World, event
 from tests.support.trial_report_harness import AS_OF, before_the_start, report_directory, report_events, report_world
+from tests.support.verapdf import broken_rules
 
 pytestmark = pytest.mark.clickhouse
 
@@ -156,6 +157,22 @@ def test_the_extract_holds_nobody(sample: FrozenSample) -> None:
     subjects = [number for number in table.column("subject").to_pylist() if number]
     assert len(set(subjects)) == len({e.subject for e in events} - {""})
     assert list(dict.fromkeys(subjects)) == list(range(1, len(set(subjects)) + 1))
+
+
+def test_the_pdf_keeps_to_the_standards_that_it_claims(
+    sample: FrozenSample, pdf_validator: list[Path], tmp_path: Path
+) -> None:
+    """PDF/A-3a and PDF/UA-1 as veraPDF reads them, in both languages; of one without its language it says so."""
+    contents = {name: sample.report.files[name] for name in ("zh.pdf", "en.pdf")}
+    contents["mute.pdf"] = contents["en.pdf"].replace(b"/Lang", b"/Gone")
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+    found = broken_rules(pdf_validator, [tmp_path / name for name in contents])
+
+    kept: dict[str, list[str]] = {"PDF/A-3A": [], "PDF/UA-1": []}
+    assert (found["zh.pdf"], found["en.pdf"]) == (kept, kept)
+    assert found["mute.pdf"]["PDF/UA-1"]
 
 
 # --- what does not

@@ -85,7 +85,9 @@ def _changed_inside_a_day() -> Case:
     ]
     outside = [event(90_000 + n, placement_id="", arm="pilot", occurred_ms=START + n * HOUR) for n in range(50)]
     unassigned = [event(91_000 + n, placement_id="", arm="", occurred_ms=START + n * HOUR) for n in range(7)]
-    return standings, 0, [*_use(standings, 8), *outside, *unassigned], 20.3, {}
+    # On the day of the change nothing came: it is neither a unit nor silent.
+    used = [e for e in _use(standings, 8) if e.placement_id[:4] != "cafe" or (e.occurred_ms - START) // DAY != 3]
+    return standings, 0, [*used, *outside, *unassigned], 20.3, {}
 
 
 def _refunds_on_days_without_orders() -> Case:
