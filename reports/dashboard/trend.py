@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from registry.directory import Directory, TrialSpan
+from reports.dashboard.earlier_page import EarlierPage
 from reports.dashboard.timeline import MarkedDay, Timeline, mark_rows, sort_name
 from reports.metrics import METRICS
 from reports.presentation.formats import NOTHING, LocaleFormatter
@@ -12,6 +13,7 @@ from reports.presentation.language import Translator
 from reports.presentation.names import dimension_names, split_name
 from reports.queries import series
 from reports.queries.context import QueryContext
+from reports.queries.earlier_weeks import EarlierQuestion, EarlierWeeks, earlier_weeks
 from reports.queries.model import (
     DIMENSIONS,
     STEPS,
@@ -26,6 +28,7 @@ from reports.queries.model import (
     TooManyPointsError,
 )
 from reports.queries.spans import STEP_MS, step_start
+from reports.queries.weeks import WEEK_MS
 from schemas.registry import MetricId
 from schemas.timing import BLOCK_MS, DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -78,15 +81,14 @@ class TrendData:
     pick: TrendPick
     interval: Interval
     now: MetricLines
-    before: MetricLines | None
-    before_by_ms: int
+    before: EarlierWeeks | None
     too_fine: bool = False
     """More points than an answer may hold: nothing is drawn, and the page says why."""
 
 
 def trend_interval(pick: TrendPick, span: TrialSpan, now_ms: int) -> Interval:
     """Return the picked range: back from now, or from the trial's end where it is over; whole steps."""
-    first = span.starts_ms if span.baseline_from_ms is None else min(span.starts_ms, span.baseline_from_ms)
+    first = _first_ms(span)
     end = min(now_ms + MINUTE_MS, span.ends_ms)
     start = first if pick.range == "trial" else max(first, end - _LENGTH_MS[pick.range])
     return Interval(step_start(start, pick.step), max(end, start))
@@ -99,7 +101,7 @@ def trend(context: QueryContext, trial_id: str, pick: TrendPick) -> TrendData:
         return _trend(context, trial_id, pick, interval)
     except TooManyPointsError:
         nothing = MetricLines(metric=pick.metric, unit=METRICS[pick.metric].unit, step=pick.step, lines=())
-        return TrendData(pick=pick, interval=interval, now=nothing, before=None, before_by_ms=0, too_fine=True)
+        return TrendData(pick=pick, interval=interval, now=nothing, before=None, too_fine=True)
 
 
 def _trend(context: QueryContext, trial_id: str, pick: TrendPick, interval: Interval) -> TrendData:
@@ -107,20 +109,23 @@ def _trend(context: QueryContext, trial_id: str, pick: TrendPick, interval: Inte
         trial_id=trial_id, metrics=(pick.metric,), interval=interval, step=pick.step, by=pick.by, dense=True
     )
     (now,) = series.series(context, question)
-    before_by_ms = _weeks(pick, interval) if pick.compare else 0
     before = None
     if pick.compare:
-        shifted = Interval(interval.from_ms - before_by_ms, interval.to_ms - before_by_ms)
-        (before,) = series.series(
-            context, SeriesQuestion(trial_id=trial_id, metrics=(pick.metric,), interval=shifted, step=pick.step)
+        first_ms = _first_ms(context.span(trial_id))
+        before = earlier_weeks(
+            context, EarlierQuestion(trial_id, pick.metric, interval, pick.step, _weeks(pick, interval), first_ms)
         )
-    return TrendData(pick=pick, interval=interval, now=now, before=before, before_by_ms=before_by_ms)
+    return TrendData(pick=pick, interval=interval, now=now, before=before)
 
 
 def _weeks(pick: TrendPick, interval: Interval) -> int:
-    """Return the fewest whole weeks as long as the range that was picked, in milliseconds: weekdays then match."""
-    week = 7 * DAY_MS
-    return -(-_LENGTH_MS.get(pick.range, interval.to_ms - interval.from_ms) // week) * week
+    """Return the fewest whole weeks as long as the range that was picked: weekdays then match."""
+    return -(-_LENGTH_MS.get(pick.range, interval.to_ms - interval.from_ms) // WEEK_MS)
+
+
+def _first_ms(span: TrialSpan) -> int:
+    """Return since when events are kept: the trial's start, or that of the time before it."""
+    return span.starts_ms if span.baseline_from_ms is None else min(span.starts_ms, span.baseline_from_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +147,28 @@ class TrendPage:
         """Return what the template needs."""
         metric = METRICS[self.data.pick.metric]
         lines = self._ranked()
+        found = self.data.before
+        before = EarlierPage(found, self.data.pick.metric, self._whose(), self._when, self.words) if found else None
         return {
             "pick": self.data.pick,
             "title": self.words.pick(metric.name),
             "formula": self.words.pick(metric.formula),
             "options": self._options(),
-            "chart": self._chart(lines[:LINES_DRAWN]),
+            "chart": self._chart(lines[:LINES_DRAWN]) | {"before": before.drawn() if before else None},
             "hidden_lines": max(0, len(lines) - LINES_DRAWN),
-            "nothing_before": self._nothing_before(),
+            "before_word": before.word() if before else "",
             "marks": mark_rows(self._marked, self.words),
             "dotted": any(self._flagged(point) for line in lines for point in line.points),
-            "table": self._table(lines),
+            "table": self._table(lines, before),
             "problem": self.words.say("Too many points to draw: take a shorter range, a coarser step or another split.")
             if self.data.too_fine
             else "",
             "empty": not any(point.n for line in lines for point in line.points),
         }
+
+    def _whose(self) -> str:
+        """Return whose the earlier weeks are, where lines are split: they are of all together."""
+        return self.words.say("all together") if self.data.pick.by else ""
 
     def _ranked(self) -> list[SeriesLine]:
         """Return the lines in the registry's order of arms, others by how much they stand on."""
@@ -206,7 +217,6 @@ class TrendPage:
                 }
                 for line in lines
             ],
-            "before": self._before(),
             "marks": [self._mark(day) for day in self._marked],
             "description": self._description(),
         }
@@ -223,28 +233,6 @@ class TrendPage:
         """Return [start of the step in which it happened, its number, what happened]."""
         texts = (f"{sort_name(mark.sort, self.words)}: {mark.text}" for mark in day.marks)
         return [step_start(day.marks[0].at_ms, self.data.pick.step), str(day.number), list(texts)]
-
-    def _before(self) -> dict[str, Any] | None:
-        if self.data.before is None:
-            return None
-        by_ms = self.data.before_by_ms
-        points = [point for line in self.data.before.lines for point in line.points]
-        if not points:
-            return None
-        return {
-            "name": self.words.count(
-                "%(n)s week before", "%(n)s weeks before", by_ms // (7 * DAY_MS), n=by_ms // (7 * DAY_MS)
-            ),
-            "key": "before",
-            "points": [[p.start_ms + by_ms, p.value, p.n, self._metric(p), self._when(p.start_ms), 0] for p in points],
-        }
-
-    def _nothing_before(self) -> str:
-        """Say that the earlier period that was asked for has nothing to draw."""
-        if self.data.before is None or any(line.points for line in self.data.before.lines):
-            return ""
-        weeks = self.data.before_by_ms // (7 * DAY_MS)
-        return self.words.count("Nothing came %(n)s week before.", "Nothing came %(n)s weeks before.", weeks, n=weeks)
 
     def _drawn(self, point: Point) -> list[Any]:
         """Return [start, value, n, the value as text, the time as text, 1 where it may still change]."""
@@ -275,17 +263,24 @@ class TrendPage:
             end=self._formats.moment(self.data.interval.to_ms),
         )
 
-    def _table(self, lines: list[SeriesLine]) -> dict[str, Any]:
+    def _table(self, lines: list[SeriesLine], before: EarlierPage | None) -> dict[str, Any]:
         """Return the newest rows, newest first; n stands beside each value."""
         by_start: dict[int, dict[int, Point]] = {}
         for column, line in enumerate(lines):
             for point in line.points:
                 by_start.setdefault(point.start_ms, {})[column] = point
         starts = sorted(by_start, reverse=True)
+        shown = before if before and before.found.told else None
         return {
-            "columns": [self._name(line) for line in lines],
+            "columns": [*(self._name(line) for line in lines), *([shown.name()] if shown else [])],
             "rows": [
-                (self._when(start), [self._cell(by_start[start].get(column)) for column in range(len(lines))])
+                (
+                    self._when(start),
+                    [
+                        *(self._cell(by_start[start].get(column)) for column in range(len(lines))),
+                        *([shown.cell(start)] if shown else []),
+                    ],
+                )
                 for start in starts[:TABLE_ROWS]
             ],
             "left_out": max(0, len(starts) - TABLE_ROWS),
@@ -293,5 +288,10 @@ class TrendPage:
 
     def _cell(self, point: Point | None) -> dict[str, Any]:
         if point is None:
-            return {"value": NOTHING, "n": "", "open": False}
-        return {"value": self._metric(point), "n": self._formats.whole(point.n), "open": self._flagged(point)}
+            return {"value": NOTHING, "n": "", "range": "", "open": False}
+        return {
+            "value": self._metric(point),
+            "n": self._formats.whole(point.n),
+            "range": "",
+            "open": self._flagged(point),
+        }

@@ -42,6 +42,15 @@ interface Line {
 /** [start of the step in Unix ms, number in the list below, what happened] */
 type Mark = readonly [number, string, readonly string[]];
 
+/** [start in Unix ms, lowest, highest, both as text] */
+type BandPoint = readonly [number, number | null, number | null, string];
+
+/** The period before, and how far earlier weeks reached. */
+interface Before extends Line {
+  readonly band: readonly BandPoint[];
+  readonly bandName: string;
+}
+
 interface ChartData {
   readonly title: string;
   readonly unit: string;
@@ -49,7 +58,7 @@ interface ChartData {
   readonly from: number;
   readonly to: number;
   readonly lines: readonly Line[];
-  readonly before: Line | null;
+  readonly before: Before | null;
   readonly marks: readonly Mark[];
   readonly description: string;
 }
@@ -117,6 +126,7 @@ function colourOf(line: Line, index: number, paint: Colours): string {
 
 function option(data: ChartData, paint: Colours): Option {
   const lines = data.before ? [...data.lines, data.before] : data.lines;
+  const band = bandSeries(data.before, paint);
   const text = { color: paint.axis, fontFamily: paint.font, fontSize: 12 };
   return {
     animation: false,
@@ -134,7 +144,7 @@ function option(data: ChartData, paint: Colours): Option {
       icon: "roundRect",
       textStyle: { ...text, color: paint.ink },
       pageTextStyle: text,
-      data: lines.map((line) => line.name),
+      data: [...lines.map((line) => line.name), ...(band.length > 0 ? [data.before?.bandName ?? ""] : [])],
     },
     tooltip: {
       trigger: "axis",
@@ -143,7 +153,7 @@ function option(data: ChartData, paint: Colours): Option {
       borderColor: paint.grid,
       padding: [8, 12],
       axisPointer: { lineStyle: { color: paint.axis, type: "solid", opacity: 0.5 } },
-      formatter: (hovered: unknown) => tip(hovered, lines, data.marks, paint),
+      formatter: (hovered: unknown) => tip(hovered, lines, data, paint),
     },
     xAxis: {
       type: "time",
@@ -163,11 +173,14 @@ function option(data: ChartData, paint: Colours): Option {
       splitLine: { lineStyle: { color: paint.grid } },
       axisLabel: { ...text, formatter: (value: number) => axisText(value, data.unit) },
     },
-    series: marked(
-      lines.flatMap((line, index) => drawnTwice(line, colourOf(line, index, paint), lines.length === 1)),
-      data,
-      paint,
-    ),
+    series: [
+      ...band,
+      ...marked(
+        lines.flatMap((line, index) => drawnTwice(line, colourOf(line, index, paint), lines.length === 1)),
+        data,
+        paint,
+      ),
+    ],
   };
 }
 
@@ -194,6 +207,32 @@ const TIMES = {
 function lastStart(lines: readonly Line[], data: ChartData): number {
   const ends = lines.filter((line) => line.key !== "before").map((line) => line.points.at(-1)?.[0] ?? data.from);
   return Math.max(data.from, ...ends);
+}
+
+/** The band is two stacked series of one name: its lower edge, unseen, and on that its height, filled. */
+function bandSeries(before: Before | null, paint: Colours): LineSeriesOption[] {
+  if (!before || before.band.length === 0) return [];
+  const shared: LineSeriesOption = {
+    type: "line",
+    name: before.bandName,
+    stack: "band",
+    stackStrategy: "all",
+    color: paint.before,
+    lineStyle: { opacity: 0 },
+    itemStyle: { color: paint.before },
+    emphasis: { disabled: true },
+    showSymbol: false,
+    silent: true,
+    z: 0,
+  };
+  const edge = before.band.map(([at, low]): Place => [at + SHANGHAI_MS, low]);
+  const height = before.band.map(
+    ([at, low, high]): Place => [at + SHANGHAI_MS, low === null || high === null ? null : high - low],
+  );
+  return [
+    { ...shared, data: edge },
+    { ...shared, data: height, areaStyle: { color: paint.before, opacity: 0.22 } },
+  ];
 }
 
 /** One line is two series of one name: what holds, solid; what may still change, dotted, joined to its last sure point. */
@@ -260,7 +299,7 @@ function axisText(value: number, unit: string): string {
 }
 
 /** The tooltip, built of elements: an inline style in HTML text would be refused by the page's policy. */
-function tip(hovered: unknown, lines: readonly Line[], marks: readonly Mark[], paint: Colours): HTMLElement {
+function tip(hovered: unknown, lines: readonly Line[], data: ChartData, paint: Colours): HTMLElement {
   const box = element("div", "tip");
   const first = Array.isArray(hovered) ? (hovered[0] as { axisValue?: number } | undefined) : undefined;
   const at = (first?.axisValue ?? 0) - SHANGHAI_MS;
@@ -281,8 +320,16 @@ function tip(hovered: unknown, lines: readonly Line[], marks: readonly Mark[], p
     tr.append(dot, name, element("td", "num", row.point[3]), count);
     table.append(tr);
   }
+  const range = data.before?.band.find((candidate) => candidate[0] === at);
+  if (range?.[3]) {
+    const tr = element("tr", "");
+    const across = element("td", "num", range[3]);
+    across.setAttribute("colspan", "2");
+    tr.append(element("td", ""), element("td", "", data.before?.bandName ?? ""), across);
+    table.append(tr);
+  }
   box.append(title, table);
-  for (const [start, , texts] of marks) if (start === at) box.append(...texts.map((text) => element("p", "", text)));
+  for (const [start, , texts] of data.marks) if (start === at) box.append(...texts.map((text) => element("p", "", text)));
   return box;
 }
 
