@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from reports.dashboard.earlier_page import EarlierPage
+from reports.dashboard.timeline import timeline
 from reports.dashboard.trend import TrendPage, TrendPick, trend
 from reports.presentation.language import translator
 from reports.queries.earlier_weeks import MOST_WEEKS, EarlierQuestion, EarlierWeeks, earlier_weeks
@@ -95,7 +96,8 @@ def picked(world: World, **pick: Any) -> dict[str, Any]:
     context = world.context()
     fresh = freshness(context, "neuro", Interval(START, THEN))
     data = trend(context, "neuro", TrendPick(**(given | pick)))
-    return TrendPage(data, fresh, context.directory, translator("en")).values()
+    told = timeline(context.directory, "neuro", translator("en"), now_ms=THEN)
+    return TrendPage(data, fresh, context.directory, translator("en"), told).values()
 
 
 def test_the_page_names_the_band_and_says_whose_it_is(world: World) -> None:

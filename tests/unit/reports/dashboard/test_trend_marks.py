@@ -44,7 +44,7 @@ def values(step: Step, from_ms: int, to_ms: int) -> dict[str, Any]:
     points = tuple(Point(at, 1, 1) for at in range(from_ms, to_ms, span))
     lines = MetricLines("events", "events", step, (SeriesLine({}, points),))
     pick = TrendPick.read({"range": "trial", "step": step}, primary="events")
-    data = TrendData(pick, Interval(from_ms, to_ms), lines, None, 0)
+    data = TrendData(pick, Interval(from_ms, to_ms), lines, None)
     told = timeline(known, TRIAL, EN, now_ms=START + 30 * DAY)
     return TrendPage(data, Freshness(None, None, 0, 0), known, EN, told).values()
 
