@@ -96,7 +96,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def street(browser: Browser, clickhouse_folder: Path | None, _store_stays_open: None) -> Iterator[Street]:
-    """Return a street of three weeks of life, in a database of its own."""
+    """Return a street of three weeks of life, whose first trial has a verdict, in a database of its own."""
     yield from _street(clickhouse_folder, seeded=True)
 
 
@@ -110,7 +110,7 @@ def _street(folder: Path | None, *, seeded: bool) -> Iterator[Street]:
     name = f"t_{uuid.uuid4().hex[:12]}"
     store = ClickHouse(clickhouse_settings(name), path=folder)
     migrate(store)
-    found = Street(store, seeded=seeded)
+    found = Street(store, seeded=seeded, speaking=seeded)
     wake_threads(found.reading)
     yield found
     found.reading.close()
@@ -200,6 +200,12 @@ def test_the_chart_is_drawn_for_each_arm(visit: MakeVisit, scheme: str) -> None:
     expect(page.locator(DRAWN)).to_have_attribute("data-drawn", "2")
 
     assert _colours(page) > 8
+    # Twenty days are over, and from the fourteenth on there is an interval, as wide as a line that is seen.
+    intervals = page.locator("#course .plot-field .span")
+    expect(intervals).to_have_count(7)
+    assert all((box := line.bounding_box()) and box["height"] > 5 for line in intervals.all())
+    expect(page.locator("#course .marks li")).to_have_count(2)
+    expect(page.locator(".placebo .splits rect").first).to_be_visible()
     assert "折线图" in (page.locator(DRAWN).get_attribute("aria-label") or "")
 
 
@@ -273,7 +279,7 @@ def test_the_page_can_be_walked_by_keyboard(visit: MakeVisit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
 
-    seen = _walk(page, 40)
+    seen = _walk(page, 60)
     assert {"Trials", "metric", "by", "range", "step", "compare", "The same numbers as a table", "PDF"} <= seen
 
 

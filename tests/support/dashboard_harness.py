@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -22,7 +22,7 @@ from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
 from schemas.lines import StoredEvent
-from schemas.registry import AccessKey, Epoch, OpeningHours, Registry
+from schemas.registry import AccessKey, Epoch, OpeningHours, Registry, TimelineNote
 from schemas.timing import block_of
 from schemas.topics import Topic, partition_of
 from tests.support.factories import stored_event
@@ -50,13 +50,21 @@ HABITS: dict[str, tuple[float, int, int]] = {
     "p-061-meituan": (0.95, 10, 14),
     "p-120-aihuishou": (0.88, 8, 24),
 }
+LOST = 0.3
+"""The baseline's share of ok is so much lower, in a street that speaks."""
+SHANGHAI = timezone(timedelta(hours=8))
 # Visits by hour of the day: closed at night, lunch and early evening are busy.
 BY_HOUR = (0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 7, 10, 8, 6, 6, 7, 9, 11, 10, 7, 4, 1, 0)
 
 
-def street() -> Directory:
-    """Return the demo's registry with a key of every scope and one epoch."""
+def street(*, speaking: bool = False) -> Directory:
+    """Return the demo's registry with a key of every scope and one epoch.
+
+    *speaking*: two places of the headband's trial change their arm each day, so that it has a verdict.
+    """
     registry = _from_the_first(load_registry(EXAMPLE_REGISTRY))
+    if speaking:
+        registry = _that_speaks(registry)
     began = datetime.fromtimestamp(FIRST / 1000, UTC)
     keys = [
         AccessKey(
@@ -94,6 +102,29 @@ def _from_the_first(registry: Registry) -> Registry:
     )
 
 
+def _that_speaks(registry: Registry) -> Registry:
+    """Let the café's two places change arm by day, each on the other foot, and tell what happened meanwhile."""
+    first = datetime.fromtimestamp(FIRST / 1000, SHANGHAI)
+    days = [(first + timedelta(days=n)).date() for n in range(60)]
+    other = {"p-017": {"baseline": days[1::2]}, "p-018": {"pilot": days[1::2]}}
+    notes = [
+        {"id": "rain", "at": first + timedelta(days=16, hours=9), "text": {"zh": "暴雨", "en": "Heavy rain"}},
+        {
+            "id": "firmware",
+            "at": first + timedelta(days=18, hours=9),
+            "text": {"zh": "固件 2.1", "en": "Firmware 2.1"},
+            "trial": NEURO,
+        },
+    ]
+    return registry.model_copy(
+        update={
+            "trials": [trial.model_copy(update={"smallest_effect": 0.08}) for trial in registry.trials],
+            "placements": [p.model_copy(update={"arm_days": other.get(p.id, {})}) for p in registry.placements],
+            "notes": [TimelineNote.model_validate(note) for note in notes],
+        }
+    )
+
+
 class Life:
     """Makes the events of the street; equal seeds make equal ones."""
 
@@ -113,7 +144,7 @@ class Life:
             product_id=placed.product_id,
             trial_id=placed.trial_id,
             placement_id=placement_id,
-            arm=placed.arm,
+            arm=placed.arm_at(at_ms),
             kind=kind,
             occurred_ms=at_ms,
             received_ms=at_ms + 700,
@@ -160,7 +191,10 @@ class Life:
             return found
         took = int(rng.lognormvariate(10.2 if placement_id != "p-018" else 10.6, 0.5))
         found.append(self.event(placement_id, "use.started", at_ms + 20_000, **who))
-        outcome = "ok" if rng.random() < good else rng.choice(["failed", "abandoned", "abandoned"])
+        placed = self._directory.placed[placement_id]
+        # Where places change their arm, what an arm does is seen at both.
+        lost = LOST if placed.arm_days and placed.arm_at(at_ms) == "baseline" else 0.0
+        outcome = "ok" if rng.random() < good - lost else rng.choice(["failed", "abandoned", "abandoned"])
         done_ms = at_ms + 20_000 + took
         found.append(self.event(placement_id, "use.completed", done_ms, outcome=outcome, duration_ms=took, **who))
         if outcome == "ok" and rng.random() < 0.35:
@@ -179,8 +213,8 @@ class Life:
 class Street(World):
     """The store with that life in it, and the reading side over it; the clock stands until it is moved."""
 
-    def __init__(self, clickhouse: ClickHouse, *, seeded: bool = True) -> None:
-        super().__init__(clickhouse, directory=street(), now_ms=NOW)
+    def __init__(self, clickhouse: ClickHouse, *, seeded: bool = True, speaking: bool = False) -> None:
+        super().__init__(clickhouse, directory=street(speaking=speaking), now_ms=NOW)
         self.clock = ManualClock(NOW)
         self.life = Life(self.directory)
         self.reading = ReadService(

@@ -14,7 +14,7 @@ from schemas.registry import MetricId
 from tests.support.readout_harness import TRIAL, side_by_side, street
 
 KNOWN = street(side_by_side(2, 60), smallest_effect=0.1, arms=["baseline", "pilot", "second"])
-PILOT = ArmLift(absolute=0.2, absolute_low=0.1, absolute_high=0.3, relative=0.4, relative_low=0.2, relative_high=0.6)
+PILOT = ArmLift(absolute=0.2, absolute_low=0.1, absolute_high=0.3, relative=0.5, relative_low=0.2, relative_high=0.6)
 SECOND = ArmLift(absolute=-0.1, absolute_low=-0.2, absolute_high=0.0)
 SILENT = SilenceBounds(units=3, share=0.02, low=0.05, high=0.4, changes=False)
 
@@ -25,11 +25,12 @@ def row(metric: MetricId, arm: str, role: str, lift: ArmLift | None) -> ArmReado
     return ArmReadout(**{**rest, **given, "estimate": 0.5, "low": 0.4, "high": 0.6})
 
 
-def results(*rows: ArmReadout) -> dict[str, Any]:
+def results(*rows: ArmReadout, primary: MetricId = "success_rate") -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
     designs = {"design": "switching", "planned_design": "switching"}
     found = TrialReadout(**{**nothing, **designs, "rows": rows, "alpha": 0.05, "baseline_arm": "baseline"})
-    return ResultsPage(ReadoutPage(found, KNOWN.trials[TRIAL], KNOWN, translator("en"))).values()
+    trial = KNOWN.trials[TRIAL].model_copy(update={"primary_metric": primary})
+    return ResultsPage(ReadoutPage(found, trial, KNOWN, translator("en"))).values()
 
 
 def test_the_arms_of_a_metric_share_one_scale() -> None:
@@ -60,8 +61,16 @@ def test_what_is_written_per_cent_is_drawn_per_cent() -> None:
 
     drawn = block["rows"][0]["drawn"]
     assert (drawn["zero"], drawn["to"]) == (EDGE, 100 - EDGE)
-    assert drawn["at"] == pytest.approx(EDGE + (100 - 2 * EDGE) * 0.4 / 0.6, abs=0.01)
+    assert drawn["at"] == pytest.approx(EDGE + (100 - 2 * EDGE) * 0.5 / 0.6, abs=0.01)
     assert drawn["effects"] == []
+
+
+def test_what_was_looked_for_is_drawn_as_a_share_of_the_baseline_where_the_lift_is() -> None:
+    rows = row("orders", "baseline", "primary", None), row("orders", "pilot", "primary", PILOT)
+    (block,) = results(*rows, primary="orders")["blocks"]
+
+    # A tenth of an order more than the baseline's half.
+    assert block["rows"][0]["drawn"]["effects"] == [pytest.approx(EDGE + (100 - 2 * EDGE) * 0.2 / 0.6, abs=0.01)]
 
 
 def test_a_row_tells_baseline_arm_units_estimate_and_lift() -> None:

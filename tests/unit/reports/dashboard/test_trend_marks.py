@@ -34,7 +34,7 @@ def directory() -> Directory:
         return TimelineNote.model_validate({"id": name, "at": at, "text": {"zh": name, "en": name}, **fields})
 
     other = Trial.model_validate(found.trials[TRIAL].model_dump(by_alias=True) | {"id": "other"})
-    notes = [note("rain", 2), note("ours", 2, trial=TRIAL), note("theirs", 2, trial="other"), note("later", 50)]
+    notes = [note("rain", 2), note("ours", 2, trial=TRIAL), note("theirs", 2, trial="other"), note("tomorrow", 6)]
     registry = found.registry.model_copy(update={"notes": notes, "trials": [*found.registry.trials, other]})
     return Directory(1, registry)
 
@@ -45,7 +45,7 @@ def values(step: Step, from_ms: int, to_ms: int) -> dict[str, Any]:
     lines = MetricLines("events", "events", step, (SeriesLine({}, points),))
     pick = TrendPick.read({"range": "trial", "step": step}, primary="events")
     data = TrendData(pick, Interval(from_ms, to_ms), lines, None)
-    told = timeline(known, TRIAL, EN, now_ms=START + 30 * DAY)
+    told = timeline(known, TRIAL, EN, now_ms=START + 6 * DAY)
     return TrendPage(data, Freshness(None, None, 0, 0), known, EN, told).values()
 
 
