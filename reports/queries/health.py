@@ -4,6 +4,7 @@ from reports.metrics import TranslatedText
 from reports.queries.avenue_map import reporting
 from reports.queries.context import QueryContext
 from reports.queries.freshness import complete_until, freshness, lag
+from reports.queries.health_steps import with_step
 from reports.queries.health_units import (
     balance_line,
     crossover_lines,
@@ -44,9 +45,10 @@ def health(
     trial = context.directory.trials[trial_id]
     found = judged or readout(context, trial_id, (trial.primary_metric,))
     primary = [row for row in found.rows if row.metric == trial.primary_metric]
-    return (
+    over = context.span(trial_id).ends_ms <= context.now_ms
+    lines = (
         _arriving(context, trial_id),
-        unit_line(found, trial.planned_units),
+        unit_line(found, trial.planned_units, over=over),
         silent_line(found, primary),
         balance_line(found),
         _coverage(context, trial_id),
@@ -56,12 +58,16 @@ def health(
         *_refunds(unreported(context, trial_id)),
         *crossover_lines(found),
     )
+    return tuple(map(with_step, lines))
 
 
 def _arriving(context: QueryContext, trial_id: str) -> HealthLine:
     last_ms = last_event_ms(context, trial_id)
     if last_ms is None:
         return line("arriving", "unknown", TranslatedText("等待第一个事件", "waiting for the first event"))
+    if context.span(trial_id).ends_ms <= context.now_ms:
+        text = TranslatedText("试点已结束，不再等待事件", "the trial is over: no more events are awaited")
+        return line("arriving", "good", text, {"last_ms": last_ms})
     lag_s = lag(context, complete_until(context, context.span(trial_id).product_id))
     numbers: dict[str, Number | None] = {"last_ms": last_ms, "lag_s": lag_s}
     if lag_s is not None and lag_s > LAG_S:

@@ -28,8 +28,8 @@ def line(check: HealthCheck, state: HealthState, text: TranslatedText, numbers: 
     return HealthLine(check=check, state=state, zh=text.zh, en=text.en, numbers=numbers or {})
 
 
-def unit_line(found: TrialReadout, planned: int | None) -> HealthLine:
-    """Return how many placement-days there are, and what stands outside them."""
+def unit_line(found: TrialReadout, planned: int | None, *, over: bool = False) -> HealthLine:
+    """Return how many placement-days there are, and what stands outside them; of a trial that is *over*, all."""
     units = found.units
     due, seen, today, outside = len(units.due), len(units.counted), len(units.unfinished), units.outside_events
     numbers: Numbers = {
@@ -61,7 +61,8 @@ def unit_line(found: TrialReadout, planned: int | None) -> HealthLine:
     text = TranslatedText("；".join(part.zh for part in said), "; ".join(part.en for part in said))
     if not due:
         return line("units", "unknown", text, numbers)
-    return line("units", "good" if seen >= ENOUGH_SEEN * due else "warning", text, numbers)
+    wanted = max(due, planned or 0) if over else due
+    return line("units", "good" if seen >= ENOUGH_SEEN * wanted else "warning", text, numbers)
 
 
 def silent_line(found: TrialReadout, primary: list[ArmReadout]) -> HealthLine:

@@ -279,7 +279,7 @@ def test_the_page_can_be_walked_by_keyboard(visit: MakeVisit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
 
-    seen = _walk(page, 60)
+    seen = _walk(page, 120)
     assert {"Trials", "metric", "by", "range", "step", "compare", "The same numbers as a table", "PDF"} <= seen
 
 

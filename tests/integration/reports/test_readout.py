@@ -242,9 +242,26 @@ def test_a_health_line_is_green_only_where_its_fact_supports_it(clickhouse: Clic
 
     assert lines["coverage"].state == "bad"
     assert 0 < (lines["coverage"].numbers["coverage"] or 0) < 0.2
+    assert "What would help: begin with the placement of the lowest coverage" in lines["coverage"].en
+    assert "可行的办法：从“展位”表中覆盖率最低的展位开始" in lines["coverage"].zh
+    assert [line.check for line in lines.values() if line.state != "good" and "help" not in line.en] == []
+    assert [line.check for line in lines.values() if line.state == "good" and "help" in line.en] == []
     assert lines["blocks"].state == "warning"
     assert "place and arm cannot be told apart" in lines["blocks"].en
     assert "baseline period" in lines["blocks"].en
+
+
+def test_a_trial_that_is_over_awaits_no_events_and_is_held_to_its_plan(clickhouse: ClickHouse) -> None:
+    standings = switching(3, 20)
+    events = events_of(standings, random.Random(14))
+    world = world_of(clickhouse, standings, events, days=25, planned_units=90)
+    world.directory = street(standings, days=20, planned_units=90)
+    world.live(cells_of(events))
+
+    lines = {line.check: line for line in health(world.context(), TRIAL)}
+
+    assert (lines["arriving"].state, "over" in lines["arriving"].en) == ("good", True)
+    assert (lines["units"].numbers["seen"], lines["units"].state) == (60, "warning")
 
 
 @pytest.mark.parametrize(("quiet_min", "state"), [(20, "good"), (300, "warning"), (600, "bad")])
