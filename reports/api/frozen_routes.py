@@ -11,7 +11,7 @@ from reports.api.documented import TRIAL_QUESTION, TRIAL_STORE, ExtractOperation
 from reports.api.params import choice
 from reports.api.problems import NotSeenError
 from reports.api.routes import AuthenticatedReader, FormText, Language, LanguageText, ReportFormat, TrialId
-from reports.api.shapes import FrozenReportJson, FrozenReportsAnswer
+from reports.api.shapes import FrozenFileJson, FrozenReportJson, FrozenReportsAnswer
 from reports.api.streaming import whole_export
 from reports.frozen import store
 from reports.queries.spans import iso
@@ -31,6 +31,7 @@ async def get_frozen_reports(reader: NamedDependency[AuthenticatedReader], trial
     """The trial's frozen reports, the latest first. They outlast the trial's events."""
     reader.trial(trial_id)
     found = await reader.service.run_query(lambda context: store.entries(context, trial_id))
+    base = f"/v1/trials/{trial_id}/reports"
     return FrozenReportsAnswer(
         [
             FrozenReportJson(
@@ -40,6 +41,13 @@ async def get_frozen_reports(reader: NamedDependency[AuthenticatedReader], trial
                 key_id=entry.key_id,
                 extract_sha256=entry.extract_sha256,
                 events=entry.events,
+                files=[
+                    FrozenFileJson(language, form, f"{base}/{entry.report_id}?lang={language}&format={form}")
+                    for language, forms in store.forms_of(entry).items()
+                    for form in forms
+                ],
+                extract=f"{base}/{entry.report_id}/extract",
+                verify=store.verify_command(trial_id, entry.report_id, "zh"),
             )
             for entry in found
         ]
@@ -64,8 +72,7 @@ async def get_frozen_report(
     reader.trial(trial_id)
     language, kind = choice("lang", lang, get_args(Language)), choice("format", form, get_args(ReportFormat))
     content = await _file(reader, (trial_id, report_id), store.form_name(language, kind))
-    said = "" if kind == "json" else f"-{language}"
-    return _answer(content, MEDIA_TYPE[kind], f"{trial_id}-{report_id}{said}.{kind}")
+    return _answer(content, MEDIA_TYPE[kind], store.file_name(trial_id, report_id, language, kind))
 
 
 @get(

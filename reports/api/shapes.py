@@ -424,8 +424,19 @@ class ChannelTestAnswer(msgspec.Struct, frozen=True):
     why: str
 
 
+class FrozenFileJson(msgspec.Struct, frozen=True):
+    """A form of a frozen report, as it was signed; the JSON is one for both languages."""
+
+    lang: str
+    format: str
+    path: str
+
+
 class FrozenReportJson(msgspec.Struct, frozen=True):
-    """A frozen report: the moment that it stands on, who signed it, and the extract of events that it names."""
+    """A frozen report: the moment that it stands on, who signed it, and the extract of events that it names.
+
+    *verify* is the command that checks the downloaded files on any machine.
+    """
 
     id: str
     as_of: str
@@ -433,6 +444,9 @@ class FrozenReportJson(msgspec.Struct, frozen=True):
     key_id: str
     extract_sha256: str
     events: int
+    files: list[FrozenFileJson]
+    extract: str
+    verify: str
 
 
 class FrozenReportsAnswer(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from registry.directory import Directory
 from reports.dashboard.trend import TrendData, TrendPick, trend
+from reports.frozen.store import FrozenEntry, entries
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.context import QueryContext
@@ -85,6 +86,8 @@ class TrialData:
     ledger_interval: Interval
     covered_days: Mapping[str, tuple[Point, ...]]
     """Of each placement its days, with the share of their due hours that reported."""
+    frozen: tuple[FrozenEntry, ...]
+    """Frozen reports, the latest first."""
     retention: RetentionTable
     orders: OrdersAndRatings
     trend: TrendData
@@ -128,6 +131,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick, verdict: V
         ledger=presence.ledger(context, trial_id, ledger_interval),
         ledger_interval=ledger_interval,
         covered_days=_covered_days(context, trial_id, interval),
+        frozen=entries(context, trial_id),
         retention=retention(context, trial_id, interval),
         orders=orders_and_ratings(context, trial_id, interval),
         trend=trend(context, trial_id, pick),

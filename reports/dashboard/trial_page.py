@@ -8,6 +8,7 @@ from reports.dashboard.chance_page import ChancePage
 from reports.dashboard.course_page import CoursePage, design_marks
 from reports.dashboard.coverage_page import CoverageDaysPage
 from reports.dashboard.first_event import waiting_values
+from reports.dashboard.frozen_page import FrozenList
 from reports.dashboard.orders_page import MoneyPage, RatingsPage
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.render import as_json
@@ -121,6 +122,7 @@ class TrialPage:
             "ratings": RatingsPage(data.orders, data.trial, self.words).values(),
             "coverage_days": CoverageDaysPage(data, self.words).values(),
             "exports": self._exports(),
+            "frozen": FrozenList(data.trial.id, data.frozen, self.words).values(),
             "trend": TrendPage(data.trend, data.freshness, data.directory, self.words, self._timeline()).values(),
             "course": self._course().values(),
             "chance": ChancePage(

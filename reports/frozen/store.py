@@ -10,6 +10,8 @@ from runtime.clickhouse import Client
 
 MODEL = "model.json"
 EXTRACT = "extract.parquet"
+FORMS = ("pdf", "html", "xlsx", "json")
+"""In the order in which they are offered."""
 PIECE_BYTES = 4 * 1_048_576
 """Of an extract in one row: the driver holds a row several times."""
 
@@ -45,6 +47,29 @@ class FrozenEntry:
 def form_name(language: str, form: str) -> str:
     """Return under which name a form is stored; JSON is one for both languages."""
     return MODEL if form == "json" else f"{language}.{form}"
+
+
+def forms_of(entry: FrozenEntry) -> dict[str, list[str]]:
+    """Return the forms in which a frozen report is kept, by language; the one JSON is in both."""
+    found: dict[str, list[str]] = {}
+    for name in entry.files:
+        language, _, form = name.partition(".")
+        if name != MODEL:
+            found.setdefault(language, []).append(form)
+    shared = ["json"] if MODEL in entry.files else []
+    return {language: [*sorted(forms, key=FORMS.index), *shared] for language, forms in sorted(found.items())}
+
+
+def file_name(trial_id: str, report_id: str, language: str, form: str) -> str:
+    """Return what a frozen report's file is called where it is downloaded."""
+    said = "" if form == "json" else f"-{language}"
+    return f"{trial_id}-{report_id}{said}.{form}"
+
+
+def verify_command(trial_id: str, report_id: str, language: str) -> str:
+    """Return the command that checks a frozen report, with its files as they are downloaded."""
+    report, extract = file_name(trial_id, report_id, language, "pdf"), f"{trial_id}-{report_id}.{EXTRACT}"
+    return f"avenue report verify {report} --data {extract} --public-key key.pem"
 
 
 def put(client: Client, report: SignedReport, now_ms: int) -> None:

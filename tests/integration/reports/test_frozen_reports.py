@@ -1,5 +1,6 @@
 """Frozen reports: what is signed holds on any machine, what is changed is named, and what came later is told."""
 
+import html
 import json
 import re
 import uuid
@@ -489,10 +490,35 @@ def test_readers_of_the_trial_list_and_take_it_and_others_find_nothing(sample: F
         unknown = client.get(f"{base}/0000000000000000", headers=own).status_code
 
     assert [(one["id"], one["extract_sha256"]) for one in listed] == [(report_id, sample.report.extract_sha256)]
+    assert listed[0]["verify"].startswith(
+        f"avenue report verify neuro-{report_id}-zh.pdf --data neuro-{report_id}.extract"
+    )
     assert pdf.content == sample.report.files["en.pdf"]
     assert pdf.headers["content-type"] == "application/pdf"
     assert extract.content == sample.report.extract
     assert (refused, unknown) == ([404, 404, 404], 404)
+
+
+def test_the_trials_page_lists_each_file_and_whoever_may_not_see_the_trial_gets_none(sample: FrozenSample) -> None:
+    report_id, path = sample.report.report_id, f"/v1/trials/neuro/reports/{sample.report.report_id}"
+    with TestClient(_application(sample)) as client:
+        client.headers.update({"accept": "text/html", "accept-language": "en"})
+        client.post("/sign-in", data={"key": KEYS["startup:calmwave"], "next": "/trials"})
+        page = client.get("/trials/neuro").text
+        listed = client.get("/v1/trials/neuro/reports").json()["reports"][0]["files"]
+        links = re.findall(rf'href="({path}\?[^"]+)"', page)
+        found = {link: client.get(html.unescape(link)) for link in links}
+        client.cookies.clear()
+        client.post("/sign-in", data={"key": KEYS["startup:limbus"], "next": "/trials"})
+        foreign = [client.get("/trials/neuro"), *(client.get(html.unescape(link)) for link in links)]
+
+    assert len(links) == len(set(links)) == 8
+    assert {html.unescape(link) for link in links} == {one["path"] for one in listed}
+    names = {frozen_store.form_name(one["lang"], one["format"]): found[html.escape(one["path"])] for one in listed}
+    assert {name: answer.content for name, answer in names.items()} == dict(sample.report.files)
+    assert f'href="{path}/extract"' in page
+    assert f"avenue report verify neuro-{report_id}-en.pdf --data" in page
+    assert {answer.status_code for answer in foreign} == {404}
 
 
 def test_only_an_operator_freezes(sample: FrozenSample) -> None:
