@@ -41,9 +41,13 @@ class _InternalRoutes:
     def __init__(self, read_service: ReadService) -> None:
         self._read_service = read_service
 
-    async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
+    def _let_in(self, request: AnyRequest) -> None:
+        """Refuse whoever is no operator, before anything that they sent is looked at."""
         if reader_of(request, self._read_service).scope != "operator":
             raise PermissionDeniedException("a key of scope operator is needed")
+
+    async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
+        self._let_in(request)
         try:
             return await self._read_service.run_query(lambda _context: question(self._read_service.clickhouse))
         except QueryRefusedError as error:
@@ -53,6 +57,7 @@ class _InternalRoutes:
         @post("/internal/sql", include_in_schema=False, status_code=200)
         async def sql(request: AnyRequest) -> Response[bytes]:
             """Run read-only SQL."""
+            self._let_in(request)
             text = (await request.body()).decode("utf-8", "replace")
             rows = await self._ask(request, lambda clickhouse: b"".join(run_sql(clickhouse, text)))
             return Response(rows, media_type="application/x-ndjson")
@@ -80,6 +85,7 @@ class _InternalRoutes:
         @post("/internal/open-rejects", include_in_schema=False, status_code=200)
         async def still_open(request: AnyRequest) -> Response[bytes]:
             """List the lines of rejects that no replay has made an event of."""
+            self._let_in(request)
             try:
                 asked = msgspec.json.decode(await request.body(), type=OpenRejects)
             except (msgspec.MsgspecError, RecursionError) as error:

@@ -56,7 +56,7 @@ from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.rejects import ReasonRejects, RejectSample
 from reports.queries.silence import SilenceBounds
 from reports.queries.spans import iso
-from reports.scope import Reader, products_seen, trials_seen
+from reports.scope import Reader, products_seen, trial_seen, trials_seen
 from reports.stats.trial_rows import Design
 from schemas.outcomes import RejectReason
 from schemas.registry import BilingualText, MetricId, Placement, Product, Trial, epoch_ms
@@ -120,9 +120,13 @@ def me_json(reader: Reader, directory: Directory) -> MeJson:
     )
 
 
-def product_json(product: Product, directory: Directory) -> ProductJson:
-    """Return *product* for an answer."""
-    trials = [span.trial_id for span in directory.trials_of_product.get(product.id, ())]
+def product_json(product: Product, directory: Directory, *, seen_by: Reader | None = None) -> ProductJson:
+    """Return *product* for an answer to *seen_by*, with those of its trials that this reader sees; None sees all."""
+    trials = [
+        span.trial_id
+        for span in directory.trials_of_product.get(product.id, ())
+        if seen_by is None or trial_seen(seen_by, directory, span.trial_id) is not None
+    ]
     return ProductJson(product.id, product.startup, names(product.name), trials)
 
 

@@ -254,8 +254,9 @@ async def get_me(reader: NamedDependency[AuthenticatedReader]) -> MeJson:
 @get("/v1/products", summary="Products", operation_id="products", responses=READER)
 async def get_products(reader: NamedDependency[AuthenticatedReader]) -> ProductsAnswer:
     """The products that this key may see."""
-    directory = reader.service.directory()
-    return ProductsAnswer([product_json(product, directory) for product in products_seen(reader.identity, directory)])
+    directory, seen_by = reader.service.directory(), reader.identity
+    products = products_seen(seen_by, directory)
+    return ProductsAnswer([product_json(product, directory, seen_by=seen_by) for product in products])
 
 
 @get("/v1/trials", summary="Trials", operation_id="trials", responses=READER)

@@ -75,7 +75,8 @@ def sign_in_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
 
     @get("/", include_in_schema=False, sync_to_thread=False)
     def start(request: PageRequest) -> Redirect:
-        return Redirect("/trials" if maybe_signed_in(request, service) else "/sign-in", status_code=SEE_OTHER)
+        target = "/trials" if maybe_signed_in(request, service) else "/sign-in"
+        return Redirect(target, status_code=SEE_OTHER, headers=HEADERS)
 
     @get("/sign-in", include_in_schema=False, sync_to_thread=False)
     def sign_in_page(request: PageRequest) -> Response[Any]:

@@ -17,14 +17,13 @@ from granian.server.embed import Server
 
 from registry.directory import Directory
 from registry.file import load_registry
-from reports.service import ReadService
+from reports.service import EXPORT_THREADS, ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
 from schemas.lines import StoredEvent
 from schemas.registry import AccessKey, Epoch, OpeningHours, Registry, TimelineNote
 from schemas.timing import block_of
-from schemas.topics import Topic, partition_of
 from tests.support.factories import stored_event
 from tests.support.paths import EXAMPLE_REGISTRY
 from tests.support.reports_harness import DAY, HOUR, PARTITIONS, World, at, cells_of
@@ -233,22 +232,6 @@ class Street(World):
         self.store(events)
         self.live(cells_of(events, version=version))
 
-    def mark_complete(self, until_ms: int) -> None:
-        """Say that worker and sink have read everything up to *until_ms*."""
-        from sinks.consumer.rows import joined
-        from sinks.consumer.tables import StoreTable
-        from sinks.consumer.writer import ClickHouseRowWriter
-
-        writer = ClickHouseRowWriter(self.clickhouse, timeout_s=30)
-        partitions = {partition_of(product, PARTITIONS) for product in self.directory.products}
-        marks = {"watermark_ms": until_ms, "read_to_end_ms": until_ms, "next_offset": self.offset}
-        place = {"topic": Topic.EVENTS.value, "epoch": 1}
-        writer.write(
-            joined(StoreTable.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}"
-        )
-        source = {"epoch": 1, "version": self.offset, "next_offset": self.offset, "watermark_ms": until_ms}
-        writer.write(joined(StoreTable.SOURCES, [source | {"partition": p} for p in partitions]), token=f"s{until_ms}")
-
     def _seed(self) -> None:
         events = self.life.all()
         self.store(events)
@@ -311,8 +294,11 @@ def _wait_for(address: str) -> None:
 
 
 def wake_threads(reading: ReadService) -> None:
-    """Start the query threads now, so that no single test seems to have left them behind."""
-    count = reading.settings.report.queries
-    together = threading.Barrier(count)
-    for waiting in [reading.query_threads.submit(together.wait, 10) for _ in range(count)]:
-        waiting.result()
+    """Start the threads of queries and exports now, so that no single test seems to have left them behind."""
+    for pool, count in (
+        (reading.query_threads, reading.settings.report.queries),
+        (reading.export_threads, EXPORT_THREADS),
+    ):
+        together = threading.Barrier(count)
+        for waiting in [pool.submit(together.wait, 10) for _ in range(count)]:
+            waiting.result()

@@ -19,7 +19,7 @@ from schemas.cells import CellRow, duration_bin, register_of
 from schemas.lines import StoredEvent, encode_record, fill_positions
 from schemas.registry import AccessKey, Epoch, Registry
 from schemas.timing import block_of, minute_of
-from schemas.topics import partition_of
+from schemas.topics import Topic, partition_of
 from tests.support.factories import stored_event
 
 HOUR = 3_600_000
@@ -290,6 +290,22 @@ class World:
             for (p, b), n in rows_of.items()
         ]
         self.insert("settled_blocks", blocks)
+
+    def mark_complete(self, until_ms: int) -> None:
+        """Say that worker and sink have read everything up to *until_ms*."""
+        from sinks.consumer.rows import joined
+        from sinks.consumer.tables import StoreTable
+        from sinks.consumer.writer import ClickHouseRowWriter
+
+        writer = ClickHouseRowWriter(self.clickhouse, timeout_s=30)
+        partitions = {partition_of(product, PARTITIONS) for product in self.directory.products}
+        marks = {"watermark_ms": until_ms, "read_to_end_ms": until_ms, "next_offset": self.offset}
+        place = {"topic": Topic.EVENTS.value, "epoch": 1}
+        writer.write(
+            joined(StoreTable.POSITIONS, [place | marks | {"partition": p} for p in partitions]), token=f"p{until_ms}"
+        )
+        source = {"epoch": 1, "version": self.offset, "next_offset": self.offset, "watermark_ms": until_ms}
+        writer.write(joined(StoreTable.SOURCES, [source | {"partition": p} for p in partitions]), token=f"s{until_ms}")
 
     def insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Store *rows*."""

@@ -1,6 +1,5 @@
 """The reading API from outside: paths, scopes, parameters, exports, live events."""
 
-import asyncio
 import csv
 import io
 import json
@@ -22,6 +21,7 @@ from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import ReportSettings, Settings
+from tests.support.live_watcher import LiveWatcher
 from tests.support.reports_harness import KEYS, NOW, START, World, cells_of, event, made_up
 
 pytestmark = pytest.mark.clickhouse
@@ -291,60 +291,13 @@ def test_readout_says_that_it_is_not_enough_yet(client: Client) -> None:
     ]
 
 
-class Watching:
-    """One live connection, driven as a server drives it (the test client waits for an answer's end)."""
-
-    def __init__(self, app: Any) -> None:
-        self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        headers = [(name.encode(), value.encode()) for name, value in CALMWAVE.items()]
-        path = "/v1/trials/neuro/live"
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "headers": headers,
-            "state": {},
-            "client": None,
-            "server": ("t", 80),
-            "scheme": "http",
-            "root_path": "",
-        }
-        self._gone = asyncio.Event()
-        self.task = asyncio.ensure_future(app(scope, self._receive, self._sent.put))
-
-    async def _receive(self) -> dict[str, Any]:
-        await self._gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def counts(self) -> Any:
-        while True:
-            message = await asyncio.wait_for(self._sent.get(), 20)
-            for line in message.get("body", b"").splitlines():
-                if line.startswith(b"data: "):
-                    return json.loads(line.removeprefix(b"data: "))
-
-    async def end(self) -> list[Any]:
-        """Wait for the end of the answer and return the counts that came before it."""
-        body, more = b"", True
-        while more:
-            message = await asyncio.wait_for(self._sent.get(), 20)
-            body, more = body + message.get("body", b""), message.get("more_body", True)
-        return [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: ")]
-
-    async def leave(self) -> None:
-        self._gone.set()
-        await asyncio.wait_for(self.task, 20)
-
-
 @pytest.fixture
 def app(reading: ReadService) -> Any:
     return http_application(reading.settings, reading.directory, read_service=reading)
 
 
 async def test_live_tells_new_counts_when_they_land(app: Any, world: World) -> None:
-    watching = Watching(app)
+    watching = LiveWatcher(app, "/v1/trials/neuro/live", CALMWAVE)
     before = await watching.counts()
     world.live(cells_of([event(9001, occurred_ms=NOW)], version=9))
     after = await watching.counts()
@@ -354,7 +307,7 @@ async def test_live_tells_new_counts_when_they_land(app: Any, world: World) -> N
 
 
 async def test_live_ends_when_the_key_is_revoked(app: Any, world: World) -> None:
-    watching = Watching(app)
+    watching = LiveWatcher(app, "/v1/trials/neuro/live", CALMWAVE)
     before = await watching.counts()
 
     world.directory = replace(world.directory, keys={})
