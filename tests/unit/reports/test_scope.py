@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.directory import Directory
-from reports.scope import product_seen, products_seen, reader_of_key, trial_seen, trials_seen
+from reports.scope import Reader, product_seen, products_seen, reader_of_key, trial_seen, trials_seen
 from schemas.registry import AccessKey, Registry
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -20,7 +20,7 @@ def key(scope: str) -> AccessKey:
 
 @st.composite
 def directories(draw: st.DrawFn) -> Directory:
-    """A registry whose products belong to startups at random, with a trial for each."""
+    """A registry whose products belong to startups at random, with two trials of each."""
     owners = draw(st.lists(st.sampled_from(STARTUPS), max_size=8))
     trial = {
         "starts": NOW,
@@ -35,7 +35,11 @@ def directories(draw: st.DrawFn) -> Directory:
                 "avenue": {"id": "street", "name": NAME},
                 "startups": [{"id": s, "name": NAME} for s in STARTUPS],
                 "products": [{"id": f"product-{n}", "startup": owner, "name": NAME} for n, owner in enumerate(owners)],
-                "trials": [{"id": f"trial-{n}", "product": f"product-{n}", **trial} for n in range(len(owners))],
+                "trials": [
+                    {"id": f"trial-{n}{again}", "product": f"product-{n}", **trial}
+                    for n in range(len(owners))
+                    for again in ("", "-again")
+                ],
             }
         )
     )
@@ -60,6 +64,23 @@ def test_the_programme_and_operators_see_every_one(directory: Directory, scope: 
     assert reader is not None
 
     assert len(trials_seen(reader, directory)) == len(directory.trials)
+
+
+@given(directories(), st.sampled_from([None, *STARTUPS]), st.integers(0, 20))
+def test_a_share_link_shows_its_own_trial_and_no_other_of_its_product_or_startup(
+    directory: Directory, startup: str | None, number: int
+) -> None:
+    trials = sorted(directory.trials)
+    own = trials[number % len(trials)] if trials else "gone"
+    visitor = Reader("s-1", "share", startup, trial_id=own)
+
+    may = own in directory.trials and startup in {None, directory.products[directory.trials[own].product].startup}
+    expected = [own] if may else []
+    assert [trial for trial in trials if trial_seen(visitor, directory, trial) is not None] == expected
+    assert [trial.id for trial in trials_seen(visitor, directory)] == expected
+    assert [product.id for product in products_seen(visitor, directory)] == [
+        directory.trials[trial].product for trial in expected
+    ]
 
 
 @given(directories(), st.text(max_size=20))
