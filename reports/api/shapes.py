@@ -389,7 +389,7 @@ class LiveJson(msgspec.Struct, frozen=True):
 
     trial: str
     events: int
-    subjects: int
+    subjects: int | None
     kinds: dict[str, int]
     minutes: list[tuple[str, int]]
     last: str | None

@@ -17,7 +17,7 @@ from reports.dashboard.retention_page import RetentionPage
 from reports.dashboard.timeline import Timeline, timeline
 from reports.dashboard.trend import TrendPage
 from reports.dashboard.trial_data import BY_PLATFORM, TrialData
-from reports.metrics import METRICS, DistinctRule, SumRule
+from reports.metrics import METRICS, DistinctRule
 from reports.presentation.drawing import bars, spark
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.labels import KINDS
@@ -187,7 +187,7 @@ class TrialPage:
         most = sorted(now.kinds, key=lambda kind: -kind.events)
         return {
             "events": formats.whole(now.events),
-            "subjects": formats.whole(now.subjects),
+            "subjects": NOTHING if now.subjects is None else formats.whole(now.subjects),
             "last_ms": now.last_ms,
             "last": iso(now.last_ms)[5:19].replace("T", " ") if now.last_ms else NOTHING,
             "bars": list(
@@ -243,14 +243,14 @@ class TrialPage:
             "name": self.words.pick(METRICS[metric].name),
             "formula": self.words.pick(METRICS[metric].formula),
             "whole": self._cell(whole),
-            "arms": [self._cell(arms.get(arm), known=self._none_came(metric, arm)) for arm in self._arms()],
+            "arms": [self._cell(arms.get(arm), metric if self._came(arm) else None) for arm in self._arms()],
             "spark": spark(lines[0].points) if lines else None,
         }
 
-    def _cell(self, total: MetricTotal | None, *, known: bool = False) -> dict[str, str]:
-        """Return a number and what it stands on; *known*: that it has no total means that none came."""
+    def _cell(self, total: MetricTotal | None, none_of: MetricId | None = None) -> dict[str, str]:
+        """Return a number and what it stands on; *none_of*: without a total events came, and none of that metric."""
         if total is None:
-            return {"value": self._formats.whole(0) if known else NOTHING, "n": "", "sort": ""}
+            return {"value": NOTHING if none_of is None else self._formats.none_of(none_of), "n": "", "sort": ""}
         metric = METRICS[total.metric]
         if total.unnamed:
             return {"value": NOTHING, "n": self._formats.whole(total.n), "sort": self.words.say("named by none,")}
@@ -263,10 +263,9 @@ class TrialPage:
             "sort": self.words.say("estimated,") if isinstance(metric.rule, DistinctRule) else "",
         }
 
-    def _none_came(self, metric: MetricId, arm: str) -> bool:
-        """Tell whether an arm that sent events sent none of *metric*: a 0 that is known."""
-        counts = isinstance(METRICS[metric].rule, SumRule) and METRICS[metric].unit == "events"
-        return counts and any(total.metric == "events" and total.by["arm"] == arm for total in self.data.by_arm)
+    def _came(self, arm: str) -> bool:
+        """Tell whether an arm sent events."""
+        return any(total.metric == "events" and total.by["arm"] == arm for total in self.data.by_arm)
 
     def _platforms(self) -> dict[str, Any]:
         by: dict[str, dict[MetricId, MetricTotal]] = {}
@@ -276,7 +275,7 @@ class TrialPage:
         return {
             "metrics": [(metric, self.words.pick(METRICS[metric].name)) for metric in BY_PLATFORM],
             "rows": [
-                (platform_name(platform, self.words), [self._cell(found.get(metric)) for metric in BY_PLATFORM])
+                (platform_name(platform, self.words), [self._cell(found.get(metric), metric) for metric in BY_PLATFORM])
                 for platform, found in ranked
             ],
         }

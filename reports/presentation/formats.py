@@ -15,6 +15,8 @@ from schemas.registry import MetricId
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOTHING = "–"
+COUNTED: frozenset[Unit] = frozenset({"events", "people", "sessions", "fen"})
+"""Units of sums: of nothing they are 0, where a share or a mean of nothing is none."""
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400
@@ -64,6 +66,10 @@ class LocaleFormatter:
             case _:
                 return self.whole(value)
 
+    def none_of(self, metric: MetricId) -> str:
+        """Return what stands where events came and none of them is *metric*'s: 0 of what it counts, else a dash."""
+        return self.metric(metric, 0) if METRICS[metric].unit in COUNTED else NOTHING
+
     def whole(self, value: Number) -> str:
         """Return *value* rounded to a whole number, in groups of three."""
         return format_decimal(round(value), locale=self.translator.locale)
@@ -75,6 +81,19 @@ class LocaleFormatter:
     def figures(self, value: Number) -> str:
         """Return *value* with the digits that it needs, three significant ones at most, so that it is never a 0."""
         return format_decimal(Decimal(f"{value:.3g}"), format="#,##0.##########", locale=self.translator.locale)
+
+    def effect(self, metric: MetricId, effect: Number) -> str:
+        """Return a difference of *metric* that is looked for, never as a 0; of a count it is one per placement-day."""
+        known = METRICS[metric]
+        shown = self.figures(effect)
+        match known.unit:
+            case "share":
+                shown = self.translator.say("%(n)s points", n=self.figures(effect * 100))
+            case "ms":
+                shown = self.duration(effect) if effect >= 1 else self.translator.say("%(n)s ms", n=shown)
+            case "fen":
+                shown = self.money(effect) if effect >= 1 else f"¥{self.figures(effect / 100)}"
+        return self.translator.say("%(effect)s per placement-day", effect=shown) if known.counts else shown
 
     def percent(self, share: Number) -> str:
         """Return *share* (0…1) as per cent with one decimal."""

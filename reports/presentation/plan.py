@@ -1,8 +1,8 @@
 """What a page or report may say of a trial's plan: whether it was fixed before anybody looked, and what was changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from registry.directory import Directory
@@ -12,7 +12,7 @@ from reports.presentation.formats import LocaleFormatter
 from reports.presentation.labels import N_, NP_
 from reports.presentation.language import Message, Translator
 from reports.presentation.names import arm_name
-from schemas.registry import BilingualText, PlanChange, epoch_ms
+from schemas.registry import BilingualText, MetricId, PlanChange, epoch_ms
 
 FIELDS: Mapping[str, Message] = {
     "product": N_("Product"),
@@ -35,6 +35,7 @@ _NOTES: Mapping[PlanStanding, Message] = {
     "fixed": N_("what the trial is judged by, fixed before its start"),
     "unknown": N_("what the trial is judged by"),
 }
+A_MOMENT = timedelta(microseconds=1)
 _LATE = N_("what the trial is judged by; its plan is on record since %(date)s, after its start")
 
 
@@ -69,16 +70,23 @@ def plan_note(directory: Directory, trial_id: str, words: Translator) -> str:
 
 def plan_changes(directory: Directory, trial_id: str, words: Translator) -> list[PlanChangeRow]:
     """Return what was changed in a trial's plan after it began, oldest first."""
-    formats = LocaleFormatter(words)
+    formats, changes = LocaleFormatter(words), changes_of(directory, trial_id)
+    primary = directory.trials[trial_id].primary_metric
     return [
         PlanChangeRow(
             _moment(epoch_ms(change.at), formats),
             field_name(change.field, words),
-            _shown(change, change.old, words),
-            _shown(change, change.new, words),
+            _shown(change, change.old, words, _primary(changes, change.at, primary)),
+            _shown(change, change.new, words, _primary(changes, change.at + A_MOMENT, primary)),
         )
-        for change in changes_of(directory, trial_id)
+        for change in changes
     ]
+
+
+def _primary(changes: Sequence[PlanChange], at: datetime, now: MetricId) -> MetricId:
+    """Return what the primary metric was before the first change of it at *at* or later: whose unit an effect had."""
+    found: Iterator[MetricId] = (c.old for c in changes if c.field == "primary_metric" and c.at >= at)
+    return next(found, now)
 
 
 def field_name(field: str, words: Translator) -> str:
@@ -86,11 +94,13 @@ def field_name(field: str, words: Translator) -> str:
     return words.say(FIELDS[field]) if field in FIELDS else field
 
 
-def _shown(change: PlanChange, value: Any, words: Translator) -> str:
+def _shown(change: PlanChange, value: Any, words: Translator, primary: MetricId) -> str:
     if value is None or value in ([], {}):
         return words.say(NP_("plan", "none"))
     if change.field in _MOMENTS:
         return _moment(epoch_ms(datetime.fromisoformat(value)), LocaleFormatter(words))
+    if change.field == "smallest_effect":
+        return LocaleFormatter(words).effect(primary, float(value))
     return _text(change.field, value, words)
 
 

@@ -1,6 +1,8 @@
 """What to know before reading the numbers: each line says how it is, and why, in both languages."""
 
 from reports.metrics import TranslatedText
+from reports.presentation.formats import LocaleFormatter
+from reports.presentation.language import LANGUAGES, translator
 from reports.queries.avenue_map import reporting
 from reports.queries.context import QueryContext
 from reports.queries.freshness import complete_until, freshness, lag
@@ -89,23 +91,32 @@ def _arriving(context: QueryContext, trial_id: str) -> HealthLine:
 
 def _rhythm(quiet_ms: int, expected: float | None) -> tuple[HealthState, TranslatedText]:
     """Return how a silence of so much opening time sounds, where so many events are *expected* in it."""
-    minutes = quiet_ms // MINUTE_MS
     missed = quiet_ms >= QUIET_MS if expected is None else expected >= MISSED
     if not missed:
+        last = _opening_time(quiet_ms)
         return "good", TranslatedText(
-            f"事件按平时的节奏到达，最近一个在 {minutes} 分钟之前",
-            f"events arrive in their usual rhythm, the latest {minutes} min of opening time ago",
+            f"事件按平时的节奏到达，最近一个在{last.zh}之前",
+            f"events arrive in their usual rhythm, the latest {last.en} ago",
         )
     usual = (
         TranslatedText("", "")
         if expected is None
         else TranslatedText(f"，平时会有约 {expected:.0f} 个", f", in which about {expected:.0f} usually come")
     )
+    quiet = _opening_time(quiet_ms)
     text = TranslatedText(
-        f"营业时间内已 {minutes} 分钟没有事件{usual.zh}；请查看展位的设备与网络",
-        f"no event for {minutes} min of opening time{usual.en}; look at the placements' devices and network",
+        f"已有{quiet.zh}没有事件{usual.zh}；请查看展位的设备与网络",
+        f"no event for {quiet.en}{usual.en}; look at the placements' devices and network",
     )
     return ("bad" if quiet_ms >= DEAD_MS else "warning"), text
+
+
+def _opening_time(ms: int) -> TranslatedText:
+    """Return a time of open doors in the unit that reads well."""
+    if ms < MINUTE_MS:
+        return TranslatedText("不到 1 分钟", "less than a minute")
+    zh, en = (LocaleFormatter(translator(language)).duration(ms) for language in LANGUAGES)
+    return TranslatedText(f"营业时间 {zh} ", f"{en} of opening time")
 
 
 def _coverage(context: QueryContext, trial_id: str) -> HealthLine:

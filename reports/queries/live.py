@@ -23,10 +23,12 @@ def live_counts(context: QueryContext, trial_id: str, minutes: int = 15) -> Live
         before = by_kind.get(str(kind), (0, 0))
         by_kind[str(kind)] = (before[0] + int(events), max(before[1], int(last_ms)))
         by_minute[int(minute)] = by_minute.get(int(minute), 0) + int(events)
+    events = sum(by_minute.values())
+    people = estimate(len(ranks), sum(2.0**-rank for rank in ranks.values()))
     return LiveCounts(
         interval=interval,
-        events=sum(by_minute.values()),
-        subjects=estimate(len(ranks), sum(2.0**-rank for rank in ranks.values())),
+        events=events,
+        subjects=people if ranks or not events else None,
         kinds=tuple(KindCount(kind, *counts) for kind, counts in sorted(by_kind.items())),
         minutes=tuple(
             Point(start, by_minute.get(start, 0), by_minute.get(start, 0)) for start in starts(interval, "minute")

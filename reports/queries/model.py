@@ -156,7 +156,8 @@ class LiveCounts:
 
     interval: Interval
     events: int
-    subjects: int
+    subjects: int | None
+    """Estimated; None where events came and none of them names anyone."""
     kinds: tuple[KindCount, ...]
     minutes: tuple[Point, ...]
     """Events a minute, dense."""

@@ -1,7 +1,7 @@
 """From a report's content to its pages in one language: the same for HTML and PDF."""
 
 from registry.plan_history import plan_standing
-from reports.metrics import METRICS, DistinctRule, Metric, SumRule
+from reports.metrics import METRICS
 from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
 from reports.presentation.plan import plan_changes, plan_note
@@ -171,19 +171,8 @@ def _plan(report: TrialReport, voice: ReportVoice) -> str:
         units = voice.say(words.PLAN_VALUE, units=voice.formats.whole(planned))
     if effect is None:
         return units
-    metric = METRICS[report.trial.primary_metric]
-    shown = _effect(metric, effect, voice)
+    shown = voice.formats.effect(report.trial.primary_metric, effect)
     return voice.joined([units, voice.say(words.EFFECT_VALUE, effect=shown)])
-
-
-def _effect(metric: Metric, effect: float, voice: ReportVoice) -> str:
-    """Return a difference of *metric*; of a count it is one per placement-day, and rarely whole."""
-    if metric.unit == "share":
-        return voice.say(words.POINTS, n=voice.formats.figures(effect * 100))
-    if isinstance(metric.rule, SumRule | DistinctRule):
-        shown = voice.formats.money(effect) if metric.unit == "fen" else voice.formats.figures(effect)
-        return voice.say(words.EFFECT_PER_DAY, effect=shown)
-    return voice.formats.figures(effect) if metric.unit == "stars" else voice.formats.metric(metric.id, effect)
 
 
 def _notices(report: TrialReport, voice: ReportVoice) -> NoticesBlock:

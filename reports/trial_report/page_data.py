@@ -6,7 +6,7 @@ from reports.metrics import METRICS, SPLIT_METRICS
 from reports.presentation.formats import NOTHING
 from reports.presentation.labels import REASONS
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
-from reports.queries.model import FunnelStep, MetricTotal, Presence
+from reports.queries.model import Funnel, FunnelStep, MetricTotal, Presence
 from reports.queries.presence import platform_of
 from reports.trial_report import words
 from reports.trial_report.blocks import Block, Drawing, ParagraphBlock, ReportSection, Rows, TableBlock, TableColumn
@@ -40,13 +40,14 @@ def data_sections(report: TrialReport, voice: ReportVoice) -> tuple[tuple[Report
 
 def _arrivals(report: TrialReport, voice: ReportVoice) -> TableBlock:
     found, whole = report.arrivals, voice.formats.whole
-    late = voice.say(
-        words.ROW_LATE_SAID,
-        grace=voice.formats.duration(_grace_ms(report)),
-        longest=voice.formats.duration(found.longest_delay_ms or 0),
-    )
+    late = voice.say(words.ROW_LATE_SAID, grace=voice.formats.duration(_grace_ms(report)))
+    if found.longest_delay_ms is not None:
+        longest = voice.formats.duration(found.longest_delay_ms)
+        late = voice.listed([late, voice.say(words.ROW_LATE_LONGEST, longest=longest)])
     refused = words.ROW_DOOR_SAID if found.answered_duplicate is not None else words.ROW_DOOR_UNKNOWN
-    settled = voice.say(words.ROW_SETTLED_SAID, settled=whole(found.settled_blocks), blocks=whole(found.blocks))
+    settled = voice.say(words.ROW_SETTLED_NONE)
+    if found.blocks:
+        settled = voice.say(words.ROW_SETTLED_SAID, settled=whole(found.settled_blocks), blocks=whole(found.blocks))
     share = NOTHING if found.settled_share is None else voice.formats.percent(found.settled_share)
     rows = (
         (words.ROW_EVENTS, whole(found.stored), voice.say(words.ROW_EVENTS_SAID)),
@@ -176,28 +177,30 @@ def _cells(voice: ReportVoice, totals: Sequence[MetricTotal | None]) -> list[str
 def _cell(voice: ReportVoice, metric: MetricId, total: MetricTotal | None) -> str:
     if total is not None:
         return NOTHING if total.unnamed else voice.formats.metric(metric, total.value)
-    return (
-        voice.formats.metric(metric, 0) if METRICS[metric].unit in {"events", "people", "sessions", "fen"} else NOTHING
-    )
+    return voice.formats.none_of(metric)
 
 
 def _funnel(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:
     funnels = [funnel for funnel in report.funnels if any(step.events for step in funnel.steps)]
     if not funnels:
-        return ()
+        return (ParagraphBlock(voice.say(words.FUNNEL_NONE), "note"),)
     arms = [arm_name(funnel.by.get("arm", ""), voice.translator) for funnel in funnels]
     columns = [TableColumn(voice.say(words.STEP), "left", 1)]
     for arm in arms:
         columns += [TableColumn(voice.say(words.EVENTS_OF, arm=arm)), TableColumn(voice.say(words.PEOPLE_OF, arm=arm))]
     rows: Rows = tuple(
-        (kind_name(steps[0].kind, voice.translator), *(cell for step in steps for cell in _step(voice, step)))
+        (
+            kind_name(steps[0].kind, voice.translator),
+            *(cell for step, own in zip(steps, funnels, strict=True) for cell in _step(voice, step, own)),
+        )
         for steps in zip(*(funnel.steps for funnel in funnels), strict=True)
     )
     return (TableBlock(tuple(columns), rows, voice.say(words.FUNNEL), voice.say(words.FUNNEL_NOTE)),)
 
 
-def _step(voice: ReportVoice, step: FunnelStep) -> tuple[str, str]:
-    people = voice.formats.whole(step.subjects)
+def _step(voice: ReportVoice, step: FunnelStep, funnel: Funnel) -> tuple[str, str]:
+    # Where no first step names a person, how many went on is not known: none would be another thing.
+    people = voice.formats.whole(step.subjects) if funnel.steps[0].subjects else NOTHING
     if step.share is not None:
         people = voice.say(words.PEOPLE_AND_SHARE, people=people, share=voice.formats.percent(step.share))
     return voice.formats.whole(step.events), people

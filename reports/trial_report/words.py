@@ -40,9 +40,7 @@ NONE_NAMED: Final = N_("none registered")
 PLAN: Final = N_("Plan")
 PLAN_VALUE: Final = N_("%(units)s placement-days")
 PLAN_NONE: Final = N_("no number of placement-days was registered")
-EFFECT_PER_DAY: Final = N_("%(effect)s per placement-day")
 EFFECT_VALUE: Final = N_("smallest difference worth finding %(effect)s")
-POINTS: Final = N_("%(n)s points")
 PLAN_STANDING: Final = N_("Standing of the plan")
 PLAN_UNKNOWN: Final = N_("not on record: whether it was fixed before the start cannot be told")
 PLAN_CHANGES: Final = N_("Changes of the plan after the start")
@@ -163,9 +161,8 @@ ROW_EVENTS_SAID: Final = N_("each event once")
 ROW_UNASSIGNED: Final = N_("Of these, in no arm")
 ROW_UNASSIGNED_SAID: Final = N_("in the totals, in no comparison")
 ROW_LATE: Final = N_("Of these, late")
-ROW_LATE_SAID: Final = N_(
-    "received after the grace (%(grace)s) that follows their minute, and all counted; the longest delay was %(longest)s"
-)
+ROW_LATE_SAID: Final = N_("received after the grace (%(grace)s) that follows their minute, and all counted")
+ROW_LATE_LONGEST: Final = N_("the longest delay was %(longest)s")
 ROW_REPEATS: Final = N_("Repeats")
 ROW_REPEATS_SAID: Final = N_("rows that came into the store again; each event counts once")
 ROW_DOOR: Final = N_("Repeats known at the door")
@@ -177,6 +174,7 @@ ROW_SETTLED: Final = N_("Settled")
 ROW_SETTLED_SAID: Final = N_(
     "%(settled)s of %(blocks)s five-minute windows with data were recomputed from the stored events and agreed"
 )
+ROW_SETTLED_NONE: Final = N_("no five-minute window holds data yet")
 ROW_FLAGGED: Final = N_("Flagged windows")
 ROW_FLAGGED_SAID: Final = N_("five-minute windows that got data after they were settled, or that differ unexplained")
 WHAT: Final = N_("Item")
@@ -219,6 +217,7 @@ TOTALS_NOTE: Final = N_(
     "one person may be in several. One person through two accounts counts as two."
 )
 FUNNEL: Final = N_("From exposure to order")
+FUNNEL_NONE: Final = N_("No exposure, start, use or order came, so there is no funnel.")
 FUNNEL_NOTE: Final = N_(
     "People: who came this far in this order within a day, with their share of the step before. Events "
     "without a subject are counted as events only."

@@ -61,7 +61,7 @@ FORMATS = {"events": ("csv", "ndjson", "parquet"), "report": ("html", "json", "x
 # What the walk knows to ask: ids in an address, questions behind a page's (the API's own are in its document), and
 # what takes ids in a body, all of it behind a key of an operator or none.
 PARAMETERS = {"trial_id", "report_id", "share_id", "channel_id", "token", "name", "reject_id"}
-QUESTIONS_OF_A_TREND = ("metric", "by", "range", "step", "lang")
+QUESTIONS_OF_A_TREND = ("metric", "by", "range", "step", "compare", "lang")
 PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("/", "/docs/metrics", "/docs/rejects", "/docs/api", "/trials", "/avenue", "/channels"), ("lang",)),
     **dict.fromkeys(("/trials/{trial_id}/rejects", "/trials/{trial_id}/shares"), ("lang",)),
@@ -69,7 +69,7 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     # The whole page asks what its trend asks.
     **dict.fromkeys(("/trials/{trial_id}", "/s/{token}"), ("metric",)),
     # Two trials, each asked for beside one's own.
-    "/compare": ("trial", "with"),
+    "/compare": ("trial", "with", "from1", "to1", "from2", "to2"),
     "/sign-in": ("next", "lang"),
     "/s/{token}/live": (),
     "/static/{name}": (),
@@ -186,7 +186,9 @@ def test_whoever_has_a_share_link_sees_its_trial_and_none_beside_it_however_the_
             if template.count("{") == 1 and "{trial_id" in template:
                 for word in others:
                     walk.compare(site, "nobody", (method, PARAMETER.sub("ID", template)), f"{word}-trial")
-        paths = [path for path in own_addresses(site, FIRST) if "format=" not in path]
+        for word in others:
+            walk.compare(site, "nobody", ("GET", f"/compare?trial={FIRST}-trial&with=ID"), f"{word}-trial")
+        paths = [path for path in own_addresses(site, FIRST) if "format=" not in path and "&with=" not in path]
         said = {path: site.ask("nobody", "GET", path) for path in paths}
 
     assert walk.answers >= 60
@@ -229,7 +231,7 @@ def own_addresses(site: Site, word: str) -> list[str]:
             continue
         forms = FORMATS.get(template.rsplit("/", 1)[1], ("",))
         found += [f"{path}?format={form}" if form else path for form in forms]
-    return found
+    return [*found, f"/compare?trial={word}-trial&with={SECOND if word == FIRST else word}-trial"]
 
 
 @pytest.mark.parametrize(("word", "foreign"), MINE_AND_THEIRS)

@@ -4,7 +4,8 @@ import { t, whole } from "./texts";
 /** The fields of an answer of /v1/trials/{id}/live that are shown. */
 interface LiveCounts {
   readonly events: number;
-  readonly subjects: number;
+  /** Null where events came and none of them names anyone. */
+  readonly subjects: number | null;
   readonly kinds: Readonly<Record<string, number>>;
   readonly minutes: readonly (readonly [string, number])[];
   /** When the latest event occurred, in Shanghai's time. */
@@ -49,7 +50,7 @@ export function live(landed: () => void): void {
 
 function show(section: HTMLElement, counts: LiveCounts): void {
   set(section, "[data-live-events]", whole(counts.events));
-  set(section, "[data-live-subjects]", whole(counts.subjects));
+  set(section, "[data-live-subjects]", counts.subjects === null ? "–" : whole(counts.subjects));
   set(section, "[data-live-last]", counts.last?.slice(...DAY_AND_TIME).replace("T", " ") ?? "–");
   bars(section, counts);
   kinds(section, counts);

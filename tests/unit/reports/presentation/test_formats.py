@@ -1,5 +1,8 @@
 """Numbers, money and times as each language reads them."""
 
+import re
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +34,28 @@ NOON = at("2026-11-22T12:05")
 )
 def test_a_metric_is_written_in_its_unit(metric: MetricId, value: float | None, zh: str, en: str) -> None:
     assert (ZH.metric(metric, value), EN.metric(metric, value)) == (zh, en)
+
+
+@pytest.mark.parametrize(
+    ("metric", "effect", "zh", "en"),
+    [
+        ("success_rate", 0.05, "5 个百分点", "5 points"),
+        ("success_rate", 0.0004, "0.04 个百分点", "0.04 points"),
+        ("duration_p50", 5230, "5.2 秒", "5.2 s"),
+        ("duration_p50", 0.4, "0.4 毫秒", "0.4 ms"),
+        ("rating_mean", 0.05, "0.05", "0.05"),
+        ("orders", 0.05, "每“展位·日” 0.05", "0.05 per placement-day"),
+        ("revenue_fen", 250_000, "每“展位·日” ¥2,500.00", "¥2,500.00 per placement-day"),
+        ("revenue_fen", 0.4, "每“展位·日” ¥0.004", "¥0.004 per placement-day"),
+    ],
+)
+def test_a_difference_looked_for_has_its_unit(metric: MetricId, effect: float, zh: str, en: str) -> None:
+    assert (ZH.effect(metric, effect), EN.effect(metric, effect)) == (zh, en)
+
+
+@given(st.sampled_from(get_args(MetricId)), st.floats(1e-9, 1e9))
+def test_a_difference_looked_for_is_never_written_as_none(metric: MetricId, effect: float) -> None:
+    assert re.search("[1-9]", EN.effect(metric, effect))
 
 
 def test_days_and_times_are_those_of_shanghai() -> None:

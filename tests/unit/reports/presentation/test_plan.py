@@ -29,11 +29,12 @@ def applied(*applies: tuple[datetime, dict[str, Any]]) -> Directory:
 
 
 CHANGED = applied(
-    (BEFORE, {"planned_units": 180}),
+    (BEFORE, {"planned_units": 180, "smallest_effect": 0.05}),
     (
         AFTER,
         {
             "planned_units": None,
+            "smallest_effect": 0.4,
             "primary_metric": "orders",
             "guardrails": ["uptime", "refund_rate"],
             "hypothesis": BilingualText(zh="换了", en="another"),
@@ -48,7 +49,7 @@ CHANGED = applied(
     [
         (applied((BEFORE, {})), "开始之前已经确定", "fixed before its start"),
         (applied((AFTER, {})), "方案自2026年10月10日起才有记录", "on record since 10 Oct 2026, after its start"),
-        (CHANGED, "开始后改过 5 处", "5 things were changed after its start"),
+        (CHANGED, "开始后改过 6 处", "6 things were changed after its start"),
         (Directory(registry=REGISTRY), "试验的评判依据", "what the trial is judged by"),
     ],
     ids=["fixed", "late", "changed", "unknown"],
@@ -71,6 +72,7 @@ def test_it_is_called_fixed_only_where_it_was(directory: Directory, zh: str, en:
                 ("Primary metric", "Success rate", "Orders"),
                 ("Guardrails", "95th percentile of duration, Refund rate", "Uptime, Refund rate"),
                 ("Planned placement-days", "180", "none"),
+                ("Smallest difference worth finding", "5 points", "0.4 per placement-day"),
             ],
         ),
         (
@@ -81,6 +83,7 @@ def test_it_is_called_fixed_only_where_it_was(directory: Directory, zh: str, en:
                 ("主要指标", "成功率", "订单数"),
                 ("护栏指标", "", ""),
                 ("计划的“展位·日”数", "180", "无"),
+                ("值得发现的最小差异", "5 个百分点", "每“展位·日” 0.4"),
             ],
         ),
     ],
