@@ -210,7 +210,9 @@ def test_no_value_of_a_parameter_tells_whether_another_has_it(site: Site) -> Non
 
     for path, name in asked:
         who = FIRST if path.startswith("/v1/") else f"{FIRST} signed in"
-        walk.compare(site, who, ("GET", f"{own_address(site, FIRST, path)}?{own.get(name, '')}{name}=ID"), f"{OTHER}-trial")
+        walk.compare(
+            site, who, ("GET", f"{own_address(site, FIRST, path)}?{own.get(name, '')}{name}=ID"), f"{OTHER}-trial"
+        )
 
     assert len(asked) >= 35
     assert walk.leaks == []

@@ -138,7 +138,9 @@ def test_no_number_stands_where_it_means_nothing(nothing: ToldTrial, sparse: Tol
     assert around == []
 
 
-def test_no_arm_lacks_at_least_no_days_and_the_effect_looked_for_is_a_number(nothing: ToldTrial, sparse: ToldTrial) -> None:
+def test_no_arm_lacks_at_least_no_days_and_the_effect_looked_for_is_a_number(
+    nothing: ToldTrial, sparse: ToldTrial
+) -> None:
     readouts = [nothing.json("/readout"), sparse.json("/readout")]
 
     rows = [arm for found in readouts for metric in found["metrics"] for arm in metric["arms"]]
