@@ -218,7 +218,9 @@ class CountedCalls:
 
     def __call__(self, frame: FrameType, happened: str, _argument: Any) -> None:
         code = frame.f_code
-        if happened == "call" and code.co_filename.startswith(PACKAGES) and code.co_filename != DECIDES:
+        # A template or module is made once, whoever asks for it first.
+        ours = code.co_filename.startswith(PACKAGES) and code.co_filename != DECIDES and code.co_name != "<module>"
+        if happened == "call" and ours:
             self.calls[code.co_filename, code.co_qualname] += 1
 
 
