@@ -34,7 +34,7 @@ _NONE = ArmValue(estimate=None, low=None, high=None, units=0, places=0, why="no_
 
 
 @dataclass(frozen=True)
-class MetricVerdict:
+class RecomputedVerdict:
     """What one metric says."""
 
     design: Design
@@ -56,7 +56,7 @@ class Readout:
     events: EventTable
     """Those of the trial's own time."""
     shares: Mapping[MetricId, list[DueShare]]
-    verdicts: dict[MetricId, MetricVerdict] = field(default_factory=dict)
+    verdicts: dict[MetricId, RecomputedVerdict] = field(default_factory=dict)
     silent_cases: dict[str, SilentCase] = field(default_factory=dict)
     """By arm, of the primary metric."""
 
@@ -109,7 +109,7 @@ class Readout:
             "crossover": self._crossover(),
         }
 
-    def verdict(self, metric: Metric) -> MetricVerdict:
+    def verdict(self, metric: Metric) -> RecomputedVerdict:
         """Return what is said of *metric*."""
         if metric.id not in self.verdicts:
             found = self._quantile(metric) if isinstance(metric.rule, QuantileRule) else self._judged(metric)
@@ -122,10 +122,10 @@ class Readout:
         looked_for = (effect or trial.smallest_effect) if metric == trial.primary_metric else None
         return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for)
 
-    def _judged(self, metric: Metric) -> MetricVerdict:
+    def _judged(self, metric: Metric) -> RecomputedVerdict:
         rows, asked = self.rows.of(metric), self.asked(metric.id)
         found = verdict_of(grid_of(rows), asked)
-        return MetricVerdict(
+        return RecomputedVerdict(
             found.design,
             rows,
             asked,
@@ -133,7 +133,7 @@ class Readout:
             {arm: (lift, lift.why) for arm, lift in found.lifts.items()},
         )
 
-    def _quantile(self, metric: Metric) -> MetricVerdict:
+    def _quantile(self, metric: Metric) -> RecomputedVerdict:
         if not isinstance(metric.rule, QuantileRule):
             raise KeyError(metric.id)
         arms = self.rows.durations_by_arm(metric.rule.percent)
@@ -143,7 +143,7 @@ class Readout:
         share = share_of_effect(baseline, effect) if baseline and effect else None
         asked = self.asked(metric.id, share)
         found = verdict_of(grid_of(rows), asked)
-        return MetricVerdict(
+        return RecomputedVerdict(
             found.design,
             rows,
             asked,
@@ -152,7 +152,7 @@ class Readout:
             arms,
         )
 
-    def _without_untold(self, metric: Metric, found: MetricVerdict) -> MetricVerdict:
+    def _without_untold(self, metric: Metric, found: RecomputedVerdict) -> RecomputedVerdict:
         """Return *found* without a 0 that only means that nobody tells."""
         untold = {arm for arm, (value, _) in found.arms.items() if value.estimate == 0 and self._untold(metric, arm)}
         why: Told = "not_reported" if metric.id == "refund_rate" else "no_data"

@@ -13,7 +13,7 @@ from reports.stats.placebo import placebo_street
 from reports.stats.quantiles import arm_lift_in_ms
 from reports.stats.trial_grid import grid_of
 from reports.stats.verdict import TrialVerdict
-from reports.verification.readout import MetricVerdict, Readout
+from reports.verification.readout import Readout, RecomputedVerdict
 from schemas.registry import MetricId
 from schemas.timing import DAY_MS
 
@@ -42,7 +42,7 @@ def verdict(readout: Readout, metric: MetricId) -> dict[str, Any]:
     }
 
 
-def _days(found: MetricVerdict) -> Iterator[tuple[int, TrialVerdict]]:
+def _days(found: RecomputedVerdict) -> Iterator[tuple[int, TrialVerdict]]:
     grid = grid_of(found.rows)
     looks = days_to_look(grid)
     step = -(-len(looks) // MAX_LOOKS)
@@ -51,7 +51,7 @@ def _days(found: MetricVerdict) -> Iterator[tuple[int, TrialVerdict]]:
         yield one.day, one.verdict
 
 
-def _point(found: MetricVerdict, arm: str, day: int, one: TrialVerdict) -> tuple[Any, ...]:
+def _point(found: RecomputedVerdict, arm: str, day: int, one: TrialVerdict) -> tuple[Any, ...]:
     date = datetime.fromtimestamp(day * DAY_MS // 1000, UTC).date().isoformat()
     if arm not in one.lifts:
         return date, None, None, None, "no_data", one.design
@@ -62,7 +62,7 @@ def _point(found: MetricVerdict, arm: str, day: int, one: TrialVerdict) -> tuple
     return date, lift.absolute, lift.low, lift.high, why, one.design
 
 
-def _placebo(readout: Readout, metric: Metric, found: MetricVerdict, arm: str) -> dict[str, Any] | None:
+def _placebo(readout: Readout, metric: Metric, found: RecomputedVerdict, arm: str) -> dict[str, Any] | None:
     # Of a quantile the share of uses up to it is split: the shorter uses are, the larger it is.
     good = "higher" if isinstance(metric.rule, QuantileRule) else "lower"
     street = placebo_street(

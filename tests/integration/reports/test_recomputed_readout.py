@@ -49,8 +49,26 @@ def _before_and_after() -> Case:
 
 
 def _side_by_side() -> Case:
-    standings = side_by_side(3, 40)
-    return standings, 0, _use(standings, 3), 30.5, {"primary_metric": "revenue_fen", "guardrails": ["refund_rate"]}
+    standings, rng = side_by_side(3, 40), random.Random(30)
+    # Many on days without an order: each counts on a day that has one.
+    refunds = [
+        event(
+            70_000 + n,
+            placement_id=(one := rng.choice(standings)).placement,
+            arm=one.arm,
+            kind="order.refunded",
+            amount_fen=5,
+            occurred_ms=START + rng.randrange(30 * DAY),
+        )
+        for n in range(60)
+    ]
+    return (
+        standings,
+        0,
+        [*_use(standings, 3), *refunds],
+        30.5,
+        {"primary_metric": "revenue_fen", "guardrails": ["refund_rate"]},
+    )
 
 
 def _one_place() -> Case:
