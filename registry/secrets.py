@@ -19,7 +19,7 @@ FILE_AGE_MS = 2_000
 SECRETS = "gateway-secrets"
 """The dependency, in a gateway's readiness, that says which secrets are missing, or spell no key."""
 # Batch pushes of every account, and these platforms' own flows, are signed by Standard Webhooks.
-_WEBHOOKS = frozenset({("aihuishou", "webhook")})
+_WEBHOOKS = frozenset({("aihuishou", "webhook"), ("bilibili", "live")})
 # A PEM key is below 4 KiB; a reference to something else must not be read whole.
 MAX_SECRET_BYTES = 65_536
 

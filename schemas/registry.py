@@ -36,7 +36,7 @@ MetricId = Literal[
 # Per platform: the flows an account may have secrets for, and the keys its placements are matched on.
 FLOWS: dict[str, tuple[str, ...]] = {
     "douyin": ("webhook", "life-spi", "live", "trade", "push"),
-    "bilibili": ("webhook", "push"),
+    "bilibili": ("webhook", "live", "push"),
     "meituan": ("waimai", "service", "push"),
     "aihuishou": ("webhook", "push"),
     "sunmi": ("callback", "receipt", "push"),

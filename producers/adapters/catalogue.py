@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from producers.adapters.aihuishou_webhook import AihuishouWebhook
 from producers.adapters.base import Adapter
+from producers.adapters.bilibili_live import BilibiliLive
 from producers.adapters.bilibili_webhook import BilibiliWebhook
 from producers.adapters.douyin_life_spi import DouyinLifeSpi
 from producers.adapters.douyin_live import DouyinLive
@@ -22,6 +23,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     DouyinLive(),
     DouyinTrade(),
     BilibiliWebhook(),
+    BilibiliLive(),
     MeituanWaimai(),
     MeituanService(),
     AihuishouWebhook(),

@@ -98,6 +98,7 @@ class TestDouyinLifeSpi(AdapterContract):
 class TestDouyinLive(AdapterContract):
     platform = "douyin"
     flow = "live"
+    envelope = b"[%b]"
     kind = "interaction"
     positive = (200, b'{"err_no":0,"err_tips":"success"}')
     negative = (503, b'{"err_no":1,"err_tips":"try again"}')
@@ -177,6 +178,37 @@ class TestBilibiliConsent(TestBilibiliVideo):
     def content(self) -> dict[str, Any]:
         content = {"openid": "open-1", "client_id": "c-1", "name": "Zhang San"}
         return {"event": "deauthorize", "content": content, "timestamp": "2026-11-22 10:00:00"}
+
+
+class TestBilibiliLive(AdapterContract):
+    platform = "bilibili"
+    flow = "live"
+    envelope = b'{"messages":[%b]}'
+    kind = "interaction"
+    positive = (200, b"{}")
+    negative = (503, b"{}")
+    signing = (WHSEC_1, WHSEC_2)
+    window_s = 300
+
+    def content(self) -> dict[str, Any]:
+        person = {"uid": 0, "open_id": "open-1", "uname": "张三", "uface": "https://p/Zhang San"}
+        said = {"msg": "come at eight 13800138000", "reply_uname": "上海市长宁区"}
+        data = {"room_id": 1000001, "msg_id": "m-1", "timestamp": NOW_S, **person, **said}
+        return {"cmd": "LIVE_OPEN_PLATFORM_DM", "data": data}
+
+    def sent(self, content: Any, secret: Any, at_ms: int = NOW_MS) -> Sent:
+        return standard_webhook(as_json({"messages": [content]}), secret, at_ms)
+
+    def sent_raw(self, raw: bytes, secret: Any) -> Sent:
+        return standard_webhook(raw, secret)
+
+
+class TestBilibiliLiveStart(TestBilibiliLive):
+    kind = "device.online"
+
+    def content(self) -> dict[str, Any]:
+        data = {"room_id": 1000001, "open_id": "open-1", "timestamp": NOW_S, "title": "张三", "area_name": "Zhang San"}
+        return {"cmd": "LIVE_OPEN_PLATFORM_LIVE_START", "data": data}
 
 
 class TestMeituanWaimai(AdapterContract):

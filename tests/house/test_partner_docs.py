@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_callback
+from producers.adapters import bilibili_live, bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_callback
 from producers.adapters.base import Adapter
 from producers.adapters.catalogue import ADAPTERS
 from producers.adapters.standard_webhooks import VerifiedWebhook, verify
@@ -15,7 +15,7 @@ from tests.support.paths import PARTNER_PAGES
 
 WORDS = {
     "douyin": [*douyin_webhook.MAPPINGS, douyin_webhook.ORDERS, *douyin_live.ACTIONS],
-    "bilibili": list(bilibili_webhook.MAPPINGS),
+    "bilibili": [*bilibili_webhook.MAPPINGS, *bilibili_live.ACTIONS, *bilibili_live.SIGNS_OF_LIFE],
     "meituan": list(meituan_waimai.MAPPINGS),
     "aihuishou": ["recycle.order.status_changed", "quoted", "completed"],
     "sunmi": list(sunmi_callback.REPORTED),
@@ -40,8 +40,7 @@ def test_a_flows_address_and_answer_stand_on_its_page(adapter: Adapter) -> None:
 def test_every_message_and_every_key_of_a_place_stands_on_its_page(platform: str) -> None:
     text = page(platform)
 
-    missing = [word for word in (*WORDS[platform], *MATCH_KEYS[platform]) if f"`{word}`" not in text]
-    assert missing in ([], ["room_id"] if platform == "bilibili" else [])  # its rooms come by a connector
+    assert [word for word in (*WORDS[platform], *MATCH_KEYS[platform]) if f"`{word}`" not in text] == []
 
 
 def test_the_pages_links_to_each_other_lead_somewhere() -> None:

@@ -88,6 +88,8 @@ class AdapterContract(ABC):
     signing: ClassVar[tuple[Any, Any]] = (b"first-secret", b"second-secret")
     window_s: ClassVar[int] = 86_400
     unreadable: ClassVar[tuple[bytes, ...]] = UNREADABLE
+    envelope: ClassVar[bytes] = b"%b"
+    """What stands around a message in a push of several."""
 
     @abstractmethod
     def content(self) -> dict[str, Any]:

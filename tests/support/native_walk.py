@@ -52,9 +52,8 @@ def changed(contract: AdapterContract, raw: bytes) -> Iterator[Sent]:
         for spelt in _with_marks(inner, raw) if inner is not None else ():
             yield contract.sent_raw(spelt, contract.signing[0])
         return
-    # The live push is a list of messages.
     for spelt in _with_marks(content, raw):
-        yield contract.sent_raw(b"[%b]" % spelt if contract.flow == "live" else spelt, contract.signing[0])
+        yield contract.sent_raw(contract.envelope % spelt, contract.signing[0])
 
 
 def pushed(contract: AdapterContract, sent: Sent) -> tuple[str, str, bytes, dict[str, str]]:

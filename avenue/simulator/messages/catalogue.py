@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from avenue.simulator.messages import aihuishou, bilibili, douyin, douyin_live, meituan, sunmi
+from avenue.simulator.messages import aihuishou, bilibili, bilibili_live, douyin, douyin_live, meituan, sunmi
 from avenue.simulator.messages.base import BuildMessage
 
 
@@ -38,6 +38,7 @@ MESSAGE_TYPES: tuple[MessageType, ...] = (
     MessageType("bilibili", "webhook", ("client_id",), bilibili.video, 2),
     MessageType("bilibili", "webhook", ("client_id",), bilibili.authorize, 0.5, consent=True),
     MessageType("bilibili", "webhook", ("client_id",), bilibili.deauthorize, 0.2, consent=True),
+    MessageType("bilibili", "live", ("room_id",), bilibili_live.live, 2),
     MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_paid, 3),
     MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_completed, 3),
     MessageType("meituan", "waimai", ("app_poi_code",), meituan.order_cancelled, 0.5),
@@ -56,6 +57,7 @@ FLAWED: dict[tuple[str, str], tuple[BuildMessage, ...]] = {
     ("douyin", "life-spi"): (douyin.unmapped_call,),
     ("douyin", "live"): (douyin_live.unmapped_live,),
     ("bilibili", "webhook"): (bilibili.unmapped, bilibili.broken),
+    ("bilibili", "live"): (bilibili_live.unmapped_live,),
     ("meituan", "waimai"): (meituan.unmapped_waimai,),
     ("meituan", "service"): (meituan.unmapped_service,),
     ("aihuishou", "webhook"): (aihuishou.unmapped, aihuishou.broken),
@@ -98,6 +100,7 @@ PUBLISHED: dict[tuple[str, str], dict[str, BuildMessage]] = {
         "video_open": bilibili.video_open,
         "video_fail": bilibili.video_fail,
     },
+    ("bilibili", "live"): {**bilibili_live.LIVE, **bilibili_live.SIGNS_OF_LIFE, **bilibili_live.UNMAPPED},
     ("meituan", "waimai"): {
         "order-paid": meituan.order_paid,
         "order-completed": meituan.order_completed,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from avenue.simulator.messages.base import FlowSigner, MessageContext, PushRequest
 from avenue.simulator.messages.catalogue import FLAWED, MESSAGE_TYPES, PUBLISHED
-from producers.adapters import bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_receipt
+from producers.adapters import bilibili_live, bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_receipt
 from producers.adapters.base import AdapterResult, MappedMessage, PlatformHandshake, UnmappedMessage, VerifiedPush
 from producers.adapters.catalogue import ADAPTERS, adapter_for
 from schemas.outcomes import RejectReason
@@ -31,7 +31,7 @@ from tests.support.paths import PARTNER_PAGES
 
 COLUMNS = ["flow", "message", "becomes", "why nothing more", "source", "noted"]
 FLOWS = {(adapter.platform, adapter.flow) for adapter in ADAPTERS}
-SECRETS = {("aihuishou", "webhook"): WHSEC_1}
+SECRETS = {("aihuishou", "webhook"): WHSEC_1, ("bilibili", "live"): WHSEC_1}
 # What an address is checked with stands in nobody's sums, so the simulator does not send it.
 CHECKS: dict[tuple[str, str], tuple[str, Sent]] = {
     ("douyin", "webhook"): (
@@ -182,7 +182,7 @@ TOLD = (
     "type",
 )
 # Persons' and devices' own, and the till's number of the chain; `content` and the like are free text.
-NEVER = {"conversation_short_id", "to_user_id", "open_id", "iccid", "imei", "imsi", "log_id", "avatar", "sec_openid"}
+NEVER = {"uid", "conversation_short_id", "to_user_id", "open_id", "iccid", "imei", "imsi", "log_id", "avatar", "sec_openid"}
 
 
 def leaves(tree: Any, name: str = "") -> Any:
@@ -221,6 +221,11 @@ def test_every_check_of_an_address_stands_on_its_page() -> None:
         ("douyin", "webhook", [*douyin_webhook.MAPPINGS, *douyin_webhook.UNMAPPED_EVENTS]),
         ("douyin", "live", [*douyin_live.ACTIONS, *douyin_live.UNMAPPED_EVENTS]),
         ("bilibili", "webhook", list(bilibili_webhook.MAPPINGS)),
+        (
+            "bilibili",
+            "live",
+            [*bilibili_live.ACTIONS, *bilibili_live.SIGNS_OF_LIFE, *bilibili_live.UNMAPPED_EVENTS],
+        ),
         ("meituan", "waimai", [*meituan_waimai.MAPPINGS, *meituan_waimai.UNMAPPED_EVENTS]),
         ("sunmi", "receipt", [*sunmi_receipt.PARSED]),
     ],
