@@ -14,6 +14,7 @@ COMMANDS = (
     "key",
     "channel",
     "send",
+    "connect",
     "simulate",
     "demo",
     "report",

@@ -65,6 +65,10 @@ class SecretResolver:
         self._note(account.id, name, faults)
         return tuple(found)
 
+    def value_of(self, reference: str) -> tuple[bytes | None, str | None]:
+        """Return what *reference* gives now, and in words why it gives nothing; the words never hold any of it."""
+        return self._resolve(reference)
+
     def address_of(self, channel: NotificationChannel) -> tuple[str | None, str | None]:
         """Return the channel's address as it stands now, and in words why it cannot be used; one of the two is None.
 

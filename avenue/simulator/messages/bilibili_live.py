@@ -61,7 +61,7 @@ def message(context: MessageContext, cmd: str, index: int = 0) -> dict[str, Any]
 
 def _content(context: MessageContext, cmd: str) -> Mapping[str, Any]:
     count = context.rng.randint(1, 30)
-    return {
+    contents: Mapping[str, Mapping[str, Any]] = {
         "DM": {"msg": context.rng.choice(_COMMENTS), "dm_type": 0, "guard_level": 0},
         "SEND_GIFT": {"gift_id": 1, "gift_name": "辣条", "gift_num": count, "price": 100, "paid": False},
         "SUPER_CHAT": {"message": "加油", "message_id": 1000 + count, "rmb": 30, "start_time": 0, "end_time": 0},
@@ -70,7 +70,8 @@ def _content(context: MessageContext, cmd: str) -> Mapping[str, Any]:
         "LIKE": {"like_text": "为主播点赞了", "like_count": count},
         "LIVE_START": {"area_name": "日常", "title": "试用直播"},
         "LIVE_END": {"area_name": "日常", "title": "试用直播"},
-    }.get(cmd, {})
+    }
+    return contents.get(cmd, {})
 
 
 def live_of(*cmds: str) -> BuildMessage:

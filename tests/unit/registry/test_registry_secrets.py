@@ -131,7 +131,9 @@ def test_a_secret_that_the_senders_libraries_sign_with_is_well(spelt: str) -> No
     assert subject.problem() is None
 
 
-@pytest.mark.parametrize("platform_flow", [("meituan", "push"), ("aihuishou", "push"), ("aihuishou", "webhook"), ("bilibili", "live")])
+@pytest.mark.parametrize(
+    "platform_flow", [("meituan", "push"), ("aihuishou", "push"), ("aihuishou", "webhook"), ("bilibili", "live")]
+)
 @pytest.mark.parametrize("case", WRONG)
 def test_a_webhook_secret_that_spells_no_key_is_named_by_account_and_flow_and_never_itself(
     case: str, platform_flow: tuple[Platform, str]

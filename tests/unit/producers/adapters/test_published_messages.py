@@ -9,7 +9,14 @@ from cryptography.hazmat.primitives import serialization
 
 from avenue.simulator.messages.base import FlowSigner, MessageContext, PushRequest
 from avenue.simulator.messages.catalogue import FLAWED, MESSAGE_TYPES, PUBLISHED
-from producers.adapters import bilibili_live, bilibili_webhook, douyin_live, douyin_webhook, meituan_waimai, sunmi_receipt
+from producers.adapters import (
+    bilibili_live,
+    bilibili_webhook,
+    douyin_live,
+    douyin_webhook,
+    meituan_waimai,
+    sunmi_receipt,
+)
 from producers.adapters.base import AdapterResult, MappedMessage, PlatformHandshake, UnmappedMessage, VerifiedPush
 from producers.adapters.catalogue import ADAPTERS, adapter_for
 from schemas.outcomes import RejectReason
@@ -182,7 +189,18 @@ TOLD = (
     "type",
 )
 # Persons' and devices' own, and the till's number of the chain; `content` and the like are free text.
-NEVER = {"uid", "conversation_short_id", "to_user_id", "open_id", "iccid", "imei", "imsi", "log_id", "avatar", "sec_openid"}
+NEVER = {
+    "uid",
+    "conversation_short_id",
+    "to_user_id",
+    "open_id",
+    "iccid",
+    "imei",
+    "imsi",
+    "log_id",
+    "avatar",
+    "sec_openid",
+}
 
 
 def leaves(tree: Any, name: str = "") -> Any:
