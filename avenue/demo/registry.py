@@ -93,7 +93,9 @@ live = ["plain:dy_demo_live_secret"]{trade}
 id = "bilibili-main"
 platform = "bilibili"
 public_url = "{public_url}"
-secrets = {{ webhook = ["plain:bili_demo_secret"] }}
+[accounts.secrets]
+webhook = ["plain:bili_demo_secret"]
+live = ["plain:whsec_YmlsaWJpbGktZGVtby1saXZlLXJvb20tc2VjcmV0LTE="]
 [[accounts]]
 id = "meituan-main"
 platform = "meituan"

@@ -52,7 +52,8 @@ def message(context: MessageContext, cmd: str, index: int = 0) -> dict[str, Any]
         "uname": "模拟观众",
         "uface": "https://example.com/a.png",
     }
-    data: dict[str, Any] = {"room_id": int(context.keys.get("room_id", "1000001")), **_content(context, cmd)}
+    room = context.keys.get("room_id", "1000001")
+    data: dict[str, Any] = {"room_id": int(room) if room.isdigit() else room, **_content(context, cmd)}
     data |= {"timestamp": context.occurred_ms // 1000}
     if cmd not in {"LIVE_START", "LIVE_END", "LIVE_ROOM_ENTER", "INTERACTION_END"}:
         data["msg_id"] = f"{context.token}-{index}"

@@ -218,7 +218,7 @@ def test_a_place_behaves_the_same_in_every_run_and_a_product_adds_the_same_every
 @pytest.mark.parametrize(
     ("only", "flows"),
     [
-        (("bilibili",), {"bilibili/webhook"}),
+        (("bilibili",), {"bilibili/webhook", "bilibili/live"}),
         (("douyin/live",), {"douyin/live"}),
         (("*/events",), {"sunmi/events"}),
         (("meituan/service", "sunmi/re*"), {"meituan/service", "sunmi/receipt"}),
