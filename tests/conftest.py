@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_socket
@@ -38,6 +39,7 @@ _OPTIONAL = (
 pytest_plugins = [name for name in _OPTIONAL if importlib.util.find_spec(name)]
 
 BROKER_READY_S = 60
+EMPTY_S = 30.0
 TEST_HEAP_MB = 384
 LOOPBACK = ["127.0.0.1", "::1"]
 GRACE_S = 5.0
@@ -128,6 +130,42 @@ def start_broker(kafka_jars: list[Path]) -> Iterator[StartBroker]:
 def private_broker(start_broker: StartBroker, tmp_path: Path) -> Broker:
     """Return a started broker with an empty cluster that only this test sees (about 6 s)."""
     return start_broker(tmp_path / "private-broker")
+
+
+@pytest.fixture(scope="session")
+def _broker_to_empty(kafka_jars: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = started_broker(tmp_path_factory.mktemp("empty-broker"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def empty_broker(_broker_to_empty: Broker) -> Broker:
+    """Return a broker without topics and groups, for tests that leave it running: one is started for all of them.
+
+    Whoever kills it, freezes it or looks at its cluster's identity takes `private_broker`.
+    """
+    admin = make_admin(_broker_to_empty.settings(), client_id="tests")
+    try:
+        # A member that did not leave keeps its group until its session is over.
+        wait_until(lambda: _groups_gone(admin), EMPTY_S, "a group of the test before is still there")
+        if topics := _topics(admin):
+            admin.delete_topics(topics)
+        wait_until(lambda: not _topics(admin), EMPTY_S, "topics of the test before are still there")
+    finally:
+        admin.close()
+    return _broker_to_empty
+
+
+def _groups_gone(admin: Any) -> bool:
+    groups = [group["group_id"] for group in admin.list_groups()]
+    if groups:
+        admin.delete_groups(groups)
+    return not groups
+
+
+def _topics(admin: Any) -> list[str]:
+    return [name for name in admin.list_topics() if not name.startswith("__")]
 
 
 def started_broker(home: Path) -> Broker:

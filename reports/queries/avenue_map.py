@@ -4,7 +4,8 @@ from reports.queries import sources
 from reports.queries.context import QueryContext, moment
 from reports.queries.model import AvenueMap, Interval, MapPlace, PlaceState
 from reports.queries.presence import placements_of, platform_of
-from reports.queries.spans import due_spans
+from reports.queries.rhythm import MISSED, expected_since
+from reports.queries.spans import due_spans, total_ms
 from reports.scope import Reader, trial_seen
 from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -62,16 +63,28 @@ def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int
 
 
 def _state(context: QueryContext, placement_id: str, last_ms: int | None) -> PlaceState:
-    """Closed out of hours; waiting before its first event of the day; silent after too long without one."""
+    """Closed out of hours; waiting before its first event of the day; silent after too long without one.
+
+    Time counts while its doors are open. What is too long says its `heartbeat_s`, else its own rhythm, and an hour as
+    long as no rhythm is known.
+    """
     instant = Interval(context.now_ms, context.now_ms + 1)
     if not due_spans(context.directory, placement_id, instant):
         return "closed"
     heartbeat_s = context.directory.placements[placement_id].heartbeat_s
     silence_ms = DEFAULT_SILENCE_MS if heartbeat_s is None else heartbeat_s * 1000
     if last_ms is not None:
-        return "reporting" if context.now_ms - last_ms <= silence_ms else "silent"
+        quiet_ms = total_ms(due_spans(context.directory, placement_id, Interval(last_ms, context.now_ms)))
+        if quiet_ms <= silence_ms:
+            return "reporting"
+        return "silent" if heartbeat_s is not None or _missed(context, placement_id, last_ms) else "reporting"
     recently = due_spans(context.directory, placement_id, Interval(context.now_ms - silence_ms, context.now_ms))
     return "silent" if recently and recently[0][0] <= context.now_ms - silence_ms else "waiting"
+
+
+def _missed(context: QueryContext, placement_id: str, last_ms: int) -> bool:
+    expected = expected_since(context, context.directory.placed[placement_id].trial_id, last_ms, placement_id)
+    return expected is None or expected >= MISSED
 
 
 def _counts(context: QueryContext, products: list[str], interval: Interval) -> dict[str, tuple[int, int]]:

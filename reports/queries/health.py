@@ -20,7 +20,7 @@ from reports.queries.model import Freshness, HealthLine, HealthState, Interval, 
 from reports.queries.presence import placements_of, presences
 from reports.queries.readout import TrialReadout, readout
 from reports.queries.refunds import unreported
-from reports.queries.rhythm import expected_since
+from reports.queries.rhythm import MISSED, expected_since
 from reports.queries.spans import due_spans, total_ms
 from reports.queries.trial_units import so_far
 from schemas.timing import HOUR_MS, MINUTE_MS
@@ -29,8 +29,6 @@ QUIET_MS = HOUR_MS
 """So much opening time without an event is worth a look, as long as no rhythm is known."""
 DEAD_MS = 8 * HOUR_MS
 """So much is a day without one."""
-MISSED = 4.0
-"""So many events usually come in a silence that chance leaves one time in fifty."""
 LAG_S = 300.0
 """The store further behind than this is behind, whatever the street does."""
 COVERED, POORLY_COVERED = 0.9, 0.7

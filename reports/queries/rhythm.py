@@ -8,28 +8,34 @@ from reports.queries.model import Interval
 from reports.queries.spans import by_step, due_spans
 from schemas.timing import DAY_MS, HOUR_MS
 
+MISSED = 4.0
+"""So many events usually come in a silence that chance leaves one time in fifty."""
 KNOWN_EVENTS = 30
-"""Fewer events than this, and a trial has no rhythm yet."""
+"""Fewer events than this, and a trial or place has no rhythm yet."""
 
 
-def expected_since(context: QueryContext, trial_id: str, since_ms: int) -> float | None:
+def expected_since(
+    context: QueryContext, trial_id: str, since_ms: int, placement_id: str | None = None
+) -> float | None:
     """Return how many events usually come in the due time since then, None where no rhythm is known yet.
 
-    By placement and hour of the day, from the due hours of the trial that were over before.
+    By placement and hour of the day, from the due hours of the trial that were over before; of one placement, where one
+    is named.
     """
+    placements = presence.placements_of(context.directory, trial_id) if placement_id is None else (placement_id,)
     whole = Interval(context.span(trial_id).starts_ms, context.now_ms)
     came: dict[tuple[str, int], int] = defaultdict(int)
     due: dict[tuple[str, int], int] = defaultdict(int)
     for hour in presence.ledger(context, trial_id, whole):
-        if hour.hour_ms + HOUR_MS <= since_ms:
+        if hour.hour_ms + HOUR_MS <= since_ms and hour.placement_id in placements:
             key = hour.placement_id, hour.hour_ms % DAY_MS
             came[key] += hour.events
             due[key] += 1
     if sum(came.values()) < KNOWN_EVENTS:
         return None
     return sum(
-        came[placement_id, hour % DAY_MS] / due[placement_id, hour % DAY_MS] * ms / HOUR_MS
-        for placement_id in presence.placements_of(context.directory, trial_id)
-        for hour, ms in by_step(due_spans(context.directory, placement_id, Interval(since_ms, context.now_ms)), "hour")
-        if due[placement_id, hour % DAY_MS]
+        came[place, hour % DAY_MS] / due[place, hour % DAY_MS] * ms / HOUR_MS
+        for place in placements
+        for hour, ms in by_step(due_spans(context.directory, place, Interval(since_ms, context.now_ms)), "hour")
+        if due[place, hour % DAY_MS]
     )

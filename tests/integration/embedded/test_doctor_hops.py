@@ -99,10 +99,10 @@ def test_a_dead_broker_is_named_soon_and_in_the_doctor_s_words_alone(home: Path,
 
 
 def test_a_low_disk_is_a_warning_and_hides_no_dead_worker(
-    home: Path, private_broker: Broker, monkeypatch: pytest.MonkeyPatch
+    home: Path, empty_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ensure_topics_and_epoch(Settings(kafka=private_broker.settings()))
-    running(home, private_broker.bootstrap).write()
+    ensure_topics_and_epoch(Settings(kafka=empty_broker.settings()))
+    running(home, empty_broker.bootstrap).write()
     monkeypatch.setattr(infrastructure_checks, "MIN_FREE_MB", 10**9)
 
     result = run("doctor", "--home", str(home), "--json")
@@ -136,12 +136,12 @@ def test_a_stack_that_starts_says_what_it_waits_for_and_is_not_told_to_start(own
     assert text.splitlines()[-1] == "first broken: broker. Next step: wait, or mend what it says"
 
 
-def test_a_start_that_hangs_on_the_worker_names_the_worker(owned: Path, private_broker: Broker) -> None:
+def test_a_start_that_hangs_on_the_worker_names_the_worker(owned: Path, empty_broker: Broker) -> None:
     StartFile(
         pid=os.getpid(),
         said="waiting for worker",
         began_at=datetime.now(UTC),
-        kafka_bootstrap=private_broker.bootstrap,
+        kafka_bootstrap=empty_broker.bootstrap,
         worker_ops_url=f"http://127.0.0.1:{free_port()}",
     ).write(owned)
 

@@ -26,16 +26,16 @@ def run(*line: str) -> Result:
 
 
 def test_topics_are_listed_with_partitions_records_and_the_epoch(
-    private_broker: Broker, monkeypatch: pytest.MonkeyPatch
+    empty_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(kafka=private_broker.settings())
+    settings = Settings(kafka=empty_broker.settings())
     epoch = ensure_topics_and_epoch(settings)
     producer = make_producer(settings.kafka, client_id="test")
     for partition in range(3):
         producer.send(Topic.EVENTS, b"x" * 5000, partition=partition).get(timeout=10)
     producer.close()
 
-    monkeypatch.setenv("AVENUE_KAFKA__BOOTSTRAP", private_broker.bootstrap)
+    monkeypatch.setenv("AVENUE_KAFKA__BOOTSTRAP", empty_broker.bootstrap)
     listed = {item["topic"]: item for item in json.loads(run("topics", "list", "--json").stdout)}
 
     assert set(listed) == {str(topic) for topic in Topic}
@@ -47,22 +47,22 @@ def test_topics_are_listed_with_partitions_records_and_the_epoch(
     assert read_group(settings, ConsumerGroup.SINK, Topic.REJECTS).lag == 0
 
 
-def test_no_topics_are_an_empty_list(private_broker: Broker) -> None:
-    assert read_topics(Settings(kafka=private_broker.settings())) == []
+def test_no_topics_are_an_empty_list(empty_broker: Broker) -> None:
+    assert read_topics(Settings(kafka=empty_broker.settings())) == []
 
 
 def test_the_doctor_goes_down_the_road_and_names_the_first_broken_hop(
-    private_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home").mkdir()
     home = ("--home", str(tmp_path / "home"), "--json")
     assert first_broken(run("doctor", *home)) == "broker"
     assert first_broken(run("doctor", "--home", str(tmp_path / "nowhere"), "--json")) == "home"
 
-    monkeypatch.setenv("AVENUE_KAFKA__BOOTSTRAP", private_broker.bootstrap)
+    monkeypatch.setenv("AVENUE_KAFKA__BOOTSTRAP", empty_broker.bootstrap)
     assert first_broken(run("doctor", *home)) == "topics"
 
-    ensure_topics_and_epoch(Settings(kafka=private_broker.settings()))
+    ensure_topics_and_epoch(Settings(kafka=empty_broker.settings()))
     assert first_broken(run("doctor", *home)) == "registry"
 
     monkeypatch.setenv("AVENUE_WORKER__GRACE_S", "60")

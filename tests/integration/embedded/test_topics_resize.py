@@ -19,8 +19,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def settings(private_broker: Broker) -> Settings:
-    settings = Settings(kafka=private_broker.settings())
+def settings(empty_broker: Broker) -> Settings:
+    settings = Settings(kafka=empty_broker.settings())
     ensure_topics_and_epoch(settings)
     return settings
 

@@ -422,6 +422,30 @@ def test_the_map_shows_own_places_and_hides_the_others(world: World) -> None:
     ] * 3
 
 
+@pytest.mark.parametrize(("quiet_h", "state"), [(1.5, "reporting"), (3, "reporting"), (6, "silent")])
+def test_the_map_calls_a_place_silent_by_its_own_rhythm(world: World, quiet_h: float, state: str) -> None:
+    """One event an hour: three hours without one are chance, six are not."""
+    last = NOW - round(quiet_h * HOUR)
+    times = range(last, START, -HOUR)
+    put(world, [event(n, occurred_ms=when, placement_id="p-3") for n, when in enumerate(times)])
+
+    assert len(times) > 45
+    assert {p.placement_id: p.state for p in avenue_map(world.context(), CALMWAVE).places}["p-3"] == state
+
+
+def test_the_map_counts_silence_while_doors_are_open(world: World) -> None:
+    # p-2 is open from 9:00 to 21:30: at 9:01 nobody has been silent since the evening.
+    put(world, [event(0, occurred_ms=at("2026-11-21T21:10"), placement_id="p-2", arm="baseline")])
+    opening, later = at("2026-11-22T09:01"), at("2026-11-22T10:01")
+
+    states = [
+        {p.placement_id: p.state for p in avenue_map(world.context(now_ms=now), CALMWAVE).places}["p-2"]
+        for now in (opening, later)
+    ]
+
+    assert states == ["reporting", "silent"]
+
+
 def test_the_health_list_gives_a_reason_for_each_line(world: World) -> None:
     waiting = health(world.context(), "neuro")
     put(world, [event(0, occurred_ms=NOW - 60_000)])
