@@ -1,6 +1,8 @@
 """Templates to answers: the environment, what every page is given, and the headers every page carries."""
 
+import gzip
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +44,13 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     # Another reader's numbers must not come out of a shared or back-button cache.
     "cache-control": "private, no-store",
-    "vary": "cookie, accept-language",
+    "vary": "cookie, accept-language, accept-encoding",
 }
+PACKED_FROM = 1400
+"""Bytes; what fits into one packet gains nothing."""
+GZIP_LEVEL = 5
+"""About 3 ms for a trial's page; the best level takes twice that for one part in fifty."""
+REFUSED = re.compile(r";\s*q=0(\.0*)?\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,8 @@ class PageRenderer:
     def answer(self, request: PageRequest, page: RenderedPage) -> Response[bytes]:
         """Return *page* in the request's language; a click on the language switch is remembered for a year."""
         html = self.html(request, page)
-        answer = Response(html.encode(), media_type="text/html", status_code=page.status, headers=HEADERS)
+        body, coding = packed(html.encode(), request.headers.get("accept-encoding", ""))
+        answer = Response(body, media_type="text/html", status_code=page.status, headers=HEADERS | coding)
         clicked = asked_language(request)
         if clicked:
             answer.set_cookie(
@@ -121,6 +129,17 @@ class PageRenderer:
         registry = self.service.directory().registry
         startups = registry.startups if registry else []
         return next((words.pick(s.name) for s in startups if s.id == reader.startup_id), reader.startup_id)
+
+
+def packed(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+    """Return *body* with gzip where the browser takes it, and the header that says so.
+
+    A trial's page is some hundred KB of text and drawings, and a sixth of it on the wire.
+    """
+    codings = {item.partition(";")[0].strip().lower() for item in accepted.split(",") if not REFUSED.search(item)}
+    if len(body) < PACKED_FROM or "gzip" not in codings:
+        return body, {}
+    return gzip.compress(body, GZIP_LEVEL, mtime=0), {"content-encoding": "gzip"}
 
 
 def local_path(text: str) -> str:

@@ -66,7 +66,7 @@ def _arriving(context: QueryContext, trial_id: str) -> HealthLine:
     if last_ms is None:
         return line("arriving", "unknown", TranslatedText("等待第一个事件", "waiting for the first event"))
     if context.span(trial_id).ends_ms <= context.now_ms:
-        text = TranslatedText("试点已结束，不再等待事件", "the trial is over: no more events are awaited")
+        text = TranslatedText("试验已结束，不再等待事件", "the trial is over: no more events are awaited")
         return line("arriving", "good", text, {"last_ms": last_ms})
     lag_s = lag(context, complete_until(context, context.span(trial_id).product_id))
     numbers: dict[str, Number | None] = {"last_ms": last_ms, "lag_s": lag_s}

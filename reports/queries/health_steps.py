@@ -8,7 +8,7 @@ from reports.queries.model import HealthCheck, HealthLine
 
 STEPS: Mapping[HealthCheck, TranslatedText] = {
     "units": TranslatedText(
-        "看下方“展位”表里哪些展位没有上报；静默的日子会让试点更久",
+        "看下方“展位”表里哪些展位没有上报；静默的日子会让试验更久",
         "see in the table of placements which did not report; each silent day makes the trial longer",
     ),
     "silent": TranslatedText(

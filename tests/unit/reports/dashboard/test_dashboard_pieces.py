@@ -1,5 +1,6 @@
 """The small parts of the dashboard: language, addresses, picks, drawings, static files, the build's stamp."""
 
+import gzip
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reports.dashboard import build as assets_build
 from reports.dashboard.assets import load_assets
 from reports.dashboard.avenue_page import AvenuePage
 from reports.dashboard.readout_page import plots
-from reports.dashboard.render import local_path
+from reports.dashboard.render import PACKED_FROM, local_path, packed
 from reports.dashboard.trend import TrendPick, trend_interval
 from reports.presentation.drawing import bars, spark
 from reports.presentation.language import Language, language_of, translator
@@ -70,6 +71,21 @@ def test_a_range_stays_within_the_trial_and_counts_back_from_its_end(length: str
     interval = trend_interval(pick, ended, now_ms=START + 400 * DAY)
 
     assert START <= interval.from_ms < interval.to_ms == ended.ends_ms
+
+
+@pytest.mark.parametrize(
+    ("accepted", "taken"),
+    [("gzip, deflate, br", True), ("GZIP;q=0.5", True), ("", False), ("br", False), ("gzip;q=0", False)],
+)
+def test_a_page_travels_packed_where_the_browser_takes_it(accepted: str, taken: bool) -> None:
+    page = b"<td>placement-day</td>" * 5000
+
+    body, headers = packed(page, accepted)
+
+    assert headers == ({"content-encoding": "gzip"} if taken else {})
+    assert (gzip.decompress(body) if taken else body) == page
+    assert (len(body) < len(page) / 6) is taken
+    assert packed(page[: PACKED_FROM - 1], accepted) == (page[: PACKED_FROM - 1], {})
 
 
 values = st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), max_size=40)
