@@ -15,6 +15,8 @@ Unit = Literal["events", "people", "sessions", "share", "ms", "fen", "stars"]
 Better = Literal["higher", "lower", "neither"]
 Harm = Literal["falls", "rises"]
 """Which way a guardrail is harmed."""
+MONEY: MetricId = "revenue_fen"
+"""Without any order or refund nobody knows whether nothing was sold, or nobody tells: no 0."""
 SPLIT_METRICS: tuple[MetricId, ...] = (
     "events",
     "subjects",

@@ -9,7 +9,7 @@ from litestar.response import Response
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import maybe_signed_in
 from reports.metrics import METRICS
-from reports.presentation.labels import API_WORDS, REASONS
+from reports.presentation.labels import API_SUMMARIES, API_WORDS, REASONS
 from reports.presentation.language import Translator
 from reports.scope import trials_seen
 
@@ -43,7 +43,8 @@ def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     def api(request: PageRequest) -> Response[Any]:
         words, reader = pages.translator(request), maybe_signed_in(request, pages.service)
         trials = trials_seen(reader, pages.service.directory()) if reader else ()
-        said = {text: words.say(text) for text in API_WORDS} if words.language != "en" else {}
+        english = () if words.language == "en" else (*API_WORDS, *API_SUMMARIES)
+        said = {text: words.say(text) for text in english}
         values = {"data": {"trials": [trial.id for trial in trials], "words": said}}
         return pages.answer(request, RenderedPage("docs_api.html", values, reader=reader))
 

@@ -9,7 +9,7 @@ from reports.dashboard.trial_data import SPARK_DAYS, so_far
 from reports.dashboard.trial_page import freshness_values, state_name, trial_state
 from reports.metrics import METRICS
 from reports.presentation.drawing import spark
-from reports.presentation.formats import LocaleFormatter
+from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.verdicts import VerdictSentence, verdict_sentence
 from reports.queries import freshness
@@ -103,7 +103,7 @@ def _row(context: QueryContext, trial: Trial, found: TrialOverview, words: Trans
         "state_name": state_name(state, words),
         "primary_name": words.pick(METRICS[trial.primary_metric].name),
         "primary": {
-            "value": formats.metric(trial.primary_metric, found.primary.value),
+            "value": NOTHING if found.primary.untold else formats.metric(trial.primary_metric, found.primary.value),
             "n": formats.whole(found.primary.n),
         },
         "events_n": int(found.events.value or 0),

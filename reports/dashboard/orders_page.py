@@ -82,9 +82,11 @@ class MoneyPage:
         }
 
     def _orders(self, sums: OrderSums, by: By) -> dict[str, str]:
-        if sums.money_known or (sums.events and "arm" in by):
-            return {"value": self._formats.whole(sums.orders), "word": ""}
-        return {"value": NOTHING, "word": self.words.say("none reported")}
+        known = sums.money_known or sums.events
+        return {
+            "value": self._formats.whole(sums.orders) if known else NOTHING,
+            "word": "" if sums.money_known or "arm" in by else self.words.say("none reported"),
+        }
 
     def _money(self, fen: Number | None) -> dict[str, str]:
         return {"value": NOTHING if fen is None else self._formats.money(fen), "word": ""}

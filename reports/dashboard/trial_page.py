@@ -254,12 +254,12 @@ class TrialPage:
         metric = METRICS[total.metric]
         if total.unnamed:
             return {"value": NOTHING, "n": self._formats.whole(total.n), "sort": self.words.say("named by none,")}
-        value = self._formats.metric(total.metric, total.value)
+        value = NOTHING if total.untold else self._formats.metric(total.metric, total.value)
         # A count stands on itself: its n would say the same number twice.
         own = metric.unit == "events"
         return {
             "value": value,
-            "n": "" if own or total.value is None else self._formats.whole(total.n),
+            "n": "" if own or total.value is None or total.untold else self._formats.whole(total.n),
             "sort": self.words.say("estimated,") if isinstance(metric.rule, DistinctRule) else "",
         }
 

@@ -89,6 +89,31 @@ API_WORDS: tuple[str, ...] = (
     N_("Value:"),
 )
 """What the library of the API page says, in English only."""
+API_SUMMARIES: tuple[str, ...] = (
+    N_("A frozen report"),
+    N_("A trial"),
+    N_("Channels"),
+    N_("End a share link"),
+    N_("Frozen reports"),
+    N_("Make a share link"),
+    N_("Metric definitions"),
+    N_("Metrics over time"),
+    N_("New counts as they land"),
+    N_("Products"),
+    N_("Push in a platform's own format"),
+    N_("Push pilot-usage events"),
+    N_("Raw events"),
+    N_("Rejects by reason"),
+    N_("Share links of a trial"),
+    N_("Test a channel"),
+    N_("The street now"),
+    N_("The trial report"),
+    N_("The trial so far"),
+    N_("This key"),
+    N_("Trials"),
+    N_("What a frozen report stands on"),
+)
+"""What the API's operations are called in its document, which is English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from reports.metrics import MONEY
 from runtime.errors import PipelineError
 from schemas.registry import MetricId
 
@@ -100,6 +101,11 @@ class MetricTotal:
     def unnamed(self) -> bool:
         """Whether it is a number of people or sessions of which no event names one: unknown, and not none."""
         return self.metric in {"subjects", "sessions"} and self.n > 0 and not self.value
+
+    @property
+    def untold(self) -> bool:
+        """Whether its 0 only means that nobody tells: people whom no event names, money without order and refund."""
+        return self.unnamed or (self.metric == MONEY and not self.n)
 
 
 @dataclass(frozen=True, slots=True)

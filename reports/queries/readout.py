@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, SumRule
+from reports.metrics import METRICS, MONEY, DistinctRule, DueShareRule, Metric, SumRule
 from reports.queries import refunds
 from reports.queries.context import QueryContext
 from reports.queries.exact import PeopleColumn
@@ -276,9 +276,11 @@ def _untold(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> Metri
 
 
 def _nobody_tells(frame: ReadoutInputs, metric: Metric, arm: str) -> bool:
-    """Tell whether a platform tells no refunds, or no event of the arm names a person or session."""
+    """Tell whether a platform tells no refunds, no order of any arm came, or no event of *arm* names a person."""
     if metric.id == refunds.METRIC:
         return bool(refunds.unreported(frame.context, frame.trial.id))
+    if metric.id == MONEY:
+        return not any(frame.sums.get((metric.id, each), _NOTHING)[1] for each in frame.trial.arms)
     return isinstance(metric.rule, DistinctRule) and _n(frame, metric, arm) > 0
 
 
@@ -291,7 +293,7 @@ def _total(frame: ReadoutInputs, metric: Metric, arm: str) -> Number | None:
     if not metric.counts:
         return None
     value = frame.sums.get((metric.id, arm), _NOTHING)[0] or 0
-    return value if value or not isinstance(metric.rule, DistinctRule) or not _n(frame, metric, arm) else None
+    return value if value or not _nobody_tells(frame, metric, arm) else None
 
 
 def _n(frame: ReadoutInputs, metric: Metric, arm: str) -> int:

@@ -176,7 +176,7 @@ def _cells(voice: ReportVoice, totals: Sequence[MetricTotal | None]) -> list[str
 
 def _cell(voice: ReportVoice, metric: MetricId, total: MetricTotal | None) -> str:
     if total is not None:
-        return NOTHING if total.unnamed else voice.formats.metric(metric, total.value)
+        return NOTHING if total.untold else voice.formats.metric(metric, total.value)
     return voice.formats.none_of(metric)
 
 

@@ -216,7 +216,7 @@ def _total_cells(total: MetricTotal, voice: ReportVoice) -> tuple[Cell | tuple[C
     return (
         voice.translator.pick(metric.name),
         unit,
-        (_scaled(metric.unit, None if total.unnamed else total.value), metric.unit),
+        (_scaled(metric.unit, None if total.untold else total.value), metric.unit),
         total.n,
     )
 

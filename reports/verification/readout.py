@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from reports.metrics import METRICS, DistinctRule, DueShareRule, Metric, QuantileRule, RatioRule, SumRule
+from reports.metrics import METRICS, MONEY, DistinctRule, DueShareRule, Metric, QuantileRule, RatioRule, SumRule
 from reports.stats.balance import balance
 from reports.stats.lifts import Why
 from reports.stats.quantiles import ArmDurations, arm_in_ms, arm_lift_in_ms, share_of_effect
@@ -168,6 +168,8 @@ class Readout:
     def _untold(self, metric: Metric, arm: str) -> bool:
         if metric.id == "refund_rate":
             return bool(self.days.trial.platforms_without_refunds)
+        if metric.id == MONEY:
+            return not any(figure(metric.id, self._of_arm(each))[1] for each in self.days.trial.arms)
         return isinstance(metric.rule, DistinctRule) and self._n(metric, arm) > 0
 
     def _design(self, rows: list[UnitRow]) -> Design:
@@ -235,7 +237,8 @@ class Readout:
         """Return what a count comes to over the arm's whole time, events outside every unit among them."""
         match metric.rule:
             case SumRule():
-                return figure(metric.id, self._of_arm(arm))[0]
+                found = figure(metric.id, self._of_arm(arm))[0]
+                return found or (None if self._untold(metric, arm) else found)
             case DistinctRule(column):
                 return different(self._of_arm(arm), column) or (None if self._n(metric, arm) else 0)
             case _:

@@ -222,6 +222,16 @@ def _colours(page: Page) -> int:
     return int(page.locator(f"{DRAWN} canvas").first.evaluate(script))
 
 
+def test_earlier_weeks_are_drawn_as_a_line_and_a_band_and_named_in_the_tooltip(visit: MakeVisit) -> None:
+    page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}?metric=events&by=none&range=7d&step=day&compare=1")
+    expect(page.locator(DRAWN)).to_have_attribute("data-drawn", "1")
+
+    page.locator(DRAWN).hover(position={"x": 500, "y": 150})
+
+    expect(page.locator(".tip")).to_contain_text("1 week before")
+    expect(page.locator(".tip")).to_contain_text("range of 2 earlier weeks")
+
+
 def test_another_pick_fetches_the_trend_alone_and_keeps_the_focus(visit: MakeVisit) -> None:
     page = visit(locale="en-GB").signed_in(f"/trials/{NEURO}")
     expect(page.locator(DRAWN)).to_be_visible()
@@ -397,6 +407,7 @@ def test_the_api_is_tried_on_ones_own_trial_by_whoever_is_signed_in(visit: MakeV
     page = visit().signed_in("/docs/api")
     metrics = page.locator("#operations-reading-trialMetrics")
 
+    expect(metrics.locator(".opblock-summary-description")).to_have_text("随时间变化的指标")
     metrics.locator(".opblock-summary-control").click()
     metrics.get_by_role("button", name="试一试").click()
     trial = metrics.get_by_label("trial_id", exact=True)

