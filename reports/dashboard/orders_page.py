@@ -71,9 +71,9 @@ class MoneyPage:
         return {
             "name": name,
             "orders": self._orders(sums, by),
-            "paid": self._money(sums.paid_fen if sums.money_known else None),
+            "paid": self._money(sums.paid_fen),
             "refunded": self._refunded(sums, rate),
-            "revenue": self._money(sums.revenue_fen),
+            "revenue": self._money(sums.paid_fen - sums.refunded_fen),
             "refund_rate": {
                 "value": NOTHING if rate is None else self._formats.percent(rate),
                 "word": self.words.say("not reported") if sums.orders and rate is None else "",
@@ -82,9 +82,8 @@ class MoneyPage:
         }
 
     def _orders(self, sums: OrderSums, by: By) -> dict[str, str]:
-        known = sums.money_known or sums.events
         return {
-            "value": self._formats.whole(sums.orders) if known else NOTHING,
+            "value": self._formats.whole(sums.orders),
             "word": "" if sums.money_known or "arm" in by else self.words.say("none reported"),
         }
 
@@ -92,7 +91,7 @@ class MoneyPage:
         return {"value": NOTHING if fen is None else self._formats.money(fen), "word": ""}
 
     def _refunded(self, sums: OrderSums, rate: float | None) -> dict[str, str]:
-        if not sums.money_known or (sums.orders and rate is None):
+        if sums.orders and rate is None:
             return {"value": NOTHING, "word": ""}
         return self._money(sums.refunded_fen)
 

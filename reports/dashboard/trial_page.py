@@ -243,7 +243,9 @@ class TrialPage:
             "name": self.words.pick(METRICS[metric].name),
             "formula": self.words.pick(METRICS[metric].formula),
             "whole": self._cell(whole),
-            "arms": [self._cell(arms.get(arm), metric if self._came(arm) else None) for arm in self._arms()],
+            "arms": [
+                self._cell(arms.get(arm), self._none_of(metric) if self._came(arm) else None) for arm in self._arms()
+            ],
             "spark": spark(lines[0].points) if lines else None,
         }
 
@@ -263,6 +265,10 @@ class TrialPage:
             "sort": self.words.say("estimated,") if isinstance(metric.rule, DistinctRule) else "",
         }
 
+    def _none_of(self, metric: MetricId) -> MetricId | None:
+        """Return *metric*, None where of the whole trial nobody tells it: then a part has no known 0 either."""
+        return None if self.data.whole[metric].untold else metric
+
     def _came(self, arm: str) -> bool:
         """Tell whether an arm sent events."""
         return any(total.metric == "events" and total.by["arm"] == arm for total in self.data.by_arm)
@@ -275,7 +281,10 @@ class TrialPage:
         return {
             "metrics": [(metric, self.words.pick(METRICS[metric].name)) for metric in BY_PLATFORM],
             "rows": [
-                (platform_name(platform, self.words), [self._cell(found.get(metric), metric) for metric in BY_PLATFORM])
+                (
+                    platform_name(platform, self.words),
+                    [self._cell(found.get(metric), self._none_of(metric)) for metric in BY_PLATFORM],
+                )
                 for platform, found in ranked
             ],
         }

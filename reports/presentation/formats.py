@@ -15,8 +15,8 @@ from schemas.registry import MetricId
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOTHING = "–"
-COUNTED: frozenset[Unit] = frozenset({"events", "people", "sessions"})
-"""Units of what is counted: of nothing they are 0, where a share, a mean or the money of nothing is none."""
+COUNTED: frozenset[Unit] = frozenset({"events", "people", "sessions", "fen"})
+"""Units of sums: of nothing they are 0, where a share or a mean of nothing is none."""
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400

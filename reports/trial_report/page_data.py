@@ -156,7 +156,10 @@ def _split(
     values = {(total.by[by], total.metric): total for total in found}
     keys = sorted({key for key, _ in values}, key=lambda key: (-_events(values.get((key, "events"))), key))
     keys = keys[:TABLE_ROWS]
-    rows = [(name(key), *_cells(voice, [values.get((key, m)) for m in SPLIT_METRICS])) for key in keys]
+    # What nobody tells of the whole trial has no known 0 in a part either.
+    untold = {m for m in SPLIT_METRICS if (of := report.whole.get(m)) is not None and of.untold}
+    told = [[values.get((key, m), report.whole[m] if m in untold else None) for m in SPLIT_METRICS] for key in keys]
+    rows = [(name(key), *_cells(voice, row)) for key, row in zip(keys, told, strict=True)]
     whole = (voice.say(words.WHOLE), *_cells(voice, [report.whole.get(m) for m in SPLIT_METRICS]))
     columns = (
         TableColumn(title, "left", 1),

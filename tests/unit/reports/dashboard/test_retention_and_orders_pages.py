@@ -109,14 +109,13 @@ def test_money_is_paid_less_refunded_by_arm_and_platform() -> None:
     assert said(found["All"]["revenue"]) == "¥230.10"
 
 
-def test_what_nobody_tells_is_a_dash_with_a_word_and_no_nought() -> None:
+def test_where_the_trial_sold_something_a_part_without_orders_sold_nothing_and_a_word_says_who_reported_none() -> None:
     found = rows(MoneyPage(FOUND, TRIAL, EN))
 
-    # No order of that platform: whether it sold none or tells none is not known.
-    assert said(found["Douyin"]["orders"]) == "0 none reported"
-    assert {said(found["Douyin"][name]) for name in ("revenue", "per_order", "refund_rate", "paid")} == {"–"}
-    # An arm's events came, and none of them is an order: that is known; its money is not.
-    assert (said(found["Baseline"]["orders"]), said(found["Baseline"]["revenue"])) == ("0", "–")
+    assert [said(found[name]["orders"]) for name in ("Douyin", "Baseline")] == ["0 none reported", "0"]
+    assert [said(found[name]["revenue"]) for name in ("Douyin", "Baseline")] == ["¥0.00", "¥0.00"]
+    # Of no order there is neither a share nor a mean.
+    assert {said(found["Douyin"][name]) for name in ("per_order", "refund_rate")} == {"–"}
     assert said(found["Meituan"]["refund_rate"]) == "– not reported"
     assert said(found["Meituan"]["refunded"]) == "–"
     assert "Refunds of Meituan are not reported" in MoneyPage(FOUND, TRIAL, EN).values()["without_refunds"]
