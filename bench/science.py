@@ -5,7 +5,8 @@
 Each world of `worlds.py` is drawn anew in every run; placement-days differ by place (sd 0.5 logit unless said), by what
 the street shares on a day (0.6) and by themselves (0.3). Of each: truths excluded at any look with the upper 95 %
 bound of that share (C. J. Clopper, E. S. Pearson 1934), runs that speak by day 21, runs that fell silent after they
-had spoken, and the last width against 1.96 true standard deviations of the difference, which knows the world.
+had spoken, and the last width against as many true standard deviations of the difference as one look of the same risk
+takes (1.96; with five arms 2.50, since there, too, they share the risk), which only who knows the world could give.
 """
 
 import argparse
@@ -18,13 +19,19 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
+import numpy.typing as npt
+from scipy.special import betaincinv, ndtri
 
 from bench.machine import RESULTS, machine
+from bench.timed_shares import TimedShares
 from bench.worlds import BEYOND, WORLDS, DrawnTrials, World, draw
 from reports.stats.course import days_to_look
+from reports.stats.level import level_of
 from reports.stats.lifts import find_lift
-from reports.stats.verdict import ALPHA
+from reports.stats.several import told_together
+from reports.stats.trial_grid import TrialGrid
+from reports.stats.trial_rows import Floats
+from reports.stats.verdict import ALPHA, LiftInterval
 
 SPEAKS_BY = 21
 RESULT = RESULTS / "science.json"
@@ -42,6 +49,7 @@ HEAD = (
     "told by who knows the world",
     "spoke by day 21",
     "width",
+    "arm's own level left out (at most)",
 )
 AT_ONCE = 100
 """Trials that are drawn and judged together, which is quicker by far."""
@@ -56,15 +64,19 @@ class Seen:
     spoke: int = 0
     found: int = 0
     silenced: int = 0
+    level_off: int = 0
+    """Trials in which the bounds of the pilot's own level left out the truth on any day."""
     halves: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     truths: list[float] = field(default_factory=list)
 
-    def shares(self) -> dict[str, float]:
+    def shares(self, world: World) -> dict[str, float]:
         """Return the table's figures."""
         off = np.array(self.values) - np.array(self.truths)
-        spread = float(np.std(off)) if self.values else math.nan
-        told = [abs(value) > 1.96 * spread for value in self.values]
+        once = -float(ndtri(ALPHA / (world.arms - 1) / 2))
+        spread = once * float(np.std(off)) if self.values else math.nan
+        told = [abs(value) > spread for value in self.values]
+        no_level = bool(world.fades) or world.measure == "durations"
         return {
             "runs": self.runs,
             "excluded": self.excluded / self.runs,
@@ -73,7 +85,9 @@ class Seen:
             "told by who knows the world": sum(told) / max(len(told), 1),
             "spoke by day 21": self.spoke / self.runs,
             "fell silent": self.silenced / self.runs,
-            "width": median(self.halves) / (1.96 * spread) if self.halves and spread else math.nan,
+            "width": median(self.halves) / spread if self.halves and spread else math.nan,
+            "level": math.nan if no_level else self.level_off / self.runs,
+            "level at most": math.nan if no_level else upper_bound(self.level_off, self.runs),
         }
 
 
@@ -93,27 +107,84 @@ def follow(world: World, *, runs: int, step: int, seed: int) -> Seen:
 
 def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> None:
     grid, count = trials.grid, len(trials.truth)
-    excluded, found, spoke, silenced = np.zeros((4, count), dtype=np.bool_)
+    excluded, found, spoke, silenced, level_off = np.zeros((5, count), dtype=np.bool_)
     value, half, truth = np.full((3, count), math.nan)
     for columns in days_to_look(grid, step):
-        day = columns - trials.first_day
-        lift = find_lift(grid.until(columns), "pilot", "baseline", ALPHA / (world.arms - 1))
-        if lift.difference is None or lift.low is None or lift.high is None:
+        until, day = grid.until(columns), columns - trials.first_day
+        level_off |= _level_off(until, trials)
+        lifts = looks_at(world, trials, columns)
+        lift = lifts[0]
+        if lift is None:
             silenced |= ~np.isnan(value)
             continue
         truth = trials.truth[:, day - 1]
+        truths = [truth, *(np.zeros_like(truth) for _ in lifts[1:])]
         told = ~np.isnan(lift.low)
         silenced |= ~told & ~np.isnan(value)
-        excluded |= (truth < lift.low) | (truth > lift.high)
+        if trials.others:
+            excluded |= told_of_several(trials, columns)
+        else:
+            pairs = [(each, true) for each, true in zip(lifts, truths, strict=True) if each is not None]
+            excluded |= np.any([(true < each.low) | (true > each.high) for each, true in pairs], axis=0)
         found |= (lift.low > 0) | (lift.high < 0)
         spoke |= told & (day <= SPEAKS_BY)
-        value, half = np.where(told, lift.difference.value, value), np.where(told, (lift.high - lift.low) / 2, half)
+        value, half = np.where(told, lift.value, value), np.where(told, (lift.high - lift.low) / 2, half)
     last = ~np.isnan(value)
     seen.runs += count
-    for name, kind in (("excluded", excluded), ("found", found), ("spoke", spoke), ("silenced", silenced)):
+    kinds = {"excluded": excluded, "found": found, "spoke": spoke, "silenced": silenced, "level_off": level_off}
+    for name, kind in kinds.items():
         setattr(seen, name, getattr(seen, name) + int(kind.sum()))
     for kept, column in ((seen.values, value), (seen.halves, half), (seen.truths, truth)):
         kept.extend(column[last].tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is told of one arm of each trial; no number where nothing is."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def looks_at(world: World, trials: DrawnTrials, columns: int) -> list[Look | None]:
+    """Return what is told of each arm but the baseline after so many days of the grid."""
+    until, shares = trials.grid.until(columns), None
+    if trials.durations is not None:
+        shares = TimedShares(until, trials.durations[:, :, :columns])
+        until = shares.grid
+    found: list[Look | None] = []
+    for arm in world.arm_names[1:]:
+        lift = find_lift(until, arm, "baseline", ALPHA / (world.arms - 1))
+        if lift.difference is None or lift.low is None or lift.high is None:
+            found.append(None)
+            continue
+        look = lift.difference.value, lift.low, lift.high
+        found.append(Look(*(shares.in_ms(arm, *look) if shares else look)))
+    return found
+
+
+def told_of_several(trials: DrawnTrials, columns: int) -> npt.NDArray[np.bool_]:
+    """Return of which trials a difference is told of any primary metric, though there is none."""
+    lifts = [find_lift(grid.until(columns), "pilot", "baseline", ALPHA) for grid in (trials.grid, *trials.others)]
+    p_values = [lift.p_value for lift in lifts if lift.p_value is not None]
+    told = [
+        bool(told_together({str(number): LiftInterval(p_value=p) for number, p in enumerate(each)}))
+        for each in zip(*(values.tolist() for values in p_values), strict=True)
+    ]
+    return np.array(told, dtype=np.bool_)
+
+
+def _level_off(until: TrialGrid, trials: DrawnTrials) -> npt.NDArray[np.bool_]:
+    """Return of which trials the bounds of the pilot's level leave out what it is in the places that had it."""
+    level = level_of(until, "pilot", ALPHA)
+    if level.low is None or level.high is None:
+        return np.zeros(len(trials.truth), dtype=np.bool_)
+    expected = np.broadcast_to(trials.expected, trials.grid.top.shape)[..., : until.arm.shape[1]]
+    weight = np.where(until.arm == until.number("pilot"), until.bottom, 0.0)
+    truth = np.sum(weight * expected, axis=(-1, -2)) / np.sum(weight, axis=(-1, -2))
+    off: npt.NDArray[np.bool_] = (truth < level.low) | (truth > level.high)
+    return off
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -138,7 +209,8 @@ def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     width = "–" if row["width"] is None else f"{row['width']:.2f} ×"
     wrong = f"{100 * row['excluded']:.1f} % ({100 * row['excluded at most']:.1f} %)"
     shares = (f"{100 * row[key]:.0f} %" for key in ("told", "told by who knows the world", "spoke by day 21"))
-    return name, f"{row['runs']:,}", wrong, *shares, width
+    level = "–" if row["level"] is None else f"{100 * row['level']:.1f} % ({100 * row['level at most']:.1f} %)"
+    return name, f"{row['runs']:,}", wrong, *shares, width, level
 
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -158,7 +230,7 @@ def main() -> int:
     for name, world in {**WORLDS, **BEYOND}.items():
         if asked.only in name:
             seen = follow(world, runs=asked.runs, step=asked.step, seed=asked.seed)
-            figures = {key: _rounded(value) for key, value in seen.shares().items()}
+            figures = {key: _rounded(value) for key, value in seen.shares(world).items()}
             print(json.dumps({"world": name, **figures}), flush=True)
             kept[name] = figures
             if asked.write:

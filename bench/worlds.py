@@ -2,26 +2,31 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from reports.stats.trial_grid import BEFORE, NOTHING, TrialGrid
 from reports.stats.trial_rows import UnitRow
 
 Floats = npt.NDArray[np.float64]
 Rota = Literal["by day", "by week", "all at once", "drawn", "once each", "before and after", "side by side"]
-Measure = Literal["share", "counts", "counts, many days none", "revenue"]
+Measure = Literal["share", "counts", "counts, many days none", "revenue", "durations"]
 BEFORE_DAYS = 14
+PERCENT = 95
+"""Which percentile is compared of durations."""
+WITHIN = 0.6
+"""Standard deviation of the logarithms of a unit's durations."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What is drawn. Standard deviations are of logits or logarithms; *effect* is in points of a share.
 
-    Of counts and revenue *effect* is by what share the arm's are more.
+    Of counts, revenue and durations *effect* is by what share the arm's are more.
     """
 
     rota: Rota
@@ -30,6 +35,8 @@ class World:
     others: int | None = None
     """The baseline's places, where they are not as many."""
     arms: int = 2
+    metrics: int = 1
+    """Primary ones, which have nothing to do with each other; what is told of them is told together."""
     measure: Measure = "share"
     place: float = 0.5
     street: float = 0.6
@@ -75,6 +82,10 @@ class DrawnTrials:
     """By how much the pilot's units are better, on average to the end of each day of the trial."""
     expected: Floats
     """What each unit would come to as the pilot's, on average over the luck of days; no number where it wears off."""
+    others: tuple[TrialGrid, ...] = ()
+    """The same trials' further primary metrics."""
+    durations: Floats | None = None
+    """Of each unit's uses, along a last axis; those that there are not are endless."""
 
 
 def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
@@ -84,6 +95,8 @@ def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
     shape = (theirs + world.places * (world.arms - 1), before + world.days)
     arms = _arms(world, shape, before, rng)
     luck, fixed = _luck(world, arms == 1, trials, rng)
+    if world.measure == "durations":
+        return _of_durations(world, arms, (luck, fixed), rng)
     top, bottom, gain = _measured(world, arms == 1, luck, rng)
     there = _there(world, bottom[0], before, rng)
     numbers = np.where(np.arange(shape[1]) < before, BEFORE, arms)
@@ -98,7 +111,40 @@ def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
         bottom=np.where(there, bottom, 0.0),
     )
     truth = np.cumsum(by_day, axis=-1) / np.arange(1, world.days + 1)
-    return DrawnTrials(grid, before, truth, _expected(world, fixed))
+    others = []
+    for _ in range(world.metrics - 1):
+        apart, _ = _luck(world, arms == 1, trials, rng)
+        others.append(replace(grid, top=np.where(there, _measured(world, arms == 1, apart, rng)[0], 0.0)))
+    return DrawnTrials(grid, before, truth, _expected(world, fixed), tuple(others))
+
+
+def _of_durations(
+    world: World, arms: npt.NDArray[np.int64], lucks: tuple[Floats, Floats], rng: np.random.Generator
+) -> DrawnTrials:
+    """Return trials whose uses take lognormal times; the truth is that of the 95th percentile."""
+    luck, fixed = lucks
+    shape, before = luck.shape, luck.shape[-1] - world.days
+    uses = np.maximum(1, rng.poisson(world.uses, shape))
+    logs = 8 + luck[..., None] + rng.normal(0, WITHIN, (*shape, int(uses.max())))
+    logs += math.log(1 + world.effect) * (arms == 1)[..., None]
+    durations = np.where(np.arange(logs.shape[-1]) < uses[..., None], np.ceil(np.exp(logs)), np.inf)
+    grid = TrialGrid(
+        arms=world.arm_names,
+        places=tuple(f"place-{place:02}" for place in range(shape[1])),
+        first_weekday=0,
+        days=np.arange(shape[2]),
+        arm=np.where(np.arange(shape[2]) < before, BEFORE, arms),
+        top=np.zeros(shape),
+        bottom=uses.astype(float),
+    )
+    spread = math.sqrt(world.street**2 + world.own**2 + WITHIN**2)
+    low, high = np.zeros(shape[0]), np.full(shape[0], 20.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        reached = ndtr((middle[:, None] - 8 - fixed[..., 0]) / spread).mean(axis=-1) >= PERCENT / 100
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    truth = np.repeat(world.effect * np.exp(high)[:, None], world.days, axis=1)
+    return DrawnTrials(grid, before, truth, np.full(fixed.shape, math.nan), durations=durations)
 
 
 def rows_of(grid: TrialGrid, trial: int) -> list[UnitRow]:
@@ -227,6 +273,16 @@ WORLDS: Mapping[str, World] = {
     "switching by day, closed for a week": World("by day", closed=True),
     "switching by day, novelty fades": World("by day", rate=0.7, effect=0.1, fades=10),
     "switching by day, five arms": World("by day", places=2, arms=5),
+    "switching by day, +5 points, five arms": World("by day", places=2, arms=5, rate=0.75, effect=0.05),
+    "switching by day, two metrics": World("by day", metrics=2),
+    "switching by day, two metrics, luck carried over": World("by day", metrics=2, carried=0.5),
+    "switching by day, p95 of durations": World("by day", measure="durations", place=0.3, street=0.3, uses=20),
+    "switching by day, p95 of durations +10 %": World(
+        "by day", measure="durations", place=0.3, street=0.3, uses=20, effect=0.1
+    ),
+    "switching by day, most luck carried over": World("by day", carried=0.8, uses=400),
+    "switching by day, places far apart": World("by day", place=1.5),
+    "switching by day, 600 units": World("by day", places=5),
     "switching by week": World("by week"),
     "switching by week, luck carried over": World("by week", carried=0.5),
     "switching everywhere at once": World("all at once"),
@@ -251,6 +307,19 @@ WORLDS: Mapping[str, World] = {
     "before and after, revenue": World("before and after", measure="revenue", own=1.0),
     "before and after, counts": World("before and after", measure="counts"),
     "before and after, silent on busy days": World("before and after", silent=0.3),
+    "before and after, a place opens late": World("before and after", late=10),
+    "before and after, closed for a week": World("before and after", closed=True),
+    "before and after, novelty fades": World("before and after", rate=0.7, effect=0.1, fades=10),
+    "before and after, rate near 1": World("before and after", rate=0.985),
+    "before and after, five arms": World("before and after", places=2, arms=5),
+    "before and after, two metrics": World("before and after", metrics=2),
+    "before and after, p95 of durations": World(
+        "before and after", measure="durations", place=0.3, street=0.3, uses=20
+    ),
+    "before and after, 14 days": World("before and after", days=14),
+    "before and after, 6 units": World("before and after", places=1, days=3),
+    "before and after, 600 units": World("before and after", places=5),
+    "before and after, a month before": World("before and after", before=28),
     "before and after, +8 points": World("before and after", rate=0.75, effect=0.08),
     "side by side": World("side by side"),
     "side by side, places alike": World("side by side", place=0.0),
@@ -259,6 +328,20 @@ WORLDS: Mapping[str, World] = {
     "side by side, 100 days": World("side by side", days=100),
     "side by side, two places against ten": World("side by side", places=2, others=10),
     "side by side, revenue": World("side by side", measure="revenue", own=1.0, places=6),
+    "side by side, luck carried over": World("side by side", carried=0.5),
+    "side by side, weekdays": World("side by side", week=0.5),
+    "side by side, unequal traffic": World("side by side", pareto=True, uses=20),
+    "side by side, counts": World("side by side", measure="counts", places=6),
+    "side by side, a place opens late": World("side by side", late=10),
+    "side by side, silent on busy days": World("side by side", silent=0.3),
+    "side by side, novelty fades": World("side by side", rate=0.7, effect=0.1, fades=10),
+    "side by side, five arms": World("side by side", arms=5),
+    "side by side, two metrics": World("side by side", metrics=2),
+    "side by side, p95 of durations": World(
+        "side by side", measure="durations", place=0.3, street=0.3, uses=20, places=6
+    ),
+    "side by side, 6 units": World("side by side", days=1),
+    "side by side, 600 units": World("side by side", places=5),
     "one place an arm": World("side by side", places=1),
 }
 

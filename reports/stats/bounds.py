@@ -19,7 +19,7 @@ def bounds_of(found: Difference, alpha: float) -> tuple[Floats, Floats]:
     Where days scatter further to one side, the bound on that side is further out: N. J. Johnson, "Modified t Tests
     and Confidence Intervals for Asymmetrical Populations", Journal of the American Statistical Association 73, 1978.
     """
-    multiplier = day_multiplier(found.growth, found.degrees, alpha)
+    multiplier = day_multiplier(found.clock, found.degrees, alpha)
     lean = found.skewness * (2 * multiplier**2 + 1) / 6
     error = np.where(scattering(found), found.error, math.nan)
     low = found.value - error * (multiplier + np.maximum(-lean, 0.0))
@@ -33,7 +33,7 @@ def p_value_of(found: Difference) -> Floats:
     # Solved for the multiplier m: distance = m + lean (2 m² + 1) / 6, where days lean towards 0.
     lean = np.maximum(-np.sign(found.value) * found.skewness, 1e-6)
     root = np.sqrt(np.maximum(9 - 2 * lean * (lean - 6 * distance), 0.0))
-    return day_p_value(np.maximum((root - 3) / (2 * lean), 0.0), found.growth, found.degrees)
+    return day_p_value(np.maximum((root - 3) / (2 * lean), 0.0), found.clock, found.degrees)
 
 
 def scattering(found: Difference) -> npt.NDArray[np.bool_]:

@@ -42,7 +42,7 @@ class Course:
     def half_after(self, more: int) -> float:
         """Return half the width after so many *more* days, at today's scatter."""
         growth = days_compared(self.before, self.days + more) / days_compared(self.before, self.days)
-        multiplier = day_multiplier(self.found.growth * growth, self.found.degrees + more, self.alpha)
+        multiplier = day_multiplier(self.found.clock.later(growth), self.found.degrees + more, self.alpha)
         return float(multiplier[0] * self.found.error[0]) / math.sqrt(growth)
 
     def _days(self, half: float) -> int | None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.stats.likeness import Likeness, likeness, place_stretch
+from reports.stats.sequences import Clock
 from reports.stats.trial_grid import BEFORE, TrialGrid, design_in
 from reports.stats.trial_rows import Floats, Ints
 
@@ -45,8 +46,8 @@ class Difference:
     error: Floats
     """Standard error; 0 where nothing scatters."""
     degrees: Floats
-    growth: Floats
-    """How much more the comparison rests on than at its first look."""
+    clock: Clock
+    """How much more the comparison rests on than at its first look, and may yet."""
     skewness: Floats
     """Of the difference itself."""
     baseline: Floats
@@ -63,7 +64,7 @@ class Difference:
             value=self.value[one],
             error=self.error[one],
             degrees=self.degrees[one],
-            growth=self.growth[one],
+            clock=self.clock.of_trial(number),
             skewness=self.skewness[one],
             baseline=self.baseline[one],
             baseline_error=self.baseline_error[one],
@@ -169,13 +170,24 @@ def difference(cells: Comparison) -> Difference | None:
         value=fit.effect,
         error=np.sqrt(scatter.square * stretch) / fit.information,
         degrees=alike.degrees(scatter.degrees),
-        growth=np.maximum(fit.information / np.maximum(beginning, 1e-300), 1.0),
+        clock=Clock(np.maximum(fit.information / np.maximum(beginning, 1e-300), 1.0), _limit(early)),
         skewness=scatter.skewness,
         baseline=base,
         baseline_error=np.sqrt(np.sum(base_score**2, axis=-1) * stretch),
         covariance=together / fit.information * stretch,
         days_cancel=design.days_cancel,
     )
+
+
+def _limit(early: Comparison) -> float:
+    """Return how much more than at its first look a comparison can come to rest on.
+
+    That with a time before gains no more than those days have: b of them with n of the trial weigh b n / (b + n).
+    """
+    if not early.by_weekday:
+        return math.inf
+    trial, there = _is(early.trial).any(axis=0), _is(early.there).any(axis=0)
+    return 1 + float(np.sum(there & ~trial) / np.sum(trial))
 
 
 def effects_of(cells: Comparison, treated: Floats) -> Floats:

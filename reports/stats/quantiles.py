@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from reports.metrics import percent_rank
 from reports.stats.lifts import Why
@@ -22,6 +23,10 @@ from reports.stats.verdict import ArmValue, LiftInterval
 
 QuantileWhy = Why | Literal["beyond_seen"]
 """Why there are no bounds: what `judge` says, or that they lie beyond the durations seen."""
+
+MOST_LOGITS = 2.5
+"""Half an interval of a share, in logits, beyond which it tells nothing of a quantile."""
+EVEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +45,27 @@ class ArmDurations:
         """Return which share of the uses took at most so long."""
         return float(np.searchsorted(self.sorted, duration_ms, side="right")) / self.sorted.size
 
-    def around_value(self, half: float) -> tuple[int, int] | None:
-        """Return the durations whose share differs by at most *half* from the quantile's, None beyond those seen."""
-        return self.around(self.percent / 100 - half, self.percent / 100 + half)
-
     def at_share(self, share: float) -> int | None:
         """Return the smallest duration that at least *share* of the uses do not exceed, None beyond those seen."""
         rank = int(np.ceil(share * self.sorted.size))
         return int(self.sorted[rank - 1]) if 1 <= rank <= self.sorted.size else None
 
-    def around(self, low: float, high: float) -> tuple[int, int] | None:
-        """Return the durations between the shares *low* and *high*, None where they reach beyond those seen."""
+    def around(self, share: float, half: float) -> tuple[int, int] | None:
+        """Return the durations between the bounds of *share*, None where those do not tell or lie beyond all seen.
+
+        *half* is that of the share at the quantile. Shares near all or none lean away from there: on that side the
+        bound is by logits, of which it is *half* over p (1 - p) by the delta method (N. Dean, M. Pagano, "Evaluating
+        Confidence Interval Methods for Binomial Proportions in Clustered Surveys", Journal of Survey Statistics and
+        Methodology 3, 2015); on the other it is the farther one.
+        """
+        p = self.percent / 100
+        wide = half / (p * (1 - p))
+        if wide > MOST_LOGITS:
+            return None
+        at = float(logit(min(max(share, 1 / (2 * self.sorted.size)), 1 - 1 / (2 * self.sorted.size))))
+        low, high = float(expit(at - wide)), float(expit(at + wide))
+        low = min(low, share - half) if p >= EVEN else low
+        high = max(high, share + half) if p <= EVEN else high
         first, last = int(self.sorted.size * low), int(self.sorted.size * high) + 1
         if first < 1 or last > self.sorted.size:
             return None
@@ -74,7 +89,7 @@ def lift_in_ms(shares: LiftInterval, arm: ArmDurations, baseline: ArmDurations) 
     if shares.low is None or shares.high is None:
         return LiftInterval(absolute=absolute, relative=relative, why=shares.why)
     half = (shares.high - shares.low) / 2
-    bounds = arm.around(reached - half, reached + half)
+    bounds = arm.around(reached, half)
     if bounds is None:
         return None
     (low, relative_low), (high, relative_high) = (_against(y, x) for y in bounds)
@@ -99,7 +114,7 @@ def arm_in_ms(share: ArmValue, durations: ArmDurations) -> tuple[ArmValue, Quant
     value = replace(share, estimate=float(durations.value), low=None, high=None)
     if share.low is None or share.high is None:
         return value, share.why
-    bounds = durations.around_value((share.high - share.low) / 2)
+    bounds = durations.around(durations.percent / 100, (share.high - share.low) / 2)
     if bounds is None:
         return value, "beyond_seen"
     return replace(value, low=float(bounds[0]), high=float(bounds[1])), None
