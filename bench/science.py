@@ -51,6 +51,8 @@ HEAD = (
     "width",
     "arm's own level left out (at most)",
 )
+LEVEL_STEP = 7
+"""Days between two looks at an arm's own level, which is no verdict."""
 AT_ONCE = 100
 """Trials that are drawn and judged together, which is quicker by far."""
 
@@ -111,7 +113,8 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
     value, half, truth = np.full((3, count), math.nan)
     for columns in days_to_look(grid, step):
         until, day = grid.until(columns), columns - trials.first_day
-        level_off |= _level_off(until, trials)
+        if day % LEVEL_STEP == 0:
+            level_off |= _level_off(until, trials)
         lifts = looks_at(world, trials, columns)
         lift = lifts[0]
         if lift is None:

@@ -24,7 +24,7 @@ _MOST_DECAY = 0.85
 """What goes on from day to day is taken to fall by a share each day, and at most so slowly."""
 _UNSURE = 0.3
 """Standard errors by which a gain is doubted: it would make intervals narrower."""
-_LOSS = 0.8
+_LOSS = 0.6
 """Standard errors by which a loss is taken to be larger than it looks: few days hide much of it."""
 _SURE = 1.25
 """Standard errors beyond which days' own likeness counts, where places do not show it."""
@@ -76,7 +76,10 @@ def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_], *, mea
     error = np.abs(part) / np.sqrt(np.sum(fall**2, axis=-1) * free * days)
     # What goes on and makes it surer is taken as seen, and doubted; what makes it less sure, with what is hidden.
     gain = np.minimum(1 + plain * part + _UNSURE * error, 1.0)
-    loss = 1 + size * part + _LOSS * error
+    base = 1 + size * part
+    # What is large is the less sure of.
+    error = error * np.where(part > 0, np.clip(base, 1.0, None), 1.0)
+    loss = base + _LOSS * error
     turned = 1 + np.minimum(plain + share, 0.0) * part
     stretch = np.where(part < 0, np.where(plain > 0, gain, turned), np.where(loss < 1, gain, loss))
     return Likeness(np.clip(stretch, _LEAST, _MOST), error)

@@ -27,6 +27,8 @@ QuantileWhy = Why | Literal["beyond_seen"]
 MOST_LOGITS = 2.5
 """Half an interval of a share, in logits, beyond which it tells nothing of a quantile."""
 EVEN = 0.5
+LEAN = 0.25
+"""By how much further out a share's bound by logits is, for each logit of its width: few days hide how they lean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,24 @@ class ArmDurations:
         rank = int(np.ceil(share * self.sorted.size))
         return int(self.sorted[rank - 1]) if 1 <= rank <= self.sorted.size else None
 
+    def moved(self, by: float) -> float:
+        """Return the quantile's share less a difference of shares, by logits: it stays between none and all."""
+        p = self.percent / 100
+        return float(expit(logit(p) - by / (p * (1 - p))))
+
     def around(self, share: float, half: float) -> tuple[int, int] | None:
         """Return the durations between the bounds of *share*, None where those do not tell or lie beyond all seen.
 
         *half* is that of the share at the quantile. Shares near all or none lean away from there: on that side the
         bound is by logits, of which it is *half* over p (1 - p) by the delta method (N. Dean, M. Pagano, "Evaluating
         Confidence Interval Methods for Binomial Proportions in Clustered Surveys", Journal of Survey Statistics and
-        Methodology 3, 2015); on the other it is the farther one.
+        Methodology 3, 2015), and further out by `LEAN`, as drawn trials need; on the other it is the farther one.
         """
         p = self.percent / 100
         wide = half / (p * (1 - p))
         if wide > MOST_LOGITS:
             return None
-        at = float(logit(min(max(share, 1 / (2 * self.sorted.size)), 1 - 1 / (2 * self.sorted.size))))
-        low, high = float(expit(at - wide)), float(expit(at + wide))
+        low, high = (float(expit(logit(share) + lean * (1 + LEAN * wide))) for lean in (-wide, wide))
         low = min(low, share - half) if p >= EVEN else low
         high = max(high, share + half) if p <= EVEN else high
         first, last = int(self.sorted.size * low), int(self.sorted.size * high) + 1
@@ -83,8 +89,8 @@ def lift_in_ms(shares: LiftInterval, arm: ArmDurations, baseline: ArmDurations) 
     """Return the lift in milliseconds from that of the *shares*; None where it reaches beyond the durations seen."""
     if shares.absolute is None:
         return shares
-    x, reached = baseline.value, arm.share_up_to(arm.value) - shares.absolute
-    at = arm.at_share(min(max(reached, 0.0), 1.0)) or arm.value
+    x, reached = baseline.value, arm.moved(shares.absolute)
+    at = arm.at_share(reached) or arm.value
     absolute, relative = _against(at, x)
     if shares.low is None or shares.high is None:
         return LiftInterval(absolute=absolute, relative=relative, why=shares.why)
