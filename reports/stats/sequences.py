@@ -15,22 +15,22 @@ from scipy.special import stdtr, stdtrit
 
 from reports.stats.trial_rows import Floats
 
-FIRST_RISK = 0.19
+FIRST_RISK = 0.16
 """Of the whole risk, for the first look at `USUAL_ALPHA`, where a comparison goes on gaining by days.
 
-Found by drawing 60,000 sums of independent normal days, looked at on each of the days 14 to 900, for risks from 0.05
-to 0.0025: those that ever left their bounds were 89 to 96 of a hundred that would be allowed to; what is left is for
-the days after that, of which each further tripling has a third of the risk of the one before.
+Found by drawing sums of independent normal days, looked at on each of the days 14 to 600 by Student's law, and to 900
+by the normal one for risks down to 0.0025: 82 to 97 of a hundred that would be allowed to ever left their bounds; what
+is left is for the days after that, of which each further tripling has a third of the risk of the one before.
 """
-BOUNDED_RISK = 0.86
-"""The same, of all looks together at a comparison that gains little more: of those drawn 72 to 92 of a hundred."""
-_ALIKE = 4.0
+BOUNDED_RISK = 0.54
+"""The same where a comparison cannot gain much more: of those drawn, 86 to 97 of a hundred by day 400."""
+_ALIKE = 2.0
 """By how much more of the risk all looks take together than one, for each e-fold that the comparison may yet gain."""
 USUAL_ALPHA = 0.05
 _FEWER = 0.18
 """By what power looks count for more where the risk is smaller: they have less in common far out."""
-_SLOW = 2.0
-"""Times its first information from which on a comparison's looks have less risk each: at three, six weeks, half."""
+_SLOW = 2.5
+"""Times its first information over which a comparison's looks come to have half the risk each: seven weeks."""
 LOOK_DAYS = 14
 """The first look at places side by side; the next ones each after twice the time."""
 _SHARES = (0.3, 0.3, 0.2)

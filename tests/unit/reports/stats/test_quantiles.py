@@ -23,7 +23,7 @@ def test_a_difference_of_shares_is_read_back_as_durations() -> None:
     found = lift_in_ms(shares(0.0, 0.1), slower, HUNDRED)
 
     assert found is not None
-    assert (found.absolute, found.low, found.high) == (700.0, -300.0, 1800.0)
+    assert (found.absolute, found.low, found.high) == (700.0, -400.0, 1800.0)
     assert found.relative == pytest.approx(700 / 5000)
 
 
@@ -38,6 +38,24 @@ def test_what_places_and_days_take_out_of_the_difference_moves_it() -> None:
 @pytest.mark.parametrize("half", [0.5, 0.9])
 def test_beyond_the_durations_seen_nothing_is_told(half: float) -> None:
     assert lift_in_ms(shares(0.0, half), HUNDRED, HUNDRED) is None
+
+
+def test_a_share_near_all_leans_away_from_there() -> None:
+    # Plus and minus six points would reach beyond all uses: by logits there is a bound, and the other is farther out.
+    slow, quick = ArmDurations(np.arange(1, 10_001), 95), ArmDurations(np.arange(1, 10_001), 5)
+    wide, mirrored = slow.around(0.95, 0.06), quick.around(0.05, 0.06)
+
+    assert wide is not None
+    assert mirrored is not None
+    # 2.944 and 1.263 logits (0.06 / 0.0475), 1.316 times as far out: 0.990 and 0.783.
+    assert wide == pytest.approx((7_826, 9_902), abs=3)
+    assert mirrored == pytest.approx((10_001 - wide[1], 10_001 - wide[0]), abs=2)
+    assert slow.around(0.95, 0.001) == pytest.approx((9_489, 9_510), abs=2)
+
+
+@pytest.mark.parametrize(("by", "share"), [(0.0, 0.95), (0.2, 0.2207), (-0.2, 0.9992)])
+def test_a_difference_moves_a_share_and_never_beyond_none_or_all(by: float, share: float) -> None:
+    assert ArmDurations(HUNDRED.sorted, 95).moved(by) == pytest.approx(share, abs=0.001)
 
 
 def test_why_there_are_no_bounds_is_handed_on() -> None:
