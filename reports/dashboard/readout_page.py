@@ -90,7 +90,21 @@ class ReadoutPage:
             "cancels": self.words.say(said.cancels),
             "remains": self.words.say(said.remains),
             "next_step": self.words.say(said.next_step) if said.next_step else "",
+            "together": self._together(),
         }
+
+    def _together(self) -> str:
+        """Say of several arms that they share the risk, and of which a difference is told all the same."""
+        others = [arm for arm in self.trial.arms if arm != self.found.baseline_arm]
+        if self.found.baseline_arm is None or len(others) == 1:
+            return ""
+        told = [arm_name(arm, self.words) for arm in others if arm in self.found.told]
+        return self.words.say(
+            "%(n)s arms are compared with the baseline and share the risk, so each interval is the wider for it. "
+            "A difference is told, with all of them counted (Holm): %(arms)s.",
+            n=self._formats.whole(len(others)),
+            arms=("、" if self.words.language == "zh" else ", ").join(told) or self.words.say("none yet"),
+        )
 
     def _reason(self, why: ReadoutWhy | None) -> str:
         return self.words.say(reason_words(why, self.found.planned_design).reason) if why else ""

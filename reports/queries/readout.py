@@ -37,7 +37,7 @@ from reports.queries.trial_units import (
 )
 from reports.queries.units import WHOLE, parts_by_metric, people_by_arm, totals_by_arm
 from reports.stats.balance import ArmBalance, balance
-from reports.stats.several import guardrail
+from reports.stats.several import guardrail, told_together
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, LiftInterval
 from schemas.registry import MetricId, Trial
@@ -121,6 +121,8 @@ class TrialReadout:
     """Of two arms, where people were asked for."""
     judged: Mapping[MetricId, JudgedRows] = field(default_factory=dict, repr=False, compare=False)
     """By metric; those of which nobody tells anything are not in it."""
+    told: frozenset[str] = frozenset()
+    """Arms of which a difference of the primary metric may be told, with the questions of all arms counted (Holm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,12 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
         silent_units=silent,
         crossover=_crossover(frame, wanted),
         judged={metric: found.judged for metric, found in read.items() if found.judged is not None},
+        told=_told(read.get(trial.primary_metric)),
     )
+
+
+def _told(found: MetricVerdict | None) -> frozenset[str]:
+    return told_together({arm: lift for arm, (lift, _) in found.lifts.items()}) if found else frozenset()
 
 
 def _crossover(frame: ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:

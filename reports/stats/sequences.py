@@ -27,8 +27,9 @@ BOUNDED_RISK = 0.54
 _ALIKE = 2.0
 """By how much more of the risk all looks take together than one, for each e-fold that the comparison may yet gain."""
 USUAL_ALPHA = 0.05
-_FEWER = 0.18
-"""By what power looks count for more where the risk is smaller: they have less in common far out."""
+_FEWER = 0.35
+"""By what power looks count for more where the risk is smaller: they have less in common far out, and days that are
+not quite normal have more of theirs there."""
 _SLOW = 2.5
 """Times its first information over which a comparison's looks come to have half the risk each: seven weeks."""
 LOOK_DAYS = 14
@@ -66,7 +67,7 @@ class Clock:
 
 def day_alpha(clock: Clock, alpha: float) -> Floats:
     """Return the risk of the look at *clock*; *alpha* is that of all together."""
-    risk: Floats = clock.share() * alpha * (alpha / USUAL_ALPHA) ** _FEWER
+    risk: Floats = clock.share() * alpha * min(alpha / USUAL_ALPHA, 1.0) ** _FEWER
     return risk
 
 
@@ -83,8 +84,8 @@ def day_p_value(multiplier: Floats, clock: Clock, degrees: Floats) -> Floats:
     read at any time.
     """
     at_once = 2 * stdtr(degrees, -multiplier) / clock.share()
-    risk: Floats = (at_once * USUAL_ALPHA**_FEWER) ** (1 / (1 + _FEWER))
-    return np.minimum(risk, 1.0)
+    smaller = (at_once * USUAL_ALPHA**_FEWER) ** (1 / (1 + _FEWER))
+    return np.minimum(np.where(at_once < USUAL_ALPHA, smaller, at_once), 1.0)
 
 
 def look_p_value(multiplier: Floats, look: int, degrees: Floats) -> Floats:

@@ -258,11 +258,11 @@ METHODS: Final = (
         "and the reason is given. It is never one arm's interval less the other's."
     ),
     N_(
-        "Intervals hold whenever they are read: the anytime-valid t statistic of linear models (Lindon, Ham, "
-        "Tingley and Bojinov, 2022) on days, the resemblance of neighbouring days counted in; side by side "
-        "Student's law, looked at on days 14, 28, 56 and so on, which share the risk. Differences in per cent are "
-        "Fieller's (1954). Quantiles are read back from the share of uses up to them (Woodruff, 1952; Doksum, "
-        "1974)."
+        "Intervals hold whenever they are read: each day's look has a share of the risk (Jennison and Turnbull, "
+        "2000; Lan and DeMets, 1983), by Student's law on days, the resemblance of neighbouring days counted in; "
+        "side by side on places, looked at on days 14, 28, 56 and so on. Differences in per cent are Fieller's "
+        "(1954). Several arms share the risk. Quantiles are read back from the share of uses up to them (Woodruff, "
+        "1952; Doksum, 1974), near all or none of them by logits (Dean and Pagano, 2015)."
     ),
     N_(
         "Counting. Every figure is computed from stored events, each counted once; people, sessions and "

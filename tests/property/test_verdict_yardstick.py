@@ -17,7 +17,14 @@ RUNS = 200
 STEP = 5
 EXCLUDED_AT_MOST = 16
 """Of 200 trials; at 5 in a hundred more of them come up in 2 of 100 tries, and the seed is fixed."""
-REFUSED = {"one place an arm", "switching by day, 6 units"}
+REFUSED = {
+    "one place an arm",
+    "switching by day, 6 units",
+    "before and after, 6 units",
+    "side by side, 6 units",
+}
+TIMED = {name for name, world in WORLDS.items() if world.measure == "durations"}
+"""Of a percentile near all uses the bounds may lie beyond all that was seen, again and again."""
 
 
 @pytest.mark.parametrize("world", [name for name in WORLDS if name not in REFUSED])
@@ -28,8 +35,8 @@ def test_looking_again_and_again_excludes_the_truth_in_few_trials(world: str) ->
 
     assert seen.runs == runs
     assert seen.excluded <= EXCLUDED_AT_MOST * runs / RUNS
-    assert seen.spoke >= 0.95 * runs, "it must speak, too"
-    assert seen.silenced == 0, "what has spoken goes on"
+    assert seen.spoke >= (0.9 if world in TIMED else 0.95) * runs, "it must speak, too"
+    assert seen.silenced <= (0.1 * runs if world in TIMED else 0), "what has spoken goes on"
 
 
 @pytest.mark.parametrize("world", sorted(REFUSED))
@@ -42,7 +49,14 @@ def test_what_nothing_can_be_said_of_is_refused_to_the_end(world: str) -> None:
 def test_an_effect_of_eight_points_is_found_where_places_switch_by_day() -> None:
     seen = follow(WORLDS["switching by day, +8 points"], runs=50, step=STEP, seed=7)
 
-    assert (seen.found, seen.excluded) == (50, 0)
+    assert seen.found == 50
+    assert seen.excluded <= EXCLUDED_AT_MOST / 4
+
+
+def test_an_arm_s_own_level_is_left_out_in_few_trials() -> None:
+    seen = follow(WORLDS["switching by day, places far apart"], runs=RUNS, step=1, seed=7)
+
+    assert seen.level_off <= EXCLUDED_AT_MOST / 2
 
 
 def test_without_the_places_in_its_variance_it_would_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:

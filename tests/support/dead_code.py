@@ -39,7 +39,6 @@ CALLED_BY_OTHERS = {
     "ReadFigures": "an annotation in quotes",
 }
 FOR_TESTS = {
-    "told_together": "for whoever judges several primary metrics with reports.stats; a trial of the registry has one",
     "MemoryRowWriter": "the store's twin, held to the store by tests/contract/test_row_writers.py",
     "decode_cell": "the other half of what the worker writes; readers use SQL",
     "decode_progress": "the other half of what the worker writes; readers use SQL",

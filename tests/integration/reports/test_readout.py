@@ -76,6 +76,24 @@ def test_values_and_intervals_are_judge_s_of_rows_worked_out_from_the_events(
             assert row.lift.why == lift.why
 
 
+def test_of_several_arms_the_one_that_differs_is_told_with_all_of_them_counted(clickhouse: ClickHouse) -> None:
+    arms = ["baseline", "pilot", "second"]
+    standings = [
+        Standing(f"s{n}", arms[(n + day) % 3], 24 * day, 24 * (day + 1)) for n in range(6) for day in range(30)
+    ]
+    events = [
+        msgspec.structs.replace(one, outcome="ok") if one.arm == "second" and one.kind == "use.completed" else one
+        for one in events_of(standings, random.Random(3))
+    ]
+    world = world_of(clickhouse, standings, events, days=30, arms=arms)
+
+    found = readout(world.context(), TRIAL, ("success_rate",))
+
+    lows = {row.arm: row.lift.absolute_low for row in found.rows if row.lift is not None}
+    assert lows.keys() == {"pilot", "second"}
+    assert found.told == {"second"}
+
+
 def test_one_place_an_arm_gets_no_difference_and_the_reason(clickhouse: ClickHouse) -> None:
     standings = side_by_side(1, 40)
     world = world_of(clickhouse, standings, events_of(standings, random.Random(1), spread=2.0), days=40)

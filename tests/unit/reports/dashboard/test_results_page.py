@@ -27,7 +27,7 @@ def row(metric: MetricId, arm: str, role: str, lift: ArmLift | None) -> ArmReado
 
 def results(*rows: ArmReadout, primary: MetricId = "success_rate") -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
-    designs = {"design": "switching", "planned_design": "switching"}
+    designs = {"design": "switching", "planned_design": "switching", "told": frozenset()}
     found = TrialReadout(**{**nothing, **designs, "rows": rows, "alpha": 0.05, "baseline_arm": "baseline"})
     trial = KNOWN.trials[TRIAL].model_copy(update={"primary_metric": primary})
     return ResultsPage(ReadoutPage(found, trial, KNOWN, translator("en"))).values()
@@ -89,3 +89,14 @@ def test_a_row_tells_baseline_arm_units_estimate_and_lift() -> None:
     assert [one["arm"] for one in primary["rows"]] == ["Pilot"]
     assert other["rows"][0]["drawn"] is None
     assert other["rows"][0]["verdict"] == "place and arm cannot be told apart so far: no place has changed its arm yet"
+
+
+@pytest.mark.parametrize(("told", "said"), [({"second"}, "second"), (set(), "none yet")])
+def test_of_several_arms_the_page_says_that_they_share_the_risk_and_which_are_told(told: set[str], said: str) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
+    given = {"design": "switching", "rows": (), "alpha": 0.05, "baseline_arm": "baseline", "told": frozenset(told)}
+    page = ReadoutPage(TrialReadout(**{**nothing, **given}), KNOWN.trials[TRIAL], KNOWN, translator("en"))
+
+    together = page.values()["design"]["together"]
+    assert together.startswith("2 arms are compared with the baseline and share the risk")
+    assert together.endswith(f"(Holm): {said}.")
