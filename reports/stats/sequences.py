@@ -85,7 +85,8 @@ def day_p_value(multiplier: Floats, clock: Clock, degrees: Floats) -> Floats:
     """
     at_once = 2 * stdtr(degrees, -multiplier) / clock.share()
     smaller = (at_once * USUAL_ALPHA**_FEWER) ** (1 / (1 + _FEWER))
-    return np.minimum(np.where(at_once < USUAL_ALPHA, smaller, at_once), 1.0)
+    risk: Floats = np.minimum(np.where(at_once < USUAL_ALPHA, smaller, at_once), 1.0)
+    return risk
 
 
 def look_p_value(multiplier: Floats, look: int, degrees: Floats) -> Floats:
