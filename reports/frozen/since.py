@@ -42,12 +42,18 @@ def since_frozen(context: QueryContext, report: TrialReport, *, max_event_age_da
     return None
 
 
-def _changed(then: Mapping[str, object], again: TrialReport, entry: FrozenEntry) -> SinceFrozenJson:
+def _changed(then: Mapping[str, Any], again: TrialReport, entry: FrozenEntry) -> SinceFrozenJson:
     now_tree = msgspec.to_builtins(report_json(again))
     before, now = (_figures(tree) for tree in (then, now_tree))
     paths = [path for path in sorted({*before, *now}) if not _equal(path, before, now)]
     changed = [ChangedFigureJson(path, _said(before, path), _said(now, path)) for path in paths[:LISTED]]
-    return SinceFrozenJson(entry.report_id, iso(entry.as_of_ms), len(paths), changed)
+    other = _method(then) != _method(now_tree)
+    return SinceFrozenJson(entry.report_id, iso(entry.as_of_ms), len(paths), changed, other)
+
+
+def _method(tree: Mapping[str, Any]) -> object:
+    # Reports of before methods were named have none.
+    return tree.get("made_by", {}).get("method")
 
 
 def _figures(tree: Mapping[str, Any]) -> dict[str, Leaf]:

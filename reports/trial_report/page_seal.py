@@ -17,8 +17,11 @@ from schemas.event import parse_time_ms
 SIGNATURE: Final = N_("Signature")
 SINCE: Final = N_("Changed since it was frozen")
 SINCE_NOTE: Final = N_(
-    "Compared with the frozen report %(report)s as of %(time)s. Both figures are of that report's time: only what came "
-    "late, was refunded or was corrected since can differ. Figures changed: %(changes)s."
+    "Compared with the frozen report %(report)s as of %(time)s. Both figures are of that report's time: data that "
+    "came late, were refunded or were corrected since make them differ. Figures changed: %(changes)s."
+)
+SINCE_METHOD: Final = N_(
+    "That report was computed with another method: figures may differ by the method, too, and not only by data."
 )
 SINCE_NONE: Final = N_(
     "Compared with the frozen report %(report)s as of %(time)s: counted again, no figure of that time has changed."
@@ -68,8 +71,10 @@ def since_section(report: TrialReport, voice: ReportVoice) -> tuple[ReportSectio
     given = {"report": since.report_id, "time": voice.formats.moment(parse_time_ms(since.as_of))}
     if not since.changes:
         return (ReportSection(voice.say(SINCE), (ParagraphBlock(voice.say(SINCE_NONE, **given)),)),)
-    note = ParagraphBlock(voice.say(SINCE_NOTE, changes=whole(since.changes), **given))
-    return (ReportSection(voice.say(SINCE), (note, _changed(since, voice))),)
+    notes = [ParagraphBlock(voice.say(SINCE_NOTE, changes=whole(since.changes), **given))]
+    if since.other_method:
+        notes.append(ParagraphBlock(voice.say(SINCE_METHOD)))
+    return (ReportSection(voice.say(SINCE), (*notes, _changed(since, voice))),)
 
 
 def _changed(since: SinceFrozenJson, voice: ReportVoice) -> TableBlock:

@@ -70,6 +70,8 @@ class SinceFrozenJson(msgspec.Struct, frozen=True):
     as_of: str
     changes: int
     changed: list[ChangedFigureJson]
+    other_method: bool = False
+    """Whether that report was computed with another method, which figures may differ by, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,17 @@ def test_a_report_goes_where_it_is_told_and_an_unknown_trial_is_named(stack: Sta
     assert "no-such-trial" in ended(stack, "report", "no-such-trial", code=1)
 
 
+def test_a_report_that_the_running_stack_froze_holds_by_its_key(stack: Stack, tmp_path: Path) -> None:
+    file, extract, key = (tmp_path / name for name in ("frozen.json", "frozen.extract.parquet", "key.pem"))
+
+    said = ended(stack, "report", TRIAL, "--freeze", "-o", str(file))
+    key.write_text(ended(stack, "report", "key"))
+    held = ended(stack, "report", "verify", str(file), "--data", str(extract), "--public-key", str(key))
+
+    assert said.splitlines() == [str(file), str(extract)]
+    assert held.startswith("verified: signed by key ")
+
+
 def test_reconcile_prints_every_sum_and_no_difference(stack: Stack, tmp_path: Path) -> None:
     file = events_file(tmp_path, event())
     ended(stack, "send", file, "--url", stack.url, "--key", stack.pushing_key(BATCH_ACCOUNT))

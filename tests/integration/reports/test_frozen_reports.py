@@ -33,6 +33,7 @@ from reports.trial_report.make import report_maker
 from reports.verification.check import Verification, verify
 from reports.verification.extract import COLUMNS, ExtractFile, read_extract, write_extract
 from reports.verification.seal import pem_of, read_public_keys, sealed, slot
+from reports.verification.software import MadeByJson
 from reports.verification.stated import stated_reason
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
@@ -437,7 +438,9 @@ def test_a_trial_that_has_not_begun_is_not_frozen(clickhouse: ClickHouse, sample
 # --- later
 
 
-def test_a_later_report_says_what_has_changed_and_the_frozen_one_stays(clickhouse: ClickHouse, tmp_path: Path) -> None:
+def test_a_later_report_says_what_has_changed_and_the_frozen_one_stays(
+    clickhouse: ClickHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, settings = report_world(clickhouse), Settings(home=tmp_path)
     first = freeze_and_keep(world.context(), clickhouse.writer(), settings, FreezeRequest("neuro", AS_OF - HOUR))
     late = event(
@@ -447,8 +450,11 @@ def test_a_later_report_says_what_has_changed_and_the_frozen_one_stays(clickhous
     unchanged = _report(world, settings)
     world.store([late])
     changed = _report(world, settings)
+    monkeypatch.setattr("reports.trial_report.data.made_by", lambda: MadeByJson("Avenue", "another"))
+    by_another = _report(world, settings)
 
     assert (unchanged["report_id"], unchanged["changes"]) == (first.report_id, 0)
+    assert [one["other_method"] for one in (unchanged, changed, by_another)] == [False, False, True]
     said = {line["figure"]: (line["then"], line["now"]) for line in changed["changed"]}
     stored = json.loads(first.files[MODEL])["arrivals"]["stored"]
     assert said["arrivals.stored"] == (str(stored), str(stored + 1))
