@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 EXAMPLE = """
 Example:
 
-    avenue connect bilibili-live --account bilibili-main --url https://gateway.example.com
-      --secret env:LIVE_SECRET --app-id 1000000000001
-      --access-key env:BILI_KEY --access-secret env:BILI_SECRET --code env:ROOM_CODE
+    avenue connect bilibili-live --account bilibili-main --url https://gateway.example.com --secret env:LIVE_SECRET --app-id 1000000000001 --access-key env:BILI_KEY --access-secret env:BILI_SECRET --code env:ROOM_CODE
 
 Runs until it is stopped. Exit 0: stopped, and all that was heard is in; 1: something waits still, for the next start;
 2: used wrongly, or refused by the platform or the gateway.
-"""
+"""  # noqa: E501 - a line that is copied whole
 group = typer.Typer(name="connect", help="Fetch what a platform does not push.", no_args_is_help=True)
 
 Reference = "env:NAME or file:PATH"

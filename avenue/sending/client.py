@@ -117,6 +117,8 @@ class SendCallbacks:
     not_accepted: Callable[[int, EventResult], None]
     """The line's number and its result."""
     failed: Callable[[FailedBatch], None]
+    done: Callable[[RequestBatch, dict[str, int]], None]
+    """A batch has its verdicts: how many of each."""
     progress: Callable[[RequestBatch], None]
 
 
@@ -168,10 +170,12 @@ async def _send_one(
 
 
 def _note(batch: RequestBatch, answer: _BatchAnswer, result: SendResult, callbacks: SendCallbacks) -> None:
-    result.counts.update(accepted=answer.accepted, duplicate=answer.duplicate, rejected=answer.rejected)
+    sums = {"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}
+    result.counts.update(sums)
     for item in answer.results:
         if item.verdict != "accepted" and 0 <= item.index < len(batch.lines):
             callbacks.not_accepted(batch.lines[item.index].number, item)
+    callbacks.done(batch, sums)
 
 
 def _maker(batch: RequestBatch, options: SendOptions) -> Callable[[], WireRequest]:

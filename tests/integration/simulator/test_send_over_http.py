@@ -2,6 +2,11 @@
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from avenue.commands import send as command
 from registry.webhook_signing import secret_bytes, standard_signature
 from tests.integration.simulator.conftest import Answer, RecordingServer
 from tests.support.fake_gateway import JudgedRequest
+from tests.support.waiting import wait_until
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 BUSY: Answer = (503, b'{"title":"Service Unavailable"}', {"retry-after": "0"})
@@ -191,3 +197,87 @@ def test_a_file_that_is_not_there_exits_2() -> None:
 def test_an_empty_file_is_done_at_once(tmp_path: Path, server: RecordingServer) -> None:
     result = invoke(written(tmp_path), "--url", server.url, "--key", "k")
     assert (result.exit_code, server.requests) == (0, [])
+
+
+def test_the_key_may_stand_in_the_environment(
+    tmp_path: Path, server: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVENUE_KEY", "avk_hidden")
+    by_key = invoke(written(tmp_path, event(1)), "--url", server.url)
+    by_secret = invoke(written(tmp_path, event(1)), "--url", server.url, "--secret", SECRET, "--account", "push-demo")
+
+    assert (by_key.exit_code, by_secret.exit_code) == (0, 0)
+    assert server.requests[0].headers["authorization"] == "Bearer avk_hidden"
+    assert "authorization" not in server.requests[1].headers
+
+
+def test_the_verdicts_stand_beside_the_file(tmp_path: Path, server: RecordingServer) -> None:
+    file = written(tmp_path, event(1), b"[]", event("again"))
+    invoke(file, "--url", server.url, "--key", "k", "--batch", "2")
+
+    told = [json.loads(line) for line in Path(file + ".verdicts.ndjson").read_bytes().splitlines()]
+
+    assert [(item["line"], item["reason"]) for item in told if "line" in item] == [(2, "malformed"), (3, None)]
+    assert [(item["first"], item["last"], item["accepted"]) for item in told if "first" in item] == [
+        (1, 2, 1),
+        (3, 3, 0),
+    ]
+
+
+def test_resumed_it_sends_what_has_no_verdict_yet(tmp_path: Path, server: RecordingServer) -> None:
+    file = written(tmp_path, *(event(n) for n in range(10)))
+    server.script = [judging(JudgedRequest("POST", "/", "", {}, event(0))), (400, b"", {})]
+    invoke(file, "--url", server.url, "--key", "k", "--batch", "4")
+    server.requests.clear()
+
+    result = invoke(file, "--url", server.url, "--key", "k", "--batch", "100", "--resume")
+    again = invoke(file, "--url", server.url, "--key", "k", "--resume")
+
+    assert result.exit_code == 0, result.output
+    assert [unpacked(request).splitlines() for request in server.requests] == [[event(n) for n in range(4, 8)]]
+    assert again.stdout.startswith("0 accepted")
+
+
+def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path: Path, server: RecordingServer) -> None:
+    file = written(tmp_path, *(event(n) for n in range(4)))
+    invoke(file, "--url", server.url, "--key", "k", "--batch", "2")
+    written(tmp_path, *(event(n) for n in range(5, 9)))
+    server.requests.clear()
+
+    result = invoke(file, "--url", server.url, "--key", "k", "--resume")
+
+    assert result.exit_code == 2
+    assert "lines 1 to 2 are not those that were sent before" in result.stderr
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_or_stopped_by_hand_it_goes_on_with_at_most_one_batch_twice(
+    tmp_path: Path, server: RecordingServer, how: signal.Signals
+) -> None:
+    file = written(tmp_path, *(event(n) for n in range(3000)))
+    words = [sys.executable, "-m", "avenue", "send", file, "--url", server.url, "--batch", "10"]
+    environ = {**os.environ, "AVENUE_KEY": "avk_1"}
+    process = subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: len(server.requests) > 20, 60)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=30)
+    sent_first = len(server.requests)
+
+    done = subprocess.run([*words, "--resume", "--json"], env=environ, capture_output=True, text=True, check=False)
+
+    lines = Counter(line for request in server.requests for line in unpacked(request).splitlines())
+    assert 20 < sent_first < 300
+    assert done.returncode == 0, done.stderr
+    assert set(lines) == {event(n) for n in range(3000)}
+    assert sum(count - 1 for count in lines.values()) <= 10
+    if how is signal.SIGINT:
+        assert process.returncode == 1
+        assert "--resume goes on from there" in said
+
+
+def test_a_pipe_cannot_be_gone_on_with(server: RecordingServer) -> None:
+    result = invoke("-", "--url", server.url, "--key", "k", "--resume", stdin=event(1))
+
+    assert result.exit_code == 2
+    assert "a pipe" in result.stderr
