@@ -198,11 +198,13 @@ def table(found: Mapping[str, Any]) -> str:
         for name, share in FALSE_ALARMS_BEFORE.items()
         if name in worlds
     ]
+    missing = [name for name in (*WORLDS, *BEYOND) if name not in worlds]
     parts = [
         _lines(("no effect at all", "false alarms before", "now"), before),
         _lines(HEAD, [_row(name, worlds[name]) for name in WORLDS if name in worlds]),
         "Beyond what is promised:",
         _lines(HEAD, [_row(name, worlds[name]) for name in BEYOND if name in worlds]),
+        *([f"Not drawn by today's method yet: {'; '.join(missing)}."] if missing else []),
         f"Drawn and judged on {found['machine']['text']}; `{found['command']}`.",
     ]
     return "\n\n".join(parts)
