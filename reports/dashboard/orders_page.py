@@ -73,7 +73,7 @@ class MoneyPage:
             "orders": self._orders(sums, by),
             "paid": self._money(sums.paid_fen),
             "refunded": self._refunded(sums, rate),
-            "revenue": self._money(sums.paid_fen - sums.refunded_fen),
+            "revenue": self._money(sums.revenue_fen),
             "refund_rate": {
                 "value": NOTHING if rate is None else self._formats.percent(rate),
                 "word": self.words.say("not reported") if sums.orders and rate is None else "",

@@ -29,14 +29,14 @@ class OrderSums:
         return bool(self.orders or self.refunds)
 
     @property
-    def revenue_fen(self) -> int | None:
-        """Paid less refunded."""
-        return self.paid_fen - self.refunded_fen if self.money_known else None
+    def revenue_fen(self) -> int:
+        """Paid less refunded; of a whole trial a number only where money is known."""
+        return self.paid_fen - self.refunded_fen
 
     @property
     def per_order_fen(self) -> float | None:
         """Revenue by paid order."""
-        return (self.paid_fen - self.refunded_fen) / self.orders if self.orders else None
+        return self.revenue_fen / self.orders if self.orders else None
 
     @property
     def ratings(self) -> int:
