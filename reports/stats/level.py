@@ -13,7 +13,7 @@ import numpy.typing as npt
 from reports.stats.bounds import bounds_of
 from reports.stats.likeness import Likeness, likeness
 from reports.stats.panel import FIRST_DAYS, Difference, scatter_of
-from reports.stats.sequences import Clock, day_multiplier
+from reports.stats.sequences import InformationTime, day_multiplier
 from reports.stats.trial_grid import TrialGrid
 from reports.stats.trial_rows import Floats
 
@@ -86,7 +86,7 @@ def _over_days(grid: TrialGrid, cells: _Cells, value: Floats) -> Difference | No
     error = np.sqrt(scatter.square * np.maximum(alike.stretch + _DOUBT * alike.error, 1.0))
     none = np.zeros_like(value)
     return Difference(
-        value, error, alike.degrees(scatter.degrees), Clock(none + days / FIRST_DAYS), scatter.skewness,
+        value, error, alike.degrees(scatter.degrees), InformationTime(none + days / FIRST_DAYS), scatter.skewness,
         baseline=value, baseline_error=error, covariance=none, days_cancel=False,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.stats.likeness import Likeness, likeness, place_stretch
-from reports.stats.sequences import Clock
+from reports.stats.sequences import InformationTime
 from reports.stats.trial_grid import BEFORE, TrialGrid, design_in
 from reports.stats.trial_rows import Floats, Ints
 
@@ -46,7 +46,7 @@ class Difference:
     error: Floats
     """Standard error; 0 where nothing scatters."""
     degrees: Floats
-    clock: Clock
+    clock: InformationTime
     """How much more the comparison rests on than at its first look, and may yet."""
     skewness: Floats
     """Of the difference itself."""
@@ -170,7 +170,7 @@ def difference(cells: Comparison) -> Difference | None:
         value=fit.effect,
         error=np.sqrt(scatter.square * stretch) / fit.information,
         degrees=alike.degrees(scatter.degrees),
-        clock=Clock(np.maximum(fit.information / np.maximum(beginning, 1e-300), 1.0), _limit(early)),
+        clock=InformationTime(np.maximum(fit.information / np.maximum(beginning, 1e-300), 1.0), _limit(early)),
         skewness=scatter.skewness,
         baseline=base,
         baseline_error=np.sqrt(np.sum(base_score**2, axis=-1) * stretch),

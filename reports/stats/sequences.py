@@ -39,7 +39,7 @@ _SHARES = (0.3, 0.3, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class InformationTime:
     """How much a comparison rests on, as times of its first look's information."""
 
     now: Floats
@@ -56,28 +56,28 @@ class Clock:
             return FIRST_RISK / (1 + np.maximum(self.now - 1, 0.0) / _SLOW)
         return BOUNDED_RISK / (1 + _ALIKE * np.log(np.maximum(self.now, self.limit)))
 
-    def later(self, times: float) -> "Clock":
+    def later(self, times: float) -> "InformationTime":
         """Return the clock when the comparison rests on so many *times* of what it does now."""
-        return Clock(self.now * times, self.limit)
+        return InformationTime(self.now * times, self.limit)
 
-    def of_trial(self, number: int) -> "Clock":
+    def of_trial(self, number: int) -> "InformationTime":
         """Return that of one trial."""
-        return Clock(self.now[number : number + 1], self.limit)
+        return InformationTime(self.now[number : number + 1], self.limit)
 
 
-def day_alpha(clock: Clock, alpha: float) -> Floats:
+def day_alpha(clock: InformationTime, alpha: float) -> Floats:
     """Return the risk of the look at *clock*; *alpha* is that of all together."""
     risk: Floats = clock.share() * alpha * min(alpha / USUAL_ALPHA, 1.0) ** _FEWER
     return risk
 
 
-def day_multiplier(clock: Clock, degrees: Floats, alpha: float) -> Floats:
+def day_multiplier(clock: InformationTime, degrees: Floats, alpha: float) -> Floats:
     """Return half the interval's width in standard errors of so many *degrees*, at that look."""
     multiplier: Floats = -stdtrit(degrees, day_alpha(clock, alpha) / 2)
     return multiplier
 
 
-def day_p_value(multiplier: Floats, clock: Clock, degrees: Floats) -> Floats:
+def day_p_value(multiplier: Floats, clock: InformationTime, degrees: Floats) -> Floats:
     """Return the whole risk at which the look's interval is just so many standard errors wide to either side.
 
     Below any risk it ever falls with at most that probability where there is no difference: a p-value that may be

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from reports.stats.panel import Difference
-from reports.stats.sequences import Clock, last_look, look_alpha
+from reports.stats.sequences import InformationTime, last_look, look_alpha
 from reports.stats.trial_grid import TrialGrid, design_in
 from reports.stats.trial_rows import MIN_PLACES, Floats
 
@@ -47,7 +47,15 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
     base = theirs.mean(axis=-1)
     none = np.zeros_like(base)
     found = Difference(
-        ours.mean(axis=-1) - base, error, degrees, Clock(none + 1.0), none, base, np.sqrt(own), -own, days_cancel=True
+        ours.mean(axis=-1) - base,
+        error,
+        degrees,
+        InformationTime(none + 1.0),
+        none,
+        base,
+        np.sqrt(own),
+        -own,
+        days_cancel=True,
     )
     return PlaceDifference(found, half, look[0])
 

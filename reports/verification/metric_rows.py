@@ -19,7 +19,6 @@ from schemas.registry import MetricId
 
 Parts = tuple[float, float]
 """What a placement-day adds to numerator and denominator."""
-NO_DURATIONS: Ints = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)

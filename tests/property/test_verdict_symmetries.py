@@ -12,7 +12,7 @@ from scipy import stats
 
 from bench.worlds import WORLDS, draw, rows_of
 from reports.stats import judge
-from reports.stats.sequences import Clock, day_multiplier
+from reports.stats.sequences import InformationTime, day_multiplier
 from reports.stats.trial_rows import UnitRow
 from reports.stats.verdict import ArmValue, LiftInterval
 
@@ -156,7 +156,7 @@ def test_the_difference_is_that_of_a_regression_on_places_and_days(seed: int) ->
 
 
 def test_multipliers_are_students_quantiles() -> None:
-    ours = day_multiplier(Clock(np.ones(3)), np.array([3.0, 12.0, 200.0]), 0.05)
+    ours = day_multiplier(InformationTime(np.ones(3)), np.array([3.0, 12.0, 200.0]), 0.05)
 
     assert ours == pytest.approx(stats.t.isf(0.008 / 2, [3, 12, 200]))
 
@@ -166,7 +166,7 @@ def test_normal_days_leave_their_bounds_in_fewer_trials_than_the_risk() -> None:
     values = np.random.default_rng(3).standard_normal((trials_drawn, len(days)))
     mean = np.cumsum(values, axis=1) / days
     square = (np.cumsum(values**2, axis=1) - days * mean**2)[:, 13:] / (days[13:] - 1)
-    bound = day_multiplier(Clock(days[13:] / 14), days[13:] - 1.0, 0.05) * np.sqrt(square / days[13:])
+    bound = day_multiplier(InformationTime(days[13:] / 14), days[13:] - 1.0, 0.05) * np.sqrt(square / days[13:])
     left = float(np.mean((np.abs(mean[:, 13:]) > bound).any(axis=1)))
 
     # 4.7 % of 40,000 by day 300.
@@ -180,7 +180,7 @@ def test_normal_days_against_a_time_before_leave_their_bounds_in_fewer_trials_th
     earlier = rng.standard_normal((trials_drawn, 1)) / math.sqrt(before)
     mean = np.cumsum(rng.standard_normal((trials_drawn, len(days))), axis=1) / days - earlier
     rests_on = (before * days / (before + days))[13:]
-    clock = Clock(rests_on / rests_on[0], limit=(before + 14) / 14)
+    clock = InformationTime(rests_on / rests_on[0], limit=(before + 14) / 14)
     bound = day_multiplier(clock, np.full(rests_on.shape, 1e7), 0.05) / np.sqrt(rests_on)
     left = float(np.mean((np.abs(mean[:, 13:]) > bound).any(axis=1)))
 

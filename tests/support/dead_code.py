@@ -28,6 +28,7 @@ CALLED_BY_OTHERS = {
     "capture_signals": "uvicorn's server",
     "should_exit": "uvicorn's server",
     "handle": "Litestar's middleware",
+    "background": "Litestar's response",
     "request_body": "Litestar's document",
     "header_comment": "Babel's catalogue",
     "model_config": "pydantic",

@@ -8,7 +8,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import brotli
 
@@ -16,11 +15,9 @@ from runtime.errors import PipelineError
 
 HEADER = struct.Struct(">IHHII")
 OP_HEARTBEAT = 2
-OP_HEARTBEAT_REPLY = 3
 OP_MESSAGE = 5
 OP_AUTH = 7
 OP_AUTH_REPLY = 8
-VERSION_JSON = 0
 VERSION_NUMBER = 1
 VERSION_ZLIB = 2
 VERSION_BROTLI = 3
@@ -38,12 +35,6 @@ class Frame:
 
     operation: int
     body: bytes
-
-
-class _Decompressor(Protocol):
-    def process(self, data: bytes, output_buffer_limit: int) -> bytes: ...
-
-    def is_finished(self) -> bool: ...
 
 
 def encode_frame(operation: int, body: bytes = b"", *, version: int = VERSION_NUMBER) -> bytes:
@@ -87,9 +78,9 @@ def _unzip(body: bytes) -> bytes:
 
 
 def _unbrotli(body: bytes) -> bytes:
-    unpacker = cast("_Decompressor", brotli.Decompressor())
+    unpacker = brotli.Decompressor()
     try:
-        found = unpacker.process(body, output_buffer_limit=MAX_UNPACKED_BYTES)
+        found: bytes = unpacker.process(body, output_buffer_limit=MAX_UNPACKED_BYTES)
     except brotli.error as error:
         raise FrameError(f"a brotli body cannot be read: {error}") from error
     return _whole(found, finished=unpacker.is_finished())

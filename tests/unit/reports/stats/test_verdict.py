@@ -10,7 +10,7 @@ import pytest
 from reports.stats import judge
 from reports.stats.days_left import Course
 from reports.stats.panel import Difference
-from reports.stats.sequences import Clock, day_alpha, day_multiplier, last_look, look_alpha
+from reports.stats.sequences import InformationTime, day_alpha, day_multiplier, last_look, look_alpha
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import UnitRow
 from reports.stats.verdict import JudgeSettings, verdicts_of
@@ -177,23 +177,25 @@ def test_nothing_at_all_is_one_arm_and_no_lift() -> None:
 
 
 def test_the_first_looks_have_more_of_the_risk_and_every_look_some() -> None:
-    risks = day_alpha(Clock(np.array([1.0, 3.5, 41.0])), 0.05)
+    risks = day_alpha(InformationTime(np.array([1.0, 3.5, 41.0])), 0.05)
 
     assert risks == pytest.approx([0.008, 0.004, 0.008 / 17])
-    assert day_alpha(Clock(np.ones(1)), 0.01) < 0.008 / 5
+    assert day_alpha(InformationTime(np.ones(1)), 0.01) < 0.008 / 5
 
 
 def test_looks_at_what_cannot_gain_much_more_have_all_the_same_risk() -> None:
-    alike = day_alpha(Clock(np.array([1.0, 1.5, 1.9]), limit=2.0), 0.05)
+    alike = day_alpha(InformationTime(np.array([1.0, 1.5, 1.9]), limit=2.0), 0.05)
 
     assert alike == pytest.approx([0.027 / (1 + 2 * math.log(2))] * 3)
     # The less is to come, the more a look may have of it; what came to more than was thought has less.
-    assert day_alpha(Clock(np.ones(1), limit=1.5), 0.05) > alike[0]
-    assert day_alpha(Clock(np.array([2.5]), limit=2.0), 0.05) < alike[0]
+    assert day_alpha(InformationTime(np.ones(1), limit=1.5), 0.05) > alike[0]
+    assert day_alpha(InformationTime(np.array([2.5]), limit=2.0), 0.05) < alike[0]
 
 
 def test_few_degrees_are_wider_by_students_law() -> None:
-    wide, narrow = (float(day_multiplier(Clock(np.ones(1)), np.array([degrees]), 0.05)[0]) for degrees in (4.0, 1e7))
+    wide, narrow = (
+        float(day_multiplier(InformationTime(np.ones(1)), np.array([degrees]), 0.05)[0]) for degrees in (4.0, 1e7)
+    )
 
     assert narrow == pytest.approx(2.652, abs=0.001)
     assert wide == pytest.approx(4.9076, abs=0.001)
@@ -209,7 +211,7 @@ def test_the_days_that_remain_are_a_range_that_narrow_goals_lengthen(before: int
     def remaining(half: float) -> tuple[int | None, int | None]:
         one = np.ones(1)
         found = Difference(
-            0.1 * one, 0.05 * one, 25 * one, Clock(2 * one), 0 * one, one, one, 0 * one, days_cancel=True
+            0.1 * one, 0.05 * one, 25 * one, InformationTime(2 * one), 0 * one, one, one, 0 * one, days_cancel=True
         )
         return Course(found, alpha=0.05, before=before, days=days).days_until(half)
 
