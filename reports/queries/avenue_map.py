@@ -7,7 +7,7 @@ from reports.queries.presence import placements_of, platform_of
 from reports.queries.rhythm import MISSED, expected_since
 from reports.queries.spans import due_spans, total_ms
 from reports.scope import Reader, trial_seen
-from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS
+from schemas.timing import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
 
 DEFAULT_SILENCE_MS = HOUR_MS
 """A placement without `heartbeat_s` counts as silent after this much due time without an event."""
@@ -37,7 +37,7 @@ def _one_mark_a_spot(places: list[MapPlace]) -> list[MapPlace]:
 
 
 def _last_day(context: QueryContext) -> Interval:
-    return Interval(context.now_ms - DAY_MS, context.now_ms + 5 * MINUTE_MS)
+    return Interval(context.now_ms - DAY_MS, minute_of(context.now_ms) + MINUTE_MS)
 
 
 def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int, int]], *, shown: bool) -> MapPlace:

@@ -45,11 +45,12 @@ def _take_in(ranks: dict[int, int], registers: Iterable[int]) -> None:
 
 
 def last_event_ms(context: QueryContext, trial_id: str) -> int | None:
-    """Return when the trial's latest event occurred, or None before the first."""
-    given = {"product": context.span(trial_id).product_id, "trial": trial_id}
+    """Return when the trial's latest event until now occurred, or None before the first."""
+    until_ms = minute_of(context.now_ms) + MINUTE_MS
+    given = {"product": context.span(trial_id).product_id, "trial": trial_id, "until": moment(until_ms)}
     # Nearly always it is of the last days, and a question about all months opens the files of all.
     since = moment(step_start(context.now_ms - DAY_MS, "day"))
     ((at_ms, cells_seen),) = context.rows("live_last", {**given, "since": since}, recent=True)
     if not cells_seen:
         ((at_ms, cells_seen),) = context.rows("live_last", given, recent=False)
-    return int(at_ms) if cells_seen else None
+    return min(int(at_ms), context.now_ms) if cells_seen else None

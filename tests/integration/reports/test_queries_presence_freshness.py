@@ -465,6 +465,16 @@ def test_the_health_list_gives_a_reason_for_each_line(world: World) -> None:
     assert all(line.zh and line.en for line in arriving)
 
 
+def test_as_of_a_moment_the_health_list_says_the_same_when_more_has_come_since(world: World) -> None:
+    put(world, [event(n, occurred_ms=NOW - 3 * HOUR - n * HOUR) for n in range(40)])
+    then = health(world.context(), "neuro")
+    put(world, [event(100 + n, occurred_ms=NOW + 60_000 + n * 1000) for n in range(5)])
+
+    assert then[0].numbers["last_ms"] == NOW - 3 * HOUR
+    assert health(world.context(), "neuro") == then
+    assert health(world.context(now_ms=NOW + 120_000), "neuro")[0].numbers["last_ms"] == NOW + 64_000
+
+
 def test_the_readout_leaves_out_the_baseline_period_and_what_has_no_arm(world: World) -> None:
     world.store([event(0, arm=""), event(1, occurred_ms=START - HOUR, arm="pilot"), event(2)])
 
