@@ -1,6 +1,7 @@
 """The OpenAPI document of everything that a process answers, made of the routes that it serves."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -41,13 +42,20 @@ _SECURITY: dict[str, SecurityScheme | Reference] = {
 
 
 def openapi_route(routes: Iterable[Any]) -> HTTPRouteHandler:
-    """Return the handler that gives the document of *routes*, which is made now: a mistake in it shows at the start."""
-    content = msgspec.json.encode(openapi_document(routes))
+    """Return the handler that gives the document of *routes*.
 
-    @get(PATH, include_in_schema=False, sync_to_thread=False)
+    It is made when it is first asked for, in a thread: it takes some 0.4 s, which neither a start nor a push waits for.
+    """
+    described = tuple(routes)
+
+    @cache
+    def content() -> bytes:
+        return msgspec.json.encode(openapi_document(described))
+
+    @get(PATH, include_in_schema=False, sync_to_thread=True)
     def openapi() -> Response[bytes]:
         """Give the OpenAPI document of everything this process serves."""
-        return Response(content, media_type=MEDIA_TYPE)
+        return Response(content(), media_type=MEDIA_TYPE)
 
     return openapi
 
