@@ -24,11 +24,6 @@ class Coverage:
         self._why = "the connector did not run"
 
     @property
-    def last_heard_ms(self) -> int | None:
-        """The last sign of life of any link, None where there was none."""
-        return self._last_heard_ms
-
-    @property
     def listening(self) -> bool:
         """Whether any link is open."""
         return self._open > 0

@@ -18,9 +18,7 @@ from producers.adapters.base import (
     PlatformAnswer,
     PlatformMessage,
     RefusedPush,
-    VerifiedPush,
     bounded_event_id,
-    unreadable,
 )
 from producers.adapters.standard_webhooks import verify
 from producers.adapters.wire.fields import (
@@ -29,14 +27,13 @@ from producers.adapters.wire.fields import (
     LackingError,
     malformed,
     map_document,
-    no_message,
     subject_of,
+    take_messages,
     with_subject,
 )
 from producers.adapters.wire.masking import AllowList, ValueFormat
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from schemas.event import Kind
-from schemas.outcomes import RejectReason
 
 MAX_MESSAGES = 1000
 """Of one push; the connector sends at most 200, and each becomes an outcome."""
@@ -115,13 +112,10 @@ class BilibiliLive:
         except UnreadableError as error:
             return malformed(push.body, error)
         messages = body.get("messages") if isinstance(body, dict) else None
-        if not isinstance(messages, list) or not messages:
-            return no_message(push.body, "the push holds no message")
-        if len(messages) > MAX_MESSAGES:
-            too_many = f"more than {MAX_MESSAGES} messages in one push"
-            return VerifiedPush((unreadable(push.body, RejectReason.TOO_LARGE, too_many),))
         context = MappingContext(push.account, push.flow, push.received_ms)
-        return VerifiedPush(tuple(self.interpret(_document(element), context) for element in messages))
+        return take_messages(
+            push.body, messages, MAX_MESSAGES, lambda element: self.interpret(_document(element), context)
+        )
 
     def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""

@@ -3,7 +3,7 @@
 `x-signature` is base64 MD5 over four headers, the body and the secret; the time among them is signed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -17,9 +17,7 @@ from producers.adapters.base import (
     PlatformHandshake,
     PlatformMessage,
     RefusedPush,
-    VerifiedPush,
     bounded_event_id,
-    unreadable,
 )
 from producers.adapters.wire.fields import (
     DocumentFields,
@@ -27,8 +25,8 @@ from producers.adapters.wire.fields import (
     LackingError,
     malformed,
     map_document,
-    no_message,
     subject_of,
+    take_messages,
     with_subject,
 )
 from producers.adapters.wire.masking import AllowList, ValueFormat
@@ -36,7 +34,6 @@ from producers.adapters.wire.signing import from_base64, header_bytes, holds, pl
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from producers.adapters.wire.times import is_fresh, unix_ms
 from schemas.event import MAX_ATTRIBUTE_NUMBER
-from schemas.outcomes import RejectReason
 
 SIGNATURE = "x-signature"
 MAX_MESSAGES = 10_000
@@ -118,7 +115,10 @@ class DouyinLive:
         except UnreadableError as error:
             return malformed(push.body, error)
         context = MappingContext(push.account, push.flow, push.received_ms)
-        return _take(push.body, value, lambda element: self.interpret(_document(head, element), context))
+        elements = [value] if isinstance(value, dict) else value
+        return take_messages(
+            push.body, elements, MAX_MESSAGES, lambda element: self.interpret(_document(head, element), context)
+        )
 
     def interpret(self, document: Mapping[str, object], context: MappingContext) -> PlatformMessage:
         """Map *document* by today's rules. Total."""
@@ -145,17 +145,6 @@ def _signature(signed: bytes, secret: bytes) -> tuple[bytes]:
 def _header_sets(headers: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     if all(name in headers for name in COMMON):
         yield from ((*COMMON, scope) for scope in SCOPES if scope in headers)
-
-
-def _take(body: bytes, value: object, interpret: Callable[[object], PlatformMessage]) -> VerifiedPush:
-    elements = [value] if isinstance(value, dict) else value
-    if not isinstance(elements, list) or not elements:
-        return no_message(body, "the push holds no message")
-    if len(elements) > MAX_MESSAGES:
-        return VerifiedPush(
-            (unreadable(body, RejectReason.TOO_LARGE, f"more than {MAX_MESSAGES} messages in one push"),)
-        )
-    return VerifiedPush(tuple(interpret(element) for element in elements))
 
 
 def _document(head: Mapping[str, str], element: object) -> dict[str, object]:

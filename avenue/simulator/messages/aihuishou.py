@@ -1,22 +1,19 @@
 """Aihuishou's webhooks, in the form this project agrees with it: Standard Webhooks."""
 
 from datetime import UTC, datetime
-from functools import partial
 
 from avenue.simulator.messages.base import (
     CHINA,
-    JSON,
     BuildMessage,
     ExpectedEvent,
     FlowSigner,
     MessageContext,
     PushMessage,
     PushRequest,
-    any_2xx,
     compact,
     fitting_id,
 )
-from registry.webhook_signing import secret_bytes, standard_headers
+from avenue.simulator.messages.standard_webhook import signed_request
 from schemas.outcomes import RejectReason
 
 _KINDS = {"quoted": "trade_in.quoted", "completed": "trade_in.completed"}
@@ -24,20 +21,7 @@ _MODELS = ("头环 一代", "旧手机 128G", "平板 10 寸")
 
 
 def _request(signer: FlowSigner, context: MessageContext, body: bytes) -> PushRequest:
-    return PushRequest(
-        platform="aihuishou",
-        account=signer.account.id,
-        flow="webhook",
-        path=f"/in/{signer.account.id}/webhook",
-        body=body,
-        headers={"content-type": JSON},
-        positive=any_2xx,
-        sign=partial(_headers, secret_bytes(signer.text), f"msg_{context.token}", body),
-    )
-
-
-def _headers(key: bytes, message_id: str, body: bytes, now_ms: int) -> dict[str, str]:
-    return dict(standard_headers(key, message_id, now_ms, body))
+    return signed_request("aihuishou", "webhook", signer, context, body)
 
 
 def _utc(at_ms: int) -> str:

@@ -2,24 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from avenue.simulator.messages.base import (
-    JSON,
     BuildMessage,
     ExpectedEvent,
     FlowSigner,
     MessageContext,
     PushMessage,
     PushRequest,
-    any_2xx,
     body_id,
     compact,
     fitting_id,
     whole_seconds,
 )
-from registry.webhook_signing import secret_bytes, standard_headers
+from avenue.simulator.messages.standard_webhook import signed_request
 from schemas.outcomes import RejectReason
 
 PREFIX = "LIVE_OPEN_PLATFORM_"
@@ -27,21 +24,7 @@ _COMMENTS = ("这个头环怎么用", "好喝吗？", "机械臂好稳", "666")
 
 
 def _request(signer: FlowSigner, context: MessageContext, messages: list[dict[str, Any]]) -> PushRequest:
-    body = compact({"messages": messages})
-    return PushRequest(
-        platform="bilibili",
-        account=signer.account.id,
-        flow="live",
-        path=f"/in/{signer.account.id}/live",
-        body=body,
-        headers={"content-type": JSON},
-        positive=any_2xx,
-        sign=partial(_headers, secret_bytes(signer.text), f"msg_{context.token}", body),
-    )
-
-
-def _headers(key: bytes, message_id: str, body: bytes, now_ms: int) -> dict[str, str]:
-    return dict(standard_headers(key, message_id, now_ms, body))
+    return signed_request("bilibili", "live", signer, context, compact({"messages": messages}))
 
 
 def message(context: MessageContext, cmd: str, index: int = 0) -> dict[str, Any]:

@@ -182,6 +182,18 @@ def no_message(body: bytes, message: str) -> VerifiedPush:
     return VerifiedPush((unreadable(body, RejectReason.UNSUPPORTED_EVENT, message),))
 
 
+def take_messages(body: bytes, elements: object, most: int, take: Callable[[object], PlatformMessage]) -> VerifiedPush:
+    """Return what *take* makes of each of *elements*, which a signed *body* holds; one reject where they are no list,
+    none, or more than *most*.
+    """
+    if not isinstance(elements, list) or not elements:
+        return no_message(body, "the push holds no message")
+    if len(elements) > most:
+        too_many = f"more than {most} messages in one push"
+        return VerifiedPush((unreadable(body, RejectReason.TOO_LARGE, too_many),))
+    return VerifiedPush(tuple(take(element) for element in elements))
+
+
 def read_object(body: bytes, take: Callable[[dict[str, object]], PlatformMessage]) -> VerifiedPush:
     """Return what *take* makes of the JSON object that a signed *body* holds, or its one reject."""
     try:
