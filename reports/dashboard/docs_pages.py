@@ -1,11 +1,15 @@
-"""The pages of reference: reject reasons, metric definitions, the API to try. No sign-in is needed to read them."""
+"""The pages of reference: reject reasons, metric definitions, partners' guides, the API to try. No sign-in is needed to read them."""
 
 from typing import Any
 
 from litestar import get
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Response
 
+from reports.dashboard.guides import FIRST, load_guides
+from reports.dashboard.guides import URL as GUIDES
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import maybe_signed_in
 from reports.metrics import METRICS
@@ -48,7 +52,34 @@ def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
         values = {"data": {"trials": [trial.id for trial in trials], "words": said}}
         return pages.answer(request, RenderedPage("docs_api.html", values, reader=reader))
 
-    return [rejects, metrics, api]
+    return [rejects, metrics, api, *_guide_routes(pages)]
+
+
+def _guide_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
+    guides = load_guides()
+
+    def answer(request: PageRequest, name: str) -> Response[Any]:
+        words = pages.translator(request)
+        guide = guides.get((name, words.language)) or guides.get((name, "en"))
+        if guide is None:
+            raise NotFoundException
+        values = {"guide": guide, "translated": (name, words.language) in guides}
+        reader = maybe_signed_in(request, pages.service)
+        return pages.answer(request, RenderedPage("docs_guide.html", values, reader=reader))
+
+    @get(GUIDES, include_in_schema=False, sync_to_thread=False)
+    def first(request: PageRequest) -> Response[Any]:
+        return answer(request, FIRST)
+
+    @get(f"{GUIDES}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
+    def one(request: PageRequest, name: FromPath[str]) -> Response[Any]:
+        return answer(request, name)
+
+    @get(f"{GUIDES}/pushes/{{name:str}}", include_in_schema=False, sync_to_thread=False)
+    def whole_pushes(request: PageRequest, name: FromPath[str]) -> Response[Any]:
+        return answer(request, f"pushes/{name}")
+
+    return [first, one, whole_pushes]
 
 
 def unit_names(words: Translator) -> dict[str, str]:

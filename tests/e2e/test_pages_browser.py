@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -310,7 +311,9 @@ def _walk(page: Page) -> set[str]:
     raise AssertionError(f"more than {STOPS} stops, or the focus goes round in circles")
 
 
-@pytest.mark.parametrize("path", [f"/trials/{NEURO}", "/trials", "/avenue", "/docs/rejects", "/docs/metrics"])
+@pytest.mark.parametrize(
+    "path", [f"/trials/{NEURO}", "/trials", "/avenue", "/docs/rejects", "/docs/metrics", "/docs/partners/douyin"]
+)
 def test_a_phone_scrolls_down_only(visit: MakeVisit, path: str) -> None:
     page = visit(viewport={"width": 360, "height": 780}).signed_in(path)
 
@@ -336,7 +339,8 @@ def page_paths(street: Street, token: str) -> list[str]:
         if isinstance(route, HTTPRoute) and "GET" in route.route_handler_map
     }
     pages = sorted(t for t in templates - {"/"} if not t.startswith(NO_PAGES) and not t.endswith(PARTS))
-    return [*(t.replace("{trial_id}", NEURO).replace("{token}", token) for t in pages), "/nowhere"]
+    given = {"{trial_id}": NEURO, "{token}": token, "{name}": "douyin"}
+    return [*(reduce(lambda path, name: path.replace(name, given[name]), given, page) for page in pages), "/nowhere"]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

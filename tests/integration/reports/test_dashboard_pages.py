@@ -229,6 +229,7 @@ def test_a_share_link_shows_the_trials_numbers_and_leads_to_nothing_else(client:
         "/avenue",
         "/docs/rejects",
         "/docs/metrics",
+        "/docs/partners/pushes/douyin",
         f"/trials/{NEURO}/rejects",
         f"/compare?trial={NEURO}",
         "/nowhere",
@@ -363,6 +364,16 @@ def test_a_click_on_the_language_is_remembered(client: Client) -> None:
     assert '<html lang="en">' in english.text
     assert '<html lang="zh-Hans-CN">' in chinese.text
     assert "拒收原因" in chinese.text
+
+
+def test_partners_find_their_guides_without_a_key(client: Client) -> None:
+    first, sunmi, pushes = (client.get(f"/docs/partners{name}") for name in ("", "/sunmi", "/pushes/sunmi"))
+
+    assert [answer.status_code for answer in (first, sunmi, pushes)] == [200] * 3
+    assert 'href="/docs/partners/sunmi"' in first.text
+    assert "def sign(secret: str, headers: dict[str, str], body: bytes)" in sunmi.text
+    assert "POST /in/sunmi-main/callback HTTP/1.1" in pushes.text
+    assert [client.get(f"/docs/partners/{name}").status_code for name in ("nobody", "pushes/nobody")] == [404, 404]
 
 
 def test_every_reject_reason_and_metric_has_its_anchor(client: Client) -> None:

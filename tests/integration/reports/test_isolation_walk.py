@@ -71,6 +71,7 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     # Two trials, each asked for beside one's own.
     "/compare": ("trial", "with", "from1", "to1", "from2", "to2"),
     "/sign-in": ("next", "lang"),
+    **dict.fromkeys(("/docs/partners", "/docs/partners/{name}", "/docs/partners/pushes/{name}"), ("lang",)),
     "/s/{token}/live": (),
     "/static/{name}": (),
     "/openapi.json": (),

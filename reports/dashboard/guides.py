@@ -1,0 +1,123 @@
+"""Partners' guides as pages: made from `docs/partners` with the dashboard's other files, served from memory.
+
+A guide is the same text as in the repository; a Chinese one stands beside it as `NAME.zh.md`.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from mdit_py_plugins.anchors import anchors_plugin
+
+from runtime.errors import ConfigurationError
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parents[1] / "docs" / "partners"
+MADE = HERE / "static" / "guides.json"
+URL = "/docs/partners"
+FIRST = "README"
+"""The guide that stands at `URL` itself."""
+TITLE_LEVEL, CONTENTS_LEVEL = "h1", "h2"
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """One page: its title, its headings as (anchor, text), and the HTML under the title."""
+
+    name: str
+    title: str
+    contents: tuple[tuple[str, str], ...]
+    html: str
+
+
+Guides = Mapping[tuple[str, str], Guide]
+"""By name, as `douyin` or `pushes/douyin`, and language."""
+
+
+def make_guides(source: Path = SOURCE, made: Path = MADE) -> bool:
+    """Make every guide of *source* into *made*; return whether anything changed."""
+    files = sorted(source.rglob("*.md"))
+    pages = []
+    for path in files:
+        name = path.relative_to(source).with_suffix("").as_posix()
+        guide = _guide(name.removesuffix(".zh"), path.read_text())
+        language = "zh" if name.endswith(".zh") else "en"
+        pages.append([guide.name, language, guide.title, guide.contents, guide.html])
+    text = json.dumps(pages, ensure_ascii=False)
+    if made.exists() and made.read_text() == text:
+        return False
+    made.write_text(text)
+    return True
+
+
+def load_guides(made: Path = MADE) -> Guides:
+    """Return the guides of the last build. Raises `ConfigurationError` where there is none."""
+    if not made.exists():
+        raise ConfigurationError("the partners' guides are not made; run `python -m reports.dashboard.build`")
+    return {
+        (name, language): Guide(name, title, tuple((anchor, text) for anchor, text in contents), html)
+        for name, language, title, contents, html in json.loads(made.read_text())
+    }
+
+
+def _guide(name: str, text: str) -> Guide:
+    parser = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_level=3)
+    parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("table_open", _table_open)
+    parser.add_render_rule("table_close", _table_close)
+    environ = {"folder": name.rpartition("/")[0]}
+    tokens = parser.parse(text, environ)
+    headings = [
+        (token, tokens[place + 1].content) for place, token in enumerate(tokens) if token.type == "heading_open"
+    ]
+    title = next(said for token, said in headings if token.tag == TITLE_LEVEL)
+    contents = tuple((str(token.attrs["id"]), _plain(said)) for token, said in headings if token.tag == CONTENTS_LEVEL)
+    body = [token for place, token in enumerate(tokens) if not _of_title(tokens, place)]
+    return Guide(name, _plain(title), contents, parser.renderer.render(body, parser.options, environ))
+
+
+def _of_title(tokens: Sequence[Token], place: int) -> bool:
+    near = tokens[max(place - 2, 0) : place + 1]
+    return any(token.type == "heading_open" and token.tag == TITLE_LEVEL for token in near)
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
+    token = tokens[place]
+    href = _address(str(token.attrs.pop("href")), str(env["folder"]))
+    if href:
+        token.attrs["href"] = href
+    return renderer.renderToken(tokens, place, options, env)
+
+
+def _address(href: str, folder: str) -> str:
+    """Return the address of the guide that *href* names; '' where it is another file of the repository."""
+    if re.match(r"https?://|#", href):
+        return href
+    path, _, anchor = href.partition("#")
+    name = posixpath.normpath(posixpath.join(folder, path)).removesuffix(".md").removesuffix(".zh")
+    if name.startswith(".."):
+        return ""
+    address = URL if name == FIRST else f"{URL}/{name}"
+    return f"{address}#{anchor}" if anchor else address
+
+
+def _table_open(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
+    # A table that is wider than a phone scrolls by itself, by keyboard, too.
+    return f'<div class="table-scroll" tabindex="0">{renderer.renderToken(tokens, place, options, env)}'
+
+
+def _table_close(
+    renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType
+) -> str:
+    return f"{renderer.renderToken(tokens, place, options, env)}</div>\n"
