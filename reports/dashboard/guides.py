@@ -70,6 +70,7 @@ def load_guides(made: Path = MADE) -> Guides:
 def _guide(name: str, text: str) -> Guide:
     parser = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_level=3)
     parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("fence", _fence)
     parser.add_render_rule("table_open", _table_open)
     parser.add_render_rule("table_close", _table_close)
     environ = {"folder": name.rpartition("/")[0]}
@@ -110,6 +111,11 @@ def _address(href: str, folder: str) -> str:
         return ""
     address = URL if name == FIRST else f"{URL}/{name}"
     return f"{address}#{anchor}" if anchor else address
+
+
+def _fence(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
+    # A line that is longer than a phone is wide scrolls in its block, by keyboard, too.
+    return renderer.fence(tokens, place, options, env).replace("<pre>", '<pre tabindex="0">', 1)
 
 
 def _table_open(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:
