@@ -208,6 +208,8 @@ def _account_warnings(old: Account, new: Account | None) -> Iterator[str]:
         return
     if old.platform != new.platform:
         yield f"account {old.id} would change from {old.platform} to {new.platform}: register a new account instead"
+    if new.mode == "refuse" and old.mode != "refuse":
+        yield f"account {old.id} would be refused: its pushes are told to come later, and platforms give up"
     for flow, references in old.secrets.items():
         if flow not in new.secrets:
             yield f"account {old.id}, flow {flow} would have no secret: its pushes are answered 404 from then on"

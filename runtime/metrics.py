@@ -25,6 +25,12 @@ GATEWAY_REQUESTS = Counter(
     "Requests answered, handshakes and refused ones included; unknown accounts and flows are '-'",
     ["account", "flow", "status"],
 )
+GATEWAY_TURNED_AWAY = Counter(
+    "avenue_gateway_turned_away_total",
+    "Pushes answered 429 or the platform's own no, by why: requests or events over the account's rate, busy (too many "
+    "of it at once, or no turn in time), refused (the account's mode)",
+    ["account", "cause"],
+)
 GATEWAY_REQUEST_SECONDS = Histogram(
     "avenue_gateway_request_seconds", "Request in to answer out", ["flow"], buckets=_LATENCY_S
 )

@@ -162,7 +162,20 @@ class GatewaySettings(SettingsGroup):
         description="hash keys past their time are looked for this often, first once the machine's clocks have gone "
         "together for as long; a destroyed one is gone from the disks within two compaction lags of its topic and this",
     )
-    requests_per_s: Positive = Field(5_000, description="per account; beyond it 429")
+    requests_per_s: Positive = Field(
+        5_000, description="per account; beyond it 429; events a second are the account's own `rate_per_s`"
+    )
+    account_requests: Positive = Field(
+        256, description="of one account at once; beyond it 429: what waits for its turn is held in memory"
+    )
+    account_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="of inflight_bytes for the requests of one account at once; beyond it 429"
+    )
+    background_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.25,
+        description="of the loop's time for what stands behind live traffic (backfills, accounts in mode `slow`): "
+        "worker and sink have to keep up with it too",
+    )
 
 
 class WorkerSettings(SettingsGroup):

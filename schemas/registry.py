@@ -59,6 +59,12 @@ MAX_PLAN_CHANGES = 500
 """Of one trial: they travel as one message, and nobody reads a history of more."""
 
 
+AccountMode = Literal["accept", "refuse", "slow"]
+"""What is done with an account's pushes: taken; told to come later; taken behind all others' and at a low share."""
+
+MAX_RATE_PER_S = 1_000_000
+"""Events a second that an account may be given: beyond what one gateway takes in."""
+
 MAX_CARRY_OVER_DAYS = 30
 """What lasts longer after a change of arm is no carry-over but another trial."""
 
@@ -164,6 +170,9 @@ class Account(RegistryEntry):
     """Attributes of its batch pushes that hold ids of its own: they may look like card numbers."""
     max_age_s: Annotated[int, Field(gt=0)] = 86_400
     max_event_age_days: Annotated[int, Field(gt=0, le=400)] | None = Field(None, alias="max_event_age")
+    rate_per_s: Annotated[int, Field(gt=0, le=MAX_RATE_PER_S)] | None = None
+    """Events a second, at each gateway; None: no bound but that of its requests."""
+    mode: AccountMode = "accept"
 
     @field_validator("max_event_age_days", mode="before")
     @classmethod

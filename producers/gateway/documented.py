@@ -13,7 +13,7 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from producers.gateway.limits import MAX_IDEMPOTENCY_KEY_CHARS
+from producers.gateway.idempotency import MAX_IDEMPOTENCY_KEY_CHARS
 from producers.gateway.responses import PushAnswer
 from producers.parsing.body import NDJSON_TYPES
 from runtime.problems import PROBLEM_JSON, Problem

@@ -82,6 +82,8 @@ class IngestRequest:
     """Bytes of the body."""
     received_ms: int
     timeout_s: float
+    background: bool = False
+    """Whether it stands behind live traffic (`FairTurns`)."""
 
 
 def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWindow:

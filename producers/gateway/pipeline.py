@@ -3,6 +3,8 @@
                    POST /v1/events         GET or POST /in/{account}/{flow}       avenue rejects replay
                           │                              │                                  │
                    PushPipeline.push_batch PushPipeline.push_native               Replayer.replay
+    admit          Admission.turn_away: over its rate, or told to come later                │
+    wait its turn  FairTurns.turn: accounts one after another                               │
     authenticate   authenticate_sender     Adapter.adapt: checks the signature             │
     split / adapt  unpack, split           and takes the push apart               reread_reject
                           └───────────────────── IngestRequest ────────────────────────────┘
@@ -28,10 +30,11 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from producers.adapters.base import (
     Adapter,
+    AdapterResult,
     MappedMessage,
     NativePush,
     PlatformAnswer,
@@ -40,9 +43,12 @@ from producers.adapters.base import (
 )
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentLedger
+from producers.gateway.admission import Admission, TurnedAway, is_background
 from producers.gateway.authentication import SecretsFor, authenticate_sender
+from producers.gateway.fair_turns import FairTurns
 from producers.gateway.held_lines import HeldLines
 from producers.gateway.http_request import HttpRequest
+from producers.gateway.idempotency import MAX_IDEMPOTENCY_KEY_CHARS, IdempotencyKeys
 from producers.gateway.ingest_request import (
     BatchElements,
     IngestRequest,
@@ -54,7 +60,6 @@ from producers.gateway.ingest_request import (
     delivery_line,
     window_of,
 )
-from producers.gateway.limits import MAX_IDEMPOTENCY_KEY_CHARS, IdempotencyKeys, RateLimit
 from producers.gateway.responses import BatchResult, HttpAnswer, Verdict, over_limit, problem, rejected
 from producers.orders.ledger import OrderLedger, TriedOrders
 from producers.parsing.body import BodyProblem, split, unpack
@@ -77,7 +82,7 @@ from registry.directory import Directory
 from runtime.clock import Clock
 from runtime.errors import RetryableError, UnavailableError
 from runtime.logging import get_logger
-from runtime.metrics import GATEWAY_REQUEST_SECONDS, GATEWAY_REQUESTS
+from runtime.metrics import GATEWAY_REQUEST_SECONDS, GATEWAY_REQUESTS, GATEWAY_TURNED_AWAY
 from runtime.settings import GatewaySettings
 from schemas.codec import encode
 from schemas.registry import Account
@@ -87,6 +92,8 @@ log = get_logger(__name__)
 
 # The loop serves others after so many events of one request, a few milliseconds.
 RUN_EVENTS = 500
+# Others wait for a run of background work less than they would notice.
+BACKGROUND_RUN_EVENTS = 100
 # An original that fails makes the next in line the first; more than a few in a row means that the broker is gone.
 MAX_ROUNDS = 4
 
@@ -100,6 +107,8 @@ class PipelineDeps:
     secrets_for: SecretsFor
     ingestor: "RequestIngestor"
     clock: Clock
+    timer: Callable[[], float] = time.monotonic
+    """Seconds, by which rates are counted."""
 
 
 class PushPipeline:
@@ -107,7 +116,8 @@ class PushPipeline:
 
     def __init__(self, deps: PipelineDeps) -> None:
         self._deps = deps
-        self._rates = RateLimit(deps.limits.requests_per_s)
+        self._admission = Admission(deps.limits)
+        self._turns = deps.ingestor.turns
         self._keys = IdempotencyKeys(max_keys=deps.limits.idempotency_keys, keep_s=deps.limits.idempotency_minutes * 60)
 
     async def push_batch(self, request: HttpRequest) -> HttpAnswer:
@@ -118,7 +128,7 @@ class PushPipeline:
         if isinstance(account, HttpAnswer):
             answer, account_id = account, "-"
         else:
-            answer, account_id = await self._answer_once(request, account), account.id
+            answer, account_id = await self._answer_admitted(request, account), account.id
         GATEWAY_REQUESTS.labels(account_id, BATCH_FLOW, answer.status).inc()
         GATEWAY_REQUEST_SECONDS.labels(BATCH_FLOW).observe(time.perf_counter() - started)
         return answer
@@ -143,16 +153,32 @@ class PushPipeline:
             flow=flow,
             secrets=secrets,
         )
-        answer = await self._ingest_native(push, adapter)
+        answer = await self._answer_native(push, adapter)
         GATEWAY_REQUESTS.labels(account.id, adapter.flow, answer.counts_as or answer.status).inc()
         GATEWAY_REQUEST_SECONDS.labels(adapter.flow).observe(time.perf_counter() - started)
         return answer
 
+    async def _answer_admitted(self, request: HttpRequest, account: Account) -> HttpAnswer:
+        """Answer a batch of *account* within its bounds, and tell it of them where they are its own."""
+        away = self._admission.enter(account, len(request.body), self._deps.timer())
+        if away is not None:
+            answer = self._turned_away(away, account)
+        else:
+            self._admission.count_request(account, self._deps.timer())
+            try:
+                answer = await self._answer_once(request, account)
+            finally:
+                self._admission.leave(account, len(request.body))
+        if away is not None or account.rate_per_s is not None:
+            answer = replace(answer, headers=answer.headers | self._admission.headers(account, self._deps.timer()))
+        return answer
+
+    def _turned_away(self, away: TurnedAway, account: Account) -> HttpAnswer:
+        GATEWAY_TURNED_AWAY.labels(account.id, away.cause).inc()
+        return problem(429, away.detail, retry_after_s=away.wait_s)
+
     async def _answer_once(self, request: HttpRequest, account: Account) -> HttpAnswer:
-        """Answer within the account's rate, and a retry under its `Idempotency-Key` as its first try was."""
-        now_s = time.monotonic()
-        if (wait_s := self._rates.wait_s(account.id, now_s)) > 0:
-            return problem(429, "too many requests a second for this account", retry_after_s=wait_s)
+        """Answer a retry under its `Idempotency-Key` as its first try was."""
         key = request.headers.get("idempotency-key", "")
         if not key:
             return await self._ingest_batch(request, account)
@@ -171,17 +197,21 @@ class PushPipeline:
         return answer
 
     async def _ingest_batch(self, request: HttpRequest, account: Account) -> HttpAnswer:
-        limits, received_ms = self._deps.limits, self._deps.clock.now_ms()
-        body = unpack(request.body, request.headers.get("content-encoding", ""), max_bytes=limits.max_body_bytes)
-        if isinstance(body, BodyProblem):
-            return problem(body.status, body.detail)
-        elements = split(body, request.headers.get("content-type", ""), max_events=limits.max_events)
-        if isinstance(elements, BodyProblem):
-            return problem(elements.status, elements.detail)
+        limits, background = self._deps.limits, is_background(account, request.headers)
+        async with self._turns.turn(account.id, background=background):
+            received_ms = self._deps.clock.now_ms()
+            body = unpack(request.body, request.headers.get("content-encoding", ""), max_bytes=limits.max_body_bytes)
+            if isinstance(body, BodyProblem):
+                return problem(body.status, body.detail)
+            elements = split(body, request.headers.get("content-type", ""), max_events=limits.max_events)
+            if isinstance(elements, BodyProblem):
+                return problem(elements.status, elements.detail)
+            self._admission.count_events(account, len(elements), self._deps.timer())
         events, timeout_s = BatchElements(elements), limits.batch_publish_timeout_s
+        size = len(body)
         try:
             result = await self._deps.ingestor.ingest(
-                IngestRequest(account, BATCH_FLOW, events, len(body), received_ms, timeout_s)
+                IngestRequest(account, BATCH_FLOW, events, size, received_ms, timeout_s, background=background)
             )
         except UnknownStoredError as error:
             return problem(503, str(error), retry_after_s=error.retry_after_s, stored="unknown")
@@ -191,21 +221,45 @@ class PushPipeline:
             return problem(503, str(error), retry_after_s=5, stored="nothing")
         return result.answer(every=b"results=all" in request.query.split(b"&"))
 
-    async def _ingest_native(self, push: NativePush, adapter: Adapter) -> HttpAnswer:
+    async def _answer_native(self, push: NativePush, adapter: Adapter) -> HttpAnswer:
+        """Answer a push of an account and flow that are known, within the account's bounds."""
         limits, account = self._deps.limits, push.account
         if len(push.body) > limits.max_body_bytes:
             return problem(413, f"at most {limits.max_body_bytes} bytes are taken")
-        adapted = adapter.adapt(push)
+        away = self._admission.enter(account, len(push.body), self._deps.timer())
+        if away is None:
+            try:
+                adapted = await self._adapt_in_turn(push, adapter)
+                if adapted is not None:
+                    return await self._answer_adapted(push, adapter, adapted)
+            finally:
+                self._admission.leave(account, len(push.body))
+            away = TurnedAway("busy", 1.0)
+        GATEWAY_TURNED_AWAY.labels(account.id, away.cause).inc()
+        return over_limit(_platform_answer(adapter.negative), away.wait_s)
+
+    async def _adapt_in_turn(self, push: NativePush, adapter: Adapter) -> AdapterResult | None:
+        """Verify *push* and take it apart; None where its turn does not come in half of the time that there is."""
+        try:
+            async with asyncio.timeout(self._native_timeout_s(adapter) / 2):
+                async with self._turns.turn(push.account.id, background=is_background(push.account, push.headers)):
+                    return adapter.adapt(push)
+        except TimeoutError:
+            return None
+
+    async def _answer_adapted(self, push: NativePush, adapter: Adapter, adapted: AdapterResult) -> HttpAnswer:
+        account = push.account
         if isinstance(adapted, RefusedPush):
             return problem(401, adapted.message)
         if isinstance(adapted, PlatformHandshake):
             return _platform_answer(adapted.answer)
-        if (wait_s := self._rates.wait_s(account.id, time.monotonic())) > 0:
-            return over_limit(_platform_answer(adapter.negative), wait_s)
+        now_s = self._deps.timer()
+        self._admission.count_request(account, now_s)
+        self._admission.count_events(account, len(adapted.messages), now_s)
         # A GET push says everything in its query; the bytes are what tells one kept reject from another.
         body = push.body or push.query
-        events = NativeMessages(adapted.messages, body)
-        timeout_s = limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s
+        events, waited_s = NativeMessages(adapted.messages, body), (self._deps.clock.now_ms() - push.received_ms) / 1000
+        timeout_s = self._native_timeout_s(adapter) - max(0.0, waited_s)
         try:
             await self._deps.ingestor.ingest(
                 IngestRequest(account, push.flow, events, len(body), push.received_ms, timeout_s)
@@ -214,6 +268,10 @@ class PushPipeline:
             log.warning("native push could not be stored", account=account.id, flow=adapter.flow, cause=str(error))
             return _platform_answer(adapter.negative, counts_as=503)
         return _platform_answer(adapter.positive)
+
+    def _native_timeout_s(self, adapter: Adapter) -> float:
+        limits = self._deps.limits
+        return limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s
 
 
 def _platform_answer(answer: PlatformAnswer, *, counts_as: int = 0) -> HttpAnswer:
@@ -233,6 +291,7 @@ class IngestDeps:
     publisher: Publisher
     clock: Clock
     caches: RequestCaches
+    turns: FairTurns = field(default_factory=FairTurns)
 
 
 class RequestIngestor:
@@ -244,6 +303,8 @@ class RequestIngestor:
 
     def __init__(self, deps: IngestDeps) -> None:
         self._deps = deps
+        self.turns = deps.turns
+        """Of the loop; taking a push apart takes turns in them too."""
 
     async def ingest(self, request: IngestRequest) -> BatchResult:
         """Validate and publish the events of *request*; return what became of each."""
@@ -364,12 +425,13 @@ class _InFlightRequest:
     async def _run_round(self, indexes: Sequence[int]) -> list[tuple[int, InFlightDuplicate]]:
         """Validate and publish the events with these *indexes*; return those whose original is on its way."""
         in_flight: list[tuple[int, InFlightDuplicate]] = []
-        for start in range(0, len(indexes), RUN_EVENTS):
-            if start:
-                await asyncio.sleep(0)
-            # Validated and claimed without a pause in between: the same id of another request finds this one in flight.
-            results = validate_run(self._validator, self._request.events, indexes[start : start + RUN_EVENTS])
-            self._publish(results)
+        request, turns = self._request, self._deps.turns
+        run_events = BACKGROUND_RUN_EVENTS if request.background else RUN_EVENTS
+        for start in range(0, len(indexes), run_events):
+            async with turns.turn(request.account.id, background=request.background):
+                # Validated and claimed without a pause in between: the same id of another request finds it in flight.
+                results = validate_run(self._validator, request.events, indexes[start : start + run_events])
+                self._publish(results)
             for index, other in results.others:
                 if isinstance(other, InFlightDuplicate):
                     in_flight.append((index, other))

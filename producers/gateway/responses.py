@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Annotated, Literal
 
 import msgspec
@@ -95,7 +96,7 @@ def rejected(index: int, event_id: str, reason: RejectReason, field: str, messag
 
 def retry_after(wait_s: float) -> dict[str, str]:
     """Return the header that says when to come again: whole seconds, one at least."""
-    return {"Retry-After": str(max(1, round(wait_s)))}
+    return {"Retry-After": str(max(1, ceil(wait_s)))}
 
 
 def over_limit(negative: HttpAnswer, wait_s: float) -> HttpAnswer:

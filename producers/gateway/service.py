@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentLog
+from producers.gateway.fair_turns import FairTurns
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.waiting_refunds import WaitingRefunds
@@ -76,6 +77,7 @@ class GatewayService:
                 caches=RequestCaches(
                     PseudonymCache(keep_ms=limits.recent_minutes * _MINUTE_MS, max_texts=limits.recent_texts)
                 ),
+                turns=FairTurns(limits.background_share),
             )
         )
         self.pipeline = PushPipeline(

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +67,9 @@ class MemoryLog:
 class MemoryGateway:
     """A running gateway, a client of it, and its log."""
 
-    def __init__(self, client: httpx.AsyncClient, key: str, log: MemoryLog) -> None:
+    def __init__(self, client: httpx.AsyncClient, key: str, log: MemoryLog, apply: Callable[[Registry], None]) -> None:
+        self.apply = apply
+        """Puts another registry in force."""
         self.client = client
         self.key = key
         self.log = log
@@ -83,6 +87,7 @@ async def memory_gateway(
     *,
     now_ms: int,
     secrets_for: SecretsFor = lambda _account, _flow: (),
+    timer: Callable[[], float] = time.monotonic,
     **limits: Any,
 ) -> AsyncIterator[MemoryGateway]:
     """Run a gateway at *now_ms* with a key of account *account_id*."""
@@ -91,6 +96,11 @@ async def memory_gateway(
     issued = issue_key(f"account:{account_id}", now=now)
     epoch = Epoch(number=1, topic_id="t", partitions=4, grace_ms=1, lead_ms=1, slack_ms=1, began_at=now)
     directory = Directory(version=1, registry=registry, keys={issued.entry.sha256: issued.entry}, epochs=(epoch,))
+
+    def apply(changed: Registry) -> None:
+        nonlocal directory
+        directory = replace(directory, version=directory.version + 1, registry=changed)
+
     duplicates = DuplicateWindow(keep_ms=DAY_MS, max_ids=1_000_000)
     publisher, log = Publisher(KafkaSettings(), settings, finished=settle_with(duplicates, clock)), MemoryLog()
     publisher._loop, publisher._producer = asyncio.get_running_loop(), log
@@ -101,10 +111,10 @@ async def memory_gateway(
             RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
-    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock))
+    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, timer))
     # Nobody replays here.
     gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=None)
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield MemoryGateway(client, issued.secret, log)
+        yield MemoryGateway(client, issued.secret, log, apply)

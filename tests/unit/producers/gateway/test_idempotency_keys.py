@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from producers.gateway.limits import ClaimedKey, IdempotencyKeys
+from producers.gateway.idempotency import ClaimedKey, IdempotencyKeys
 from producers.gateway.responses import HttpAnswer
 
 ANSWER = HttpAnswer(200, b"{}")

@@ -1,4 +1,4 @@
-"""How much one account may ask at a time, and answers remembered for a retry."""
+"""Answers remembered for a retry under the same `Idempotency-Key`."""
 
 import asyncio
 import time
@@ -10,22 +10,6 @@ from cachetools import TTLCache
 from producers.gateway.responses import HttpAnswer, problem
 
 MAX_IDEMPOTENCY_KEY_CHARS = 255
-
-
-class RateLimit:
-    """Requests per second and account; a second's worth may come at once (generic cell rate algorithm, ITU-T I.371)."""
-
-    def __init__(self, per_s: int) -> None:
-        self._gap_s = 1 / per_s
-        self._due_s: dict[str, float] = {}
-
-    def wait_s(self, account_id: str, now_s: float) -> float:
-        """Count a request and return 0, or return how long to wait and count nothing."""
-        due = max(self._due_s.get(account_id, 0.0), now_s)
-        if due - now_s > 1.0:
-            return due - now_s - 1.0 + self._gap_s
-        self._due_s[account_id] = due + self._gap_s
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""Turns on the gateway's loop: accounts one after another, background work behind them."""
+
+import asyncio
+import time
+from collections import Counter
+
+from producers.gateway.fair_turns import BACKGROUND_WAIT_S, FairTurns
+
+
+async def take_turns(turns: FairTurns, account: str, count: int, order: list[str], *, background: bool = False) -> None:
+    async def one() -> None:
+        async with turns.turn(account, background=background):
+            order.append(account)
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def test_a_quiet_account_s_turn_comes_after_one_of_the_noisy_account() -> None:
+    turns, order = FairTurns(), list[str]()
+
+    noisy = asyncio.create_task(take_turns(turns, "noisy", 200, order))
+    await asyncio.sleep(0)
+    await asyncio.gather(noisy, take_turns(turns, "quiet", 3, order), take_turns(turns, "other", 3, order))
+
+    assert Counter(order) == {"noisy": 200, "quiet": 3, "other": 3}
+    assert max(position for position, account in enumerate(order) if account == "quiet") <= 10
+
+
+async def test_background_work_goes_when_nobody_else_waits() -> None:
+    turns, order = FairTurns(), list[str]()
+
+    await asyncio.gather(take_turns(turns, "history", 3, order, background=True), take_turns(turns, "live", 50, order))
+
+    assert order[-3:] == ["history"] * 3
+    assert order[:50] == ["live"] * 50
+
+
+async def test_background_work_has_a_share_of_the_time_and_no_more() -> None:
+    turns, began_s = FairTurns(background_share=0.25), time.monotonic()
+    worked_s = 0.0
+    while worked_s < 0.1:
+        async with turns.turn("history", background=True):
+            turn_s = time.monotonic()
+            while time.monotonic() - turn_s < 0.01:
+                pass
+        worked_s += time.monotonic() - turn_s
+
+    # Nine rests of three times the turn before.
+    assert time.monotonic() - began_s >= 0.3
+
+
+async def test_background_work_is_not_kept_waiting_for_ever() -> None:
+    turns, order, ended = FairTurns(), list[str](), asyncio.Event()
+
+    async def busy() -> None:
+        while not ended.is_set():
+            async with turns.turn("live"):
+                order.append("live")
+
+    live = [asyncio.create_task(busy()) for _ in range(3)]
+    began_s = time.monotonic()
+    async with asyncio.timeout(20 * BACKGROUND_WAIT_S):
+        await take_turns(turns, "history", 1, order, background=True)
+    waited_s = time.monotonic() - began_s
+    ended.set()
+    await asyncio.gather(*live)
+
+    assert order.index("history") > 10
+    assert waited_s >= BACKGROUND_WAIT_S
+
+
+async def test_who_stops_waiting_is_passed_over() -> None:
+    turns, order = FairTurns(), list[str]()
+    first = asyncio.create_task(take_turns(turns, "a", 1, order))
+    gone = asyncio.create_task(take_turns(turns, "b", 1, order))
+    last = asyncio.create_task(take_turns(turns, "c", 1, order))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    await asyncio.wait([first, gone, last])
+
+    assert order == ["a", "c"]
