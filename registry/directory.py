@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from schemas.registry import (
@@ -222,6 +222,17 @@ class Directory:
         if key.expires_at is not None and epoch_ms(key.expires_at) <= now_ms:
             return None
         return key
+
+    @cached_property
+    def for_readers(self) -> "Directory":
+        """The same without what stands there for trying out: a sandbox account's placements are no trial's places."""
+        registry = self.registry
+        sandboxes = {account.id for account in registry.accounts if account.sandbox} if registry else set()
+        if registry is None or not sandboxes:
+            return self
+        accounts = [a.model_copy(update={"products": []}) if a.sandbox else a for a in registry.accounts]
+        placements = [p for p in registry.placements if p.account not in sandboxes]
+        return replace(self, registry=registry.model_copy(update={"accounts": accounts, "placements": placements}))
 
     @property
     def epoch(self) -> Epoch | None:

@@ -43,6 +43,8 @@ MAX_ATTRIBUTE_TEXT_CHARS = 256
 MAX_ATTRIBUTES_BYTES = 4096
 MAX_EVENT_BYTES = 16_384
 MAX_ID_CHARS = 64
+SANDBOX_PREFIX = "sandbox."
+"""Begins the product, trial and placement of an event that is none of a trial's: no id of the registry has a dot."""
 # The largest number that every JSON reader keeps exactly.
 MAX_ATTRIBUTE_NUMBER = 2**53 - 1
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.event import MAX_AMOUNT_FEN, MAX_DURATION_MS, MAX_ID_CHARS, Kind
+from schemas.event import MAX_AMOUNT_FEN, MAX_DURATION_MS, MAX_ID_CHARS, SANDBOX_PREFIX, Kind
 
 POSITION_PLACEHOLDER = b'{"epoch":0,"line":'
 SCHEMA_VERSION = b"1"
@@ -47,6 +47,7 @@ class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_
 
 
 _ShortText = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
+_MarkedId = Annotated[str, Meta(max_length=MAX_ID_CHARS + len(SANDBOX_PREFIX))]
 _HashText = Annotated[str, Meta(max_length=32)]
 _TimeMs = Annotated[int, Meta(ge=0, lt=10_000_000_000_000)]
 
@@ -61,12 +62,12 @@ class CountedEvent(msgspec.Struct, frozen=True, gc=False):
     event_id: _ShortText
     account_id: _ShortText
     platform: _ShortText
-    product_id: _ShortText
-    trial_id: _ShortText
+    product_id: _MarkedId
+    trial_id: _MarkedId
     kind: Kind
     occurred_ms: _TimeMs
     received_ms: _TimeMs
-    placement_id: _ShortText = ""
+    placement_id: _MarkedId = ""
     arm: _ShortText = ""
     outcome: _ShortText = ""
     subject: _HashText = ""

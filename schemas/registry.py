@@ -173,6 +173,8 @@ class Account(RegistryEntry):
     rate_per_s: Annotated[int, Field(gt=0, le=MAX_RATE_PER_S)] | None = None
     """Events a second, at each gateway; None: no bound but that of its requests."""
     mode: AccountMode = "accept"
+    sandbox: bool = False
+    """Whether its events are kept apart from all trials (`SANDBOX_PREFIX`), and its placements are none of theirs."""
 
     @field_validator("max_event_age_days", mode="before")
     @classmethod

@@ -113,7 +113,7 @@ class ServerRoles:
     def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic, audit: AuditTopic) -> ReadService:
         return ReadService(
             clickhouse=self._clickhouse,
-            directory=lambda: self._follower.directory,
+            directory=lambda: self._follower.directory.for_readers,
             settings=self._settings,
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),

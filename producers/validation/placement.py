@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from producers.validation.decode import EventFault
 from registry.directory import Directory, PlacementSpan, TrialSpan
+from schemas.event import SANDBOX_PREFIX
 from schemas.event_struct import EventStruct
 from schemas.outcomes import RejectReason
 
@@ -16,6 +17,15 @@ class ResolvedPlacement(NamedTuple):
     product_id: str
     trial_id: str
     arm: str
+
+
+def sandboxed(located: ResolvedPlacement) -> ResolvedPlacement:
+    """Return where an event is stored that belongs to *located* and is to be in none of its numbers."""
+    return located._replace(
+        placement_id=located.placement_id and SANDBOX_PREFIX + located.placement_id,
+        product_id=SANDBOX_PREFIX + located.product_id,
+        trial_id=SANDBOX_PREFIX + located.trial_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)

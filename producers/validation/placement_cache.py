@@ -8,7 +8,7 @@ from cachetools import FIFOCache
 from producers.parsing.written_once import marks_of
 from producers.validation.decode import EventFault
 from producers.validation.line_template import PlacementParts, placement_parts
-from producers.validation.placement import TimeWindow, resolve_placement
+from producers.validation.placement import TimeWindow, resolve_placement, sandboxed
 from registry.directory import Directory
 from schemas.event_struct import EventStruct
 from schemas.registry import Account
@@ -30,6 +30,7 @@ class PlacementSlice:
     until_ms: int
     partition: int
     trial_id: str
+    """Whose key its pseudonyms take."""
     parts: PlacementParts
     marks: int
     """Quotation marks of what an event has in any case and of what names this place: `marks_of`."""
@@ -64,12 +65,13 @@ class PlacementCache:
             return None
         moments = self._directory.moments
         after = bisect_right(moments, occurred_ms)
+        stored = sandboxed(located) if self._account.sandbox else located
         found = self._found[named] = PlacementSlice(
             from_ms=moments[after - 1] if after else -_FAR_MS,
             until_ms=moments[after] if after < len(moments) else _FAR_MS,
-            partition=partition_of(located.product_id, self._partitions),
+            partition=partition_of(stored.product_id, self._partitions),
             trial_id=located.trial_id,
-            parts=placement_parts(self._account, located),
+            parts=placement_parts(self._account, stored),
             marks=marks_of(named),
         )
         return found

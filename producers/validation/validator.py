@@ -27,7 +27,7 @@ from producers.validation.pii import (
     may_hold_pii,
     names_an_id,
 )
-from producers.validation.placement import ResolvedPlacement, TimeWindow, resolve_placement
+from producers.validation.placement import ResolvedPlacement, TimeWindow, resolve_placement, sandboxed
 from producers.validation.placement_cache import PlacementCache
 from producers.validation.pseudonym_cache import PseudonymCache, Pseudonymiser
 from producers.validation.redaction import harmless_id, payload_text, redact_event, redact_match, redact_unreadable
@@ -92,16 +92,18 @@ class RequestCaches:
 
     def __init__(self, pseudonyms: PseudonymCache) -> None:
         self.pseudonyms = pseudonyms
-        self._placements: dict[str, PlacementCache] = {}
+        self._placements: dict[tuple[str, bool], PlacementCache] = {}
         self._directory: Directory | None = None
 
     def placements(self, directory: Directory, account: Account, partitions: int) -> PlacementCache:
         """Return where the account's events belong by *directory*; what was remembered of another one is forgotten."""
         if self._directory is not directory:
             self._directory, self._placements = directory, {}
-        if account.id not in self._placements:
-            self._placements[account.id] = PlacementCache(directory, account, partitions)
-        return self._placements[account.id]
+        # A test event of an account that is no sandbox is judged as if it were one.
+        key = (account.id, account.sandbox)
+        if key not in self._placements:
+            self._placements[key] = PlacementCache(directory, account, partitions)
+        return self._placements[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ class EventValidator:
             return fault
         effects = (*self._note_consent(decoded, first, facts.line), *self._note_order(facts.fact))
         self.taken.add(event.event_id)
-        partition = partition_of(located.product_id, self._partitions)
+        partition = partition_of(self._stored(located).product_id, self._partitions)
         return AcceptedEvent(event.event_id, partition, self._line(decoded, located, first), effects=effects)
 
     def _content_fault(
@@ -309,23 +311,26 @@ class EventValidator:
             return ()
         return (waiting_effect(fact.key._replace(fact_type="waiting"), rejected.line),)
 
+    def _stored(self, located: ResolvedPlacement) -> ResolvedPlacement:
+        return sandboxed(located) if self.account.sandbox else located
+
     def _line(self, decoded: DecodedEvent, located: ResolvedPlacement, first: str) -> bytes:
-        event = decoded.event
+        event, stored = decoded.event, self._stored(located)
         second_step = self._pseudonyms.second_step
         return encode_line(
             StoredEvent(
                 event_id=event.event_id,
                 account_id=self._account_id,
                 platform=self._platform,
-                product_id=located.product_id,
-                trial_id=located.trial_id,
+                product_id=stored.product_id,
+                trial_id=stored.trial_id,
                 kind=event.kind,
                 occurred_ms=decoded.occurred_ms,
                 received_ms=self.received_ms,
                 delivery_id=self.delivery_id,
                 attributes=event.attributes or {},
-                placement_id=located.placement_id,
-                arm=located.arm,
+                placement_id=stored.placement_id,
+                arm=stored.arm,
                 outcome=event.outcome or "",
                 subject=second_step(located.trial_id, first) if first else "",
                 session_id=second_step(located.trial_id, self._hash(event.session_id)) if event.session_id else "",

@@ -15,6 +15,7 @@ from runtime.clock import Clock
 from runtime.logging import get_logger
 from runtime.metrics import SINK_RETENTION_OVERDUE
 from runtime.settings import Settings
+from schemas.event import SANDBOX_PREFIX
 from schemas.foreign import FOREIGN_FLOW
 from schemas.registry import Registry, epoch_ms
 from schemas.timing import DAY_MS
@@ -102,6 +103,8 @@ class RetentionJob:
         for trial_id, end_ms, latest_ms in client.query(query("known_trial_ends")).result_rows:
             known[str(trial_id)], latest[str(trial_id)] = int(end_ms), int(latest_ms)
         said = {trial.id: epoch_ms(trial.ends) for trial in registry.trials}
+        # What was tried out goes when the trial's own goes.
+        said |= {SANDBOX_PREFIX + trial: end_ms for trial, end_ms in said.items() if SANDBOX_PREFIX + trial in latest}
         # Of a trial that was gone from the registry before anybody noted its end: its last hour.
         gone = {trial: end_ms for trial, end_ms in latest.items() if not known[trial] and trial not in said}
         new = {trial: end_ms for trial, end_ms in (said | gone).items() if known.get(trial) != end_ms}
