@@ -50,6 +50,7 @@ HEAD = (
     "spoke by day 21",
     "width",
     "arm's own level left out (at most)",
+    "its width (19 of 20 within)",
 )
 LEVEL_STEP = 7
 """Days between two looks at an arm's own level, which is no verdict."""
@@ -68,6 +69,9 @@ class Seen:
     silenced: int = 0
     level_off: int = 0
     """Trials in which the bounds of the pilot's own level left out the truth on any day."""
+    level_halves: list[float] = field(default_factory=list)
+    level_values: list[float] = field(default_factory=list)
+    level_truths: list[float] = field(default_factory=list)
     halves: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     truths: list[float] = field(default_factory=list)
@@ -79,6 +83,7 @@ class Seen:
         spread = once * float(np.std(off)) if self.values else math.nan
         told = [abs(value) > spread for value in self.values]
         no_level = bool(world.fades) or world.measure == "durations"
+        level_widths = self.level_widths() if self.level_halves and not no_level else np.full(1, math.nan)
         return {
             "runs": self.runs,
             "excluded": self.excluded / self.runs,
@@ -90,7 +95,15 @@ class Seen:
             "width": median(self.halves) / spread if self.halves and spread else math.nan,
             "level": math.nan if no_level else self.level_off / self.runs,
             "level at most": math.nan if no_level else upper_bound(self.level_off, self.runs),
+            "level width": float(np.median(level_widths)),
+            "level width, 19 of 20": float(np.quantile(level_widths, 0.95)),
         }
+
+    def level_widths(self) -> Floats:
+        """Return how wide each trial's last interval of the pilot's own level was, as the table counts it."""
+        spread = -float(ndtri(ALPHA / 2)) * float(np.std(np.array(self.level_values) - np.array(self.level_truths)))
+        widths: Floats = np.array(self.level_halves) / spread
+        return widths
 
 
 def upper_bound(count: int, runs: int) -> float:
@@ -111,10 +124,12 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
     grid, count = trials.grid, len(trials.truth)
     excluded, found, spoke, silenced, level_off = np.zeros((5, count), dtype=np.bool_)
     value, half, truth = np.full((3, count), math.nan)
+    level: Levels | None = None
     for columns in days_to_look(grid, step):
         until, day = grid.until(columns), columns - trials.first_day
         if day % LEVEL_STEP == 0:
-            level_off |= _level_off(until, trials)
+            level = _levels_at(until, trials) or level
+            level_off |= level.off if level else False
         lifts = looks_at(world, trials, columns)
         lift = lifts[0]
         if lift is None:
@@ -139,6 +154,10 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
         setattr(seen, name, getattr(seen, name) + int(kind.sum()))
     for kept, column in ((seen.values, value), (seen.halves, half), (seen.truths, truth)):
         kept.extend(column[last].tolist())
+    if level:
+        seen.level_halves.extend(((level.high - level.low) / 2).tolist())
+        seen.level_values.extend(level.value.tolist())
+        seen.level_truths.extend(level.truth.tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +197,30 @@ def told_of_several(trials: DrawnTrials, columns: int) -> npt.NDArray[np.bool_]:
     return np.array(told, dtype=np.bool_)
 
 
-def _level_off(until: TrialGrid, trials: DrawnTrials) -> npt.NDArray[np.bool_]:
-    """Return of which trials the bounds of the pilot's level leave out what it is in the places that had it."""
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The pilot's own level in each trial, its bounds, and what it is in the places that had it."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+    truth: Floats
+
+    @property
+    def off(self) -> npt.NDArray[np.bool_]:
+        """Return of which trials the bounds leave out the truth."""
+        off: npt.NDArray[np.bool_] = (self.truth < self.low) | (self.truth > self.high)
+        return off
+
+
+def _levels_at(until: TrialGrid, trials: DrawnTrials) -> Levels | None:
     level = level_of(until, "pilot", ALPHA)
     if level.low is None or level.high is None:
-        return np.zeros(len(trials.truth), dtype=np.bool_)
+        return None
     expected = np.broadcast_to(trials.expected, trials.grid.top.shape)[..., : until.arm.shape[1]]
     weight = np.where(until.arm == until.number("pilot"), until.bottom, 0.0)
     truth = np.sum(weight * expected, axis=(-1, -2)) / np.sum(weight, axis=(-1, -2))
-    off: npt.NDArray[np.bool_] = (truth < level.low) | (truth > level.high)
-    return off
+    return Levels(level.value, level.low, level.high, truth)
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -215,7 +248,9 @@ def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     wrong = f"{100 * row['excluded']:.1f} % ({100 * row['excluded at most']:.1f} %)"
     shares = (f"{100 * row[key]:.0f} %" for key in ("told", "told by who knows the world", "spoke by day 21"))
     level = "–" if row["level"] is None else f"{100 * row['level']:.1f} % ({100 * row['level at most']:.1f} %)"
-    return name, f"{row['runs']:,}", wrong, *shares, width, level
+    pair = row["level width"], row["level width, 19 of 20"]
+    own = "–" if None in pair else f"{pair[0]:.2f} × ({pair[1]:.1f} ×)"
+    return name, f"{row['runs']:,}", wrong, *shares, width, level, own
 
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,13 +5,13 @@ and no luck, so that each place's days are held against the place's own ratio, a
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from reports.stats.bounds import bounds_of
-from reports.stats.likeness import Likeness, likeness
+from reports.stats.mean_of_days import stretch_of_mean
 from reports.stats.panel import FIRST_DAYS, Difference, scatter_of
 from reports.stats.sequences import InformationTime, day_multiplier
 from reports.stats.trial_grid import TrialGrid
@@ -20,8 +20,6 @@ from reports.stats.trial_rows import Floats
 _MOST = 700.0
 """The exponent beyond which there is no such number."""
 _TINY = 1e-300
-_DOUBT = 0.5
-"""Standard errors by which days are taken to resemble each other more than they look: nothing here cancels it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def level_of(grid: TrialGrid, arm: str, alpha: float) -> ArmLevel:
     number = grid.number(arm)
     cells = _cells(grid, grid.arm == number)
     value = cells.top.sum(axis=(-1, -2)) / cells.bottom.sum(axis=(-1, -2))
-    found = _over_days(grid, cells, value)
+    found = _over_days(cells, value, alpha)
     if found is None:
         return ArmLevel(value, None, None)
     low, high = bounds_of(found, alpha)
@@ -70,7 +68,7 @@ def _cells(grid: TrialGrid, there: npt.NDArray[np.bool_]) -> _Cells:
     return _Cells(there, top, bottom, top.sum(axis=-1) / np.maximum(bottom.sum(axis=-1), _TINY))
 
 
-def _over_days(grid: TrialGrid, cells: _Cells, value: Floats) -> Difference | None:
+def _over_days(cells: _Cells, value: Floats, alpha: float) -> Difference | None:
     """Return the ratio as the difference it is from 0; None: too few days.
 
     The usual linearised variance of a ratio of cluster totals (W. G. Cochran, "Sampling Techniques", 1977, sections
@@ -80,13 +78,14 @@ def _over_days(grid: TrialGrid, cells: _Cells, value: Floats) -> Difference | No
     days = int(used.sum())
     if days < FIRST_DAYS:
         return None
-    score = (cells.off.sum(axis=-2) / cells.bottom.sum(axis=(-1, -2))[:, None])[:, used]
-    scatter = scatter_of(score, np.full((1, days), 1 / days), lost=_lost(cells.there))
-    alike = _likeness(grid, cells, likeness(score[:, None], used[None, used].astype(np.float64), used[None, used]))
-    error = np.sqrt(scatter.square * np.maximum(alike.stretch + _DOUBT * alike.error, 1.0))
+    score = cells.off.sum(axis=-2) / cells.bottom.sum(axis=(-1, -2))[:, None]
+    scatter = scatter_of(score[:, used], np.full((1, days), 1 / days), lost=_lost(cells.there))
     none = np.zeros_like(value)
+    clock, degrees = InformationTime(none + days / FIRST_DAYS), none + scatter.degrees
+    multiplier = day_multiplier(clock, degrees, alpha)
+    error = np.sqrt(scatter.square * stretch_of_mean(score, used, degrees=scatter.degrees, multiplier=multiplier))
     return Difference(
-        value, error, alike.degrees(scatter.degrees), InformationTime(none + days / FIRST_DAYS), scatter.skewness,
+        value, error, degrees, clock, scatter.skewness,
         baseline=value, baseline_error=error, covariance=none, days_cancel=False,
     )  # fmt: skip
 
@@ -95,28 +94,6 @@ def _lost(there: npt.NDArray[np.bool_]) -> float:
     """Return how many days' worth of scatter went into the places' ratios: one if all are there each day."""
     in_day, of_place = there.sum(axis=0), there.sum(axis=1)
     return float(np.sum(there / np.maximum(in_day * of_place[:, None], 1)))
-
-
-def _likeness(grid: TrialGrid, cells: _Cells, of_days: Likeness) -> Likeness:
-    """Return what days have in common, or what each place's do where that is more: they are more to tell it by.
-
-    A place's days in the other arms tell it, too.
-    """
-    known, rest = np.zeros_like(cells.there), np.zeros_like(cells.top)
-    means = 0
-    for number in range(len(grid.arms)):
-        other = _cells(grid, (grid.arm == number) & cells.there.any(axis=1, keepdims=True))
-        means += bool(other.there.any())
-        known |= other.there
-        rest += other.off / np.sqrt(np.maximum(other.bottom, _TINY))
-    places = known.any(axis=1)
-    of_places = likeness(rest[:, places], cells.there[places].astype(np.float64), known[places], means=means)
-    more = of_places.stretch > of_days.stretch
-    return replace(
-        of_days,
-        stretch=np.where(more, of_places.stretch, of_days.stretch),
-        error=np.where(more, of_places.error, of_days.error),
-    )
 
 
 def _lognormal(cells: _Cells, value: Floats, multiplier: Floats) -> Floats:

@@ -55,10 +55,10 @@ class Likeness:
         return Likeness(np.maximum(self.stretch, own), self.error)
 
 
-def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_], *, means: int = 1) -> Likeness:
+def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_]) -> Likeness:
     """Return the stretch of the sum of *loading* times *rest*, by place and day; *there*: where a unit is.
 
-    *rest* has one variance, and so many *means* of each place taken out; *loading* is that of all trials.
+    *rest* has one variance, and a mean of each place taken out; *loading* is that of all trials.
     """
     square, cells, places = np.sum(rest**2, axis=(-1, -2)), int(there.sum()), len(there)
     days, free = cells / places, max(places - 1, 1)
@@ -67,7 +67,7 @@ def likeness(rest: Floats, loading: Floats, there: npt.NDArray[np.bool_], *, mea
     decay = _decay(correlation, math.sqrt(LAGS / (free * days)))
     fall = decay[:, None] ** np.arange(1, LAGS + 1)
     plain = np.sum(fall * correlation, axis=-1) / np.sum(fall**2, axis=-1)
-    hidden = means * (places / free if places > 1 else 2.0) / days
+    hidden = (places / free if places > 1 else 2.0) / days
     share = hidden * np.sum(fall, axis=-1) / np.sum(fall**2, axis=-1)
     # Taking out means hides of each lag so much of the stretch of a plain mean.
     size = (plain + share) / np.maximum(1 - 2 * share * decay / (1 - decay), 0.3)
