@@ -350,6 +350,9 @@ BEYOND: Mapping[str, World] = {
         "before and after", carried=0.8, uses=400, places=1
     ),
     "before and after, places change when it begins": World("before and after", uses=400, moved=0.2),
+    "before and after, most of what the street shares carried over": World(
+        "before and after", street_carried=0.7, uses=400, own=0.0
+    ),
     "switching by day, an arm's places have days together": World("by day", uses=400, together=0.3),
 }
 """What the method does not promise to hold in; drawn to know how far it is off."""

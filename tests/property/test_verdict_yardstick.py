@@ -59,6 +59,17 @@ def test_an_arm_s_own_level_is_left_out_in_few_trials() -> None:
     assert seen.level_off <= EXCLUDED_AT_MOST / 2
 
 
+@pytest.mark.parametrize(("uses", "days"), [(4.0, 21), (40.0, 63)])
+def test_an_arm_s_own_interval_is_never_absurdly_wide(uses: float, days: int) -> None:
+    seen = follow(replace(WORLDS["before and after"], uses=uses, days=days), runs=RUNS, step=7, seed=7)
+    widths = seen.level_widths()
+
+    assert len(widths) == RUNS
+    assert np.median(widths) < 2.8
+    assert widths.max() < 7
+    assert seen.level_off <= EXCLUDED_AT_MOST / 4
+
+
 def test_without_the_places_in_its_variance_it_would_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     def placement_days(grid: TrialGrid, number: int) -> Floats:
         chosen = grid.arm == number
