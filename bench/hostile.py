@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,12 +20,21 @@ PUBLIC_URL = "https://gw.example.com"
 BATCH_SHARE = 0.6
 BROKEN_SHARE = 0.15
 MAX_EVENTS = 20
+REPLAYED_SHARE = 0.03
+EXTENDED_SHARE = 0.05
+HEADERS_SHARE = 0.05
+KNOWN_SHARE = 0.8
+REMEMBERED = 200
+"""Requests that may come again."""
 _DIGITS = (1, 11, 16, 18, 19, 20, 39, 309, 400, 4300, 4301, 20_000)
 _VALUES = (
     b"null", b"true", b"0", b"-0", b"-1", b"1.5", b"1e400", b"-1e400", b"1e-400", b"1e99999999999999999999", b'""',
     b'"x"', b"[]", b"{}", b'{"a":{"b":[1]}}', b'{"a":1,"a":2}', b'"\\u0000"', b'"\\ud83d"', b'"\\ude00 cut"', b'"\\""',
     b'"\xff"', b'{"\\ud83d":1}', b"9007199254740992", b"13800138000", b'"13800138000"', b'"someone@example.com"',
     b"1.3800138e10", b'"11010519491231002X"', b"4111111111111111", b'{"13800138000":1}', '"脑智大道🙂"'.encode(),
+    # What a spreadsheet would reckon, and a page would render.
+    b'"=1+2"', b'"+1+2"', b'"-1+2"', b'"@SUM(A1)"', b'"\\t=1"', b'"a,\\"b\\"\\n;c"', b'"<b>bold</b>"', b'"</td><i>"',
+    b'"\\" onclick=\\"x"', b'"&amp;&#60;"', b'"{{ 7 * 7 }}"', b'"%s%n{0}"',
 )  # fmt: skip
 _NO_JSON = (b"NaN", b"-Infinity", b"+1", b"01", b"'x'", b"", b"\xff", b'"\n"', b'"open')
 
@@ -56,15 +65,28 @@ class Hostiles:
         self._number = 0
         self._native: tuple[Callable[[], Hostile], ...] = (
             self._douyin_webhook, self._douyin_spi, self._douyin_live, self._bilibili, self._waimai, self._service,
-            self._aihuishou, self._callback, self._receipt,
+            self._aihuishou, self._callback, self._receipt, self._bilibili_live,
         )  # fmt: skip
+        self._sent: list[Hostile] = []
 
     def next(self) -> Hostile:
         """Return the next request."""
         self._number += 1
-        if self._chance.random() < BATCH_SHARE:
-            return self._batch()
-        return self._chance.choice(self._native)()
+        chance = self._chance
+        if self._sent and chance.random() < REPLAYED_SHARE:
+            return chance.choice(self._sent)
+        sent = self._batch() if chance.random() < BATCH_SHARE else chance.choice(self._native)()
+        if chance.random() < HEADERS_SHARE:
+            sent = replace(sent, headers={**sent.headers, **self._many_headers()})
+        self._sent = [*self._sent[1 - REMEMBERED :], sent]
+        return sent
+
+    def _many_headers(self) -> dict[str, str]:
+        chance = self._chance
+        size = chance.choice((0, 1, 200, 4000))
+        return {
+            f"x-{chance.choice(('sunmi', 'forwarded', 'h'))}-{n}": "v" * size for n in range(chance.choice((1, 40)))
+        }
 
     # --- batches
 
@@ -170,12 +192,26 @@ class Hostiles:
             text = text[:at] + self._value(json_only=self._chance.random() < 0.8) + text[end:]
         return self._broken(text) if self._chance.random() < BROKEN_SHARE else text
 
+    def _signed(self, name: str, document: Any) -> bytes:
+        """Return a body that a plain hash with its secret in front covers: now and then one that was made longer.
+
+        Who has one signed body can sign a longer one without the secret, but only with the hash's padding in between.
+        """
+        body = self._document(document)
+        if self._chance.random() < EXTENDED_SHARE:
+            return body + padding_of(len(self._secret(name)) + len(body)) + self._document(document)
+        return body
+
     def _form(self, fields: dict[str, str]) -> dict[str, str]:
         """Return *fields* with one of them anything."""
         chance = self._chance
         name = chance.choice([name for name in fields if name != "timestamp"])
         value = self._value(json_only=False).decode("utf-8", "replace")
         return {**fields, name: value} if chance.random() < 0.8 else fields
+
+    def _place(self, key: str) -> str:
+        """Return *key*, a registered one, or now and then one that nobody knows."""
+        return key if self._chance.random() < KNOWN_SHARE else f"{key}9"
 
     def _id(self) -> str:
         return f"{self._number}{self._chance.getrandbits(30)}"
@@ -184,17 +220,22 @@ class Hostiles:
         return self._secrets[name]
 
     def _douyin_webhook(self) -> Hostile:
-        order = {"order_id": self._id(), "account_id": "7000001", "pay_amount": 1990, "pay_time": _now_s()}
+        order = {"order_id": self._id(), "account_id": self._place("7000040"), "pay_amount": 1990, "pay_time": _now_s()}
         content = {"action": "pay_success", "msg_time": _now_s(), "order": order}
         event = {"event": "life_trade_order_notify", "client_key": "aw_demo", "content": content, "from_user_id": "o"}
-        body = self._document(event)
+        body = self._signed("douyin-main/webhook", event)
         sign = douyin.webhook_signature(self._secret("douyin-main/webhook").encode(), body)
         return Hostile("/in/douyin-main/webhook", body, {"x-douyin-signature": sign})
 
     def _douyin_spi(self) -> Hostile:
-        order = {"order_id": self._id(), "account_id": "7000001", "pay_amount": 1990, "pay_time_unix": _now_s()}
+        order = {
+            "order_id": self._id(),
+            "account_id": self._place("7000040"),
+            "pay_amount": 1990,
+            "pay_time_unix": _now_s(),
+        }
         query = {"client_key": "aw_demo", "timestamp": str(_now_s() * 1000)}
-        body = self._document(order)
+        body = self._signed("douyin-main/life-spi", order)
         sign = douyin.life_signature(self._secret("douyin-main/life-spi").encode(), query, body)
         return Hostile(f"/in/douyin-main/life-spi?{urlencode(query)}", body, {"x-life-sign": sign})
 
@@ -205,24 +246,42 @@ class Hostiles:
         ]
         body = self._document(messages)
         head = {
-            "x-nonce-str": self._id(), "x-timestamp": str(_now_s() * 1000), "x-roomid": "7300000000001",
+            "x-nonce-str": self._id(), "x-timestamp": str(_now_s() * 1000), "x-roomid": self._place("7300000000060"),
             "x-msg-type": self._chance.choice(("live_comment", "live_gift", "live_like", "other")),
         }  # fmt: skip
         sign = douyin.live_signature(self._secret("douyin-main/live").encode(), head, body)
         return Hostile("/in/douyin-main/live", body, {**head, "x-signature": sign})
 
     def _bilibili(self) -> Hostile:
-        content = {"client_id": "c-demo", "openid": "open", "resource_id": f"BV{self._id()}"}
+        content = {"client_id": self._place("c-demo-0088"), "openid": "open", "resource_id": f"BV{self._id()}"}
         event = self._chance.choice(("video_open", "video_fail", "authorize", "deauthorize", "other"))
-        body = self._document({"event": event, "content": content, "timestamp": _now_s()})
+        document = {"event": event, "content": content, "timestamp": _now_s()}
+        body = self._signed("bilibili-main/webhook", document)
         sign = bilibili.webhook_signature(self._secret("bilibili-main/webhook").encode(), body)
         return Hostile("/in/bilibili-main/webhook", body, {"x-bilibili-signature": sign})
+
+    def _bilibili_live(self) -> Hostile:
+        chance = self._chance
+        sorts = ("DM", "SEND_GIFT", "SUPER_CHAT", "GUARD", "LIKE", "LIVE_START", "LIVE_END", "DM_MIRROR", "OTHER")
+        messages = [
+            {
+                "cmd": f"LIVE_OPEN_PLATFORM_{chance.choice(sorts)}",
+                "data": {"msg_id": self._id(), "room_id": self._place("22000150"), "open_id": "open",
+                         "timestamp": _now_s(), "gift_num": 1, "like_count": 3, "msg": "hello",
+                         "user_info": {"open_id": "open"}},
+            }
+            for _ in range(chance.randrange(1, 4))
+        ]  # fmt: skip
+        body = self._document({"messages": messages})
+        key = signing.secret_bytes(self._secret("bilibili-main/live"))
+        headers = signing.standard_headers(key, f"m{self._id()}", _now_s() * 1000, body)
+        return Hostile("/in/bilibili-main/live", body, headers)
 
     def _waimai(self) -> Hostile:
         kind = self._chance.choice(("order-paid", "order-completed", "order-cancelled", "order-refunded", "other"))
         fields = self._form(
-            {"app_id": "1", "app_poi_code": "S001", "order_id": self._id(), "status": "2", "total": "20.5",
-             "money": "1", "notify_type": "agree", "utime": str(_now_s()), "caution": "hello",
+            {"app_id": "1", "app_poi_code": self._place("S-DEMO-060"), "order_id": self._id(), "status": "2",
+             "total": "20.5", "money": "1", "notify_type": "agree", "utime": str(_now_s()), "caution": "hello",
              "timestamp": str(_now_s())}
         )  # fmt: skip
         path = f"/in/meituan-main/waimai-{kind}"
@@ -232,14 +291,19 @@ class Hostiles:
     def _service(self) -> Hostile:
         message = self._document({"orderId": self._id(), "amount": 1990, "status": "ok"}).decode("utf-8", "replace")
         fields = self._form(
-            {"developerId": "1", "businessId": "58", "opBizCode": "op-1", "msgType": "580001", "msgId": self._id(),
-             "timestamp": str(_now_s()), "message": message}
+            {"developerId": "1", "businessId": "58", "opBizCode": self._place("op-demo-150"), "msgType": "580001",
+             "msgId": self._id(), "timestamp": str(_now_s()), "message": message}
         )  # fmt: skip
         fields["sign"] = meituan.service_sign(self._secret("meituan-main/service"), fields)
         return Hostile("/in/meituan-main/service", urlencode(fields).encode(), _FORM)
 
     def _aihuishou(self) -> Hostile:
-        data = {"order_no": self._id(), "status": "completed", "amount_fen": 125_000, "store_id": "store-1"}
+        data = {
+            "order_no": self._id(),
+            "status": "completed",
+            "amount_fen": 125_000,
+            "store_id": self._place("store-120"),
+        }
         body = self._document({"type": "recycle.order.status_changed", "timestamp": _now_s(), "data": data})
         key = signing.secret_bytes(self._secret("aihuishou-main/webhook"))
         return Hostile(
@@ -250,7 +314,9 @@ class Hostiles:
         online = {"action": self._chance.choice((1, 2)), "update_at": _now_s()}
         timing = {"model": "NT311", "printed_kilometre": 12, "print_head_broken_count": "3"}
         part = {"device_online_data": online} if self._chance.random() < 0.5 else {"device_timing_data": timing}
-        body = self._document({"sn": "N301", "report_type": self._chance.choice((1, 2, 3, 4)), **part})
+        body = self._document(
+            {"sn": self._place("N301DEMO0005"), "report_type": self._chance.choice((1, 2, 3, 4)), **part}
+        )
         stamp = sunmi.CallbackStamp("app", str(_now_s()), f"{self._chance.randrange(10**6):06d}", "CloudPrinted_4")
         headers = {
             "sunmi-appid": stamp.app_id, "sunmi-timestamp": stamp.timestamp, "sunmi-nonce": stamp.nonce,
@@ -261,7 +327,7 @@ class Hostiles:
 
     def _receipt(self) -> Hostile:
         at = (datetime.now(UTC) + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M:%S")
-        payload = {"id": self._id(), "sn": "N302", "order_id": self._id(), "receipt_type": 1}
+        payload = {"id": self._id(), "sn": self._place("N301DEMO0017"), "order_id": self._id(), "receipt_type": 1}
         payload |= {"order_received_amount": "20.50", "order_time": at}
         text = self._document(payload).decode("utf-8", "replace")
         fields = self._form(
@@ -272,6 +338,11 @@ class Hostiles:
 
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def padding_of(size: int) -> bytes:
+    """Return what SHA-1 and SHA-256 put after *size* bytes."""
+    return b"\x80" + bytes((55 - size) % 64) + (size * 8).to_bytes(8, "big")
 
 
 def _now_s() -> int:

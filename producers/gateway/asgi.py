@@ -20,6 +20,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BATCH_PATH = "/v1/events"
 _BATCH = ("", "")
+_CUT_SHORT = "the body ends before it is whole: look at its length, or at the sizes of its chunks"
 
 
 class PushASGIApp:
@@ -38,7 +39,8 @@ class PushASGIApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or (push := _push_of(scope)) is None:
-            await self._rest(scope, _receive_in_time(receive, self._body_timeout_s), send)
+            body = _FrameworkBody(receive, send, self._body_timeout_s)
+            await self._rest(scope, body.receive, body.send)
             return
         try:
             answer = await self._answer(scope, receive, push)
@@ -46,19 +48,18 @@ class PushASGIApp:
             # The sender is told that it may try again, which is harmless; the log has the trace.
             log.exception("a push failed", path=scope["path"])
             answer = _refuse(500, "this push could not be answered; send it again, the same event_id is counted once")
-        if answer is not None:
-            await _send(send, answer)
+        await _send(send, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive, push: tuple[str, str]) -> HttpAnswer | None:
-        """Return the answer, None where the sender hung up."""
+    async def _answer(self, scope: Scope, receive: Receive, push: tuple[str, str]) -> HttpAnswer:
+        """Return the answer, also where the sender may have hung up: a body cut short by its framing looks alike."""
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 body = await _body(receive, self._max_body_bytes)
         except TimeoutError:
-            detail = f"the body was not here within {self._body_timeout_s:g} s; send smaller batches, or compress them"
-            return _refuse(408, detail, scope)
+            return _refuse(408, _late(self._body_timeout_s), scope)
         if body is None:
-            return None
+            # The server answers 500 in our stead where we answer nothing.
+            return _refuse(400, _CUT_SHORT, scope)
         if isinstance(body, HttpAnswer):
             return body
         request = request_of(scope, body)
@@ -93,25 +94,44 @@ async def _body(receive: Receive, max_bytes: int) -> bytes | HttpAnswer | None:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _receive_in_time(receive: Receive, timeout_s: float) -> Receive:
-    """Return *receive* for the framework: a sender whose body is not here after *timeout_s* has hung up."""
-    deadline_s = asyncio.get_running_loop().time() + timeout_s
-    whole = False
+class _FrameworkBody:
+    """A body on its way to the framework: one that is late or cut short is its sender's fault, and never a 5xx."""
 
-    async def receive_in_time() -> MutableMapping[str, Any]:
-        nonlocal whole
-        if whole:
+    def __init__(self, receive: Receive, send: Send, timeout_s: float) -> None:
+        self._receive = receive
+        self._send = send
+        self._timeout_s = timeout_s
+        self._deadline_s = asyncio.get_running_loop().time() + timeout_s
+        self._whole = False
+        self._refusal: HttpAnswer | None = None
+        self._refused = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Return the next message; a sender whose body is not here in time has hung up."""
+        if self._whole:
             # From here on only the end of the connection is waited for.
-            return await receive()
+            return await self._receive()
         try:
-            async with asyncio.timeout_at(deadline_s):
-                message = await receive()
+            async with asyncio.timeout_at(self._deadline_s):
+                message = await self._receive()
         except TimeoutError:
-            message = {"type": "http.disconnect"}
-        whole = not message.get("more_body", False)
+            message, self._refusal = {"type": "http.disconnect"}, problem(408, _late(self._timeout_s))
+        if message["type"] == "http.disconnect" and self._refusal is None:
+            self._refusal = problem(400, _CUT_SHORT)
+        self._whole = not message.get("more_body", False)
         return message
 
-    return receive_in_time
+    async def send(self, message: dict[str, Any]) -> None:
+        """Pass *message* on, but for the framework's 500 about a body that did not come."""
+        if message["type"] == "http.response.start" and self._refusal is not None and message["status"] >= 500:
+            self._refused = True
+            await _send(self._send, self._refusal)
+        elif not self._refused:
+            await self._send(message)
+
+
+def _late(timeout_s: float) -> str:
+    return f"the body was not here within {timeout_s:g} s; send smaller batches, or compress them"
 
 
 def _refuse(status: int, detail: str, scope: Scope | None = None) -> HttpAnswer:

@@ -1,19 +1,24 @@
 """The short form of `bench.fuzz`: some hundred hostile inputs, and each gets what it has to."""
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from avenue.demo.registry import write_demo_registry
+from avenue.simulator.signers import bilibili, douyin
 from bench.fuzz import BATCH_ACCOUNT, secrets_of
-from bench.hostile import Hostiles, without_outcome
+from bench.hostile import Hostiles, padding_of, without_outcome
 from registry.file import load_registry
 from schemas.topics import Topic
+from tests.support.adapter_signing import NOW_MS as NATIVE_NOW_MS
 from tests.support.memory_gateway import memory_gateway
 
 INPUTS = 400
+SECRET = b"a secret in front of the body"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -42,6 +47,49 @@ async def test_no_hostile_input_makes_a_5xx_or_loses_an_event(seed: int, tmp_pat
     assert {status for way, status in statuses if way == "v1"} <= {200, 400, 415}
     assert "internal_error" not in reasons
     assert len(reasons) > 5
+
+
+def _paid(flow: str) -> tuple[str, bytes, dict[str, str], Callable[[bytes], dict[str, str]]]:
+    """Return the address of *flow*, a body that makes one event, and what signs a body of it."""
+    now_s = int(NATIVE_NOW_MS / 1000)
+    if flow == "bilibili-main/webhook":
+        content = {"client_id": "c-demo-0088", "openid": "o", "resource_id": "BV1"}
+        body = json.dumps({"event": "video_open", "content": content, "timestamp": "2026-11-22 10:00:00"}).encode()
+        return f"/in/{flow}", body, {}, lambda b: {"x-bilibili-signature": bilibili.webhook_signature(SECRET, b)}
+    order: dict[str, object] = {"order_id": "8000001", "account_id": "7000040", "pay_amount": 1990, "pay_time": now_s}
+    if flow == "douyin-main/webhook":
+        paid = {"action": "pay_success", "msg_time": now_s, "order": order}
+        body = json.dumps({"event": "life_trade_order_notify", "client_key": "aw_demo", "content": paid}).encode()
+        return f"/in/{flow}", body, {}, lambda b: {"x-douyin-signature": douyin.webhook_signature(SECRET, b)}
+    query = {"client_key": "aw_demo", "timestamp": str(NATIVE_NOW_MS)}
+    body = json.dumps({**order, "pay_time_unix": now_s}).encode()
+    return f"/in/{flow}", body, query, lambda b: {"x-life-sign": douyin.life_signature(SECRET, query, b)}
+
+
+@pytest.mark.parametrize("flow", ["douyin-main/webhook", "douyin-main/life-spi", "bilibili-main/webhook"])
+async def test_a_signed_body_that_comes_again_or_is_made_longer_is_no_other_event(flow: str, tmp_path: Path) -> None:
+    write_demo_registry(tmp_path / "demo.toml", today=datetime.fromtimestamp(NATIVE_NOW_MS / 1000, UTC).date())
+    registry = load_registry(tmp_path / "demo.toml")
+    path, body, query, signed = _paid(flow)
+    padded = body + padding_of(len(SECRET) + len(body))
+    longer = [padded + more for more in (b"", b" ", b"}", b"\n", body, b"," + body)]
+    async with memory_gateway(
+        registry, BATCH_ACCOUNT, now_ms=NATIVE_NOW_MS, secrets_for=lambda _account, _flow: (SECRET,)
+    ) as gateway:
+
+        async def push(content: bytes) -> None:
+            answer = await gateway.client.post(path, params=query, content=content, headers=signed(content))
+            assert answer.status_code == 200
+
+        await push(body)
+        first = [(line["event_id"]) for line in gateway.log.lines(Topic.EVENTS)]
+        for content in [body, *longer, body]:
+            await push(content)
+        ids = {line["event_id"] for line in gateway.log.lines(Topic.EVENTS)}
+        reasons = [line["reason"] for line in gateway.log.lines(Topic.REJECTS)]
+    assert len(first) == 1
+    assert ids == set(first)
+    assert len(reasons) == len(longer), reasons
 
 
 def test_an_event_without_an_outcome_would_be_seen() -> None:

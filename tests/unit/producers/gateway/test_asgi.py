@@ -79,11 +79,11 @@ async def test_anything_else_is_the_framework_s(method: str, path: str) -> None:
     assert (pipeline.asked, sent, rest) == ([], [], [path])
 
 
-async def test_a_body_beyond_the_bound_is_refused_and_one_broken_off_is_not_taken() -> None:
+async def test_a_body_beyond_the_bound_or_cut_short_is_refused_and_not_taken() -> None:
     pipeline, sent, _ = await ask("POST", "/v1/events", b"x" * 6, b"x" * 5)
     assert (pipeline.asked, sent[0]["status"]) == ([], 413)
     pipeline, sent, _ = await ask("POST", "/v1/events", b"[", hangs_up=True)
-    assert (pipeline.asked, sent) == ([], [])
+    assert (pipeline.asked, sent[0]["status"], b"chunks" in sent[1]["body"]) == ([], 400, True)
 
 
 async def test_a_fault_of_ours_is_a_500_that_says_to_send_again() -> None:
@@ -123,6 +123,29 @@ async def test_the_framework_is_told_that_a_sender_whose_body_does_not_end_hung_
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": []}
     await PushASGIApp(PipelineDouble(), framework, GatewaySettings(body_timeout_s=0.01))(scope, receive, no_answer)  # type: ignore[arg-type]  # a double
     assert heard == ["http.request", "http.disconnect"]
+
+
+@pytest.mark.parametrize(("told", "seen"), [(500, 400), (200, 200)])
+async def test_the_framework_s_500_about_a_body_cut_short_is_the_sender_s_400(told: int, seen: int) -> None:
+    messages = [{"type": "http.request", "body": b"[", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def framework(_scope: Any, receive: Any, send: Any) -> None:
+        assert [(await receive())["type"] for _ in range(2)] == ["http.request", "http.disconnect"]
+        await send({"type": "http.response.start", "status": told, "headers": []})
+        await send({"type": "http.response.body", "body": b"the framework's"})
+
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": []}
+    await PushASGIApp(PipelineDouble(), framework, GatewaySettings())(scope, receive, send)  # type: ignore[arg-type]  # a double
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == seen
+    assert (sent[1]["body"] == b"the framework's") == (told == seen)
 
 
 async def test_whoever_waits_for_the_end_of_a_connection_is_not_hurried() -> None:
