@@ -40,13 +40,14 @@ from reports.api.shapes import (
     UnitsJson,
 )
 from reports.metrics import METRICS, Metric, TranslatedText
+from reports.presentation.health import health_words
 from reports.presentation.labels import REASONS as REASON_TEXTS
 from reports.presentation.language import LANGUAGES, Message, translator
 from reports.presentation.verdicts import DESIGNS, HARM, reason_words
+from reports.queries.health_lines import HealthLine
 from reports.queries.model import (
     AvenueMap,
     Freshness,
-    HealthLine,
     Interval,
     LiveCounts,
     MetricLines,
@@ -199,9 +200,7 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
             silent=dict(found.silent_units),
             p_value=found.balance.p_value,
         ),
-        health=[
-            HealthJson(line.check, line.state, BilingualJson(line.zh, line.en), dict(line.numbers)) for line in health
-        ],
+        health=[_health(line) for line in health],
         freshness=freshness_json(fresh),
         design=found.design,
         planned_design=found.planned_design,
@@ -209,6 +208,18 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
         compared=bilingual(DESIGNS[found.design].compared),
         units=_units(found),
         crossover=CrossoverJson(found.crossover.both, found.crossover.people) if found.crossover else None,
+    )
+
+
+def _health(line: HealthLine) -> HealthJson:
+    zh, en = (health_words(line, translator(language)) for language in LANGUAGES)
+    return HealthJson(
+        check=line.check,
+        state=line.state,
+        text=BilingualJson(zh, en),
+        numbers=dict(line.numbers),
+        finding=line.finding,
+        names=list(line.names),
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import msgspec
 
 from registry.plan_history import PlanStanding
+from reports.queries.health_lines import HealthState
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.model import HealthState, PlaceState, Step
+from reports.queries.model import PlaceState, Step
 from reports.queries.readout import HarmReading, Role
 from reports.stats.trial_rows import Design
 from schemas.registry import MetricId
@@ -256,12 +257,15 @@ class UnitsJson(msgspec.Struct, frozen=True):
 
 
 class HealthJson(msgspec.Struct, frozen=True):
-    """One line of the health list."""
+    """One line of the health list: `check` and `finding` are codes, and the text says both with the numbers."""
 
     check: str
     state: HealthState
     text: BilingualJson
     numbers: dict[str, float | int | None]
+    finding: str
+    names: list[str]
+    """Platforms that the line is about."""
 
 
 class BalanceJson(msgspec.Struct, frozen=True):

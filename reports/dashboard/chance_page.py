@@ -161,13 +161,17 @@ class ChancePage:
     def _looks(self, arm: str, street: PlaceboCount) -> str:
         whole = self._formats.whole
         if METRICS[self.trial.primary_metric].better == "neither":
-            return self.words.say(
+            return self.words.count(
+                "Of %(all)s random splits of the same days and places, %(n)s differs at least this much.",
                 "Of %(all)s random splits of the same days and places, %(n)s differ at least this much.",
+                street.as_far,
                 all=whole(street.splits),
                 n=whole(street.as_far),
             )
-        return self.words.say(
+        return self.words.count(
+            "Of %(all)s random splits of the same days and places, %(n)s looks at least this good for %(arm)s.",
             "Of %(all)s random splits of the same days and places, %(n)s look at least this good for %(arm)s.",
+            street.as_good,
             all=whole(street.splits),
             n=whole(street.as_good),
             arm=arm_name(arm, self.words),
@@ -176,8 +180,10 @@ class ChancePage:
     def _few(self, street: PlaceboCount) -> str:
         if street.possible >= FEW_SPLITS:
             return ""
-        return self.words.say(
+        return self.words.count(
+            "Only %(n)s split is possible here, so all of these are the same.",
             "Only %(n)s different splits are possible here, so many of these are the same.",
+            round(street.possible),
             n=self._formats.whole(street.possible),
         )
 

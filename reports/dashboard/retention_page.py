@@ -38,6 +38,7 @@ class RetentionPage:
         return {
             "basis": found.basis or "",
             "people": self._formats.whole(found.people),
+            "people_n": found.people,
             "columns": list(range(1, later)),
             "rows": [self._row(cohort, most) for cohort in shown],
             "older": len(found.cohorts) - len(shown),

@@ -9,12 +9,12 @@ from reports.frozen.store import FrozenEntry, entries
 from reports.metrics import METRICS
 from reports.queries import freshness, funnel, health, live, presence, series, totals
 from reports.queries.context import QueryContext
+from reports.queries.health_lines import HealthLine
 from reports.queries.home_verdicts import keep_verdict
 from reports.queries.model import (
     CoverageHour,
     Freshness,
     Funnel,
-    HealthLine,
     Interval,
     LiveCounts,
     MetricLines,

@@ -20,6 +20,7 @@ from reports.dashboard.trial_data import BY_PLATFORM, TrialData
 from reports.metrics import METRICS, DistinctRule
 from reports.presentation.drawing import bars, spark
 from reports.presentation.formats import NOTHING, LocaleFormatter
+from reports.presentation.health import health_words
 from reports.presentation.labels import KINDS
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
@@ -108,7 +109,7 @@ class TrialPage:
             "trial": data.trial,
             "head": self._head(),
             "freshness": freshness_values(data.freshness, data.now_ms, self.words),
-            "health": [(line, self.words.pick(line)) for line in data.health],
+            "health": [(line, health_words(line, self.words)) for line in data.health],
             "now": self._now(),
             "waiting": self._waiting(),
             "readout": readout.values(),

@@ -205,7 +205,7 @@ class MessageWriter:
         starts, ends = epoch_ms(trial.starts), epoch_ms(trial.ends)
         days = -(-(ends - starts) // DAY_MS)
         if self.now_ms >= ends:
-            return self.words.say("Ended after %(days)s days", days=days)
+            return self.words.count("Ended after %(n)s day", "Ended after %(n)s days", days, n=days)
         day = (self.now_ms - starts) // DAY_MS + 1
         return self.words.say("Running, day %(day)s of %(days)s", day=day, days=days)
 

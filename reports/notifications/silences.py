@@ -5,10 +5,10 @@ Where the road is behind, nobody is called silent: it is ours that is slow.
 
 from dataclasses import dataclass
 
+from reports.health_rules import DEAD_MS, LAG_S
 from reports.queries import sources
 from reports.queries.context import QueryContext
 from reports.queries.freshness import complete_until, lag
-from reports.queries.health import DEAD_MS, LAG_S
 from reports.queries.model import Interval
 from reports.queries.presence import MAX_SILENCE_MS, placements_of
 from reports.queries.spans import due_spans, total_ms

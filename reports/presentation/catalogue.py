@@ -17,7 +17,7 @@ from reports.presentation.language import DOMAIN, LANGUAGES, LOCALE_FOLDER, LOCA
 
 REPORTS = Path(__file__).parents[1]
 ROOT = REPORTS.parent
-KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None, "NP_": ((1, "c"), 2)}
+KEYWORDS = {"say": None, "count": (1, 2), "_": None, "N_": None, "NN_": (1, 2), "NP_": ((1, "c"), 2)}
 SCRIPT_KEYWORDS = {"t": None}
 # Headers that change with each run or name nobody, and say nothing to a translator.
 _NOISE = tuple(

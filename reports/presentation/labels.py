@@ -13,6 +13,11 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate t
     return message
 
 
+def NN_(singular: str, plural: str) -> tuple[str, str]:  # noqa: N802 - gettext's own name, as above
+    """Mark a message that a number decides about; `Translator.count` takes both."""
+    return singular, plural
+
+
 def NP_(context: str, message: str) -> ContextMessage:  # noqa: N802 - gettext's own name, as above
     """Mark *message* for the catalogue where its English says something else elsewhere; *context* tells them apart."""
     return ContextMessage(context, message)

@@ -22,7 +22,7 @@ LANGUAGE_COOKIE = "avenue_lang"
 
 
 class Bilingual(Protocol):
-    """A text that brings both languages along: names in the registry, metric definitions, health lines."""
+    """A text that brings both languages along: names in the registry, metric definitions."""
 
     @property
     def zh(self) -> str:

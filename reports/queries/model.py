@@ -223,32 +223,6 @@ class AvenueMap:
     """Events are counted over it."""
 
 
-HealthState = Literal["good", "warning", "bad", "unknown"]
-HealthCheck = Literal[
-    "arriving",
-    "units",
-    "silent",
-    "balance",
-    "coverage",
-    "placements",
-    "blocks",
-    "flagged",
-    "refunds",
-    "crossover",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class HealthLine:
-    """One line above the numbers, with its reason in both languages."""
-
-    check: HealthCheck
-    state: HealthState
-    zh: str
-    en: str
-    numbers: Mapping[str, Number | None]
-
-
 class TooManyPointsError(PipelineError):
     """An answer would hold more points than allowed; ask for a shorter interval or a coarser step."""
 

@@ -1,32 +1,32 @@
 """The rhythm of a trial's places: how many events usually come in such an hour of the day."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
+from reports.health_rules import KNOWN_EVENTS
 from reports.queries import presence
 from reports.queries.context import QueryContext
-from reports.queries.model import Interval
+from reports.queries.model import CoverageHour, Interval
 from reports.queries.spans import by_step, due_spans
 from schemas.timing import DAY_MS, HOUR_MS
 
-MISSED = 4.0
-"""So many events usually come in a silence that chance leaves one time in fifty."""
-KNOWN_EVENTS = 30
-"""Fewer events than this, and a trial or place has no rhythm yet."""
-
 
 def expected_since(
-    context: QueryContext, trial_id: str, since_ms: int, placement_id: str | None = None
+    context: QueryContext,
+    trial_id: str,
+    since_ms: int,
+    hours: Iterable[CoverageHour],
+    placement_id: str | None = None,
 ) -> float | None:
     """Return how many events usually come in the due time since then, None where no rhythm is known yet.
 
-    By placement and hour of the day, from the due hours of the trial that were over before; of one placement, where one
-    is named.
+    By placement and hour of the day, from the due *hours* of the trial that were over before; of one placement, where
+    one is named.
     """
     placements = presence.placements_of(context.directory, trial_id) if placement_id is None else (placement_id,)
-    whole = Interval(context.span(trial_id).starts_ms, context.now_ms)
     came: dict[tuple[str, int], int] = defaultdict(int)
     due: dict[tuple[str, int], int] = defaultdict(int)
-    for hour in presence.ledger(context, trial_id, whole):
+    for hour in hours:
         if hour.hour_ms + HOUR_MS <= since_ms and hour.placement_id in placements:
             key = hour.placement_id, hour.hour_ms % DAY_MS
             came[key] += hour.events

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from reports.queries.model import HealthState
+from reports.queries.health_lines import HealthState
 from reports.trial_report.statement import SignedModel
 
 Align = Literal["left", "right"]

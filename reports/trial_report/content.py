@@ -17,12 +17,12 @@ from reports.queries.days import by_day
 from reports.queries.freshness import accounts_of, complete_until, freshness, rejects_by_reason
 from reports.queries.funnel import funnel
 from reports.queries.health import health
+from reports.queries.health_lines import HealthLine
 from reports.queries.model import (
     CoverageHour,
     Dimension,
     Freshness,
     Funnel,
-    HealthLine,
     Interval,
     MetricLines,
     MetricTotal,
@@ -31,6 +31,7 @@ from reports.queries.model import (
     TotalsQuestion,
 )
 from reports.queries.readout import TrialReadout, readout
+from reports.queries.signs import stored_signs
 from reports.queries.totals import totals
 from reports.queries.trial_units import so_far
 from reports.queries.verdict_course import ArmCourse, courses
@@ -148,7 +149,7 @@ def _gather(context: QueryContext, pinned: QueryContext, trial_id: str, as_of_ms
         rejects=rejects_by_reason(pinned, trial_id, interval),
         presences=presence.presences(pinned, trial_id, interval),
         ledger=presence.ledger(pinned, trial_id, interval),
-        health=health(pinned, trial_id, judged=judged),
+        health=health(pinned, trial_id, judged=judged, signs=stored_signs(pinned, trial_id)),
         readout=judged,
         courses=courses(pinned.verdict_cache, judged, trial, trial.primary_metric),
         whole={total.metric: total for total in _totals(pinned, trial_id, interval, tuple(METRICS), ())},

@@ -8,8 +8,9 @@ from reports.api.responses import definitions, freshness_json, names, product_js
 from reports.api.shapes import BilingualJson, DefinitionJson, FreshnessJson, ProductJson, ReadoutAnswer, TrialJson
 from reports.dashboard.course_page import day_ms
 from reports.metrics import METRICS
+from reports.queries.health_lines import HealthState
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.model import Funnel, HealthState, MetricLines, MetricTotal, Presence
+from reports.queries.model import Funnel, MetricLines, MetricTotal, Presence
 from reports.queries.readout import ArmLift
 from reports.queries.spans import iso
 from reports.queries.verdict_course import PlaceboCount

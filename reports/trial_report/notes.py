@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.dashboard.trial_data import judged_by
+from reports.health_rules import CHANGING, LOW_COVERAGE, REPLAYABLE
 from reports.metrics import METRICS, TranslatedText
-from reports.presentation.labels import N_
+from reports.presentation.labels import N_, NN_
 from reports.presentation.language import LANGUAGES
 from reports.presentation.names import arm_name, placement_name
 from reports.presentation.verdicts import reason_words
-from reports.queries.model import HealthState
+from reports.queries.health_lines import HealthState
 from reports.queries.readout import ArmReadout
 from reports.stats.trial_rows import Design
 from reports.trial_report.content import TrialReport
@@ -19,30 +20,11 @@ from reports.trial_report.voice import ReportVoice
 if TYPE_CHECKING:
     from reports.queries.metric_verdicts import ReadoutWhy
 
-LOW_COVERAGE = 0.9
-"""A placement that reported in fewer of its due hours is named."""
-REPLAYABLE = ("unknown_product", "unknown_placement", "outside_trial", "internal_error")
-"""Rejects that a correction of the registry or on our side, and a replay, may still turn into events."""
 NAMED = 6
 """Placements named in one line; of the others only the number."""
 
 Said = tuple[str, HealthState, str]
 """A line in one language: what it is about, how much it matters, its text."""
-
-
-CHANGING = frozenset(
-    {
-        "not_started",
-        "running",
-        "late_possible",
-        "completeness_unknown",
-        "moved",
-        "unsettled",
-        "unexplained",
-        "replayable",
-    }
-)
-"""Lines that say that figures may still change; the others say what cannot be known from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +124,32 @@ def _uncompared(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
 
 def _outside(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     """What is in no unit."""
-    units, whole = report.readout.units, voice.formats.whole
+    units = report.readout.units
     no_place = units.outside_events - report.arrivals.unassigned
     if no_place > 0:
-        text = N_("%(n)s events name no place: they are in the totals of their arms and in no placement-day.")
-        yield "no_place", "unknown", voice.say(text, n=whole(no_place))
+        text = NN_(
+            "%(n)s event names no place: it is in the totals of its arm and in no placement-day.",
+            "%(n)s events name no place: they are in the totals of their arms and in no placement-day.",
+        )
+        yield "no_place", "unknown", voice.count(text, no_place)
     if units.unfinished:
-        text = N_("%(n)s placement-days of today are in no mean until the day is over; totals have them.")
-        yield "unfinished_day", "unknown", voice.say(text, n=whole(len(units.unfinished)))
+        text = NN_(
+            "%(n)s placement-day of today is in no mean until the day is over; totals have it.",
+            "%(n)s placement-days of today are in no mean until the day is over; totals have them.",
+        )
+        yield "unfinished_day", "unknown", voice.count(text, len(units.unfinished))
     if units.changed:
-        text = N_("On %(n)s placement-days a place changed its arm: they are in neither.")
-        yield "changed_arm", "unknown", voice.say(text, n=whole(len(units.changed)))
+        text = NN_(
+            "On %(n)s placement-day a place changed its arm: it is in neither.",
+            "On %(n)s placement-days a place changed its arm: they are in neither.",
+        )
+        yield "changed_arm", "unknown", voice.count(text, len(units.changed))
     if units.left_out:
-        text = N_("%(n)s placement-days after a change of arm are in no mean, as registered; totals have them.")
-        yield "carry_over", "unknown", voice.say(text, n=whole(len(units.left_out)))
+        text = NN_(
+            "%(n)s placement-day after a change of arm is in no mean, as registered; totals have it.",
+            "%(n)s placement-days after a change of arm are in no mean, as registered; totals have them.",
+        )
+        yield "carry_over", "unknown", voice.count(text, len(units.left_out))
 
 
 def _unjudged(row: ArmReadout, planned: Design, voice: ReportVoice) -> str:
@@ -165,8 +159,8 @@ def _unjudged(row: ArmReadout, planned: Design, voice: ReportVoice) -> str:
     said = voice.say(N_("%(arm)s: %(why)s"), arm=arm_name(row.arm, voice.translator), why=why)
     if row.needed_units is None:
         return said
-    units, needed = voice.formats.whole(row.units), voice.formats.whole(row.needed_units)
-    return said + voice.say(N_(" (%(units)s of at least %(needed)s placement-days)"), units=units, needed=needed)
+    text = NN_(" (%(units)s of at least %(n)s placement-day)", " (%(units)s of at least %(n)s placement-days)")
+    return said + voice.count(text, row.needed_units, units=voice.formats.whole(row.units))
 
 
 def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
@@ -183,11 +177,13 @@ def _windows(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
         yield "unsettled", "warning", voice.say(text, **numbers)
     unexplained = sum(block.reason == "unexplained" for block in report.freshness.flagged)
     if unexplained:
-        text = N_(
-            "%(n)s five-minute windows differ unexplained and are the operator's to mend; figures here are those "
-            "recomputed from stored events."
+        mending = NN_(
+            "%(n)s five-minute window differs unexplained and is the operator's to mend; figures here are "
+            "those recomputed from stored events.",
+            "%(n)s five-minute windows differ unexplained and are the operator's to mend; figures here are "
+            "those recomputed from stored events.",
         )
-        yield "unexplained", "bad", voice.say(text, n=voice.formats.whole(unexplained))
+        yield "unexplained", "bad", voice.count(mending, unexplained)
 
 
 def _silence(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
@@ -220,11 +216,16 @@ def _more(count: int, voice: ReportVoice) -> str:
 def _rejects(report: TrialReport, voice: ReportVoice) -> Iterator[Said]:
     replayable = sum(report.rejects.get(reason, 0) for reason in REPLAYABLE)
     if replayable:
-        text = N_(
-            "%(n)s kept rejects can be replayed once the registry, or a fault of ours, is mended; they would "
-            "then count on the day on which they happened."
+        text = NN_(
+            "%(n)s kept reject can be replayed once the registry, or a fault of ours, is mended; it would "
+            "then count on the day on which it happened.",
+            "%(n)s kept rejects can be replayed once the registry, or a fault of ours, is mended; they "
+            "would then count on the day on which they happened.",
         )
-        yield "replayable", "warning", voice.say(text, n=voice.formats.whole(replayable))
+        yield "replayable", "warning", voice.count(text, replayable)
     if report.arrivals.unassigned:
-        text = N_("%(n)s events are in no arm: they are in the totals and in no comparison.")
-        yield "unassigned", "unknown", voice.say(text, n=voice.formats.whole(report.arrivals.unassigned))
+        text = NN_(
+            "%(n)s event is in no arm: it is in the totals and in no comparison.",
+            "%(n)s events are in no arm: they are in the totals and in no comparison.",
+        )
+        yield "unassigned", "unknown", voice.count(text, report.arrivals.unassigned)

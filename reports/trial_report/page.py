@@ -2,6 +2,7 @@
 
 from registry.plan_history import plan_standing
 from reports.metrics import METRICS
+from reports.presentation.health import health_words
 from reports.presentation.language import Language, Message
 from reports.presentation.names import arm_name
 from reports.presentation.plan import plan_changes, plan_note
@@ -120,7 +121,7 @@ def _period(report: TrialReport, voice: ReportVoice) -> str:
     days = -(-(span.ends_ms - span.starts_ms) // DAY_MS)
     # The end is excluded: of a trial that ends at midnight the day before is the last.
     first, last = formats.date(span.starts_ms), formats.date(span.ends_ms - 1)
-    return voice.say(words.PERIOD_VALUE, first=first, last=last, days=formats.whole(days))
+    return voice.count(words.PERIOD_VALUE, days, first=first, last=last)
 
 
 def _covered(report: TrialReport, voice: ReportVoice) -> str:
@@ -134,7 +135,7 @@ def _baseline(report: TrialReport, voice: ReportVoice) -> list[tuple[Message, st
     if report.span.baseline_from_ms is None:
         return []
     start, events = voice.formats.date(report.span.baseline_from_ms), report.arrivals.baseline_period
-    return [(words.BASELINE_PERIOD, voice.say(words.BASELINE_VALUE, start=start, events=voice.formats.whole(events)))]
+    return [(words.BASELINE_PERIOD, voice.count(words.BASELINE_VALUE, events, start=start))]
 
 
 def _arms(report: TrialReport, voice: ReportVoice) -> str:
@@ -149,13 +150,9 @@ def _places(report: TrialReport, voice: ReportVoice) -> str:
     metres = [placement.metre for placement in report.placements]
     if not metres:
         return voice.say(words.PLACES_NONE)
-    return voice.say(
-        words.PLACES_VALUE,
-        placements=voice.formats.whole(len(metres)),
-        places=voice.formats.whole(len({placement.place_id for placement in report.placements})),
-        low=f"{min(metres):g}",
-        high=f"{max(metres):g}",
-    )
+    places = voice.count(words.PLACES_COUNT, len({placement.place_id for placement in report.placements}))
+    low, high = f"{min(metres):g}", f"{max(metres):g}"
+    return voice.count(words.PLACES_VALUE, len(metres), places=places, low=low, high=high)
 
 
 def _named(voice: ReportVoice, metrics: list[MetricId]) -> str:
@@ -168,7 +165,7 @@ def _plan(report: TrialReport, voice: ReportVoice) -> str:
     planned, effect = report.trial.planned_units, report.trial.smallest_effect
     units = voice.say(words.PLAN_NONE)
     if planned is not None:
-        units = voice.say(words.PLAN_VALUE, units=voice.formats.whole(planned))
+        units = voice.count(words.PLAN_VALUE, planned)
     if effect is None:
         return units
     shown = voice.formats.effect(report.trial.primary_metric, effect)
@@ -185,14 +182,8 @@ def _notices(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
 
 
 def _health(report: TrialReport, voice: ReportVoice) -> NoticesBlock:
-    return NoticesBlock(
-        tuple(
-            HealthNotice(
-                line.state, voice.say(words.HEALTH_STATES[line.state]), voice.sentence(voice.translator.pick(line))
-            )
-            for line in report.health
-        )
-    )
+    said = ((line.state, voice.sentence(health_words(line, voice.translator))) for line in report.health)
+    return NoticesBlock(tuple(HealthNotice(state, voice.say(words.HEALTH_STATES[state]), text) for state, text in said))
 
 
 def _plan_blocks(report: TrialReport, voice: ReportVoice) -> tuple[Block, ...]:

@@ -57,8 +57,8 @@ class DesignDrawings:
             return []
         block = self.voice.say(words.ROTA_BLOCKS[rota.block])
         drawn = self.voice.say(words.ROTA_VALUE, seed=rota.seed, block=block)
-        other = self.voice.formats.whole(rota.other_days)
-        stand = self.voice.say(words.ROTA_OTHER, days=other) if rota.other_days else self.voice.say(words.ROTA_AS_DRAWN)
+        other = rota.other_days
+        stand = self.voice.count(words.ROTA_OTHER, other) if other else self.voice.say(words.ROTA_AS_DRAWN)
         return [(words.ROTA, self.voice.listed([drawn, stand]))]
 
     @cached_property

@@ -35,6 +35,10 @@ class ReportVoice:
         """Return *message* in this language, with *values* in its %(name)s places."""
         return self.translator.say(message, **values)
 
+    def count(self, message: tuple[str, str], n: float, /, **values: object) -> str:
+        """Return the form of *message* that fits *n*, which it calls %(n)s, with *values* in its other places."""
+        return self.translator.count(*message, round(n), n=self.formats.whole(n), **values)
+
     def joined(self, items: Iterable[str]) -> str:
         """Return *items* as a list within a sentence."""
         return ("、" if self.language == ZH else ", ").join(items)

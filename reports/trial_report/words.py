@@ -3,7 +3,7 @@
 from typing import Final
 
 from reports.metrics import Unit
-from reports.presentation.labels import N_, NP_
+from reports.presentation.labels import N_, NN_, NP_
 from reports.presentation.language import Message
 from reports.trial_report.content import TrialState
 
@@ -21,24 +21,29 @@ PAGE_OF: Final = N_("Page %(page)s of %(pages)s")
 # --- facts
 TRIAL: Final = NP_("report", "Trial")
 PERIOD: Final = N_("Trial period")
-PERIOD_VALUE: Final = N_("%(first)s to %(last)s, %(days)s days")
+PERIOD_VALUE: Final = NN_("%(first)s to %(last)s, %(n)s day", "%(first)s to %(last)s, %(n)s days")
 COVERED: Final = N_("Counted here")
 COVERED_VALUE: Final = N_("from %(start)s until before %(end)s")
 COVERED_NONE: Final = N_("nothing yet: the trial has not begun")
 BASELINE_PERIOD: Final = N_("Baseline period")
-BASELINE_VALUE: Final = N_(
-    "from %(start)s until the start; its %(events)s events are what the trial is compared with, and are in no total"
+BASELINE_VALUE: Final = NN_(
+    "from %(start)s until the start; its %(n)s event is what the trial is compared with, and is in no total",
+    "from %(start)s until the start; its %(n)s events are what the trial is compared with, and are in no total",
 )
 ARMS: Final = N_("Arms")
 ARMS_VALUE: Final = N_("%(arms)s; compared with %(baseline)s")
 PLACES: Final = N_("Placements")
-PLACES_VALUE: Final = N_("%(placements)s placements at %(places)s places, %(low)s–%(high)s m along the avenue")
+PLACES_VALUE: Final = NN_(
+    "%(n)s placement at %(places)s, %(low)s–%(high)s m along the avenue",
+    "%(n)s placements at %(places)s, %(low)s–%(high)s m along the avenue",
+)
+PLACES_COUNT: Final = NN_("%(n)s place", "%(n)s places")
 PLACES_NONE: Final = NP_("placements", "none registered")
 PRIMARY: Final = N_("Primary metric")
 GUARDRAILS: Final = N_("Guardrails")
 NONE_NAMED: Final = N_("none registered")
 PLAN: Final = N_("Plan")
-PLAN_VALUE: Final = N_("%(units)s placement-days")
+PLAN_VALUE: Final = NN_("%(n)s placement-day", "%(n)s placement-days")
 PLAN_NONE: Final = N_("no number of placement-days was registered")
 EFFECT_VALUE: Final = N_("smallest difference worth finding %(effect)s")
 PLAN_STANDING: Final = N_("Standing of the plan")
@@ -58,7 +63,10 @@ ROTA: Final = N_("Lottery of arms")
 ROTA_VALUE: Final = N_("drawn from the registered seed %(seed)s, %(block)s")
 ROTA_BLOCKS: Final = {"day": N_("by day"), "week": N_("by week")}
 ROTA_AS_DRAWN: Final = N_("all placements are registered as drawn")
-ROTA_OTHER: Final = N_("%(days)s placement-days are registered in another arm than was drawn")
+ROTA_OTHER: Final = NN_(
+    "%(n)s placement-day is registered in another arm than was drawn",
+    "%(n)s placement-days are registered in another arm than was drawn",
+)
 MADE_BY: Final = N_("Computed with")
 MADE_BY_VALUE: Final = N_("%(software)s, method %(method)s")
 

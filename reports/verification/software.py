@@ -31,11 +31,11 @@ def made_by() -> MadeByJson:
 
 
 def method_version() -> str:
-    """Return how the SHA-256 of `reports/metrics.py` and the modules of `reports/stats` begins, by name.
+    """Return how the SHA-256 of `metrics.py`, `health_rules.py` and the modules of `stats` begins, by name.
 
     Whatever changes a definition or a statistic changes it, so two reports of one method are of the same code.
     """
     digest = hashlib.sha256()
-    for path in (_REPORTS / "metrics.py", *sorted((_REPORTS / "stats").glob("*.py"))):
+    for path in (_REPORTS / "metrics.py", _REPORTS / "health_rules.py", *sorted((_REPORTS / "stats").glob("*.py"))):
         digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:METHOD_CHARACTERS]

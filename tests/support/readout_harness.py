@@ -9,6 +9,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from registry.directory import Directory
+from reports.presentation.health import health_words
+from reports.presentation.language import Language, translator
+from reports.queries.health_lines import HealthLine
 from schemas.lines import StoredEvent
 from tests.support.reports_harness import DAY, HOUR, START, directory, event, expected
 
@@ -125,3 +128,8 @@ def _parts(metric: str, group: list[StoredEvent]) -> tuple[float, float]:
     if metric in {"success_rate", "failure_rate", "abandon_rate", "duration_mean", "rating_mean", "refund_rate"}:
         return (value or 0.0) * n, n
     return value or 0.0, 1
+
+
+def told(line: HealthLine, language: Language = "en") -> str:
+    """Return what a line of the health list says in *language*."""
+    return health_words(line, translator(language))

@@ -17,6 +17,7 @@ from reports.trial_report.content import gather
 from reports.trial_report.page import document
 from runtime.clickhouse import ClickHouse
 from schemas.lines import StoredEvent
+from tests.support.readout_harness import told
 from tests.support.reports_harness import DAY, START, World, cells_of, made_up
 
 pytestmark = pytest.mark.clickhouse
@@ -100,7 +101,7 @@ def test_units_are_one_number_in_readout_report_and_health(clickhouse: ClickHous
     assert {row.arm: row.units for row in found.rows if row.metric == "events"} == units
     assert report.readout.balance.seen == found.balance.seen == units
     (line,) = [line for line in health(context, "neuro") if line.check == "units"]
-    assert str(sum(units.values())) in re.sub("[, ]", "", line.en)
+    assert str(sum(units.values())) in re.sub("[, ]", "", told(line))
 
 
 def test_revenue_that_nobody_tells_is_a_dash_everywhere_and_null_for_programs(clickhouse: ClickHouse) -> None:

@@ -22,6 +22,7 @@ from tests.support.readout_harness import (
     side_by_side,
     street,
     switching,
+    told,
 )
 from tests.support.reports_harness import DAY, HOUR, START, World, cells_of, event
 
@@ -241,10 +242,10 @@ def test_silent_days_of_one_arm_are_a_line_of_their_own_with_what_they_could_cha
     assert silence is not None
     assert silence.units == 20
     assert silence.share == pytest.approx(20 / 160, abs=0.01)
-    told = lift_of(found)
+    lift = lift_of(found)
     assert silence.low is not None
-    assert silence.low < (told.absolute_low or 0) < (told.absolute_high or 0) < (silence.high or 0)
-    assert "Pilot 20 of 80" in lines["silent"].en
+    assert silence.low < (lift.absolute_low or 0) < (lift.absolute_high or 0) < (silence.high or 0)
+    assert "Pilot 20 of 80" in told(lines["silent"])
     assert lines["silent"].state == "bad"
     assert lines["balance"].state != "good"
 
@@ -260,13 +261,13 @@ def test_a_health_line_is_green_only_where_its_fact_supports_it(clickhouse: Clic
 
     assert lines["coverage"].state == "bad"
     assert 0 < (lines["coverage"].numbers["coverage"] or 0) < 0.2
-    assert "What would help: begin with the placement of the lowest coverage" in lines["coverage"].en
-    assert "可行的办法：从“展位”表中覆盖率最低的展位开始" in lines["coverage"].zh
-    assert [line.check for line in lines.values() if line.state != "good" and "help" not in line.en] == []
-    assert [line.check for line in lines.values() if line.state == "good" and "help" in line.en] == []
+    assert "What would help: begin with the placement of the lowest coverage" in told(lines["coverage"])
+    assert "可行的办法：从“展位”表中覆盖率最低的展位开始" in told(lines["coverage"], "zh")
+    assert [line.check for line in lines.values() if line.state != "good" and "help" not in told(line)] == []
+    assert [line.check for line in lines.values() if line.state == "good" and "help" in told(line)] == []
     assert lines["blocks"].state == "warning"
-    assert "place and arm cannot be told apart" in lines["blocks"].en
-    assert "baseline period" in lines["blocks"].en
+    assert "place and arm cannot be told apart" in told(lines["blocks"])
+    assert "baseline period" in told(lines["blocks"])
 
 
 def test_a_trial_that_is_over_awaits_no_events_and_is_held_to_its_plan(clickhouse: ClickHouse) -> None:
@@ -278,7 +279,7 @@ def test_a_trial_that_is_over_awaits_no_events_and_is_held_to_its_plan(clickhous
 
     lines = {line.check: line for line in health(world.context(), TRIAL)}
 
-    assert (lines["arriving"].state, "over" in lines["arriving"].en) == ("good", True)
+    assert (lines["arriving"].state, "over" in told(lines["arriving"])) == ("good", True)
     assert (lines["units"].numbers["seen"], lines["units"].state) == (60, "warning")
 
 
@@ -333,7 +334,7 @@ def test_people_in_both_arms_are_counted_and_named(clickhouse: ClickHouse) -> No
         len(arms_of),
     )
     assert found.crossover.both > 30
-    assert f"{found.crossover.both} of {found.crossover.people} people" in lines["crossover"].en
+    assert f"{found.crossover.both} of {found.crossover.people} people" in told(lines["crossover"])
 
 
 def test_people_that_no_event_names_are_unknown_and_not_none(clickhouse: ClickHouse) -> None:

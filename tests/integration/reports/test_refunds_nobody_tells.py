@@ -10,6 +10,7 @@ from reports.queries.readout import readout
 from reports.queries.series import series
 from reports.queries.totals import totals
 from runtime.clickhouse import ClickHouse
+from tests.support.readout_harness import told
 from tests.support.reports_harness import DAY, START, World, cells_of, directory, event
 
 pytestmark = pytest.mark.clickhouse
@@ -87,5 +88,7 @@ def test_the_health_list_names_the_platform(clickhouse: ClickHouse) -> None:
     said = [line for line in health(street(clickhouse, TELLS_NO_REFUNDS).context(), "neuro") if line.check == "refunds"]
     nothing = [line for line in health(street(clickhouse, TELLS).context(), "neuro") if line.check == "refunds"]
 
-    assert [(line.state, "douyin" in line.en, "douyin" in line.zh) for line in said] == [("unknown", True, True)]
+    assert [(line.state, "Douyin" in told(line), "抖音" in told(line, "zh")) for line in said] == [
+        ("unknown", True, True)
+    ]
     assert nothing == []

@@ -294,7 +294,8 @@ def test_only_what_no_event_proves_may_be_stated_and_for_a_reason(path: str, rea
 def test_a_changed_statistic_is_another_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = tmp_path / "reports"
     shutil.copytree(Path(software.__file__).parents[1] / "stats", copied / "stats")
-    shutil.copy(Path(software.__file__).parents[1] / "metrics.py", copied)
+    for name in ("metrics.py", "health_rules.py"):
+        shutil.copy(Path(software.__file__).parents[1] / name, copied)
     before = software.method_version()
     monkeypatch.setattr(software, "_REPORTS", copied)
 
