@@ -195,7 +195,7 @@ _STATED = {
     "moment": "the moment it stands on, until when late events count, and the form's version",
     "registry": "names and addresses of the registry, as the extract has them",
     "not_in_extract": "what was rejected, came twice or is settled: none of it is an event of the extract",
-    "street_then": "how far the data had come and how the street stood at that moment",
+    "street_then": "which five-minute windows waited to be recomputed at that moment",
     "earlier_report": "what differs from an earlier frozen report, which is to be verified with it",
     "software": "the software and method that it was computed with",
 }

@@ -17,6 +17,8 @@ from reports.verification.stated import stated_reason
 
 COMPARED = ("arrivals", "placements", "readout", "totals", "daily", "funnels")
 """Sections that hold figures."""
+ASIDE = ("readout.health", "readout.freshness")
+"""How the street and the road stood: no figures, and partly those of the moment of asking."""
 LISTED = 20
 """Figures that are listed; all are counted."""
 
@@ -59,7 +61,8 @@ def _method(tree: Mapping[str, Any]) -> object:
 def _figures(tree: Mapping[str, Any]) -> dict[str, Leaf]:
     """Return what may be said to have changed: no texts, and not how far the store was behind the moment of asking."""
     found = {path: value for section in COMPARED for path, value in leaves(tree[section], section).items()}
-    return {path: value for path, value in found.items() if stated_reason(path) in {None, "not_in_extract"}}
+    figures = {path: value for path, value in found.items() if not path.startswith(ASIDE)}
+    return {path: value for path, value in figures.items() if stated_reason(path) in {None, "not_in_extract"}}
 
 
 def _equal(path: str, before: Mapping[str, Leaf], now: Mapping[str, Leaf]) -> bool:

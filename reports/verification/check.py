@@ -103,8 +103,9 @@ def compare(tree: dict[str, Any], file: ExtractFile) -> Verification:
 def figures_of(tree: Mapping[str, Any], file: ExtractFile) -> dict[str, Leaf]:
     """Return every value of the report that its events, snapshot and definitions prove, computed anew, by path."""
     trial = file.metadata.registry
-    to_ms = max(trial.starts_ms, min(trial.ends_ms, parse_time_ms(tree["as_of"])))
-    return recomputed_leaves(FrozenData(trial, event_table(file.table), to_ms), tree)
+    now_ms = parse_time_ms(tree["as_of"])
+    to_ms = max(trial.starts_ms, min(trial.ends_ms, now_ms))
+    return recomputed_leaves(FrozenData(trial, event_table(file.table), to_ms, now_ms), tree)
 
 
 def _tree(model: bytes) -> dict[str, Any]:
@@ -115,8 +116,10 @@ def _tree(model: bytes) -> dict[str, Any]:
     if not isinstance(tree, dict) or not isinstance(tree.get(FROZEN), dict):
         raise NotCarriedError("it is not frozen: it names no extract and no signature")
     try:
-        parse_time_ms(tree["as_of"])
-        _ = [note["changes"] for note in tree["notes"]]
+        _ = [parse_time_ms(tree[name]) for name in ("as_of", "late_until")]
+        _ = tree["freshness"]["flagged_windows"], [block["reason"] for block in tree["freshness"]["flagged"]]
+        _ = [int(tree["arrivals"]["rejected"][name]) for name in tree["arrivals"]["rejected"]]
+        _ = tree["arrivals"]["settled_share"], int(tree["arrivals"]["settled_windows"]) < tree["arrivals"]["windows"]
         return tree if isinstance(tree[FROZEN]["extract"], dict) and tree[FROZEN]["registry"] else {}
     except (KeyError, TypeError, ValueError) as error:
         raise NotCarriedError(f"its model is not of a report ({type(error).__name__}: {error})") from error

@@ -1,25 +1,21 @@
 """What a report says of its trial beside figures, held to the snapshot of the registry and to the definitions."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from reports.metrics import METRICS, TranslatedText
 from reports.verification.leaves import Leaf, leaves
-from reports.verification.readout import Readout
 from reports.verification.rota import rota
 from reports.verification.snapshot import PlacementSnapshot, TrialSnapshot
-from schemas.registry import MetricId
 
 KNOWN_OF_PLACEMENTS = ("place", "platform", "arm", "arm_days", "heartbeat_s")
 """Of a placement as the report shows it; where along the street it stands changes no figure."""
 
 
-def facts(trial: TrialSnapshot, tree: Mapping[str, Any], to_ms: int) -> dict[str, Any]:
-    """Return what *trial* and the definitions say of the report *tree*, whose events end before *to_ms*."""
+def facts(trial: TrialSnapshot, to_ms: int) -> dict[str, Any]:
+    """Return what *trial* and the definitions say of a report whose events end before *to_ms*."""
     return {
         "registry_version": trial.registry_version,
         "state": "ended" if to_ms >= trial.ends_ms else "running",
-        "final": not any(note["changes"] for note in tree["notes"]),
         "definitions": [
             {
                 "id": metric.id,
@@ -42,31 +38,6 @@ def placement_facts(trial: TrialSnapshot) -> dict[str, Leaf]:
     for placement in trial.placements:
         found |= leaves(_placement(placement), f"trial.placements[{placement.id}]")
     return found
-
-
-def health_facts(readout: Readout, shares: Mapping[MetricId, Leaf]) -> dict[str, Leaf]:
-    """Return by path the numbers of the health list that events prove."""
-    days, trial = readout.days, readout.days.trial
-    due, counted, silent = (days.by_arm(found) for found in (days.due, days.counted, days.silent))
-    lines: dict[str, Mapping[str, Leaf]] = {
-        "units": {
-            "due": len(days.due),
-            "seen": len(days.counted),
-            "planned": trial.planned_units,
-            "unfinished": len(days.unfinished),
-            "changed": len(days.changed),
-            "outside_events": days.outside_events,
-        },
-        "silent": {f"silent_{arm}": silent[arm] for arm in silent} | {f"due_{arm}": due[arm] for arm in due},
-        "balance": dict(counted),
-        "blocks": {"fewest": min(counted.values(), default=0)},
-        "coverage": {"coverage": shares["coverage"], "uptime": shares["uptime"]},
-    }
-    return {
-        f"readout.health[{check}].numbers.{name}": value
-        for check, numbers in lines.items()
-        for name, value in numbers.items()
-    }
 
 
 def _trial(trial: TrialSnapshot) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from reports.metrics import METRICS, SPLIT_METRICS, DueShareRule
 from reports.verification import due_time
 from reports.verification.due_time import DueShare
 from reports.verification.event_table import EventTable
-from reports.verification.facts import facts, health_facts, placement_facts
+from reports.verification.facts import facts, placement_facts
 from reports.verification.figures import Value, figure
 from reports.verification.funnel import funnels
+from reports.verification.health import HealthList
 from reports.verification.leaves import Leaf, leaves
+from reports.verification.notes import ReportNotes
 from reports.verification.readout import Readout
+from reports.verification.rhythm import Rhythm
 from reports.verification.snapshot import TrialSnapshot
 from reports.verification.trial_days import trial_days
 from reports.verification.verdict import verdict
@@ -33,6 +36,8 @@ class FrozenData:
     trial: TrialSnapshot
     events: EventTable
     to_ms: int
+    now_ms: int
+    """The moment of the report: later than *to_ms* where the trial is over."""
 
     @cached_property
     def counted(self) -> EventTable:
@@ -54,13 +59,32 @@ class FrozenData:
 
 
 def recomputed_leaves(data: FrozenData, tree: Mapping[str, Any]) -> dict[str, Leaf]:
-    """Return by path every value of the report *tree* that *data* proves."""
-    shares: dict[MetricId, Leaf] = {metric: _share(data.shares[metric])[0] for metric in data.shares}
+    """Return by path every value of the report *tree* that *data*, or what the report states, proves."""
+    found = recomputed(data)
+    stated = freshness(data, tree)
+    found["readout"] |= {"health": _health(data, found["readout"], stated), "freshness": stated}
+    notes = ReportNotes(data.readout, found, tree, data.now_ms).told()
+    found |= {"notes": notes, "final": not any(note["changes"] for note in notes)}
+    moments = {"as_of": stated["as_of"], "lag_s": stated["lag_s"], "rejected": stated["rejected"]}
     return {
-        **leaves({**recomputed(data), **facts(data.trial, tree, data.to_ms)}),
+        **leaves({**found, **facts(data.trial, data.to_ms), "freshness": moments}),
         **placement_facts(data.trial),
-        **health_facts(data.readout, shares),
     }
+
+
+def freshness(data: FrozenData, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how fresh the report must call its readout: as it says itself, and rejects as it counts them by reason.
+
+    It is frozen as of a moment up to which data are complete, so they do not lag.
+    """
+    rejected = sum(tree["arrivals"]["rejected"].values())
+    return {**tree["freshness"], "as_of": moment(data.now_ms), "lag_s": 0.0, "rejected": rejected}
+
+
+def _health(data: FrozenData, readout: Mapping[str, Any], stated: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shares: dict[MetricId, Leaf] = {metric: _share(data.shares[metric])[0] for metric in data.shares}
+    rhythm = Rhythm(data.trial, data.events, data.shares["coverage"], data.now_ms)
+    return HealthList(data.readout, readout, rhythm, shares, stated).told()
 
 
 def recomputed(data: FrozenData) -> dict[str, Any]:

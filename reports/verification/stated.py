@@ -11,7 +11,6 @@ STATED: Mapping[StatedReason, tuple[str, ...]] = MappingProxyType(
     {
         "words": (
             r".*\.(zh|en)",
-            r"notes.*",
             r"readout\.(comparison|compared)\..*",
             r"readout\.metrics.*\.(reason_text|next_step|harm_text)",
         ),
@@ -21,14 +20,14 @@ STATED: Mapping[StatedReason, tuple[str, ...]] = MappingProxyType(
             r"arrivals\.(repeats|answered_duplicate|windows|settled_windows|settled_share)",
             r"arrivals\.rejected.*",
         ),
-        "street_then": (r"freshness.*", r"readout\.freshness.*", r"readout\.health.*"),
+        "street_then": (r"freshness\.flagged.*",),
         "earlier_report": (r"since_frozen.*",),
         "software": (r"made_by\..*",),
     }
 )
 """Patterns of whole paths. Texts follow from a code beside them, which is computed; the registry's own names are held
-to the extract's copy; what was refused, came twice or was settled is in no extract, nor how the street stood at the
-moment."""
+to the extract's copy; what was refused, came twice, was settled or waited to be is in no extract, and what follows from
+it in the report is computed from what the report states of it."""
 REASONS: tuple[StatedReason, ...] = get_args(StatedReason)
 _PATTERNS = {reason: re.compile("|".join(f"(?:{one})" for one in patterns)) for reason, patterns in STATED.items()}
 

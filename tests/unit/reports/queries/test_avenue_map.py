@@ -25,7 +25,11 @@ def street(metres: dict[str, float], zones: dict[str, str], reader: Reader = LIM
     ]
     found = directory(placements=[p.model_dump(by_alias=True) for p in moved])
     silent: Any = SimpleNamespace(
-        directory=found, now_ms=NOW, rows=lambda *_: [], span=lambda trial_id: found.trial_spans[trial_id]
+        directory=found,
+        now_ms=NOW,
+        memo={},
+        rows=lambda *_, **__: [],
+        span=lambda trial_id: found.trial_spans[trial_id],
     )
     return list(avenue_map(cast("QueryContext", silent), reader).places)
 
