@@ -51,7 +51,11 @@ def report_directory(**changes: Any) -> Any:
     }
     for placement, zone in zip(tree["placements"], ("café door", "counter", "plaza", "lab"), strict=True):
         placement["zone"] = zone
-    return directory(**{name: tree[name] for name in ("avenue", "startups", "products", "trials", "placements")})
+    tree["notes"] = [
+        {"id": "rain", "at": "2026-11-21T09:00:00+08:00", "text": {"zh": "下雨", "en": "it rained"}, "trial": "neuro"}
+    ]
+    kept = ("avenue", "startups", "products", "trials", "placements", "notes")
+    return directory(**{name: tree[name] for name in kept})
 
 
 def report_events(count: int = 400) -> list[StoredEvent]:

@@ -366,6 +366,46 @@ RESIGNED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         lambda tree: tree["readout"]["health"][1]["numbers"].update(seen=999),
         r"readout\.health\[units\]\.numbers\.seen: the report says 999, the events give \d+",
     ),
+    "how a health line is": (
+        lambda tree: _line(tree, "coverage").update(state="good"),
+        r"readout\.health\[coverage\]\.state: the report says 'good', the events give 'warning'",
+    ),
+    "what a health line finds": (
+        lambda tree: _line(tree, "blocks").update(finding="judged"),
+        r"readout\.health\[blocks\]\.finding: the report says 'judged', the events give 'one_place'",
+    ),
+    "when the last event came": (
+        lambda tree: _line(tree, "arriving")["numbers"].update(last_ms=7),
+        r"readout\.health\[arriving\]\.numbers\.last_ms: the report says 7, the events give \d{13}",
+    ),
+    "how long nothing came": (
+        lambda tree: _line(tree, "arriving")["numbers"].update(quiet_ms=7),
+        r"readout\.health\[arriving\]\.numbers\.quiet_ms: the report says 7, the events give \d+",
+    ),
+    "how many placements report": (
+        lambda tree: _line(tree, "placements")["numbers"].update(reporting=7),
+        r"readout\.health\[placements\]\.numbers\.reporting: the report says 7, the events give \d",
+    ),
+    "what is being recomputed": (
+        lambda tree: _line(tree, "flagged")["numbers"].update(flagged=7),
+        r"readout\.health\[flagged\]\.numbers\.flagged: the report says 7, the events give \d",
+    ),
+    "a note on what is not final": (
+        lambda tree: tree["notes"][0].update(state="good"),
+        r"notes\[running\]\.state: the report says 'good', the events give 'warning'",
+    ),
+    "which note stands": (
+        lambda tree: tree["notes"][-1].update(code="final"),
+        r"notes\[final\]\.code: the report says 'final', for which nothing stands",
+    ),
+    "how many rejects it counts": (
+        lambda tree: tree["freshness"].update(rejected=999),
+        r"freshness\.rejected: the report says 999, the events give \d",
+    ),
+    "a note of the registry": (
+        lambda tree: tree["trial"]["notes"][0]["text"].update(en="nothing happened"),
+        r"trial\.notes\[\w+\]\.text\.en: the report says 'nothing happened', the events give '\w+",
+    ),
     "a definition": (
         lambda tree: tree["definitions"][0]["formula"].update(en="what we like"),
         r"definitions\[events\]\.formula\.en: the report says 'what we like', the events give",
@@ -393,7 +433,8 @@ def test_a_figure_that_its_own_signer_changed_is_named_too(sample: FrozenSample,
     found = sample.check(sealed(json.dumps(tree).encode(), "json", sample.key.key_id, sample.key.sign)).differences
 
     assert any(re.search(expected, line) for line in found), found
-    assert len(found) == (2 if what == "the plan" else 1)
+    # Two fields of the plan; a note under another code, and each of its values.
+    assert len(found) == {"the plan": 2, "which note stands": 10}.get(what, 1)
 
 
 def test_another_method_is_told_beside_the_differences(sample: FrozenSample) -> None:
@@ -401,6 +442,11 @@ def test_another_method_is_told_beside_the_differences(sample: FrozenSample) -> 
 
     assert sample.check().note == ""
     assert re.match(r"computed with Avenue [\d.]+, method 000000000000; this is Avenue", sample.check(other).note)
+
+
+def _line(tree: dict[str, Any], check: str) -> dict[str, Any]:
+    (line,) = [line for line in tree["readout"]["health"] if line["check"] == check]
+    return cast("dict[str, Any]", line)
 
 
 def _arm(tree: dict[str, Any], name: str) -> dict[str, Any]:
