@@ -31,6 +31,8 @@ Exit 0: everything is in; 1: something was rejected or got no answer; 2: used wr
 """
 # Rows kept for --json; more are counted only, so that a wrong file of any size fits in memory.
 MAX_LISTED = 10_000
+BACKFILL_BATCH = 200
+"""Events: others wait for a batch that is being read, a millisecond or two for so many."""
 
 
 def send(  # noqa: PLR0913 - the options of a command are its parameters
@@ -44,6 +46,9 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
     compress: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Pack the bodies.")] = True,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an earlier run of the same file was stopped.")
+    ] = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Behind what others push, which it does not delay: for a history.")
     ] = False,
     give_up: Annotated[float, typer.Option(help="Seconds to keep trying one request.", min=0)] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
@@ -59,11 +64,11 @@ def send(  # noqa: PLR0913 - the options of a command are its parameters
         key = key or ("" if secret else os.environ.get("AVENUE_KEY", ""))
         _check(url, key, secret, account)
         signing = secret_bytes(secret) if secret else b""
-        options = SendOptions(url, key, account, signing, compress=compress, give_up_s=give_up)
+        options = SendOptions(url, key, account, signing, compress=compress, background=backfill, give_up_s=give_up)
         printer = _ResultPrinter(as_json=as_json)
         with _opened(file) as stream, _verdicts(file, resume=resume) as verdicts:
             printer.verdicts = verdicts
-            result = _run(stream, options, printer, batch)
+            result = _run(stream, options, printer, min(batch, BACKFILL_BATCH) if backfill else batch)
     if result is None:
         printer.interrupted(file)
         raise typer.Exit(1)

@@ -50,6 +50,7 @@ class _ProblemBody(msgspec.Struct):
     detail: str = ""
 
 
+BACKGROUND_PRIORITY = "u=7"
 _DECODE_ANSWER = msgspec.json.Decoder(_BatchAnswer).decode
 _DECODE_PROBLEM = msgspec.json.Decoder(_ProblemBody).decode
 
@@ -63,6 +64,8 @@ class SendOptions:
     account: str = ""
     secret: bytes = field(default=b"", repr=False)
     compress: bool = True
+    background: bool = False
+    """Whether the server takes it behind what others push (`Priority: u=7`, RFC 9218)."""
     give_up_s: float = 120.0
     clock: Clock = field(default_factory=SystemClock, repr=False)
 
@@ -184,6 +187,8 @@ def _maker(batch: RequestBatch, options: SendOptions) -> Callable[[], WireReques
     headers = {"content-type": NDJSON, "accept": "application/json"}
     if options.compress:
         headers["content-encoding"] = "gzip"
+    if options.background:
+        headers["priority"] = BACKGROUND_PRIORITY
     message_id = f"msg_{secrets.token_hex(12)}"
     if options.key:
         # A retry that crosses the answer gets that answer again; the same file sent anew is duplicates.

@@ -9,8 +9,10 @@ from litestar.routes import HTTPRoute
 
 from avenue.serve.openapi import openapi_route
 from avenue.serve.replay_routes import replay_routes
+from avenue.serve.road_test_routes import road_test_routes
 from producers.gateway.asgi import PushASGIApp
 from producers.gateway.pipeline import PushPipeline
+from producers.gateway.push_tester import PushTester
 from producers.gateway.replayer import Replayer
 from producers.gateway.routes import gateway_routes
 from registry.directory import Directory
@@ -27,6 +29,11 @@ class GatewaySide(Protocol):
     @property
     def pipeline(self) -> PushPipeline:
         """Takes pushes."""
+        ...
+
+    @property
+    def tester(self) -> PushTester:
+        """Pushes test events."""
         ...
 
     @property
@@ -63,6 +70,7 @@ def litestar_application(
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
         routes += [*gateway_routes(gateway.pipeline), *replay_routes(gateway.replayer, directory, SystemClock())]
+        routes += road_test_routes(gateway.tester, read_service)
     if read_service is not None:
         from reports.dashboard.routes import unknown_address
 

@@ -8,6 +8,7 @@ from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentLog
 from producers.gateway.fair_turns import FairTurns
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
+from producers.gateway.push_tester import PushTester
 from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.waiting_refunds import WaitingRefunds
 from producers.orders.ledger import OrderLedger
@@ -92,6 +93,7 @@ class GatewayService:
         self.replayer = Replayer(
             ReplayerDeps(limits=limits, directory=lambda: follower.directory, ingestor=ingestor, clock=clock)
         )
+        self.tester = PushTester(lambda: follower.directory, self._secrets.secrets_for, ingestor, clock)
         self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
         self._counting_refunds: asyncio.Task[None] | None = None
         self._started = False

@@ -107,6 +107,7 @@ API_SUMMARIES: tuple[str, ...] = (
     N_("Products"),
     N_("Push in a platform's own format"),
     N_("Push pilot-usage events"),
+    N_("Send a test event down the whole road"),
     N_("Raw events"),
     N_("Rejects by reason"),
     N_("Share links of a trial"),

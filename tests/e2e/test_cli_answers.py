@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.stack import BATCH_ACCOUNT, Stack
@@ -106,6 +107,20 @@ def test_a_file_with_garbage_is_sent_and_each_line_that_is_none_is_named(stack: 
     assert "did you mean interaction?" in told[3]
     assert told[4].endswith(" duplicate")
     assert told[5].startswith("1 accepted, 1 duplicate, 4 rejected, 0 unsent; 1 requests")
+
+
+def test_a_test_event_is_seen_at_every_hop_and_in_no_trial(stack: Stack) -> None:
+    headers = {"authorization": f"Bearer {stack.pushing_key(BATCH_ACCOUNT)}"}
+
+    told = httpx.post(f"{stack.url}/v1/test", headers=headers, timeout=30).json()
+
+    after = {hop["hop"]: hop["after_ms"] for hop in told["hops"]}
+    assert told["passed"], told
+    assert 0 == after["gateway"] <= after["kafka"] <= after["clickhouse"] < 10_000
+    assert after["kafka"] <= after["worker"] < 10_000
+    sql = f"SELECT trial_id, product_id FROM events WHERE event_id = '{told['event_id']}'"  # noqa: S608 - an id of the server's
+    (row,) = (json.loads(line) for line in ended(stack, "sql", sql).splitlines())
+    assert (row["trial_id"].split(".")[0], row["product_id"].split(".")[0]) == ("sandbox", "sandbox")
 
 
 def test_a_key_that_does_not_hold_ends_a_sending_with_2(stack: Stack, tmp_path: Path) -> None:

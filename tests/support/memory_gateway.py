@@ -15,6 +15,7 @@ import httpx
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
+from producers.gateway.push_tester import PushTester
 from producers.gateway.service import settle_with
 from producers.orders.ledger import OrderLedger
 from producers.publisher import Publisher
@@ -113,7 +114,8 @@ async def memory_gateway(
     )  # fmt: skip
     pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, timer))
     # Nobody replays here.
-    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=None)
+    tester = PushTester(lambda: directory, secrets_for, ingestor, clock)
+    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=None, tester=tester)
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

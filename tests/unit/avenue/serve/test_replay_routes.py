@@ -29,7 +29,7 @@ KNOWN: Directory = replace(DIRECTORY, keys={key.entry.sha256: key.entry for key 
 
 async def asked(gateway: HandGateway, body: Any, scope: str = "operator", **query: str) -> httpx.Response:
     """Post *body* with the key of *scope*, or what *scope* says instead of a key."""
-    side: Any = SimpleNamespace(pipeline=None, replayer=gateway.replayer)
+    side: Any = SimpleNamespace(pipeline=None, replayer=gateway.replayer, tester=None)
     app: Any = litestar_application(Settings(), lambda: KNOWN, gateway=side)
     authorization = f"Bearer {KEYS[scope].secret}" if scope in KEYS else scope
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
