@@ -1,5 +1,6 @@
 """The pages of reference: reject reasons, metrics, partners' guides, the API to try. None needs a sign-in."""
 
+from pathlib import Path
 from typing import Any
 
 from litestar import get
@@ -8,7 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Response
 
-from reports.dashboard.guides import FIRST, load_guides
+import schemas
+from reports.dashboard.guides import EXAMPLES, FIRST, load_guides
 from reports.dashboard.guides import URL as GUIDES
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import maybe_signed_in
@@ -16,6 +18,9 @@ from reports.metrics import METRICS
 from reports.presentation.labels import API_SUMMARIES, API_WORDS, REASONS
 from reports.presentation.language import Translator
 from reports.scope import trials_seen
+
+NOT_SNIFFED = {"x-content-type-options": "nosniff"}
+EVENT_SCHEMA = Path(schemas.__file__).parent / "json" / "event.v1.schema.json"
 
 
 def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
@@ -60,10 +65,10 @@ def _guide_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
 
     def answer(request: PageRequest, name: str) -> Response[Any]:
         words = pages.translator(request)
-        guide = guides.get((name, words.language)) or guides.get((name, "en"))
+        guide = guides.pages.get((name, words.language)) or guides.pages.get((name, "en"))
         if guide is None:
             raise NotFoundException
-        values = {"guide": guide, "translated": (name, words.language) in guides}
+        values = {"guide": guide, "translated": (name, words.language) in guides.pages}
         reader = maybe_signed_in(request, pages.service)
         return pages.answer(request, RenderedPage("docs_guide.html", values, reader=reader))
 
@@ -79,7 +84,17 @@ def _guide_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     def whole_pushes(request: PageRequest, name: FromPath[str]) -> Response[Any]:
         return answer(request, f"pushes/{name}")
 
-    return [first, one, whole_pushes]
+    @get(f"{GUIDES}/{EVENT_SCHEMA.name}", include_in_schema=False, sync_to_thread=False)
+    def event_schema() -> Response[bytes]:
+        return Response(EVENT_SCHEMA.read_bytes(), media_type="application/schema+json", headers=NOT_SNIFFED)
+
+    @get(f"{GUIDES}/{EXAMPLES}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
+    def example(name: FromPath[str]) -> Response[str]:
+        if name not in guides.examples:
+            raise NotFoundException
+        return Response(guides.examples[name], media_type="text/plain; charset=utf-8", headers=NOT_SNIFFED)
+
+    return [first, one, whole_pushes, example, event_schema]
 
 
 def unit_names(words: Translator) -> dict[str, str]:

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "docs" / "partners"
 MADE = HERE / "static" / "guides.json"
 URL = "/docs/partners"
+EXAMPLES = "examples"
 FIRST = "README"
 """The guide that stands at `URL` itself."""
 TITLE_LEVEL, CONTENTS_LEVEL = "h1", "h2"
@@ -37,8 +38,14 @@ class Guide:
     html: str
 
 
-Guides = Mapping[tuple[str, str], Guide]
-"""By name, as `douyin` or `pushes/douyin`, and language."""
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """What the last build made."""
+
+    pages: Mapping[tuple[str, str], Guide]
+    """By name, as `douyin` or `pushes/douyin`, and language."""
+    examples: Mapping[str, str]
+    """The programs beside them, by name."""
 
 
 def make_guides(source: Path = SOURCE, made: Path = MADE) -> bool:
@@ -50,7 +57,8 @@ def make_guides(source: Path = SOURCE, made: Path = MADE) -> bool:
         guide = _guide(name.removesuffix(".zh"), path.read_text())
         language = "zh" if name.endswith(".zh") else "en"
         pages.append([guide.name, language, guide.title, guide.contents, guide.html])
-    text = json.dumps(pages, ensure_ascii=False)
+    examples = {path.name: path.read_text() for path in sorted((source / EXAMPLES).glob("*"))}
+    text = json.dumps({"pages": pages, "examples": examples}, ensure_ascii=False)
     if made.exists() and made.read_text() == text:
         return False
     made.write_text(text)
@@ -61,10 +69,12 @@ def load_guides(made: Path = MADE) -> Guides:
     """Return the guides of the last build. Raises `ConfigurationError` where there is none."""
     if not made.exists():
         raise ConfigurationError("the partners' guides are not made; run `python -m reports.dashboard.build`")
-    return {
+    read = json.loads(made.read_text())
+    pages = {
         (name, language): Guide(name, title, tuple((anchor, text) for anchor, text in contents), html)
-        for name, language, title, contents, html in json.loads(made.read_text())
+        for name, language, title, contents, html in read["pages"]
     }
+    return Guides(pages, read["examples"])
 
 
 def _guide(name: str, text: str) -> Guide:
@@ -103,7 +113,7 @@ def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: 
 
 def _address(href: str, folder: str) -> str:
     """Return the address of the guide that *href* names; '' where it is another file of the repository."""
-    if re.match(r"https?://|#", href):
+    if re.match(r"https?://|#|/", href):
         return href
     path, _, anchor = href.partition("#")
     name = posixpath.normpath(posixpath.join(folder, path)).removesuffix(".md").removesuffix(".zh")

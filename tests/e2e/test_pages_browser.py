@@ -326,7 +326,15 @@ RUN_AXE = """async only => {
   return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.target} ${node.failureSummary.replace(/\\s+/g, " ")}`));
 }"""
 # What no browser opens as a page of its own: programs' paths, files, and what goes on to elsewhere by itself.
-NO_PAGES = ("/v1/", "/static/", "/internal/", "/openapi.json", "/in/", "/s/{token}/live")
+NO_PAGES = (
+    "/v1/",
+    "/static/",
+    "/internal/",
+    "/openapi.json",
+    "/in/",
+    "/s/{token}/live",
+    "/docs/partners/event.v1.schema.json",
+)
 PARTS = ("/trend",)
 
 

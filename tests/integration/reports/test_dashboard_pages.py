@@ -25,6 +25,7 @@ from schemas.outcomes import RejectReason
 from sinks.clickhouse.migrate import migrate
 from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.dashboard_harness import EMG, FIRST, KEYS, NEURO, NOW, Street, wake_threads
+from tests.support.paths import PARTNER_PAGES
 from tests.support.reports_harness import DAY
 
 pytestmark = pytest.mark.clickhouse
@@ -373,7 +374,17 @@ def test_partners_find_their_guides_without_a_key(client: Client) -> None:
     assert 'href="/docs/partners/sunmi"' in first.text
     assert "def sign(secret: str, headers: dict[str, str], body: bytes)" in sunmi.text
     assert "POST /in/sunmi-main/callback HTTP/1.1" in pushes.text
-    assert [client.get(f"/docs/partners/{name}").status_code for name in ("nobody", "pushes/nobody")] == [404, 404]
+    schema = client.get("/docs/partners/event.v1.schema.json")
+    assert (schema.headers["content-type"], "event_id" in schema.json()["required"]) == (
+        "application/schema+json",
+        True,
+    )
+    program = client.get("/docs/partners/examples/push.py")
+    assert (program.headers["content-type"], program.text) == (
+        "text/plain; charset=utf-8", (PARTNER_PAGES / "examples/push.py").read_text()
+    )  # fmt: skip
+    unknown = ("nobody", "pushes/nobody", "examples/nobody")
+    assert [client.get(f"/docs/partners/{name}").status_code for name in unknown] == [404] * 3
 
 
 def test_every_reject_reason_and_metric_has_its_anchor(client: Client) -> None:

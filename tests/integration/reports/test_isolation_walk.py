@@ -72,6 +72,7 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     "/compare": ("trial", "with", "from1", "to1", "from2", "to2"),
     "/sign-in": ("next", "lang"),
     **dict.fromkeys(("/docs/partners", "/docs/partners/{name}", "/docs/partners/pushes/{name}"), ("lang",)),
+    **dict.fromkeys(("/docs/partners/event.v1.schema.json", "/docs/partners/examples/{name}"), ()),
     "/s/{token}/live": (),
     "/static/{name}": (),
     "/openapi.json": (),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.dashboard.docs_pages import EVENT_SCHEMA
 from reports.dashboard.guides import URL, Guides, load_guides, make_guides
 from runtime.errors import ConfigurationError
 from tests.support.paths import PARTNER_PAGES
@@ -25,35 +26,37 @@ def address(name: str) -> str:
 
 def test_every_file_is_a_guide_with_a_title_and_the_first_leads_to_all_others(guides: Guides) -> None:
     assert len(FILES) >= 11
-    assert sorted(name + (".zh" if language == "zh" else "") for name, language in guides) == FILES
-    assert all(guide.title and "<h1" not in guide.html for guide in guides.values())
-    others = {address(name) for name, language in guides if language == "en" and name != "README"}
-    assert {link for link in others if f'href="{link}"' not in guides["README", "en"].html} == set()
+    assert sorted(name + (".zh" if language == "zh" else "") for name, language in guides.pages) == FILES
+    assert all(guide.title and "<h1" not in guide.html for guide in guides.pages.values())
+    others = {address(name) for name, language in guides.pages if language == "en" and name != "README"}
+    assert {link for link in others if f'href="{link}"' not in guides.pages["README", "en"].html} == set()
 
 
 def test_every_link_leads_to_a_guide_and_an_anchor_of_it_or_out_of_the_place(guides: Guides) -> None:
-    addresses = {address(name): name for name, _ in guides}
-    links = [(key, link) for key, guide in guides.items() for link in re.findall(r'href="([^"]+)"', guide.html)]
+    addresses = {address(name): name for name, _ in guides.pages}
+    links = [(key, link) for key, guide in guides.pages.items() for link in re.findall(r'href="([^"]+)"', guide.html)]
 
+    files = {f"{URL}/{EVENT_SCHEMA.name}", *(f"{URL}/examples/{example}" for example in guides.examples)}
     assert len(links) > 30
+    assert len(files) == 6
     for (name, language), link in links:
-        if link.startswith("https://"):
+        if link.startswith("https://") or link in files:
             continue
         path, _, anchor = link.partition("#")
-        target = guides[addresses[path] if path else name, language]
+        target = guides.pages[addresses[path] if path else name, language]
         assert not anchor or f'id="{anchor}"' in target.html, (name, link)
 
 
 def test_the_contents_lead_to_the_headings(guides: Guides) -> None:
-    contents = guides["sunmi", "en"].contents
+    contents = guides.pages["sunmi", "en"].contents
 
     assert ("callback", "callback") in contents
-    assert all(f'<h2 id="{anchor}"' in guides["sunmi", "en"].html for anchor, _ in contents)
+    assert all(f'<h2 id="{anchor}"' in guides.pages["sunmi", "en"].html for anchor, _ in contents)
 
 
 def test_a_whole_push_comes_through_as_it_stands(guides: Guides) -> None:
-    assert "POST /in/sunmi-main/callback HTTP/1.1\nHost: gw.example.com\n" in guides["pushes/sunmi", "en"].html
-    assert "<!-- whole push" not in re.sub(r"<!--.*?-->", "", guides["sunmi", "en"].html)
+    assert "POST /in/sunmi-main/callback HTTP/1.1\nHost: gw.example.com\n" in guides.pages["pushes/sunmi", "en"].html
+    assert "<!-- whole push" not in re.sub(r"<!--.*?-->", "", guides.pages["sunmi", "en"].html)
 
 
 def test_files_of_the_repository_that_are_no_guides_are_named_and_not_linked(tmp_path: Path) -> None:
@@ -65,7 +68,7 @@ def test_files_of_the_repository_that_are_no_guides_are_named_and_not_linked(tmp
     make_guides(tmp_path, tmp_path / "guides.json")
 
     made = load_guides(tmp_path / "guides.json")
-    assert made["a", "en"].html == (
+    assert made.pages["a", "en"].html == (
         f'<p>see <a>why</a>, <a href="{URL}/b#two">B</a> and <a href="https://example.com">there</a></p>\n'
     )
 
