@@ -16,6 +16,7 @@ from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.channels_page import channel_pages
 from reports.dashboard.compare_page import compare_route
 from reports.dashboard.docs_pages import docs_routes
+from reports.dashboard.guide_pages import guide_routes
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.share_pages import share_routes, shared_routes
@@ -40,6 +41,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
     handlers = [
         *sign_in_routes(pages),
         *docs_routes(pages),
+        *guide_routes(pages),
         *trial_routes(pages),
         *share_routes(pages),
         *channel_pages(pages),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.dashboard.docs_pages import EVENT_SCHEMA
+from reports.dashboard.guide_pages import EVENT_SCHEMA
 from reports.dashboard.guides import URL, Guides, load_guides, make_guides
 from runtime.errors import ConfigurationError
 from tests.support.paths import PARTNER_PAGES
