@@ -2,6 +2,7 @@
 
 import re
 from inspect import signature
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.paths import PARTNER_PAGES
 from tests.support.whole_pushes import (
     AFTER_ITS_ORDER,
     KEYS,
+    LANGUAGES,
     PLATFORMS,
     TRADE,
     ShownPush,
@@ -123,10 +125,11 @@ async def request(gateway: MemoryGateway, push: WholePush) -> Response:
 def test_every_flow_has_its_whole_pushes_and_the_pages_are_as_they_would_be_made_anew() -> None:
     assert sorted({(adapter.platform, adapter.flow) for adapter in ADAPTERS}) == FLOWS
     assert len(SHOWN) > 50
-    for platform in PLATFORMS:
-        own = (PARTNER_PAGES / f"{platform}.md").read_text()
-        assert page(platform) == (PARTNER_PAGES / "pushes" / f"{platform}.md").read_text()
-        assert main_page(platform, own) == own
+    for platform, wording in product(PLATFORMS, LANGUAGES):
+        name = f"{platform}{wording.suffix}.md"
+        own = (PARTNER_PAGES / name).read_text()
+        assert page(platform, wording) == (PARTNER_PAGES / "pushes" / name).read_text()
+        assert main_page(platform, own, wording) == own
 
 
 @pytest.mark.parametrize(("platform", "flow"), FLOWS)

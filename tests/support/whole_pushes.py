@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -47,8 +48,72 @@ SHOWN = {
 TRADE = ("douyin", "trade")
 TRADE_MESSAGE = "payment"
 TRADE_MS = 1_751_328_000_000
-AFTER_ITS_ORDER = "once its order has come: it names no sum"
 OPENED, CLOSED = "<!-- whole push {} -->", "<!-- end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the pages of one language say around the pushes."""
+
+    suffix: str
+    """What stands between a page's name and `.md`."""
+    platforms: Mapping[str, str]
+    title: str
+    introduction: tuple[str, ...]
+    columns: str
+    by_rsa: str
+    key: str
+    answered: str
+    becomes: str
+    kept: str
+    event: str
+    and_: str
+    amount: str
+    waits: str
+
+
+AFTER_ITS_ORDER = "once its order has come: it names no sum"
+ENGLISH = Wording(
+    suffix="",
+    platforms={platform: platform.capitalize() for platform in PLATFORMS},
+    title="# {}: every message that becomes an event, as a whole push",
+    introduction=(
+        "Address, headers, body and signature as they go over the wire; a test reads each from this page, sends it to a gateway, and holds the answer and the event to what is said below it.",
+        "Ids, numbers and secrets are invented. A real one of the same sort has more fields; those that say something personal are dropped.",
+        "Sent at 2026-11-22 10:00:00 in Shanghai ({seconds} s). Signatures are made as [the platform's page]({page}) says, with these secrets:",
+    ),
+    columns="| flow | secret |",
+    by_rsa="RSA, below",
+    key="The platform's public key (this push is of 2025-07-01 08:00:00):",
+    answered="Answered {}",
+    becomes="{}; becomes {}.",
+    kept="{}; kept as a reject, `{}`.",
+    event="`{}` with the event id `{}`",
+    and_=" and ",
+    amount=", `amount_fen` {}",
+    waits=f", {AFTER_ITS_ORDER}",
+)
+CHINESE = Wording(
+    suffix=".zh",
+    platforms=dict(zip(PLATFORMS, ("抖音", "哔哩哔哩", "美团", "爱回收", "商米"), strict=True)),
+    title="# {}：所有会成为事件的消息，逐条给出完整推送",
+    introduction=(
+        "地址、请求头、请求体和签名都与实际传输的一致；测试会把这些推送逐条发送给网关，核对应答和事件是否与推送下方的说明一致。",
+        "ID、号码和密钥均为虚构。同类的真实推送字段更多；涉及个人信息的字段一律丢弃。",
+        "发送时间为北京时间 2026-11-22 10:00:00（{seconds} 秒）。签名方法见[该平台的页面]({page})，所用密钥如下：",
+    ),
+    columns="| 通道 | 密钥 |",
+    by_rsa="RSA，见下文",
+    key="平台公钥（这条推送的时间为 2025-07-01 08:00:00）：",
+    answered="应答 {}",
+    becomes="{}；成为 {}。",
+    kept="{}；存为拒收记录，`{}`。",
+    event="`{}`，事件 ID 为 `{}`",
+    and_="，以及 ",
+    amount="，`amount_fen` 为 {}",
+    waits="，等其订单到达后写入：消息没有写明金额",
+)
+LANGUAGES = (ENGLISH, CHINESE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +175,9 @@ def at_ms(flow: str) -> int:
     return TRADE_MS if flow == TRADE[1] else NOW_MS
 
 
-def read_pushes(platform: str) -> list[ShownPush]:
+def read_pushes(platform: str, wording: Wording = ENGLISH) -> list[ShownPush]:
     """Read the page of a platform's whole pushes. Raises AssertionError where one is not whole."""
-    text = (PUSHES / f"{platform}.md").read_text()
+    text = (PUSHES / f"{platform}{wording.suffix}.md").read_text()
     found = []
     for flow, section in re.findall(r"^## `([a-z-]+)`\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE):
         for message, entry in re.findall(r"^### `(.+?)`\n(.*?)(?=^### |\Z)", section, re.DOTALL | re.MULTILINE):
@@ -135,31 +200,31 @@ def _parse(block: str) -> WholePush:
     return WholePush(method, target, dict(line.split(": ", 1) for line in lines), body)
 
 
-def _messages(platform: str) -> Iterator[ShownPush]:
+def _messages(platform: str, wording: Wording) -> Iterator[ShownPush]:
     for (of, flow), messages in PUBLISHED.items():
         if of != platform:
             continue
         if (of, flow) == TRADE:
-            yield _trade()
+            yield _trade(wording)
             continue
         signer = FlowSigner(account(platform), flow, secret_of(platform, flow))
         for name, build in messages.items():
             # One serial for all: they tell of one order, so that a refund finds what was paid.
             context = MessageContext(random.Random(1), "page", 1, NOW_MS, NOW_MS - 5000, KEYS, "o-visitor", 1990)
-            shown = _shown(flow, name, build(signer, context).request)
+            shown = _shown(flow, name, build(signer, context).request, wording)
             if shown:
                 yield shown
 
 
-def _shown(flow: str, message: str, request: PushRequest) -> ShownPush | None:
+def _shown(flow: str, message: str, request: PushRequest, wording: Wording) -> ShownPush | None:
     headers = {"Host": urlsplit(PUBLIC_URL).netloc, **request.headers, **(request.sign(NOW_MS) if request.sign else {})}
     target = request.path + (f"?{request.query}" if request.query else "")
     push = WholePush(request.method, target, headers, request.body.decode())
-    said = become(request.platform, flow, push)
+    said = become(request.platform, flow, push, wording)
     return ShownPush(request.platform, flow, message, push, said) if said else None
 
 
-def become(platform: str, flow: str, push: WholePush) -> str:
+def become(platform: str, flow: str, push: WholePush, wording: Wording) -> str:
     """Return the sentence that says what becomes of *push*; '' where nothing of it is an event, but for `trade`."""
     path, _, query = push.target.partition("?")
     adapter = adapter_for(platform, path.rsplit("/", 1)[1])
@@ -168,65 +233,65 @@ def become(platform: str, flow: str, push: WholePush) -> str:
     native = make_push(sent, account(platform), path.rsplit("/", 1)[1], [secret_of(platform, flow)], at_ms(flow))
     reading = adapter.adapt(native)
     assert isinstance(reading, VerifiedPush), (flow, reading)
-    answer = f"Answered {adapter.positive.status} `{adapter.positive.body.decode()}`"
-    said = [_event(message) for message in reading.messages if isinstance(message, MappedMessage)]
+    answer = wording.answered.format(f"{adapter.positive.status} `{adapter.positive.body.decode()}`")
+    said = [_event(message, wording) for message in reading.messages if isinstance(message, MappedMessage)]
     if flow == TRADE[1]:
         (kept,) = reading.messages
         assert isinstance(kept, UnmappedMessage)
-        return f"{answer}; kept as a reject, `{kept.reason.value}`."
-    return f"{answer}; becomes {' and '.join(said)}." if said else ""
+        return wording.kept.format(answer, kept.reason.value)
+    return wording.becomes.format(answer, wording.and_.join(said)) if said else ""
 
 
-def _event(message: MappedMessage) -> str:
+def _event(message: MappedMessage, wording: Wording) -> str:
     fields = message.fields
-    amount = f", `amount_fen` {fields['amount_fen']}" if fields.get("amount_fen") is not None else ""
-    waits = f", {AFTER_ITS_ORDER}" if fields["kind"] == "order.refunded" and not amount else ""
-    return f"`{fields['kind']}` with the event id `{fields['event_id']}`{amount}{waits}"
+    amount = wording.amount.format(fields["amount_fen"]) if fields.get("amount_fen") is not None else ""
+    waits = wording.waits if fields["kind"] == "order.refunded" and not amount else ""
+    return wording.event.format(fields["kind"], fields["event_id"]) + amount + waits
 
 
-def _trade() -> ShownPush:
+def _trade(wording: Wording) -> ShownPush:
     vector = _vector()
     headers = {"Host": urlsplit(PUBLIC_URL).netloc, "content-type": "application/json", **vector["header"]}
     push = WholePush("POST", "/in/douyin-main/trade", headers, vector["body"])
-    return ShownPush(*TRADE, TRADE_MESSAGE, push, become(*TRADE, push))
+    return ShownPush(*TRADE, TRADE_MESSAGE, push, become(*TRADE, push, wording))
 
 
-def page(platform: str) -> str:
+def page(platform: str, wording: Wording = ENGLISH) -> str:
     """Return the page of a platform's whole pushes."""
-    shown = list(_messages(platform))
+    shown = list(_messages(platform, wording))
     flows = list(dict.fromkeys(push.flow for push in shown))
+    own = f"../{platform}{wording.suffix}.md"
+    introduction = "\n".join(wording.introduction).format(seconds=NOW_MS // 1000, page=own)
     lines = [
-        f"# {platform.capitalize()}: every message that becomes an event, as a whole push",
+        wording.title.format(wording.platforms[platform]),
         "",
-        "Address, headers, body and signature as they go over the wire; a test reads each from this page, sends it to a gateway, and holds the answer and the event to what is said below it.",
-        "Ids, numbers and secrets are invented. A real one of the same sort has more fields; those that say something personal are dropped.",
-        f"Sent at 2026-11-22 10:00:00 in Shanghai ({NOW_MS // 1000} s). Signatures are made as [the platform's page](../{platform}.md) says, with these secrets:",
+        introduction,
         "",
-        "| flow | secret |",
+        wording.columns,
         "|---|---|",
-        *(f"| `{flow}` | {_secret_cell(platform, flow)} |" for flow in flows),
+        *(f"| `{flow}` | {_secret_cell(platform, flow, wording)} |" for flow in flows),
         "",
     ]
     for flow in flows:
         lines += [f"## `{flow}`", ""]
         if flow == TRADE[1]:
-            lines += ["The platform's public key (this push is of 2025-07-01 08:00:00):", "", "```", *_pem(), "```", ""]
+            lines += [wording.key, "", "```", *_pem(), "```", ""]
         for one in (push for push in shown if push.flow == flow):
             lines += [f"### `{one.message}`", "", f"```http\n{one.push.text()}```", "", one.said, ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _secret_cell(platform: str, flow: str) -> str:
-    return "RSA, below" if (platform, flow) == TRADE else f"`{SECRETS[platform, flow]}`"
+def _secret_cell(platform: str, flow: str, wording: Wording) -> str:
+    return wording.by_rsa if (platform, flow) == TRADE else f"`{SECRETS[platform, flow]}`"
 
 
 def _pem() -> list[str]:
     return secret_of(*TRADE).decode().strip().split("\n")
 
 
-def main_page(platform: str, text: str) -> str:
+def main_page(platform: str, text: str, wording: Wording = ENGLISH) -> str:
     """Return a platform's own page with its whole pushes renewed between their marks."""
-    for push in read_pushes(platform):
+    for push in read_pushes(platform, wording):
         mark = OPENED.format(push.flow)
         if SHOWN.get((platform, push.flow), TRADE_MESSAGE) != push.message or mark not in text:
             continue
@@ -253,10 +318,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write them")
     write = parser.parse_args().write
     stale = []
-    for platform in PLATFORMS:
-        for path, made in ((PUSHES / f"{platform}.md", page), (PARTNER_PAGES / f"{platform}.md", None)):
+    for platform, wording in product(PLATFORMS, LANGUAGES):
+        name = f"{platform}{wording.suffix}.md"
+        for path, whole in ((PUSHES / name, True), (PARTNER_PAGES / name, False)):
             old = path.read_text() if path.exists() else ""
-            new = made(platform) if made else main_page(platform, old)
+            new = page(platform, wording) if whole else main_page(platform, old, wording)
             if new != old:
                 stale.append(path)
                 _put(path, new, write=write)

@@ -78,7 +78,8 @@ def lines_of(platform: str) -> list[Line]:
     return found
 
 
-LINES = [line for page in sorted(PARTNER_PAGES.glob("*.md")) if page.stem != "README" for line in lines_of(page.stem)]
+PLATFORMS = sorted(page.stem for page in PARTNER_PAGES.glob("*.md") if "." not in page.stem and page.stem != "README")
+LINES = [line for platform in PLATFORMS for line in lines_of(platform)]
 SENT = [line for line in LINES if line.becomes not in {"handshake", "not pushed"}]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_every_link_leads_to_a_guide_and_an_anchor_of_it_or_out_of_the_place(gui
             continue
         path, _, anchor = link.partition("#")
         target = guides.pages[addresses[path] if path else name, language]
-        assert not anchor or f'id="{anchor}"' in target.html, (name, link)
+        assert not anchor or f'id="{unquote(anchor)}"' in target.html, (name, link)
 
 
 def test_the_contents_lead_to_the_headings(guides: Guides) -> None:
