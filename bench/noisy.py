@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from avenue.sending.verdict_file import verdicts_beside
 from bench.latency import measure_latency
 from bench.layouts import Road, embedded, settings_of, wait
 from bench.machine import RESULTS, machine
@@ -109,7 +110,7 @@ def _beside_backfill(road: Road, keys: dict[str, str], seconds: float) -> dict[s
         file.write_bytes(b"\n".join(_month()) + b"\n")
         command = [sys.executable, "-P", "-m", "avenue", "send", str(file), "--url", road.url, "--key", keys[HISTORY]]
         with subprocess.Popen([*command, "--backfill"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sender:
-            verdicts = file.with_name("month.verdicts.ndjson")
+            verdicts = verdicts_beside(str(file))
             wait(lambda: verdicts.exists() and verdicts.stat().st_size, 30, "nothing of the history was sent")
             began, before = time.monotonic(), road.stored()
             quiet = _quiet(road, keys[QUIET], seconds)

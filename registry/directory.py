@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from registry.key_uses import KeyUses
 from schemas.registry import (
     AccessKey,
     Account,
@@ -98,6 +99,8 @@ class Directory:
     keys: Mapping[str, AccessKey] = field(default_factory=dict)
     """By SHA-256 of the key."""
     epochs: tuple[Epoch, ...] = ()
+    uses: KeyUses | None = field(default=None, compare=False)
+    """Where it is noted that a key was used; None: nowhere."""
     plans: Mapping[str, TrialPlan] = field(default_factory=dict)
     """What was planned of each trial, and changed after its start; trials that left the registry among them."""
 
@@ -221,6 +224,8 @@ class Directory:
             return None
         if key.expires_at is not None and epoch_ms(key.expires_at) <= now_ms:
             return None
+        if self.uses is not None:
+            self.uses.note(key.id, now_ms)
         return key
 
     @cached_property

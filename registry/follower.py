@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from registry.directory import Directory
+from registry.key_uses import KeyUses
 from registry.state import RegistryState
 from registry.tail import TopicTail
 from runtime.kafka import LogRecord
@@ -23,6 +24,7 @@ class _DirectoryProjection:
     def __init__(self) -> None:
         self.directory = Directory()
         self.callbacks: list[Callback] = []
+        self.uses = KeyUses()
         self._state = RegistryState()
 
     def reset(self) -> None:
@@ -32,7 +34,7 @@ class _DirectoryProjection:
         self._state.apply(record)
 
     def publish(self) -> None:
-        directory = self._state.directory()
+        directory = replace(self._state.directory(), uses=self.uses)
         # What an apply says of trials' plans lies before its file, and takes hold with it: an apply is one change.
         if replace(directory, plans=self.directory.plans) == self.directory:
             return
@@ -60,6 +62,11 @@ class RegistryFollower:
     def directory(self) -> Directory:
         """The directory in force: immutable, and cheap to ask for."""
         return self._published.directory
+
+    @property
+    def uses(self) -> KeyUses:
+        """Which keys its directories were asked for, and when."""
+        return self._published.uses
 
     def subscribe(self, callback: Callback) -> None:
         """Call *callback* in the follower's thread with each new directory; first when the topic's end was reached."""

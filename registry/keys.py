@@ -6,10 +6,12 @@ A fast hash is enough for what cannot be guessed.
 """
 
 import hashlib
+import math
 import re
 import secrets
 import string
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -96,6 +98,23 @@ def state_of(key: AccessKey, *, now: datetime) -> str:
     if key.revoked_at is not None:
         return "revoked"
     return "expired" if key.expires_at is not None and key.expires_at <= now else "valid"
+
+
+def ending_owners(keys: Iterable[AccessKey], *, now: datetime) -> dict[str, datetime]:
+    """Return by scope when the last of its valid keys ends; scopes with a key that has no end are left out."""
+    last: dict[str, datetime | None] = {}
+    for key in keys:
+        if state_of(key, now=now) != "valid":
+            continue
+        before = last.get(key.scope, key.expires_at)
+        last[key.scope] = None if before is None or key.expires_at is None else max(before, key.expires_at)
+    return {scope: end for scope, end in last.items() if end is not None}
+
+
+def seconds_left(keys: Iterable[AccessKey], *, now: datetime) -> float:
+    """Return in how many seconds the first scope has no valid key left; infinity where none will be."""
+    ends = ending_owners(keys, now=now).values()
+    return min(((end - now).total_seconds() for end in ends), default=math.inf)
 
 
 def _random_text(count: int) -> str:

@@ -5,6 +5,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from registry.directory import Directory
+from registry.key_uses import USE_PREFIX
 from runtime.kafka import LogRecord
 from schemas.registry import AccessKey, Epoch, Registry, TrialPlan
 
@@ -45,6 +46,9 @@ class RegistryState:
             self._apply_epoch(int(key.removeprefix(EPOCH_PREFIX)), record.value)
         elif key.startswith(PLAN_PREFIX):
             self._apply_plan(key.removeprefix(PLAN_PREFIX), record.value)
+        elif key.startswith(USE_PREFIX):
+            # Told by `avenue key list`; what a key may do does not depend on it.
+            return
         else:
             raise ValueError("the record's key names no known type of entry")
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from registry.directory import Directory
+from registry.key_uses import last_uses
 from registry.log import CompactedLog
 from registry.state import EPOCH_PREFIX, KEY_PREFIX, PLAN_PREFIX, REGISTRY_KEY, RegistryState
 from runtime.logging import get_logger
@@ -67,6 +68,10 @@ class RegistryWriter:
             except ValueError as error:
                 log.warning("registry record skipped", offset=record.offset, cause=str(error))
         return state.directory()
+
+    def last_uses(self) -> dict[str, int]:
+        """Return the last hour (Unix ms) in which each key was used, by its id."""
+        return last_uses(((record.key or b"").decode("utf-8", "replace"), record.value) for record in self._log.read())
 
     def _publish(self, key: str, entry: RegistryEntry) -> int:
         return self._log.write({key: _encode(entry)})[key]

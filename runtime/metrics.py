@@ -108,6 +108,10 @@ CHANNELS_FAILING = Gauge("avenue_reports_channels_failing", "Channels whose last
 # every role
 READY = Gauge("avenue_role_ready", "1 when every dependency of a role is ready", ["dependency"])
 REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in force")
+KEYS_END = Gauge(
+    "avenue_registry_keys_end_seconds",
+    "Until the first account, startup or role has no valid access key left; +Inf where no key ends",
+)
 REGISTRY_BAD_RECORDS = Counter(
     "avenue_registry_bad_records_total", "Records of a compacted topic that were skipped as unreadable", ["topic"]
 )

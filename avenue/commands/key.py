@@ -1,7 +1,7 @@
 """`avenue key issue|list|revoke`: access keys. A key is shown once; only a hash of it is kept."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,8 @@ group = typer.Typer(
 )
 
 Home = Annotated[Path | None, typer.Option(help="The home folder of the stack (default .avenue).", file_okay=False)]
+WARN_BEFORE = timedelta(days=14)
+"""As the alert KeysEnding."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,18 +56,27 @@ def issue(
 
 @group.command(name="list", epilog="\nExample:\n\n    avenue key list --json")
 def list_keys(*, home: Home = None, as_json: AsJson = False) -> None:
-    """List the keys: id, scope, how it begins, when it was made and ends. Never a key itself."""
-    from registry.keys import state_of
+    """List the keys: id, scope, how it begins, when it ends and was last used. Never a key itself.
+
+    Whose last key ends within two weeks is told at the end.
+    """
+    from registry.keys import ending_owners, state_of
     from registry.topic import RegistryWriter
 
     now = datetime.now(UTC)
     with exit_codes(), RegistryWriter(cluster_settings(home)) as writer:
         keys = sorted(writer.read_all().keys.values(), key=lambda key: key.created_at)
+        uses = writer.last_uses()
     if as_json:
-        _print_json([_described(key, state_of(key, now=now)) for key in keys])
+        _print_json([_described(key, state_of(key, now=now), uses.get(key.id)) for key in keys])
         return
     for key in keys:
-        print(f"{key.id}  {state_of(key, now=now):8}{key.scope:32}{key.prefix}…  {_until(key)}")
+        state, used = state_of(key, now=now), _used(uses.get(key.id))
+        print(f"{key.id}  {state:8}{key.scope:32}{key.prefix}…  {_until(key)}, {used}")
+    for scope, end in sorted(ending_owners(keys, now=now).items()):
+        if end - now < WARN_BEFORE:
+            how = f"issue another with `avenue key issue --scope {scope}`, and let both be valid for a while"
+            print(f"! the last key of {scope} ends {_moment(end)}: {how}")
     print(f"{len(keys)} key{'' if len(keys) == 1 else 's'}")
 
 
@@ -100,7 +111,15 @@ def _find(keys: "list[AccessKey]", key_id: str) -> "AccessKey":
     raise ConfigurationError("there is no key of this id; `avenue key list` shows the ids")
 
 
-def _described(key: "AccessKey", state: str) -> dict[str, Any]:
+def _used(hour_ms: int | None) -> str:
+    return "not used yet" if hour_ms is None else f"last used in the hour from {_moment(_time_of(hour_ms))}"
+
+
+def _time_of(hour_ms: int) -> datetime:
+    return datetime.fromtimestamp(hour_ms / 1000, UTC)
+
+
+def _described(key: "AccessKey", state: str, used_ms: int | None) -> dict[str, Any]:
     return {
         "id": key.id,
         "scope": key.scope,
@@ -109,6 +128,7 @@ def _described(key: "AccessKey", state: str) -> dict[str, Any]:
         "created_at": _moment(key.created_at),
         "expires_at": _moment(key.expires_at),
         "revoked_at": _moment(key.revoked_at),
+        "last_used_hour": None if used_ms is None else _moment(_time_of(used_ms)),
     }
 
 

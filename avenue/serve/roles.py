@@ -6,12 +6,15 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from avenue.serve.http_server import HttpServer
 from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
+from registry.key_uses import KeyUseWriter
+from registry.keys import seconds_left
 from registry.secrets import SecretResolver
 from reports.access.audit import AuditTopic
 from reports.access.ledger import AccessLedger
@@ -24,6 +27,7 @@ from runtime.codecs import refuse_missing_codecs
 from runtime.files import write_private
 from runtime.health import Health
 from runtime.logging import get_logger
+from runtime.metrics import KEYS_END
 from runtime.ops_server import OpsServer
 from runtime.progress import LoopHeartbeat
 from runtime.settings import Settings
@@ -50,6 +54,7 @@ class ServerRoles:
         self._health = Health()
         self._ops = OpsServer(self._health, roles, host=settings.http.ops_host, port=settings.http.ops_port)
         self._follower = RegistryFollower(settings)
+        self._key_uses = KeyUseWriter(settings.kafka, self._follower.uses)
         self._clickhouse = ClickHouse.of(settings)
         self._gateway: GatewayService | None = None
         self._sink: Sink | None = None
@@ -89,6 +94,8 @@ class ServerRoles:
         # Watched from before its start, which says what it waits for.
         self._health.watch("registry", self._follower.problem)
         await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
+        self._key_uses.start()
+        KEYS_END.set_function(lambda: seconds_left(self._follower.directory.keys.values(), now=datetime.now(UTC)))
         if "sink" in self._roles:
             self._sink = Sink(self._settings, self._clickhouse, self._follower)
             self._health.watch("sink", self._sink.problem)
@@ -163,6 +170,7 @@ class ServerRoles:
             await asyncio.to_thread(self._audit_topic.stop)
         if self._access_topic is not None:
             await asyncio.to_thread(self._access_topic.stop)
+        await asyncio.to_thread(self._key_uses.stop)
         await asyncio.to_thread(self._follower.stop)
         self._clickhouse.close()
         self._ops.stop()

@@ -186,10 +186,12 @@ PARTNERS = Row(
             "{{reason}}",
             unit="eps",
         ),
-        _one(
-            "Requests by status",
-            "sum by (status) (rate(avenue_gateway_requests_total[5m]))",
-            "{{status}}",
+        Panel(
+            "Requests by status, and what accounts' own bounds turn away",
+            (
+                Query("sum by (status) (rate(avenue_gateway_requests_total[5m]))", "{{status}}"),
+                Query("sum by (account, cause) (rate(avenue_gateway_turned_away_total[5m]))", "{{account}}: {{cause}}"),
+            ),
             unit="reqps",
         ),
         _one(

@@ -38,6 +38,7 @@ def tick() -> None:
     m.SETTLE_SECONDS.observe(0.1)
     m.GATEWAY_KEYS_DESTROYED.inc()
     m.GATEWAY_REPLAYS.labels("sunmi-main", "accepted").inc()
+    m.GATEWAY_TURNED_AWAY.labels("sunmi-main", "events").inc()
     m.REPORT_REQUESTS.labels("/v1/trials", 200).inc()
     m.REPORT_SECONDS.labels("/v1/trials").observe(0.05)
     m.REPORT_AUDIT_LOST.inc()
