@@ -9,6 +9,7 @@ from litestar.di import Provide
 from reports.api.access_log import READER, AccessLogMiddleware
 from reports.api.auth import reader_of
 from reports.api.channel_routes import get_channels, test_channel
+from reports.api.comparison import get_comparison
 from reports.api.frozen_routes import get_frozen_extract, get_frozen_report, get_frozen_reports
 from reports.api.live import LiveCountsFeed
 from reports.api.private_answers import PrivateAnswersMiddleware, UnlinkedAnswersMiddleware
@@ -38,6 +39,7 @@ ROUTES = (
     get_trial,
     get_metrics,
     get_readout,
+    get_comparison,
     get_rejects,
     get_events,
     get_report,

@@ -11,29 +11,23 @@ from litestar.response import Response
 
 from registry.directory import Directory
 from reports.api.access_log import TRIALS
-from reports.dashboard.compare_pick import ComparePick, PickedParts, PickProblem, day_text, picked_parts
 from reports.dashboard.readout_page import PLOT_WIDTH, plots
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import signed_in
 from reports.dashboard.trial_routes import seen_trial
 from reports.metrics import METRICS
+from reports.presentation.comparison import comparison_limits
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name
 from reports.presentation.verdicts import DESIGNS, reason_words
-from reports.queries.comparison import ComparedSide, compared_metrics, part_side, whole_side
+from reports.queries.compared_parts import ComparePick, PickedParts, PickProblem, compared, day_text
+from reports.queries.comparison import ComparedSide
 from reports.queries.context import QueryContext
-from reports.queries.model import Interval
-from reports.queries.readout import ArmReadout, readout
-from reports.queries.spans import starts
+from reports.queries.readout import ArmReadout
 from reports.scope import Reader, trials_seen
-from reports.stats.verdict import MIN_DAYS
 from schemas.registry import MetricId, Trial
-from schemas.timing import DAY_MS, SHANGHAI_MS
-
-SATURDAY = 5
-_THURSDAY = 3
-"""1970-01-01 was one."""
+from schemas.timing import DAY_MS
 
 
 def compare_route(pages: PageRenderer) -> HTTPRouteHandler:
@@ -109,16 +103,9 @@ def _problem_text(problem: PickProblem | None, words: Translator) -> str:
 def _compared(
     context: QueryContext, trials: Sequence[Trial], pick: ComparePick, words: Translator
 ) -> tuple[dict[str, Any] | None, PickedParts | None]:
-    metrics = compared_metrics(trials)
-    if pick.other:
-        sides = [whole_side(context, trial.id, metrics) for trial in trials]
-        return ComparePage(sides, metrics, context.directory, words).values(), None
-    parts = picked_parts(context, pick)
-    if parts.parts is None:
-        return None, parts
-    planned = readout(context, pick.trial, metrics[:1]).planned_design
-    sides = [part_side(context, pick.trial, part, metrics, planned) for part in parts.parts]
-    return ComparePage(sides, metrics, context.directory, words).values(), parts
+    found = compared(context, trials, pick)
+    table = ComparePage(found.sides, found.metrics, context.directory, words).values() if found.sides else None
+    return table, found.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,7 @@ class ComparePage:
         return {
             "of_trials": self._of_trials,
             "sides": [self._side(number, side) for number, side in enumerate(self.sides, start=1)],
-            "limits": self._limits(),
+            "limits": [limit.text for limit in comparison_limits(self.sides, self.words)],
             "blocks": [self._block(metric) for metric in self.metrics],
             "width": PLOT_WIDTH,
         }
@@ -170,58 +157,6 @@ class ComparePage:
 
     def _units(self, n: int) -> str:
         return self.words.count("%(n)s placement-day", "%(n)s placement-days", n, n=self._formats.whole(n))
-
-    def _limits(self) -> list[str]:
-        """Say what may be concluded and what not."""
-        return self._limits_of_trials() if self._of_trials else self._limits_of_times()
-
-    def _limits_of_trials(self) -> list[str]:
-        say, (first, second) = self.words.say, self.sides
-        found = [
-            say(
-                "Two trials are no randomised comparison: nobody drew by lot which place, day or person came to which. "
-                "So no difference and no winner is computed here; each value stands with its own interval."
-            ),
-            say("What differs between the two may come from other places, other weeks, other people or prices."),
-        ]
-        if first.trial.primary_metric != second.trial.primary_metric:
-            found.append(say("They were registered with different primary metrics, and each was planned for its own."))
-        if not _overlap(first.interval, second.interval):
-            found.append(say("They did not run at the same time: season, weather and holidays differ as well."))
-        found.append(say("Whether one arm beats another is told within a trial, by its readout."))
-        return found
-
-    def _limits_of_times(self) -> list[str]:
-        say, trial = self.words.say, self.sides[0].trial
-        found = [
-            say(
-                "An earlier and a later time are no comparison by themselves: season, weather, holidays and novelty "
-                "change with time. So no difference is computed here; each value stands with its own interval."
-            )
-        ]
-        shares = [_weekend_share(side.interval) for side in self.sides]
-        if abs(shares[0] - shares[1]) > WEEKEND_SLACK:
-            found.append(
-                say(
-                    "The two periods hold different shares of weekend days (%(first)s and %(second)s).",
-                    first=self._formats.percent(shares[0]),
-                    second=self._formats.percent(shares[1]),
-                )
-            )
-        if any(row.why == "too_few_days" for side in self.sides for row in side.rows):
-            found.append(
-                say("A period of fewer than %(n)s days has no intervals: its days say too little.", n=MIN_DAYS)
-            )
-        if trial.baseline_from is not None and self.sides[0].planned_design == "before_after":
-            found.append(
-                say(
-                    "This trial's design does compare before and after, place by place against places that stayed as "
-                    "they were: that difference, with its interval, stands in the readout."
-                )
-            )
-        elif len(trial.arms) > 1:
-            found.append(say("Whether one arm beats another at the same time is told by the readout."))
-        return found
 
     def _block(self, metric: MetricId) -> dict[str, Any]:
         rows = [
@@ -255,16 +190,3 @@ class ComparePage:
             "n": formats.whole(row.n),
             "total": formats.metric(row.metric, row.total) if row.total is not None else "",
         }
-
-
-WEEKEND_SLACK = 0.05
-"""Shares of weekend days that differ by more are said: a week has two of seven."""
-
-
-def _overlap(first: Interval, second: Interval) -> bool:
-    return first.from_ms < second.to_ms and second.from_ms < first.to_ms
-
-
-def _weekend_share(interval: Interval) -> float:
-    weekdays = [((day + SHANGHAI_MS) // DAY_MS + _THURSDAY) % 7 for day in starts(interval, "day")]
-    return sum(weekday >= SATURDAY for weekday in weekdays) / len(weekdays) if weekdays else 0

@@ -210,7 +210,7 @@ def report_json(report: TrialReport) -> TrialReportJson:
         avenue=names(report.avenue.name),
         startup=names(report.startup.name),
         product_name=names(report.product.name),
-        product=product_json(report.product, report.directory),
+        product=msgspec.structs.replace(product_json(report.product, report.directory), trials=[report.trial.id]),
         trial=trial_json(report.trial, report.directory),
         state=report.state,
         registry_version=report.directory.version,

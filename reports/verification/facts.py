@@ -28,6 +28,8 @@ def facts(trial: TrialSnapshot, to_ms: int) -> dict[str, Any]:
             for metric in METRICS.values()
         ],
         "trial": _trial(trial),
+        # Whoever is given the report learns of no other trial.
+        "product": {"id": trial.product, "trials": [trial.trial]},
         "rota": rota(trial),
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.dashboard.compare_pick import ComparePick, day_text, picked_parts
+from reports.queries.compared_parts import ComparePick, day_text, picked_parts
 from reports.queries.comparison import compared_metrics, part_side, two_parts, whole_side
 from reports.queries.model import Interval
 from reports.queries.readout import readout

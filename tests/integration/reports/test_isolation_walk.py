@@ -190,7 +190,7 @@ def test_whoever_has_a_share_link_sees_its_trial_and_none_beside_it_however_the_
                     walk.compare(site, "nobody", (method, PARAMETER.sub("ID", template)), f"{word}-trial")
         for word in others:
             walk.compare(site, "nobody", ("GET", f"/compare?trial={FIRST}-trial&with=ID"), f"{word}-trial")
-        paths = [path for path in own_addresses(site, FIRST) if "format=" not in path and "&with=" not in path]
+        paths = [path for path in own_addresses(site, FIRST) if "format=" not in path and "with=" not in path]
         said = {path: site.ask("nobody", "GET", path) for path in paths}
 
     assert walk.answers >= 60
@@ -238,7 +238,12 @@ def own_addresses(site: Site, word: str) -> list[str]:
             continue
         forms = FORMATS.get(template.rsplit("/", 1)[1], ("",))
         found += [f"{path}?format={form}" if form else path for form in forms]
-    return [*found, f"/compare?trial={word}-trial&with={SECOND if word == FIRST else word}-trial"]
+    second = SECOND if word == FIRST else word
+    beside = [
+        f"/compare?trial={word}-trial&with={second}-trial",
+        f"/v1/trials/{word}-trial/comparison?with={second}-trial",
+    ]
+    return [*found, *beside]
 
 
 @pytest.mark.parametrize(("word", "foreign"), MINE_AND_THEIRS)

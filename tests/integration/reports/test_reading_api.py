@@ -17,6 +17,7 @@ from openapi_spec_validator import validate
 
 from avenue.serve.application import http_application
 from reports.api.auth import session_cookie
+from reports.queries.compared_parts import ComparePick, compared
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
@@ -26,7 +27,7 @@ from tests.support.reports_harness import KEYS, NOW, START, World, cells_of, eve
 
 pytestmark = pytest.mark.clickhouse
 
-TRIAL_PATHS = ("", "/metrics", "/readout", "/rejects", "/events", "/report", "/live")
+TRIAL_PATHS = ("", "/metrics", "/readout", "/comparison", "/rejects", "/events", "/report", "/live")
 Client = TestClient[Any]
 
 
@@ -70,6 +71,45 @@ def test_anothers_trial_answers_byte_for_byte_as_one_that_does_not_exist(client:
         assert theirs.status_code == nowhere.status_code == 404
         assert theirs.content == nowhere.content
         assert dict(theirs.headers) == dict(nowhere.headers)
+
+
+def test_two_times_of_a_trial_stand_side_by_side_as_the_page_compares_them(client: Client, world: World) -> None:
+    days = {"from1": "2026-11-20", "to1": "2026-11-20", "from2": "2026-11-21", "to2": "2026-11-21"}
+    trial = world.directory.trials["neuro"]
+
+    usual = client.get("/v1/trials/neuro/comparison?with=neuro", headers=CALMWAVE).json()
+    asked = client.get("/v1/trials/neuro/comparison", params=days, headers=CALMWAVE).json()
+    across = client.get("/v1/trials/neuro/comparison", params={**days, "from2": "2026-11-20"}, headers=CALMWAVE)
+    same = compared(world.context(), [trial], ComparePick.read({"trial": "neuro", **days}))
+
+    assert [(one["of"], len(one["sides"])) for one in (usual, asked)] == [("periods", 2)] * 2
+    assert [(side["kind"], side["from"], side["to"]) for side in asked["sides"]] == [
+        ("part", "2026-11-20T00:00:00+08:00", "2026-11-21T00:00:00+08:00"),
+        ("part", "2026-11-21T00:00:00+08:00", "2026-11-22T00:00:00+08:00"),
+    ]
+    rows = {(m["metric"], row["side"], row["arm"]): row for m in asked["metrics"] for row in m["rows"]}
+    said = {(row.metric, n, row.arm): row for n, side in enumerate(same.sides, 1) for row in side.rows}
+    assert {key: (row["estimate"], row["n"], row["units"]) for key, row in rows.items()} == {
+        key: (row.estimate, row.n, row.units) for key, row in said.items()
+    }
+    assert len([row for row in rows.values() if row["estimate"] is not None]) > 8
+    assert next(limit["code"] for limit in asked["limits"]) == "time_passed"
+    assert all(limit["text"]["zh"] and limit["text"]["en"] for limit in asked["limits"])
+    assert (
+        asked["freshness"]["as_of"]
+        == client.get("/v1/trials/neuro/readout", headers=CALMWAVE).json()["freshness"]["as_of"]
+    )
+    assert (across.status_code, across.json()["parameter"]) == (400, "from2")
+
+
+def test_anothers_trial_is_compared_with_nobodys(client: Client) -> None:
+    """Not by its own startup's key, nor by one that sees both: two startups' trials are nobody's to compare."""
+    theirs, nowhere = (client.get(f"/v1/trials/neuro/comparison?with={one}", headers=CALMWAVE) for one in ("emg", "no"))
+    by_operator = client.get("/v1/trials/neuro/comparison?with=emg", headers=as_("operator"))
+
+    assert theirs.status_code == nowhere.status_code == by_operator.status_code == 404
+    assert theirs.content == nowhere.content
+    assert client.get("/v1/trials/emg", headers=as_("operator")).status_code == 200
 
 
 def test_without_a_key_nothing_is_told_and_a_sending_key_reads_nothing(client: Client) -> None:

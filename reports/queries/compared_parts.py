@@ -1,15 +1,17 @@
-"""What is to be compared, read from the address: two trials, or two times of one."""
+"""What is to be compared, read from the address, for page and API: two trials, or two times of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from reports.queries.comparison import two_parts
+from reports.queries.comparison import ComparedSide, compared_metrics, part_side, two_parts, whole_side
 from reports.queries.context import QueryContext
 from reports.queries.model import Interval
+from reports.queries.readout import readout
 from reports.queries.spans import step_start
 from reports.queries.trial_units import before_interval, so_far
+from schemas.registry import MetricId, Trial
 from schemas.timing import DAY_MS, SHANGHAI_MS
 
 PickProblem = Literal["no_date", "outside", "overlap", "across_start", "too_early"]
@@ -40,6 +42,28 @@ class PickedParts:
 
     parts: tuple[Interval, Interval] | None
     problem: PickProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides, none where there are no two times yet, and of two times how they were picked."""
+
+    metrics: tuple[MetricId, ...]
+    sides: tuple[ComparedSide, ...]
+    parts: PickedParts | None = None
+
+
+def compared(context: QueryContext, trials: Sequence[Trial], pick: ComparePick) -> Comparison:
+    """Return what *pick* asks for, of *trials*, which its reader may see and which are of one startup."""
+    metrics = compared_metrics(trials)
+    if pick.other:
+        return Comparison(metrics, tuple(whole_side(context, trial.id, metrics) for trial in trials))
+    picked = picked_parts(context, pick)
+    if picked.parts is None:
+        return Comparison(metrics, (), picked)
+    planned = readout(context, pick.trial, metrics[:1]).planned_design
+    sides = tuple(part_side(context, pick.trial, part, metrics, planned) for part in picked.parts)
+    return Comparison(metrics, sides, picked)
 
 
 def picked_parts(context: QueryContext, pick: ComparePick) -> PickedParts:
