@@ -208,6 +208,7 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
         compared=bilingual(DESIGNS[found.design].compared),
         units=_units(found),
         crossover=CrossoverJson(found.crossover.both, found.crossover.people) if found.crossover else None,
+        told_together=None if found.told is None else list(found.told),
     )
 
 

@@ -305,6 +305,8 @@ class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """What is compared with what, in a sentence."""
     units: UnitsJson
     crossover: CrossoverJson | None = None
+    told_together: list[str] | None = None
+    """Of several arms: those of which a difference of the primary metric is told with all of them counted (Holm)."""
 
 
 class RejectSampleJson(msgspec.Struct, frozen=True):

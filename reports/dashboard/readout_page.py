@@ -96,7 +96,7 @@ class ReadoutPage:
     def _together(self) -> str:
         """Say of several arms that they share the risk, and of which a difference is told all the same."""
         others = [arm for arm in self.trial.arms if arm != self.found.baseline_arm]
-        if self.found.baseline_arm is None or len(others) == 1:
+        if self.found.told is None:
             return ""
         told = [arm_name(arm, self.words) for arm in others if arm in self.found.told]
         return self.words.say(

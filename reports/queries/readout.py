@@ -121,8 +121,8 @@ class TrialReadout:
     """Of two arms, where people were asked for."""
     judged: Mapping[MetricId, JudgedRows] = field(default_factory=dict, repr=False, compare=False)
     """By metric; those of which nobody tells anything are not in it."""
-    told: frozenset[str] = frozenset()
-    """Arms of which a difference of the primary metric may be told, with the questions of all arms counted (Holm)."""
+    told: tuple[str, ...] | None = None
+    """Of several arms those of which a difference of the primary metric may be told, with all of them counted (Holm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +158,15 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
         silent_units=silent,
         crossover=_crossover(frame, wanted),
         judged={metric: found.judged for metric, found in read.items() if found.judged is not None},
-        told=_told(read.get(trial.primary_metric)),
+        told=_told(trial, read.get(trial.primary_metric)),
     )
 
 
-def _told(found: MetricVerdict | None) -> frozenset[str]:
-    return told_together({arm: lift for arm, (lift, _) in found.lifts.items()}) if found else frozenset()
+def _told(trial: Trial, found: MetricVerdict | None) -> tuple[str, ...] | None:
+    if found is None or len(trial.arms) <= BOTH:
+        return None
+    told = told_together({arm: lift for arm, (lift, _) in found.lifts.items()})
+    return tuple(arm for arm in trial.arms if arm in told)
 
 
 def _crossover(frame: ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:

@@ -87,6 +87,7 @@ class ResultsSection:
         compared = self.voice.labelled(words.COMPARED, self._design["compared"])
         leads = [
             *(ParagraphBlock(text, "lead") for text in shown),
+            *([ParagraphBlock(self._design["together"])] if self._design["together"] else []),
             *(ParagraphBlock(text) for text in self._doubts()),
             ParagraphBlock(compared, "note"),
         ]

@@ -7,13 +7,13 @@ a verdict is given on, what is left out and what is unknown is worked out here f
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from reports.metrics import METRICS, MONEY, DistinctRule, DueShareRule, Metric, QuantileRule, RatioRule, SumRule
 from reports.stats.balance import balance
 from reports.stats.lifts import Why
 from reports.stats.quantiles import ArmDurations, arm_in_ms, arm_lift_in_ms, share_of_effect
-from reports.stats.several import guardrail
+from reports.stats.several import guardrail, told_together
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, verdict_of
@@ -107,6 +107,7 @@ class Readout:
                 "outside_events": days.outside_events,
             },
             "crossover": self._crossover(),
+            "told_together": self._told_together(),
         }
 
     def verdict(self, metric: Metric) -> RecomputedVerdict:
@@ -189,6 +190,15 @@ class Readout:
         people = different(self.events.where(self.events.of("arm", *arms)), "subjects")
         both = sum(different(self._of_arm(arm), "subjects") for arm in arms) - people
         return {"both": both, "people": people}
+
+    def _told_together(self) -> list[str] | None:
+        """Return of several arms those of which a difference is told with all of them counted."""
+        arms = self.days.trial.arms
+        if len(arms) <= 2:
+            return None
+        lifts = self.verdict(METRICS[cast("MetricId", self.days.trial.primary_metric)]).lifts
+        told = told_together({arm: lift for arm, (lift, _) in lifts.items()})
+        return [arm for arm in arms if arm in told]
 
     def _of_arm(self, arm: str) -> EventTable:
         return self.events.where(self.events.of("arm", arm))

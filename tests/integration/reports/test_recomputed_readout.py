@@ -134,7 +134,20 @@ def _devices() -> Case:
     return standings, 0, [*switches, *_use(standings, 11, silent=0.2)], 19.5, {"primary_metric": "uptime"}
 
 
+def _three_arms() -> Case:
+    arms = ["baseline", "pilot", "second"]
+    standings = [
+        Standing(f"s{n}", arms[(n + day) % 3], 24 * day, 24 * (day + 1)) for n in range(6) for day in range(30)
+    ]
+    better = [
+        msgspec.structs.replace(one, outcome="ok") if one.arm == "second" and one.kind == "use.completed" else one
+        for one in _use(standings, 3)
+    ]
+    return standings, 0, better, 30, {"arms": arms}
+
+
 CASES = {
+    "three arms": _three_arms,
     "switching, some days silent": _switching,
     "before and after": _before_and_after,
     "side by side": _side_by_side,
@@ -148,6 +161,8 @@ CASES = {
 }
 TOLD = {"switching, some days silent": 11, "before and after": 8, "side by side": 8, "a quantile": 10}
 """How many lifts have bounds at least: a readout of refusals only would show nothing."""
+TOGETHER = {"three arms": ["second"]}
+"""Of several arms those that are told with all of them counted."""
 UNSPLIT = {"one place", "refunds on days without orders"}
 """With uses at one place of each arm only: there is nothing to split at random."""
 
@@ -170,6 +185,7 @@ def test_every_value_of_the_readout_is_what_the_events_of_the_extract_give(click
     told = [path for path in mine if path.startswith("verdict.arms[pilot].course[") and path.endswith("[1]")]
     assert len([path for path in told if mine[path] is not None]) >= TOLD.get(case, 0)
     assert ("verdict.arms[pilot].placebo.as_good" in mine) is (case not in UNSPLIT)
+    assert [value for path, value in mine.items() if path == "readout.told_together[0]"] == TOGETHER.get(case, [])
     assert {path: (value, said.get(path)) for path, value in mine.items() if not _equal(path, value, said)} == {}
     assert [path for path in said if path not in mine and stated_reason(path) is None] == []
 
