@@ -122,7 +122,7 @@ class TrialReadout:
     judged: Mapping[MetricId, JudgedRows] = field(default_factory=dict, repr=False, compare=False)
     """By metric; those of which nobody tells anything are not in it."""
     told: tuple[str, ...] | None = None
-    """Of several arms those of which a difference of the primary metric may be told, with all of them counted (Holm)."""
+    """Of several arms those of which a difference of the primary metric is told, with all of them counted (Holm)."""
 
 
 @dataclass(frozen=True, slots=True)
