@@ -18,7 +18,7 @@ from reports.metrics import METRICS
 from reports.presentation.comparison import comparison_limits
 from reports.presentation.language import LANGUAGES, translator
 from reports.presentation.verdicts import reason_words
-from reports.queries.compared_parts import ComparePick, Comparison, PickProblem, compared
+from reports.queries.compared_parts import ComparedSides, ComparePick, PickProblem, compared
 from reports.queries.comparison import ComparedSide, SideKind
 from reports.queries.context import QueryContext
 from reports.queries.freshness import freshness
@@ -177,7 +177,7 @@ def _side(number: int, side: ComparedSide) -> ComparedSideJson:
     )
 
 
-def _metric(found: Comparison, metric_id: MetricId) -> ComparedMetricJson:
+def _metric(found: ComparedSides, metric_id: MetricId) -> ComparedMetricJson:
     metric = METRICS[metric_id]
     return ComparedMetricJson(
         metric=metric_id,
@@ -208,7 +208,7 @@ def _row(number: int, row: ArmReadout, planned: Design) -> ComparedRowJson:
     )
 
 
-def _limits(found: Comparison) -> list[LimitJson]:
+def _limits(found: ComparedSides) -> list[LimitJson]:
     if not found.sides:
         return []
     zh, en = (comparison_limits(found.sides, translator(language)) for language in LANGUAGES)

@@ -45,7 +45,7 @@ class PickedParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparedSides:
     """Two sides, none where there are no two times yet, and of two times how they were picked."""
 
     metrics: tuple[MetricId, ...]
@@ -53,17 +53,17 @@ class Comparison:
     parts: PickedParts | None = None
 
 
-def compared(context: QueryContext, trials: Sequence[Trial], pick: ComparePick) -> Comparison:
+def compared(context: QueryContext, trials: Sequence[Trial], pick: ComparePick) -> ComparedSides:
     """Return what *pick* asks for, of *trials*, which its reader may see and which are of one startup."""
     metrics = compared_metrics(trials)
     if pick.other:
-        return Comparison(metrics, tuple(whole_side(context, trial.id, metrics) for trial in trials))
+        return ComparedSides(metrics, tuple(whole_side(context, trial.id, metrics) for trial in trials))
     picked = picked_parts(context, pick)
     if picked.parts is None:
-        return Comparison(metrics, (), picked)
+        return ComparedSides(metrics, (), picked)
     planned = readout(context, pick.trial, metrics[:1]).planned_design
     sides = tuple(part_side(context, pick.trial, part, metrics, planned) for part in picked.parts)
-    return Comparison(metrics, sides, picked)
+    return ComparedSides(metrics, sides, picked)
 
 
 def picked_parts(context: QueryContext, pick: ComparePick) -> PickedParts:
