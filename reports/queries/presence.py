@@ -133,16 +133,22 @@ def _coverages(context: QueryContext, trial_id: str, until: Interval) -> tuple[P
     events = hours(context, trial_id, _with_start(context, trial_id, until), _silences_ms(context, trial_id))
     found = []
     for placement_id in placements_of(context.directory, trial_id):
-        due = sorted({hour for hour, _ in by_step(due_spans(context.directory, placement_id, over), "hour")})
+        due = _whole_hours(due_spans(context.directory, placement_id, over))
+        met = [hour for start, end in due for hour in range(start, end, HOUR_MS) if (placement_id, hour) in events]
         found.append(
             PlacementShare(
                 placement_id=placement_id,
-                due=merged((hour, hour + HOUR_MS) for hour in due),
-                met=merged((hour, hour + HOUR_MS) for hour in due if (placement_id, hour) in events),
+                due=due,
+                met=merged((hour, hour + HOUR_MS) for hour in met),
                 share="coverage",
             )
         )
     return tuple(one for one in found if one.due)
+
+
+def _whole_hours(spans: Spans) -> Spans:
+    """Return the hours that *spans* touch, whole."""
+    return merged((step_start(start, "hour"), step_start(end + HOUR_MS - 1, "hour")) for start, end in spans)
 
 
 def _uptimes(context: QueryContext, trial_id: str, until: Interval) -> tuple[PlacementShare, ...]:

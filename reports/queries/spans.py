@@ -80,9 +80,14 @@ def open_spans(hours: OpeningHours, interval: Interval) -> Spans:
     opens, closes = _minutes(hours.opens) * MINUTE_MS, _minutes(hours.closes) * MINUTE_MS
     if closes <= opens:
         closes += DAY_MS
-    first = step_start(interval.from_ms, "day") - DAY_MS
-    days = ((day + opens, day + closes) for day in range(first, interval.to_ms, DAY_MS))
-    return overlap(merged(days), [(interval.from_ms, interval.to_ms)])
+    found: Spans = []
+    for day in range(step_start(interval.from_ms, "day") - DAY_MS, interval.to_ms, DAY_MS):
+        start, end = max(day + opens, interval.from_ms), min(day + closes, interval.to_ms)
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif start < end:
+            found.append((start, end))
+    return found
 
 
 def _minutes(text: str) -> int:
