@@ -239,6 +239,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "sink": plain_table,
     "gateway": plain_table,
     "queries": plain_table,
+    "readout": plain_table,
     "memory": plain_table,
     "growth": plain_table,
     "science": science.table,

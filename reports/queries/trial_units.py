@@ -163,10 +163,12 @@ def row_frame(units: TrialUnits, before: Iterable[UnitKey]) -> RowFrame:
 
 
 def _rows(framed: Iterable[FramedUnit], parts: Mapping[UnitKey, Parts]) -> list[UnitRow]:
-    telling = {key: parts[key] for key, _ in framed if key in parts}
-    if any(top and not bottom for top, bottom in telling.values()):
-        telling = _with_denominators(telling)
-    return [UnitRow(*first, *telling[key]) for key, first in framed if key in telling and telling[key][1]]
+    # Looked up once a unit: this is done for each metric, and a key of three parts costs more than the rest.
+    telling = [(key, first, part) for key, first in framed if (part := parts.get(key)) is not None]
+    if any(top and not bottom for _, _, (top, bottom) in telling):
+        given = _with_denominators({key: part for key, _, part in telling})
+        telling = [(key, first, given[key]) for key, first, _ in telling]
+    return [UnitRow._make(first + part) for _, first, part in telling if part[1]]
 
 
 def _with_denominators(parts: Mapping[UnitKey, Parts]) -> dict[UnitKey, Parts]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.metrics import METRICS, DistinctRule, QuantileRule, RatioRule, SumRule, percent_rank
+from reports.metrics import METRICS, DistinctRule, DueShareRule, QuantileRule, RatioRule, SumRule, percent_rank
 from reports.queries import exact, presence
 from reports.queries.context import QueryContext
 from reports.queries.exact import PeopleColumn
@@ -109,22 +109,26 @@ def parts_by_metric(
     A unit without events is absent: silent is not unused. Quantiles have no parts; uptime and coverage have due time.
     """
     wanted = tuple(metrics)
-    found: dict[MetricId, dict[UnitKey, Parts]] = {metric: {} for metric in wanted}
-    for unit in units(context, trial_id, interval, sets=needs_sets(wanted)):
-        for metric in wanted:
-            match METRICS[metric].rule:
-                case SumRule(measure):
-                    found[metric][unit.key] = (int(unit.values[f"m_{measure}"]), 1)
-                case RatioRule(top, bottom):
-                    found[metric][unit.key] = (int(unit.values[f"m_{top}"]), int(unit.values[f"m_{bottom}"]))
-                case DistinctRule(column):
-                    found[metric][unit.key] = (int(unit.values[f"d_{column}"]), 1)
-                case _:
-                    pass
+    days = units(context, trial_id, interval, sets=needs_sets(wanted))
+    found: dict[MetricId, dict[UnitKey, Parts]] = {}
     for metric in wanted:
-        if metric in {"uptime", "coverage"}:
-            found[metric] = _reported(context, trial_id, interval, metric)
+        match METRICS[metric].rule:
+            case SumRule(measure):
+                found[metric] = _counted(days, f"m_{measure}")
+            case RatioRule(top, bottom):
+                names = f"m_{top}", f"m_{bottom}"
+                found[metric] = {day.key: (int(day.values[names[0]]), int(day.values[names[1]])) for day in days}
+            case DistinctRule(column):
+                found[metric] = _counted(days, f"d_{column}")
+            case DueShareRule():
+                found[metric] = _reported(context, trial_id, interval, metric)
+            case _:
+                found[metric] = {}
     return found
+
+
+def _counted(days: Iterable[PlacementDay], name: str) -> dict[UnitKey, Parts]:
+    return {day.key: (int(day.values[name]), 1) for day in days}
 
 
 def totals_by_arm(
