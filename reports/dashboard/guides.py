@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -23,6 +24,8 @@ SOURCE = HERE.parents[1] / "docs" / "partners"
 MADE = HERE / "static" / "guides.json"
 URL = "/docs/partners"
 EXAMPLES = "examples"
+EVENT_SCHEMA = "event.v1.schema.json"
+"""Published beside the guides, which name it where it stands in the repository."""
 FIRST = "README"
 """The guide that stands at `URL` itself."""
 TITLE_LEVEL, CONTENTS_LEVEL = "h1", "h2"
@@ -80,6 +83,7 @@ def load_guides(made: Path = MADE) -> Guides:
 def _guide(name: str, text: str) -> Guide:
     parser = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_level=3)
     parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("softbreak", _line_end)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("table_open", _table_open)
     parser.add_render_rule("table_close", _table_close)
@@ -113,14 +117,21 @@ def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: 
 
 def _address(href: str, folder: str) -> str:
     """Return the address of the guide that *href* names; '' where it is another file of the repository."""
-    if re.match(r"https?://|#|/", href):
+    if re.match(r"https?://|#", href):
         return href
     path, _, anchor = href.partition("#")
+    if posixpath.basename(path) == EVENT_SCHEMA:
+        return f"{URL}/{EVENT_SCHEMA}"
     name = posixpath.normpath(posixpath.join(folder, path)).removesuffix(".md").removesuffix(".zh")
     if name.startswith(".."):
         return ""
     address = URL if name == FIRST else f"{URL}/{name}"
     return f"{address}#{anchor}" if anchor else address
+
+
+def _line_end(_renderer: RendererHTML, tokens: Sequence[Token], place: int, *_: object) -> str:
+    # Chinese stands without blanks: browsers would show one where a sentence's line ends.
+    return "" if east_asian_width(tokens[place - 1].content[-1:] or " ") in {"W", "F"} else "\n"
 
 
 def _fence(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType) -> str:

@@ -40,6 +40,7 @@ def test_every_link_leads_to_a_guide_and_an_anchor_of_it_or_out_of_the_place(gui
     files = {f"{URL}/{EVENT_SCHEMA.name}", *(f"{URL}/examples/{example}" for example in guides.examples)}
     assert len(links) > 30
     assert len(files) == 6
+    assert files <= {link for _, link in links}
     for (name, language), link in links:
         if link.startswith("https://") or link in files:
             continue
@@ -72,6 +73,15 @@ def test_files_of_the_repository_that_are_no_guides_are_named_and_not_linked(tmp
     assert made.pages["a", "en"].html == (
         f'<p>see <a>why</a>, <a href="{URL}/b#two">B</a> and <a href="https://example.com">there</a></p>\n'
     )
+
+
+def test_lines_of_chinese_come_together_without_a_blank_and_others_with_one(tmp_path: Path) -> None:
+    (tmp_path / "a.zh.md").write_text("# A\n\n先验签。\n再应答，用 `SUCCESS`\n或 FAIL\n。\n")
+
+    make_guides(tmp_path, tmp_path / "guides.json")
+
+    made = load_guides(tmp_path / "guides.json").pages["a", "zh"].html
+    assert made == "<p>先验签。再应答，用 <code>SUCCESS</code>\n或 FAIL\n。</p>\n"
 
 
 def test_what_was_made_already_is_left_and_what_was_never_made_is_told(tmp_path: Path) -> None:
