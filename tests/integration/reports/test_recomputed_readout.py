@@ -146,7 +146,21 @@ def _three_arms() -> Case:
     return standings, 0, better, 30, {"arms": arms}
 
 
+def _nothing_sold(*arms: str) -> Case:
+    """Uses at places of both arms, and no order in *arms*: of both nobody knows, of one it sold nothing."""
+    standings = switching(3, 20)
+    events = [e for e in _use(standings, 12) if not (e.kind.startswith("order.") and e.arm in arms)]
+    sold = [
+        event(60_000 + n, placement_id=one.placement, arm=one.arm, kind="order.paid", amount_fen=900,
+              occurred_ms=START + one.from_h * HOUR + HOUR)
+        for n, one in enumerate(standings) if one.arm not in arms
+    ]  # fmt: skip
+    return standings, 0, [*events, *sold], 20, {"primary_metric": "revenue_fen"}
+
+
 CASES = {
+    "an arm that sold nothing": lambda: _nothing_sold("pilot"),
+    "nothing sold at all": lambda: _nothing_sold("baseline", "pilot"),
     "three arms": _three_arms,
     "switching, some days silent": _switching,
     "before and after": _before_and_after,
@@ -163,7 +177,9 @@ TOLD = {"switching, some days silent": 11, "before and after": 8, "side by side"
 """How many lifts have bounds at least: a readout of refusals only would show nothing."""
 TOGETHER = {"three arms": ["second"]}
 """Of several arms those that are told with all of them counted."""
-UNSPLIT = {"one place", "refunds on days without orders"}
+REVENUE = {"an arm that sold nothing": 0, "nothing sold at all": None}
+"""The pilot's revenue: 0 where the trial sold something, unknown where nobody tells of orders."""
+UNSPLIT = {"nothing sold at all", "one place", "refunds on days without orders"}
 """With uses at one place of each arm only: there is nothing to split at random."""
 
 
@@ -185,6 +201,8 @@ def test_every_value_of_the_readout_is_what_the_events_of_the_extract_give(click
     told = [path for path in mine if path.startswith("verdict.arms[pilot].course[") and path.endswith("[1]")]
     assert len([path for path in told if mine[path] is not None]) >= TOLD.get(case, 0)
     assert ("verdict.arms[pilot].placebo.as_good" in mine) is (case not in UNSPLIT)
+    if case in REVENUE:
+        assert mine["readout.metrics[revenue_fen].arms[pilot].estimate"] == REVENUE[case]
     assert [value for path, value in mine.items() if path == "readout.told_together[0]"] == TOGETHER.get(case, [])
     assert {path: (value, said.get(path)) for path, value in mine.items() if not _equal(path, value, said)} == {}
     assert [path for path in said if path not in mine and stated_reason(path) is None] == []
