@@ -80,9 +80,8 @@ def _lengths(head: bytes, event: bytes) -> Iterator[WireShape]:
     yield WireShape("no request at all", (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",))
     yield WireShape("a method of its own", (head.replace(b"POST", b"PUSH", 1) + b"content-length: 0\r\n\r\n",))
     yield WireShape("HTTP/9.9", (head.replace(b"HTTP/1.1", b"HTTP/9.9", 1) + b"content-length: 0\r\n\r\n",))
-    yield WireShape(
-        "no host", (head.replace(b"host: gateway\r\n", b"") + b"content-length: 2\r\n\r\n[]",), accepted=taken
-    )
+    whole = b"content-length: %d\r\n\r\n%b" % (size, event)
+    yield WireShape("no host", (head.replace(b"host: gateway\r\n", b"") + whole,), accepted=taken)
 
 
 def _floods(head: bytes, event: bytes) -> Iterator[WireShape]:
