@@ -19,8 +19,9 @@ MUTANTS_STAMP := $(MUTANTS_VENV)/.setup
 MUTANTS_ARGS ?= --minutes 60
 CODE := schemas runtime registry producers streams sinks reports avenue
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
 
-.PHONY: help setup assets demo test test-unit test-fault coverage check format bench mutants lock clean
+.PHONY: help setup assets demo test test-unit test-fault fuzz coverage check format bench mutants lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,11 @@ test-fault: setup ## every fault, under a million events and more; ends with a t
 
 test-unit: setup ## only the quick ones
 	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick $(PYTEST_ARGS)
+
+fuzz: setup ## look for a slip for longer: properties, the running server against its document, 100,000 hostile inputs
+	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=search tests/property tests/unit
+	@AVENUE_TEST_OPENAPI_EXAMPLES=100 $(BIN)/python -m pytest -q tests/e2e/test_openapi_live.py
+	@$(BIN)/python -m bench.fuzz $(FUZZ_ARGS)
 
 coverage: setup ## what the quick ones run of the code, lines and branches; fails below the floor in pyproject.toml
 	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick --cov --cov-report term -q $(PYTEST_ARGS)
