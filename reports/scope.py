@@ -9,6 +9,7 @@ from registry.directory import Directory
 from schemas.registry import AccessKey, NotificationChannel, Product, Trial
 
 STARTUP = "startup:"
+ACCOUNT = "account:"
 SEES_ALL = frozenset({"operator", "programme"})
 
 
@@ -23,6 +24,23 @@ class Reader:
     scope: str
     startup_id: str | None
     trial_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReader:
+    """A partner's account: it reads what became of its own calls, and no trial."""
+
+    key_id: str
+    scope: str
+    account_id: str
+
+
+def account_of_key(key: AccessKey, directory: Directory) -> AccountReader | None:
+    """Return the account that *key* is of, None where its scope is another or the registry has no such account."""
+    account_id = key.scope.removeprefix(ACCOUNT)
+    if not key.scope.startswith(ACCOUNT) or account_id not in directory.accounts:
+        return None
+    return AccountReader(key_id=key.id, scope=key.scope, account_id=account_id)
 
 
 def reader_of_key(key: AccessKey) -> Reader | None:

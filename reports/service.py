@@ -12,6 +12,7 @@ from typing import TypeVar
 from registry.directory import Directory
 from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
+from reports.access.replays import AccountReplays, RejectReplayer
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
 from reports.queries.verdict_cache import VerdictBoard, VerdictCache
@@ -59,8 +60,12 @@ class ReadService:
     """What all answers have worked out of verdicts."""
     verdict_board: VerdictBoard = field(default_factory=VerdictBoard, repr=False)
     """The latest verdict of each trial, for lists."""
+    replayer: RejectReplayer | None = field(default=None, repr=False)
+    """The gateway beside this read side, which judges kept rejects once more; None where another process is it."""
     teller: ChannelTeller | None = field(default=None, repr=False)
     """Who tells the registry's channels; None where this process tells nobody."""
+    replays: AccountReplays = field(default_factory=AccountReplays, repr=False)
+    """The replays of accounts' rejects that are under way."""
     _waiting: list[int] = field(default_factory=lambda: [0], repr=False)
 
     @cached_property

@@ -77,6 +77,9 @@ class ClickHouseSettings(SettingsGroup):
     reject_retention_days: Positive = Field(
         90, description="kept rejects stay this long: by then a fault is mended and they are replayed"
     )
+    call_retention_days: Positive = Field(
+        7, description="calls kept as they were sent stay this long, as the topics do: what they are asked about is new"
+    )
     record_retention_days: Positive = Field(
         400, description="what was answered, and counts of log and workers, stay this long: a year's can be compared"
     )
@@ -175,6 +178,16 @@ class GatewaySettings(SettingsGroup):
         0.25,
         description="of the loop's time for what stands behind live traffic (backfills, accounts in mode `slow`): "
         "worker and sink have to keep up with it too",
+    )
+    call_samples_per_minute: Positive = Field(
+        30,
+        description="calls of one account kept as they were sent, masked; a live view that a person can follow. All "
+        "others leave their counts and verdicts",
+    )
+    call_sample_bytes: Positive = Field(
+        8_192,
+        description="of one kept call; what is longer leaves its head only, so that a day of one account is "
+        "at most 350 MB before packing",
     )
 
 

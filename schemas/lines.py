@@ -16,6 +16,8 @@ from schemas.event import MAX_AMOUNT_FEN, MAX_DURATION_MS, MAX_ID_CHARS, SANDBOX
 POSITION_PLACEHOLDER = b'{"epoch":0,"line":'
 SCHEMA_VERSION = b"1"
 HEADER_SCHEMA = "schema-version"
+OTHERS_LISTED = 100
+"""Verdicts that one delivery names beside its counts: a page of them; at most some 10 KB of a line."""
 HEADER_ACCOUNTS = "accounts"
 """JSON object, account id to number of lines: lets the sink count what it does not decode."""
 
@@ -96,7 +98,10 @@ class RejectLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request was answered, on `pilot-deliveries.v1`; the source of every 'received' and 'accepted'."""
+    """What one request was answered, on `pilot-deliveries.v1`; the source of every 'received' and 'accepted'.
+
+    A refused request has no events and no line of its own: those alike are counted in one, with their status.
+    """
 
     delivery_id: str
     account_id: str
@@ -117,6 +122,16 @@ class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True):
     """Of a replay: each reject's id, its verdict now, and the reason where it was rejected again."""
     asked_by: str = ""
     """Of a replay: the id of the key that asked for it."""
+    validated_ms: int = 0
+    """When every event had its outcome; 0 where that was not told."""
+    others: list[tuple[int, str, str, str, str]] = []
+    """Of the first `OTHERS_LISTED` events that were not accepted: index, verdict, event id, reason, reject id."""
+    requests: int = 1
+    """How many requests it stands for: one, but for refused ones."""
+    detail: str = ""
+    """Of refused requests: why, in our own words."""
+    call: str = ""
+    """The request as it may be kept, JSON text, where it is in the sample: masked, people not at all."""
 
 
 def encode_record(lines: Iterable[bytes]) -> bytes:

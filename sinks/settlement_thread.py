@@ -13,6 +13,7 @@ from runtime.settings import Settings
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import forget, measure
 from sinks.retention.retire import RetentionJob
+from sinks.settlement.corrected_rejects import CorrectedRejects
 from sinks.settlement.recheck import wrongly_settled
 from sinks.settlement.settle import Settler
 
@@ -21,6 +22,8 @@ log = get_logger(__name__)
 STOP_S = 30.0
 # Taking the sums may use this share of a core, and so may looking at what is settled.
 SHARE = 0.02
+# A sender that has corrected an event looks whether its reject is closed; the look itself has its share of a core.
+CORRECTED_EVERY_S = 5.0
 # While rows that are retired are being destroyed, or more may be.
 LOOK_AGAIN_S = 10.0
 
@@ -46,6 +49,8 @@ class SettlementThread:
         self._measure_at = 0.0
         self._recheck_at = 0.0
         self._retire_at = 0.0
+        self._correct_at = 0.0
+        self._corrected = CorrectedRejects(clickhouse, clock)
         self._retention = RetentionJob(settings, clickhouse, clock)
         self._clock_watch = ClockWatch(clock, steady_s=settings.sink.retire_every_s)
         self._stopping = threading.Event()
@@ -106,6 +111,10 @@ class SettlementThread:
             self._measure_at = time.monotonic() + max(self._settings.sink.sums_every_s, seconds / SHARE)
         if time.monotonic() >= self._recheck_at and not self._stopping.is_set():
             self._recheck(settler)
+        if time.monotonic() >= self._correct_at and not self._stopping.is_set():
+            began = time.monotonic()
+            self._corrected.close()
+            self._correct_at = time.monotonic() + max(CORRECTED_EVERY_S, (time.monotonic() - began) / SHARE)
         if time.monotonic() >= self._retire_at and not self._stopping.is_set():
             self._retire(settler, running)
 

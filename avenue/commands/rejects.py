@@ -66,7 +66,8 @@ def list_kept(
         print(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        replayed = f"  (replayed {row['replayed_at']})" if row["replayed_at"] else ""
+        how = "replayed" if row["replayed_at"] else "corrected"
+        replayed = f"  ({how} {row['closed_at']} by {row['closed_by']})" if row["closed_at"] else ""
         print(f"{row['reject_id']}  {row['received_at']}  {row['account_id']}/{row['flow']}  {row['reason']}  "
               f"{row['field']}  {row['message']}{replayed}")  # fmt: skip
     more = "; the newest only, --limit shows more" if len(rows) == limit else ""

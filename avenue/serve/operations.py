@@ -14,7 +14,8 @@ MAX_REJECTS = 1000
 _SELECT = """
 SELECT reject_id, account_id, platform, flow, reason, field, message, payload,
        formatDateTime(received_at, '%Y-%m-%dT%H:%i:%S.%fZ') AS received_at,
-       if(isNull(replayed_at), NULL, formatDateTime(replayed_at, '%Y-%m-%dT%H:%i:%S.%fZ')) AS replayed_at
+       if(isNull(replayed_at), NULL, formatDateTime(replayed_at, '%Y-%m-%dT%H:%i:%S.%fZ')) AS replayed_at,
+       if(isNull(closed_at), NULL, formatDateTime(closed_at, '%Y-%m-%dT%H:%i:%S.%fZ')) AS closed_at, closed_by
 FROM rejects
 """
 _WHERE_LISTED = """
@@ -28,7 +29,9 @@ SELECT reject_id, account_id, platform, flow, reason, field, message, event_id, 
 FROM pilot_rejects FINAL
 WHERE ({account:String} = '' OR account_id = {account:String}) AND ({reason:String} = '' OR reason = {reason:String})
     AND (toUnixTimestamp64Milli(received_at), reject_id) > ({after_ms:Int64}, {after_id:String})
-    AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+    AND reject_id NOT IN (
+        SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate', 'corrected')
+    )
 ORDER BY received_ms, reject_id LIMIT {limit:UInt32}
 SETTINGS output_format_json_quote_64bit_integers = 0
 """

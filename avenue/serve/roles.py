@@ -125,6 +125,7 @@ class ServerRoles:
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
             audit=audit,
+            replayer=None if self._gateway is None else self._gateway.replayer,
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
 

@@ -26,6 +26,12 @@ def authenticate_sender(
     return problem(401, "send `Authorization: Bearer <key>`, or Standard Webhooks headers with ?account=ID")
 
 
+def claimed_account(request: HttpRequest, directory: Directory) -> Account | None:
+    """Return the account that a refused *request* names as its sender, None where it names none that is known."""
+    names = parse_qs(request.query.decode("latin-1")).get("account", [])
+    return directory.accounts.get(names[0]) if len(names) == 1 else None
+
+
 def _by_key(authorization: str, directory: Directory, now_ms: int) -> Account | HttpAnswer:
     scheme, _, presented = authorization.partition(" ")
     key = directory.key_of(presented.strip(), now_ms=now_ms) if scheme.lower() == "bearer" else None

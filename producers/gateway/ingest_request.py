@@ -1,20 +1,22 @@
 """A request that was let in: whose it is, its events as they came, and the lines that it leaves on the log."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from producers.adapters.base import PlatformMessage
-from producers.gateway.responses import BatchResult
+from producers.gateway.responses import BatchResult, Verdict, rejected
 from producers.parsing.body import Element
 from producers.replay import ReadableReject
 from producers.validation.placement import TimeWindow
+from producers.validation.redaction import harmless_id
+from producers.validation.validator import DuplicateEvent, InFlightDuplicate, RejectedEvent
 from runtime.errors import RetryableError
 from runtime.metrics import GATEWAY_EVENTS, GATEWAY_REPLAYS
 from runtime.settings import GatewaySettings
-from schemas.lines import DeliveryLine
+from schemas.lines import OTHERS_LISTED, DeliveryLine
 from schemas.registry import Account
 from schemas.timing import DAY_MS
 
@@ -84,6 +86,8 @@ class IngestRequest:
     timeout_s: float
     background: bool = False
     """Whether it stands behind live traffic (`FairTurns`)."""
+    call: Callable[[], str] = str
+    """Gives the request as it may be kept, '' where it is in no sample; asked once its events are safe."""
 
 
 def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWindow:
@@ -94,7 +98,18 @@ def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWin
     )
 
 
-def delivery_line(request: IngestRequest, result: BatchResult, answered_ms: int) -> DeliveryLine:
+@dataclass(slots=True)
+class RequestProgress:
+    """What is told of a request beside its counts."""
+
+    validated_ms: int = 0
+    reject_ids: dict[int, str] = field(default_factory=dict)
+    """Of the events that were rejected, by index."""
+
+
+def delivery_line(
+    request: IngestRequest, result: BatchResult, progress: RequestProgress, answered_ms: int
+) -> DeliveryLine:
     """Return what the log says of *request*, which is about to be answered with *result*."""
     counts = result.counts()
     line = DeliveryLine(
@@ -111,8 +126,17 @@ def delivery_line(request: IngestRequest, result: BatchResult, answered_ms: int)
         body_bytes=request.size,
         received_ms=request.received_ms,
         answered_ms=answered_ms,
+        validated_ms=progress.validated_ms,
+        others=[_other(verdict, progress) for verdict in result.others[:OTHERS_LISTED]],
+        call=request.call(),
     )
     return _as_replay(line, request.events, result) if isinstance(request.events, KeptRejects) else line
+
+
+def _other(verdict: Verdict, progress: RequestProgress) -> tuple[int, str, str, str, str]:
+    # What was sent as an id may be anything: only one that may be kept is named.
+    event_id = verdict.event_id if verdict.verdict == "duplicate" else harmless_id(verdict.event_id)
+    return verdict.index, verdict.verdict, event_id, verdict.reason, progress.reject_ids.get(verdict.index, "")
 
 
 def _as_replay(line: DeliveryLine, events: KeptRejects, result: BatchResult) -> DeliveryLine:
@@ -134,3 +158,11 @@ def count_outcomes(request: IngestRequest, result: BatchResult) -> None:
     counts["accepted", ""] += len(result.accepted_ids)
     for (outcome, reason), count in counts.items():
         GATEWAY_EVENTS.labels(account.id, account.platform, outcome, reason).inc(count)
+
+
+def verdict_of(index: int, other: DuplicateEvent | InFlightDuplicate | RejectedEvent) -> Verdict:
+    """Return the sender's verdict of an event that was not accepted; one in flight, as if its original made it."""
+    if isinstance(other, RejectedEvent):
+        fault = other.fault
+        return rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
+    return Verdict(index, other.event_id, "duplicate")

@@ -31,20 +31,21 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from producers.adapters.base import (
     Adapter,
     AdapterResult,
     MappedMessage,
     NativePush,
-    PlatformAnswer,
     PlatformHandshake,
     RefusedPush,
 )
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentLedger
 from producers.gateway.admission import Admission, TurnedAway, is_background
-from producers.gateway.authentication import SecretsFor, authenticate_sender
+from producers.gateway.authentication import SecretsFor, authenticate_sender, claimed_account
+from producers.gateway.calls import CallSampler, RefusalLog
 from producers.gateway.fair_turns import FairTurns
 from producers.gateway.held_lines import HeldLines
 from producers.gateway.http_request import HttpRequest
@@ -55,12 +56,22 @@ from producers.gateway.ingest_request import (
     KeptRejects,
     NativeMessages,
     RequestEvents,
+    RequestProgress,
     UnknownStoredError,
     count_outcomes,
     delivery_line,
+    verdict_of,
     window_of,
 )
-from producers.gateway.responses import BatchResult, HttpAnswer, Verdict, over_limit, problem, rejected
+from producers.gateway.responses import (
+    BatchResult,
+    HttpAnswer,
+    Verdict,
+    delivery_header,
+    over_limit,
+    platform_answer,
+    problem,
+)
 from producers.orders.ledger import OrderLedger, TriedOrders
 from producers.parsing.body import BodyProblem, split, unpack
 from producers.publisher import LineBatch, Publisher
@@ -71,7 +82,6 @@ from producers.validation.pseudonym_cache import Pseudonymiser
 from producers.validation.results import BatchResults, PartitionBatch
 from producers.validation.validator import (
     BATCH_FLOW,
-    DuplicateEvent,
     EventValidator,
     InFlightDuplicate,
     RejectedEvent,
@@ -107,6 +117,7 @@ class PipelineDeps:
     secrets_for: SecretsFor
     ingestor: "RequestIngestor"
     clock: Clock
+    refusals: RefusalLog
     timer: Callable[[], float] = time.monotonic
     """Seconds, by which rates are counted."""
 
@@ -118,6 +129,7 @@ class PushPipeline:
         self._deps = deps
         self._admission = Admission(deps.limits)
         self._turns = deps.ingestor.turns
+        self._calls = CallSampler(deps.limits)
         self._keys = IdempotencyKeys(max_keys=deps.limits.idempotency_keys, keep_s=deps.limits.idempotency_minutes * 60)
 
     async def push_batch(self, request: HttpRequest) -> HttpAnswer:
@@ -127,8 +139,10 @@ class PushPipeline:
         account = authenticate_sender(request, deps.directory(), deps.secrets_for, deps.clock.now_ms())
         if isinstance(account, HttpAnswer):
             answer, account_id = account, "-"
+            deps.refusals.note(claimed_account(request, deps.directory()), BATCH_FLOW, answer)
         else:
             answer, account_id = await self._answer_admitted(request, account), account.id
+            deps.refusals.note(account, BATCH_FLOW, answer)
         GATEWAY_REQUESTS.labels(account_id, BATCH_FLOW, answer.status).inc()
         GATEWAY_REQUEST_SECONDS.labels(BATCH_FLOW).observe(time.perf_counter() - started)
         return answer
@@ -141,7 +155,8 @@ class PushPipeline:
         secrets = self._deps.secrets_for(account, flow) if account is not None and adapter is not None else ()
         if account is None or adapter is None or not secrets:
             GATEWAY_REQUESTS.labels("-", "-", 404).inc()
-            return problem(404, "no such account or flow; the address is /in/{account}/{flow}")
+            unknown = problem(404, "no such account or flow; the address is /in/{account}/{flow}")
+            return self._deps.refusals.note(account, "", unknown)  # without the flow's name, which somebody typed
         push = NativePush(
             method=request.method,
             path=request.path,
@@ -154,6 +169,7 @@ class PushPipeline:
             secrets=secrets,
         )
         answer = await self._answer_native(push, adapter)
+        self._deps.refusals.note(account, adapter.flow, answer)
         GATEWAY_REQUESTS.labels(account.id, adapter.flow, answer.counts_as or answer.status).inc()
         GATEWAY_REQUEST_SECONDS.labels(adapter.flow).observe(time.perf_counter() - started)
         return answer
@@ -208,10 +224,10 @@ class PushPipeline:
                 return problem(elements.status, elements.detail)
             self._admission.count_events(account, len(elements), self._deps.timer())
         events, timeout_s = BatchElements(elements), limits.batch_publish_timeout_s
-        size = len(body)
+        size, call = len(body), partial(self._calls.batch, request, account, elements)
         try:
             result = await self._deps.ingestor.ingest(
-                IngestRequest(account, BATCH_FLOW, events, size, received_ms, timeout_s, background=background)
+                IngestRequest(account, BATCH_FLOW, events, size, received_ms, timeout_s, background, call)
             )
         except UnknownStoredError as error:
             return problem(503, str(error), retry_after_s=error.retry_after_s, stored="unknown")
@@ -236,7 +252,7 @@ class PushPipeline:
                 self._admission.leave(account, len(push.body))
             away = TurnedAway("busy", 1.0)
         GATEWAY_TURNED_AWAY.labels(account.id, away.cause).inc()
-        return over_limit(_platform_answer(adapter.negative), away.wait_s)
+        return over_limit(platform_answer(adapter.negative), away.wait_s)
 
     async def _adapt_in_turn(self, push: NativePush, adapter: Adapter) -> AdapterResult | None:
         """Verify *push* and take it apart; None where its turn does not come in half of the time that there is."""
@@ -252,7 +268,7 @@ class PushPipeline:
         if isinstance(adapted, RefusedPush):
             return problem(401, adapted.message)
         if isinstance(adapted, PlatformHandshake):
-            return _platform_answer(adapted.answer)
+            return platform_answer(adapted.answer)
         now_s = self._deps.timer()
         self._admission.count_request(account, now_s)
         self._admission.count_events(account, len(adapted.messages), now_s)
@@ -260,22 +276,19 @@ class PushPipeline:
         body = push.body or push.query
         events, waited_s = NativeMessages(adapted.messages, body), (self._deps.clock.now_ms() - push.received_ms) / 1000
         timeout_s = self._native_timeout_s(adapter) - max(0.0, waited_s)
+        call = partial(self._calls.native, push, adapted.messages, adapter.positive.body)
         try:
-            await self._deps.ingestor.ingest(
-                IngestRequest(account, push.flow, events, len(body), push.received_ms, timeout_s)
+            result = await self._deps.ingestor.ingest(
+                IngestRequest(account, push.flow, events, len(body), push.received_ms, timeout_s, call=call)
             )
         except (RetryableError, UnavailableError) as error:
             log.warning("native push could not be stored", account=account.id, flow=adapter.flow, cause=str(error))
-            return _platform_answer(adapter.negative, counts_as=503)
-        return _platform_answer(adapter.positive)
+            return platform_answer(adapter.negative, counts_as=503)
+        return replace(platform_answer(adapter.positive), headers=delivery_header(result.delivery_id))
 
     def _native_timeout_s(self, adapter: Adapter) -> float:
         limits = self._deps.limits
         return limits.fast_publish_timeout_s if adapter.fast else limits.publish_timeout_s
-
-
-def _platform_answer(answer: PlatformAnswer, *, counts_as: int = 0) -> HttpAnswer:
-    return HttpAnswer(answer.status, answer.body, answer.content_type, counts_as=counts_as)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +347,7 @@ class RequestIngestor:
         validator = self._validator(request, DryRunConsent(deps.consent), TriedOrders(deps.orders))
         results = validate_run(validator, request.events, range(len(request.events)))
         accepted = {index: event_id for batch in results.accepted for index, event_id in batch.events()}
-        return BatchResult("", accepted, [_verdict(index, other) for index, other in results.others])
+        return BatchResult("", accepted, [verdict_of(index, other) for index, other in results.others])
 
     def _validator(self, request: IngestRequest, consent: ConsentLedger, orders: OrderLedger) -> EventValidator:
         deps, directory = self._deps, self._deps.directory()
@@ -373,14 +386,6 @@ def validate_run(validator: EventValidator, events: RequestEvents, indexes: Sequ
             return results
 
 
-def _verdict(index: int, other: DuplicateEvent | InFlightDuplicate | RejectedEvent) -> Verdict:
-    """Return the sender's verdict of an event that was not accepted; one in flight, as if its original made it."""
-    if isinstance(other, RejectedEvent):
-        fault = other.fault
-        return rejected(index, fault.event_id, fault.reason, fault.field, fault.message)
-    return Verdict(index, other.event_id, "duplicate")
-
-
 class _InFlightRequest:
     """One request under way."""
 
@@ -392,6 +397,7 @@ class _InFlightRequest:
         self._others: dict[int, Verdict] = {}
         self._acks: set[asyncio.Future[bool]] = set()
         self._rejects: list[bytes] = []
+        self._progress = RequestProgress()
         self._held = HeldLines(deps.publisher, deps.duplicates, deps.clock)
         self.began = False
         """Whether anything of it is on its way to the broker."""
@@ -410,6 +416,7 @@ class _InFlightRequest:
         open_indexes: Sequence[int] = range(len(self._request.events))
         for _ in range(MAX_ROUNDS):
             in_flight = await self._run_round(open_indexes)
+            self._progress.validated_ms = self._deps.clock.now_ms()
             released = await self._held.release()
             if released is None:
                 raise UnknownStoredError
@@ -417,7 +424,7 @@ class _InFlightRequest:
                 batch.resolve_with(self._add_events(batch.partition, batch.lines))
             await self._acknowledged()
             open_indexes = [index for index, event in in_flight if not await asyncio.shield(event.original)]
-            self._others |= {index: _verdict(index, event) for index, event in in_flight if index not in open_indexes}
+            self._others |= {index: verdict_of(index, event) for index, event in in_flight if index not in open_indexes}
             if not open_indexes:
                 return
         raise UnknownStoredError
@@ -438,7 +445,8 @@ class _InFlightRequest:
                     continue
                 if isinstance(other, RejectedEvent):
                     self._rejects.append(encode(other.line))
-                self._others[index] = _verdict(index, other)
+                    self._progress.reject_ids[index] = other.line.reject_id
+                self._others[index] = verdict_of(index, other)
         return in_flight
 
     def _publish(self, results: BatchResults) -> None:
@@ -483,7 +491,7 @@ class _InFlightRequest:
 
     async def publish_delivery(self, result: BatchResult) -> None:
         """Publish what is about to be answered."""
-        line = delivery_line(self._request, result, self._deps.clock.now_ms())
+        line = delivery_line(self._request, result, self._progress, self._deps.clock.now_ms())
         await self._add(Topic.DELIVERIES, [encode(line)])
 
     async def _add(self, topic: Topic, values: Sequence[bytes]) -> None:

@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from producers.adapters.base import PlatformAnswer
 from runtime.problems import PROBLEM_JSON, Problem, phrase
 from schemas.outcomes import RejectReason, help_link
 
 _encode = msgspec.json.Encoder().encode
 
 
+DELIVERY_HEADER = "Avenue-Delivery-Id"
 _REASONS = msgspec.Meta(extra_json_schema={"enum": [reason.value for reason in RejectReason]})
 
 
@@ -86,7 +88,13 @@ class BatchResult:
         if every:
             results += [Verdict(index, event_id, "accepted") for index, event_id in self.accepted_ids.items()]
             results.sort(key=lambda verdict: verdict.index)
-        return HttpAnswer(200, _encode(PushAnswer(**self.counts(), delivery_id=self.delivery_id, results=results)))
+        body = _encode(PushAnswer(**self.counts(), delivery_id=self.delivery_id, results=results))
+        return HttpAnswer(200, body, headers=delivery_header(self.delivery_id))
+
+
+def delivery_header(delivery_id: str) -> dict[str, str]:
+    """Return the header that leads to a delivery's way, beside a body that is the platform's own."""
+    return {DELIVERY_HEADER: delivery_id}
 
 
 def rejected(index: int, event_id: str, reason: RejectReason, field: str, message: str) -> Verdict:
@@ -97,6 +105,11 @@ def rejected(index: int, event_id: str, reason: RejectReason, field: str, messag
 def retry_after(wait_s: float) -> dict[str, str]:
     """Return the header that says when to come again: whole seconds, one at least."""
     return {"Retry-After": str(max(1, ceil(wait_s)))}
+
+
+def platform_answer(answer: PlatformAnswer, *, counts_as: int = 0) -> HttpAnswer:
+    """Return a platform's own *answer*, counted as another status where its words need one."""
+    return HttpAnswer(answer.status, answer.body, answer.content_type, counts_as=counts_as)
 
 
 def over_limit(negative: HttpAnswer, wait_s: float) -> HttpAnswer:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from producers.consent.ledger import ConsentLedger
 from producers.consent.topic import ConsentLog
+from producers.gateway.calls import RefusalLog
 from producers.gateway.fair_turns import FairTurns
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.push_tester import PushTester
@@ -81,6 +82,7 @@ class GatewayService:
                 turns=FairTurns(limits.background_share),
             )
         )
+        self._refusals = RefusalLog(self._publisher, clock)
         self.pipeline = PushPipeline(
             PipelineDeps(
                 limits=limits,
@@ -88,6 +90,7 @@ class GatewayService:
                 secrets_for=self._secrets.secrets_for,
                 ingestor=ingestor,
                 clock=clock,
+                refusals=self._refusals,
             )
         )
         self.replayer = Replayer(
@@ -95,7 +98,7 @@ class GatewayService:
         )
         self.tester = PushTester(lambda: follower.directory, self._secrets.secrets_for, ingestor, clock)
         self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
-        self._counting_refunds: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self._started = False
 
     async def start(self) -> None:
@@ -111,14 +114,16 @@ class GatewayService:
         await self._publisher.start()
         # The follower may have read the registry before it had a subscriber.
         await asyncio.to_thread(self._check_secrets, self._follower.directory)
-        self._counting_refunds = asyncio.create_task(self._waiting_refunds.run())
+        self._running = [asyncio.create_task(part.run()) for part in (self._waiting_refunds, self._refusals)]
         self._started = True
 
     async def stop(self) -> None:
         """Finish what was taken in, then let go."""
-        if self._counting_refunds is not None:
-            self._counting_refunds.cancel()
-            await asyncio.wait([self._counting_refunds])
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+            self._refusals.flush()
         await self._publisher.stop()
         await asyncio.to_thread(self._order_log.stop)
         await asyncio.to_thread(self._consent_log.stop)

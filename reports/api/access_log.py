@@ -8,7 +8,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from reports.scope import Reader
+from reports.scope import AccountReader, Reader
 from reports.service import ReadService
 from runtime.logging import get_logger
 from runtime.metrics import REPORT_REQUESTS, REPORT_SECONDS
@@ -56,16 +56,18 @@ class AccessLogMiddleware(ASGIMiddleware):
     def _audit(self, scope: Scope, route: str, answered: "_Answered") -> None:
         state: Any = scope.get("state", {})
         reader = state.get(READER)
-        if isinstance(reader, Reader):
+        if isinstance(reader, Reader | AccountReader):
             in_path = str(scope.get("path_params", {}).get("trial_id", ""))
-            for trial in state.get(TRIALS) or (reader.trial_id or in_path,):
+            for trial in state.get(TRIALS) or (getattr(reader, "trial_id", None) or in_path,):
                 line = self._line(scope, (route, trial), reader, answered)
                 self._service.audit.note(line)
                 log.info("read", key=line.key, scope=line.scope, route=route, trial=line.trial, status=line.status)
         elif answered.status == 401:
             log.warning("read refused", route=route, status=answered.status)
 
-    def _line(self, scope: Scope, of: tuple[str, str], reader: Reader, answered: "_Answered") -> AuditLine:
+    def _line(
+        self, scope: Scope, of: tuple[str, str], reader: Reader | AccountReader, answered: "_Answered"
+    ) -> AuditLine:
         route, trial = of
         share = str(scope.get("path_params", {}).get("share_id", ""))
         return AuditLine(

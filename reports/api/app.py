@@ -7,7 +7,8 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from reports.api.access_log import READER, AccessLogMiddleware
-from reports.api.auth import reader_of
+from reports.api.account_routes import ACCOUNT_ROUTES, AuthenticatedAccount
+from reports.api.auth import account_reader_of, reader_of
 from reports.api.channel_routes import get_channels, test_channel
 from reports.api.comparison import get_comparison
 from reports.api.frozen_routes import get_frozen_extract, get_frozen_report, get_frozen_reports
@@ -68,6 +69,11 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
         request.scope["state"][READER] = identity
         return AuthenticatedReader(identity, service)
 
+    def provide_account(request: Request[Any, Any, State]) -> AuthenticatedAccount:
+        identity = account_reader_of(request, service)
+        request.scope["state"][READER] = identity
+        return AuthenticatedAccount(identity, service)
+
     dependencies = {
         "reader": Provide(provide_reader, sync_to_thread=False),
         "live_counts_feed": Provide(lambda: live_counts_feed, sync_to_thread=False),
@@ -81,6 +87,17 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             middleware=[AccessLogMiddleware(service), PrivateAnswersMiddleware()],
             security=[{KEY: []}, {SESSION: []}],
             tags=["reading"],
+        ),
+        Router(
+            path="/",
+            route_handlers=ACCOUNT_ROUTES,
+            dependencies={
+                "account": Provide(provide_account, sync_to_thread=False),
+                "replays": Provide(lambda: service.replays, sync_to_thread=False),
+            },
+            middleware=[AccessLogMiddleware(service), PrivateAnswersMiddleware()],
+            security=[{KEY: []}, {SESSION: []}],
+            tags=["account"],
         ),
         Router(
             path="/",

@@ -12,7 +12,7 @@ from litestar.datastructures import Cookie
 from registry.directory import Directory
 from reports.access.reader_access import ReaderSession
 from reports.access.sharing import key_in_force
-from reports.scope import Reader, reader_of_key
+from reports.scope import AccountReader, Reader, account_of_key, reader_of_key
 from reports.service import ReadService
 from schemas.registry import AccessKey
 
@@ -33,6 +33,10 @@ class SendingKeyError(PermissionError):
     """The key is valid, but for sending only."""
 
 
+class ReadingKeyError(PermissionError):
+    """The key is valid, but of no account."""
+
+
 class ForeignOriginError(PermissionError):
     """A page of another site made a signed-in browser ask for a change."""
 
@@ -44,6 +48,26 @@ def reader_of(request: AnyRequest, service: ReadService) -> Reader:
     Raises `UnauthorizedError` without a valid key, `SendingKeyError` where the key is for sending only, and
     `ForeignOriginError` where a cookie came with a change that no page of this server asked for.
     """
+    key = _key_of(request, service)
+    reader = reader_of_key(key)
+    if reader is None:
+        raise SendingKeyError
+    return reader
+
+
+def account_reader_of(request: AnyRequest, service: ReadService) -> AccountReader:
+    """Return the account that is asking, by the same key or cookie.
+
+    Raises `UnauthorizedError` without a valid key, `ReadingKeyError` where the key is of no account, and
+    `ForeignOriginError` as above.
+    """
+    reader = account_of_key(_key_of(request, service), service.directory())
+    if reader is None:
+        raise ReadingKeyError
+    return reader
+
+
+def _key_of(request: AnyRequest, service: ReadService) -> AccessKey:
     directory, now_ms = service.directory(), service.clock.now_ms()
     header = request.headers.get("authorization", "")
     scheme, _, presented = header.partition(" ")
@@ -54,13 +78,10 @@ def reader_of(request: AnyRequest, service: ReadService) -> Reader:
         key = _key_of_session(request, directory, service)
     if key is None:
         raise UnauthorizedError
-    reader = reader_of_key(key)
-    if reader is None:
-        raise SendingKeyError
     # A browser sends the cookie whoever asked it to; a key in a header was put there on purpose.
     if not header and request.method not in READING_METHODS and not is_own_page(request, service, told=True):
         raise ForeignOriginError
-    return reader
+    return key
 
 
 def is_own_page(request: AnyRequest, service: ReadService, *, told: bool) -> bool:

@@ -6,7 +6,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
-from reports.api.auth import ForeignOriginError, SendingKeyError, UnauthorizedError
+from reports.access.replays import NobodyReplaysError, ReplayUnderWayError
+from reports.api.auth import ForeignOriginError, ReadingKeyError, SendingKeyError, UnauthorizedError
 from reports.notifications.teller import NobodyTellsError, TooManyTestsError
 from reports.queries.events_export import TooManyRowsError
 from reports.queries.model import NotCompleteError, TooManyPointsError
@@ -75,7 +76,14 @@ def _unauthorized(_: AnyRequest, __: Exception) -> Response[Problem]:
 
 
 def _sending_key(_: AnyRequest, __: Exception) -> Response[Problem]:
-    return answer(403, "this key is for sending events; reading takes one of scope startup:ID, programme or operator")
+    return answer(
+        403,
+        "this key is an account's: it reads /v1/account; trials take one of scope startup:ID, programme or operator",
+    )
+
+
+def _reading_key(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(403, "this is told to the account itself; it takes its key, of scope account:ID")
 
 
 def _foreign_origin(_: AnyRequest, __: Exception) -> Response[Problem]:
@@ -142,6 +150,14 @@ def _too_many_tests(_: AnyRequest, __: Exception) -> Response[Problem]:
     )
 
 
+def _replay_under_way(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(429, "a replay of this account's rejects is under way; ask again", headers={"Retry-After": "5"})
+
+
+def _nobody_replays(_: AnyRequest, __: Exception) -> Response[Problem]:
+    return answer(503, "no gateway is beside this process; ask the operator to run `avenue rejects replay`")
+
+
 def _nobody_tells(_: AnyRequest, __: Exception) -> Response[Problem]:
     return answer(503, "this process tells no channels; ask one that does", headers={"Retry-After": "60"})
 
@@ -191,6 +207,7 @@ def _unavailable(_: AnyRequest, error: Exception) -> Response[Problem]:
 HANDLERS: dict[int | type[Exception], Any] = {
     UnauthorizedError: _unauthorized,
     SendingKeyError: _sending_key,
+    ReadingKeyError: _reading_key,
     ForeignOriginError: _foreign_origin,
     NotSeenError: not_found,
     NotYoursToGiveError: _not_yours_to_give,
@@ -204,6 +221,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     TooBusyError: _busy,
     TooManyTestsError: _too_many_tests,
     NobodyTellsError: _nobody_tells,
+    ReplayUnderWayError: _replay_under_way,
+    NobodyReplaysError: _nobody_replays,
     ClickHouseError: _store,
     UnavailableError: _unavailable,
     ValidationException: _invalid,

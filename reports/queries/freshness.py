@@ -19,7 +19,7 @@ LISTED = 100
 def freshness(context: QueryContext, trial_id: str, interval: Interval) -> Freshness:
     """Return how fresh the trial's numbers are; rejects and flagged blocks are those of *interval*."""
     as_of_ms = complete_until(context, context.span(trial_id).product_id)
-    flagged = _flagged(context, trial_id, interval)
+    flagged = flagged_of(context, context.span(trial_id).product_id, interval)
     return Freshness(
         as_of_ms=as_of_ms,
         lag_s=lag(context, as_of_ms),
@@ -63,8 +63,8 @@ def complete_until(context: QueryContext, product_id: str) -> int | None:
     return min(stored_ms, counted_ms) or None
 
 
-def _flagged(context: QueryContext, trial_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
-    product_id = context.span(trial_id).product_id
+def flagged_of(context: QueryContext, product_id: str, interval: Interval) -> tuple[FlaggedBlock, ...]:
+    """Return the product's windows of *interval* that may still change, or differ unexplained."""
     # A day that was summed and holds has no block that waits.
     whole = Interval(block_of(interval.from_ms), minute_of(interval.to_ms))
     open_days = split_without_differences(context, product_id, whole).unrolled

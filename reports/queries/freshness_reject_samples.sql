@@ -7,6 +7,6 @@ WHERE account_id IN {accounts:Array(String)}
       account_id, about_product, about_placement, about_trial, about_match,
       arrayCount(moment -> moment <= about_ms, {moments:Array(Int64)})
   ) IN {own:Array(UInt64)}
-  AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+  AND reject_id NOT IN ({% include "closed_rejects.sql" %})
 ORDER BY received_at DESC, reject_id
 LIMIT {samples:UInt16} BY reason

@@ -10,5 +10,5 @@ FROM pilot_rejects FINAL
 PREWHERE about_product NOT IN {other_products:Array(String)}
 WHERE account_id IN {accounts:Array(String)}
   AND received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
-  AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+  AND reject_id NOT IN ({% include "closed_rejects.sql" %})
 GROUP BY reason, account_id, about_product, about_placement, about_trial, about_match, after

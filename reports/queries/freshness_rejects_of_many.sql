@@ -12,6 +12,6 @@ FROM (
         toUnixTimestamp64Milli(received_at) AS received_ms
     FROM pilot_rejects FINAL
     WHERE account_id IN {accounts:Array(String)}
-      AND reject_id NOT IN (SELECT reject_id FROM replayed_rejects WHERE verdict IN ('accepted', 'duplicate'))
+      AND reject_id NOT IN ({% include "closed_rejects.sql" %})
 ) AS rejects
 GROUP BY account_id, about_product, about_placement, about_trial, about_match, after

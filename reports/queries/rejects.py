@@ -66,18 +66,20 @@ def _sample(row: Sequence[Any]) -> RejectSample:
     *texts, payload, received_ms = row
     reject_id, account_id, platform, flow, field, message, event_id = map(str, texts)
     return RejectSample(
-        reject_id, account_id, platform, flow, field, message, event_id, _shown(payload), int(received_ms)
+        reject_id, account_id, platform, flow, field, message, event_id, shown(payload), int(received_ms)
     )
 
 
-def _shown(payload: str) -> Any:
+def shown(payload: str) -> Any:
+    """Return what was kept of a reject, without pseudonyms; None where it is no JSON."""
     try:
-        return _without_pseudonyms(msgspec.json.decode(payload))
+        return without_pseudonyms(msgspec.json.decode(payload))
     except msgspec.DecodeError:
         return None
 
 
-def _without_pseudonyms(value: Any) -> Any:
+def without_pseudonyms(value: Any) -> Any:
+    """Return *value*, kept JSON, with a word in the place of each pseudonym."""
     if isinstance(value, dict):
-        return {name: HASHED if name in PSEUDONYMS else _without_pseudonyms(inner) for name, inner in value.items()}
-    return [_without_pseudonyms(inner) for inner in value] if isinstance(value, list) else value
+        return {name: HASHED if name in PSEUDONYMS else without_pseudonyms(inner) for name, inner in value.items()}
+    return [without_pseudonyms(inner) for inner in value] if isinstance(value, list) else value

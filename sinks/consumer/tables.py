@@ -27,7 +27,7 @@ def _fields(line: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(line.__struct_fields__)
 
 
-WAYS_IN: Mapping[StoreTable, str] = {StoreTable.EVENTS: "event_lines"}
+WAYS_IN: Mapping[StoreTable, str] = {StoreTable.EVENTS: "event_lines", StoreTable.DELIVERIES: "delivery_lines"}
 """Where rows are inserted that a view brings into their table."""
 
 # Listed in full: an EPHEMERAL column is filled only where it is named, and a field that a table lacks is refused

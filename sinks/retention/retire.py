@@ -23,7 +23,7 @@ from schemas.topics import Topic
 from sinks.clickhouse.sql import query
 from sinks.reconciliation.settled import unfilled
 from sinks.retention.destroy import ExpiredRows, destroy_expired
-from sinks.retention.rules import OF_RECORDS, OF_REJECTS, OF_TRIALS
+from sinks.retention.rules import OF_CALLS, OF_RECORDS, OF_REJECTS, OF_TRIALS
 from sinks.settlement.blocks import Block, lateness_parameters, moment
 from sinks.settlement.retired import RECORDS, REJECTS, TRIAL, UNTIL, RetiredRows, read_retired
 from sinks.settlement.sources import read_epochs, timing_among
@@ -74,7 +74,8 @@ class RetentionJob:
         self._retire_by_time(client, retired, now_ms, result)
         if result.noted:
             retired = read_retired(client)
-        left = destroy_expired(client, _expired(retired, self._until_ms(now_ms)))
+        calls = [ExpiredRows(rule.table, rule.time, self._calls_until_ms(now_ms)) for rule in OF_CALLS]
+        left = destroy_expired(client, [*_expired(retired, self._until_ms(now_ms)), *calls])
         result.left = [item.table for item, _ in left]
         overdue = [now_ms - end_ms - keep_ms for trial, end_ms in due.items() if retired.trials.get(trial, 0) < end_ms]
         overdue += [self._overdue_ms(item, oldest_ms, now_ms, keep_ms) for item, oldest_ms in left]
@@ -93,8 +94,13 @@ class RetentionJob:
         if left.trial is not None:
             return now_ms - left.until_ms - keep_ms
         # By the oldest row: the moment until which they are retired goes on every day.
+        if left.table in {rule.table for rule in OF_CALLS}:
+            return self._calls_until_ms(now_ms) - oldest_ms
         scope = REJECTS if left.table in {rule.table for rule in OF_REJECTS} else RECORDS
         return self._until_ms(now_ms)[scope] - oldest_ms
+
+    def _calls_until_ms(self, now_ms: int) -> int:
+        return (now_ms // DAY_MS - self._settings.clickhouse.call_retention_days) * DAY_MS
 
     def _ends(self, client: Client, registry: Registry) -> dict[str, int]:
         """Return when each trial ends, and note what the registry says, for when it no longer does."""

@@ -15,6 +15,7 @@ class RetentionRule:
 
 
 _EVENTS = "event_retention_days"
+_CALLS = "call_retention_days"
 _REJECTS = "reject_retention_days"
 _RECORDS = "record_retention_days"
 
@@ -39,6 +40,13 @@ OF_REJECTS = (
     RetentionRule("replayed_rejects", _REJECTS, "tell of rejects", "replayed_at"),
 )
 """Counted from their receipt."""
+OF_CALLS = (
+    RetentionRule("pilot_calls", _CALLS, "requests as they were sent, masked", "received_at"),
+    RetentionRule(
+        "counted_steps", _CALLS, "a row each half second and source: when a delivery was counted", "counted_at"
+    ),
+)
+"""Counted from their time; no sum needs them."""
 OF_RECORDS = (
     RetentionRule("pilot_deliveries", _RECORDS, "a row a request; nothing of a person", "received_at"),
     RetentionRule("log_records", _RECORDS, "a row a record of the topics; counts", "stamped_at"),
@@ -61,4 +69,4 @@ STAYING = (
     RetentionRule("registry_records", "", "the registry in force, and hashes of access keys"),
     RetentionRule("schema_migrations", "", "a row a migration"),
 )
-ALL = (*OF_TRIALS, *OF_REJECTS, *OF_RECORDS, *STAYING)
+ALL = (*OF_TRIALS, *OF_REJECTS, *OF_CALLS, *OF_RECORDS, *STAYING)

@@ -7,7 +7,7 @@ import msgspec
 from avenue.__main__ import COMMANDS
 from runtime.settings import OUTSIDE_SETTINGS, known_names
 from schemas.topics import DAY_S, SPECS
-from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS, STAYING
+from sinks.retention.rules import ALL, OF_CALLS, OF_RECORDS, OF_REJECTS, OF_TRIALS, STAYING
 from tests.support.paths import ROOT
 
 PAGES = [ROOT / "docs" / "operations.md", *sorted((ROOT / "docs" / "runbooks").glob("*.md"))]
@@ -64,7 +64,8 @@ def test_every_table_and_topic_stands_there_with_how_long_it_is_kept_and_why() -
         tuple(cell.strip("` ") for cell in line.split("|")[1:-1])
         for line in re.findall(r"^\| `.*$", section, re.MULTILINE)
     ]
-    since = [(OF_TRIALS, "the trial's end"), (OF_REJECTS, "receipt"), (OF_RECORDS, "their time"), (STAYING, "–")]
+    since = [(OF_TRIALS, "the trial's end"), (OF_REJECTS, "receipt")]
+    since += [(OF_CALLS, "their time"), (OF_RECORDS, "their time"), (STAYING, "–")]
 
     topics = []
     for spec in SPECS.values():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from producers.consent.ledger import ConsentChange, ConsentLedger, consent_key
 from producers.consent.topic import ConsentFold
+from producers.gateway.calls import RefusalLog
 from producers.gateway.http_request import HttpRequest
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.replayer import Replayer, ReplayerDeps
@@ -152,7 +153,10 @@ class GatewayProcess:
                 clock=ahead,
             )
         )
-        self._pipeline = PushPipeline(PipelineDeps(LIMITS, directory, lambda _account, _flow: (), self.ingestor, ahead))
+        refusals = RefusalLog(self.publisher, ahead)
+        self._pipeline = PushPipeline(
+            PipelineDeps(LIMITS, directory, lambda _account, _flow: (), self.ingestor, ahead, refusals)
+        )
         replayer = Replayer(ReplayerDeps(LIMITS, directory, self.ingestor, ahead))
         self._waiting = WaitingRefunds(self.orders, replayer, self.publisher, ahead)
         self._waiting._leave_s = LEAVE_S + skew_ms / 1000

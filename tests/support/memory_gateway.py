@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +14,10 @@ import httpx
 
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
+from producers.gateway.calls import RefusalLog
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.push_tester import PushTester
+from producers.gateway.replayer import Replayer, ReplayerDeps
 from producers.gateway.service import settle_with
 from producers.orders.ledger import OrderLedger
 from producers.publisher import Publisher
@@ -65,15 +67,26 @@ class MemoryLog:
         return [json.loads(line) for of, value, _ in self.records if of is topic for line in value.split(b"\n")]
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What a test may do to a gateway besides pushing."""
+
+    apply: Callable[[Registry], None]
+    refusals: RefusalLog
+    replayer: Replayer
+
+
 class MemoryGateway:
     """A running gateway, a client of it, and its log."""
 
-    def __init__(self, client: httpx.AsyncClient, key: str, log: MemoryLog, apply: Callable[[Registry], None]) -> None:
-        self.apply = apply
+    def __init__(self, client: httpx.AsyncClient, key: str, log: MemoryLog, parts: "GatewayParts") -> None:
+        self.apply = parts.apply
         """Puts another registry in force."""
         self.client = client
         self.key = key
         self.log = log
+        self.refusals = parts.refusals
+        self.replayer = parts.replayer
 
     async def push(self, body: bytes, content_type: str = "application/json", **headers: str) -> httpx.Response:
         """Push a batch."""
@@ -112,11 +125,12 @@ async def memory_gateway(
             RequestCaches(PseudonymCache(keep_ms=DAY_MS, max_texts=100_000)),
         )
     )  # fmt: skip
-    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, timer))
-    # Nobody replays here.
+    refusals = RefusalLog(publisher, clock)
+    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, refusals, timer))
     tester = PushTester(lambda: directory, secrets_for, ingestor, clock)
-    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=None, tester=tester)
+    replayer = Replayer(ReplayerDeps(settings, lambda: directory, ingestor, clock))
+    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=replayer, tester=tester)
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield MemoryGateway(client, issued.secret, log, apply)
+        yield MemoryGateway(client, issued.secret, log, GatewayParts(apply, refusals, replayer))

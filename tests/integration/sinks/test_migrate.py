@@ -15,7 +15,8 @@ CONTRACT_VIEWS = {
         "event_id account_id platform product_id trial_id placement_id arm kind outcome occurred_at received_at "
         "subject session_id duration_ms amount_fen rating attributes"
     ),
-    "rejects": "reject_id account_id platform flow reason field message payload received_at replayed_at",
+    "rejects": "reject_id account_id platform flow reason field message payload received_at replayed_at "
+    "closed_at closed_by",
     "metrics_by_minute": (
         "product_id trial_id platform placement_id arm kind minute events failed abandoned duration_ms_sum "
         "amount_fen_sum rating_sum subjects sessions settled"

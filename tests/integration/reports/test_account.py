@@ -1,0 +1,300 @@
+"""What a partner is told of its own account: from pushes at the gateway to the answers of the API, on a real store."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from avenue.serve.application import http_application
+from avenue.serve.operations import list_rejects
+from registry.directory import Directory
+from reports.access.replays import AccountReplays, ReplayUnderWayError
+from reports.service import ReadService
+from runtime.clickhouse import ClickHouse
+from runtime.clock import ManualClock
+from runtime.settings import Settings
+from schemas.topics import Topic
+from sinks.consumer.rows import rows_of
+from sinks.consumer.writer import ClickHouseRowWriter
+from sinks.settlement.corrected_rejects import CorrectedRejects
+from tests.support.memory_gateway import MemoryGateway, memory_gateway
+from tests.support.reports_harness import KEYS, NOW, World
+from tests.support.scripted_broker import turn
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.asyncio]
+Client = TestClient[Any]
+ACCOUNT = {"authorization": f"Bearer {KEYS['account:sunmi-main']}"}
+STARTUP = {"authorization": f"Bearer {KEYS['startup:calmwave']}"}
+PATHS = ("/v1/account/overview", "/v1/account/calls", "/v1/account/rejects", "/v1/deliveries/d-1")
+
+
+@pytest.fixture
+def world(clickhouse: ClickHouse) -> World:
+    return World(clickhouse, now_ms=NOW + 1000)
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[Client]:
+    service = ReadService(world.clickhouse, lambda: world.directory, Settings(), ManualClock(NOW + 1000))
+    app = http_application(Settings(), service.directory, read_service=service)
+    with TestClient(app, raise_server_exceptions=False) as made:
+        yield made
+    service.close()
+
+
+def sent(event_id: str, **change: Any) -> dict[str, Any]:
+    at = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(seconds=change.pop("ago_s", 10))
+    event = {"event_id": event_id, "kind": "exposure", "occurred_at": at.isoformat(), "placement_id": "p-1"}
+    return {**event, "subject": "a person", **change}
+
+
+def store(world: World, gateway: MemoryGateway) -> None:
+    """Let the sink take all that is on the log by now."""
+    writer = ClickHouseRowWriter(world.clickhouse, timeout_s=30)
+    for number, record in enumerate(gateway.log.log):
+        for part, rows in enumerate(rows_of(Topic(record.topic), record, 1)):
+            writer.write(rows, token=f"{number}-{part}-{id(gateway)}")
+    gateway.log.log.clear()
+
+
+async def pushed(world: World, *batches: list[dict[str, Any]], account: str = "sunmi-main") -> list[str]:
+    """Push *batches* and let them be stored; return their deliveries."""
+    registry = world.directory.registry
+    assert registry is not None
+    async with memory_gateway(registry, account, now_ms=NOW) as gateway:
+        answers = [await gateway.push(json.dumps(batch).encode()) for batch in batches]
+        await gateway.client.post(f"/v1/events?account={account}", content=b"[]")
+        gateway.refusals.flush()
+        await turn()
+        store(world, gateway)
+    return [answer.json()["delivery_id"] for answer in answers]
+
+
+BATCH = [
+    sent("e-1"),
+    sent("e-2", ago_s=600, attributes={"scene": "café"}),
+    sent("e-1"),
+    sent("e-3", placement_id="p-nowhere"),
+    sent("e-4", attributes={"phone": "13912345678"}),
+]
+
+
+async def test_the_overview_counts_each_event_once_from_receipt_to_the_readers(world: World, client: Client) -> None:
+    await pushed(world, BATCH)
+
+    found = client.get("/v1/account/overview?window=5m", headers=ACCOUNT).json()
+
+    assert found["now"] == {
+        "requests": 1, "received": 5, "accepted": 2, "duplicate": 1, "rejected": 2, "visible": 2, "refused_requests": 1,
+    }  # fmt: skip
+    assert set(found["before"].values()) == {0}
+    assert found["reasons"] == [
+        {"reason": "personal_data", "now": 1, "before": 0},
+        {"reason": "unknown_placement", "now": 1, "before": 0},
+    ]
+    assert [(one["reason"], one["field"], one["open"]) for one in found["rejects"]] == [
+        ("personal_data", "attributes.phone", 1),
+        ("unknown_placement", "placement_id", 1),
+    ]
+    assert [(one["status"], one["requests"]) for one in found["refused"]] == [(401, 1)]
+    card = found["scorecard"]
+    assert (card["on_time_share"], card["lag_s_max"], card["rejected_share"]) == (0.5, 600.0, 0.4)
+    assert [flow["flow"] for flow in card["flows"]] == ["events"]
+    assert found["freshness"].keys() >= {"as_of", "lag_s", "rejected", "flagged_windows"}
+    assert found["freshness"]["rejected"] == 2
+    assert "a person" not in json.dumps(found)
+
+
+async def test_a_window_is_held_against_the_same_time_before_it(world: World, client: Client) -> None:
+    registry = world.directory.registry
+    assert registry is not None
+    for ago_ms, event_id in ((0, "now"), (6 * 60_000, "then")):
+        async with memory_gateway(registry, "sunmi-main", now_ms=NOW - ago_ms) as gateway:
+            await gateway.push(json.dumps([sent(event_id, ago_s=700)]).encode())
+            store(world, gateway)
+
+    found = client.get("/v1/account/overview?window=5m", headers=ACCOUNT).json()
+
+    assert [(found[one]["received"], found[one]["visible"]) for one in ("now", "before")] == [(1, 1), (1, 1)]
+    hour = client.get("/v1/account/overview?window=1h", headers=ACCOUNT).json()
+    assert (hour["now"]["received"], hour["before"]["received"]) == (2, 0)
+    assert client.get("/v1/account/overview?window=2h", headers=ACCOUNT).status_code == 400
+
+
+async def test_a_delivery_is_told_hop_by_hop_and_event_by_event(world: World, client: Client) -> None:
+    (delivery,) = await pushed(world, BATCH)
+
+    before = client.get(f"/v1/deliveries/{delivery}", headers=ACCOUNT).json()
+    world.offset = 100
+    world.mark_complete(NOW)
+    after = client.get(f"/v1/deliveries/{delivery}", headers=ACCOUNT).json()
+
+    names = ["received", "validated", "acknowledged", "stored", "counted", "visible"]
+    assert [hop["hop"] for hop in after["hops"]] == names
+    assert [bool(hop["at"]) for hop in before["hops"]] == [True, True, True, True, False, False]
+    assert not before["complete"]
+    assert after["complete"]
+    assert [hop["events"] for hop in after["hops"]] == [5, 5, 2, 2, 2, 2]
+    times = [hop["after_ms"] for hop in after["hops"]]
+    assert times[0] == 0
+    assert times == sorted(times)
+    verdicts = [(one["event_id"], one["verdict"], one["reason"], one["field"]) for one in after["events"]]
+    assert sorted(verdicts) == [
+        ("e-1", "accepted", "", ""),
+        ("e-1", "duplicate", "", ""),
+        ("e-2", "accepted", "", ""),
+        ("e-3", "rejected", "unknown_placement", "placement_id"),
+        ("e-4", "rejected", "personal_data", "attributes.phone"),
+    ]
+    assert after["listed_all"]
+    assert after["call"]["sent"][1]["attributes"] == {"scene": "café"}
+    assert "a person" not in json.dumps(after)
+
+
+async def test_anothers_delivery_is_answered_like_one_that_does_not_exist(world: World, client: Client) -> None:
+    (theirs,) = await pushed(world, [sent("e-9", placement_id="p-3")], account="douyin-main")
+
+    answers = [client.get(f"/v1/deliveries/{one}", headers=ACCOUNT) for one in (theirs, theirs[:-1] + "x")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+    assert client.get("/v1/account/calls", headers=ACCOUNT).json()["calls"] == []
+    assert client.get("/v1/account/overview", headers=ACCOUNT).json()["now"]["received"] == 0
+
+
+async def test_a_startups_or_an_operators_key_opens_no_account_and_an_accounts_key_no_trial(client: Client) -> None:
+    for scope in ("startup:calmwave", "programme", "operator"):
+        headers = {"authorization": f"Bearer {KEYS[scope]}"}
+        assert [client.get(path, headers=headers).status_code for path in PATHS] == [403] * 4
+    assert [client.get(path).status_code for path in PATHS] == [401] * 4
+    assert client.get("/v1/trials/neuro", headers=ACCOUNT).status_code == 403
+
+
+async def test_calls_are_told_newest_first_page_by_page_and_found_by_what_they_hold(
+    world: World, client: Client
+) -> None:
+    deliveries = await pushed(world, [sent("e-1")], [sent("e-2", placement_id="p-nowhere")], [sent("e-1")])
+
+    first = client.get("/v1/account/calls?limit=2", headers=ACCOUNT).json()
+    rest = client.get(f"/v1/account/calls?limit=50&before={first['next_before']}", headers=ACCOUNT).json()
+
+    told = [*first["calls"], *rest["calls"]]
+    assert sorted(one["delivery_id"] for one in told if one["status"] == 200) == sorted(deliveries)
+    assert [one["delivery_id"] for one in told] == sorted((one["delivery_id"] for one in told), reverse=True)
+    assert rest["next_before"] == ""
+    by_id = {one["delivery_id"]: one for one in told}
+    assert by_id[deliveries[1]]["others"][0]["reason"] == "unknown_placement"
+    assert by_id[deliveries[0]]["call"]["method"] == "POST"
+    found = {
+        search: {
+            one["delivery_id"]
+            for one in client.get(f"/v1/account/calls?search={search}", headers=ACCOUNT).json()["calls"]
+        }
+        for search in ("e-2", "unknown_placement", "401", deliveries[2], "P-NOWHERE", "nothing-like-it")
+    }
+    assert found["e-2"] == found["unknown_placement"] == found["P-NOWHERE"] == {deliveries[1]}
+    assert (len(found["401"]), found[deliveries[2]], found["nothing-like-it"]) == (1, {deliveries[2]}, set())
+
+
+async def test_an_id_that_comes_again_for_something_else_is_a_conflict(world: World, client: Client) -> None:
+    first = await pushed(world, [sent("e-1", ago_s=4000), sent("e-2")])
+    # Another gateway, which does not remember the first.
+    second = await pushed(world, [sent("e-1"), sent("e-2")])
+
+    found = client.get("/v1/account/overview?window=1h", headers=ACCOUNT).json()["conflicts"]
+
+    assert [one["event_id"] for one in found] == ["e-1"]
+    assert sorted(event["delivery_id"] for event in found[0]["events"]) == sorted([*first, *second])
+
+
+async def test_a_thousand_rejects_of_an_unregistered_place_are_counted_once_however_often_they_are_replayed(
+    world: World,
+) -> None:
+    await pushed(world, [sent(f"e-{n}", placement_id="p-new") for n in range(1000)])
+    registered = with_place(world, "p-new")
+    async with replaying(world, registered) as (client, gateway):
+        tried = await client.post("/v1/account/rejects/replay", json={}, headers=ACCOUNT)
+        assert gateway.log.lines(Topic.EVENTS) == []
+        replay = {"dry_run": False, "reason": "unknown_placement"}
+        first = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
+        second = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
+        store(world, gateway)
+        third = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
+        rejects = (await client.get("/v1/account/rejects", headers=ACCOUNT)).json()
+
+    counts = [answer.json()["counts"] for answer in (tried, first, second, third)]
+    assert counts == [{"accepted": 1000}, {"accepted": 1000}, {"duplicate": 1000}, {}]
+    assert tried.json()["dry_run"]
+    events = world.clickhouse.reader().query("SELECT count(), uniqExact(event_id) FROM events").result_rows
+    assert tuple(events[0]) == (1000, 1000)
+    (group,) = rejects["rejects"]
+    assert (group["count"], group["open"], group["samples"][0]["closed"]) == (1000, 0, "accepted")
+    assert sum(one["accepted"] for one in rejects["replays"]) == 1000
+    assert {one["asked_by"] for one in rejects["replays"]} == {key_id(world, "account:sunmi-main")}
+
+
+async def test_a_corrected_event_under_the_same_id_closes_its_reject_and_none_besides(world: World) -> None:
+    (refused,) = await pushed(world, [sent("e-1", placement_id="p-nowhere"), sent("e-2", placement_id="p-nowhere")])
+    (corrected,) = await pushed(world, [sent("e-1"), sent("e-3")])
+    closing = CorrectedRejects(world.clickhouse, ManualClock(NOW + 1000))
+    for _ in range(2):
+        closing.close()
+
+    async with replaying(world, world.directory) as (client, _):
+        found = (await client.get("/v1/account/rejects", headers=ACCOUNT)).json()["rejects"]
+        tried = (await client.post("/v1/account/rejects/replay", json={}, headers=ACCOUNT)).json()
+
+    (group,) = found
+    assert (group["count"], group["open"]) == (2, 1)
+    closed = {one["event_id"]: (one["delivery_id"], one["closed"], one["closed_by"]) for one in group["samples"]}
+    assert closed == {"e-1": (refused, "corrected", corrected), "e-2": (refused, None, "")}
+    assert [one["event_id"] for one in tried["results"]] == ["e-2"]
+    listed = {one["reject_id"]: one["closed_by"] for one in list_rejects(world.clickhouse, account="sunmi-main")}
+    assert sorted(listed.values()) == ["", corrected]
+
+
+async def test_a_replay_without_a_gateway_or_beside_another_says_so(world: World, client: Client) -> None:
+    alone = client.post("/v1/account/rejects/replay", json={}, headers=ACCOUNT)
+    unknown = client.post("/v1/account/rejects/replay", json={"dry": True}, headers=ACCOUNT)
+    foreign = client.post("/v1/account/rejects/replay", json={}, headers=STARTUP)
+
+    assert [alone.status_code, unknown.status_code, foreign.status_code] == [503, 400, 403]
+    assert "avenue rejects replay" in alone.json()["detail"]
+    replays = AccountReplays()
+    under_way = replays.one_of("sunmi-main")
+    with replays.one_of("sunmi-main"), replays.one_of("douyin-main"), pytest.raises(ReplayUnderWayError):
+        under_way.__enter__()
+    with replays.one_of("sunmi-main"):
+        pass
+
+
+def with_place(world: World, place: str) -> Directory:
+    """Return the street with one place more, of the account."""
+    registry = world.directory.registry
+    assert registry is not None
+    first = next(one for one in registry.placements if one.id == "p-1")
+    added = first.model_copy(update={"id": place, "metre": 25.0})
+    street = registry.model_copy(update={"placements": [*registry.placements, added]})
+    return Directory(version=2, registry=street, keys=world.directory.keys, epochs=world.directory.epochs)
+
+
+def key_id(world: World, scope: str) -> str:
+    return next(key.id for key in world.directory.keys.values() if key.scope == scope)
+
+
+@asynccontextmanager
+async def replaying(world: World, directory: Directory) -> AsyncIterator[tuple[httpx.AsyncClient, MemoryGateway]]:
+    """Give a client of the reading API with a gateway beside it."""
+    assert directory.registry is not None
+    async with memory_gateway(directory.registry, "sunmi-main", now_ms=NOW) as gateway:
+        clock = ManualClock(NOW + 1000)
+        service = ReadService(world.clickhouse, lambda: directory, Settings(), clock, replayer=gateway.replayer)
+        app = http_application(Settings(), service.directory, read_service=service)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://reads") as client:
+            yield client, gateway
+        service.close()
