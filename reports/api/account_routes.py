@@ -6,11 +6,15 @@ from functools import partial
 from typing import Annotated, Any, get_args
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import Body, PathParameter, QueryParameter
+from litestar.response import Stream
 
 from reports.access.replays import AccountReplays, NobodyReplaysError, ReplayedReject, judge
+from reports.api.auth import account_reader_of
+from reports.api.documented import STORE, CallsLiveOperation
+from reports.api.live import LiveCountsFeed
 from reports.api.params import choice
 from reports.api.problems import NotSeenError
 from reports.api.responses import freshness_json
@@ -38,6 +42,8 @@ DELIVERY = problem_responses(401, 403, 404, 503)
 MAX_CALLS = 200
 """Calls of one answer; `before` leads to the ones before them."""
 MAX_SEARCH_CHARS = 128
+LIVE_CALLS = 20
+"""Told at once as they land: as many as a person can follow."""
 REPLAY = problem_responses(400, 401, 403, 429, 503)
 MAX_REPLAYED = 1000
 """Rejects of one request: some seconds; `more` says that there are others."""
@@ -140,6 +146,39 @@ def calls_answer(context: QueryContext, reader: AccountReader, question: CallsQu
     return CallsAnswer(reader.account_id, found, last, _fresh(context, reader, "24h"))
 
 
+@get(
+    "/v1/account/calls/live",
+    summary="Calls as they land",
+    operation_id="accountCallsLive",
+    operation_class=CallsLiveOperation,
+    responses=STORE,
+)
+async def get_account_calls_live(
+    request: Request[Any, Any, Any],
+    account: NamedDependency[AuthenticatedAccount],
+    calls_feed: NamedDependency[LiveCountsFeed],
+) -> Stream:
+    """Server-sent events named `calls`: the account's newest calls, whenever there are others."""
+    account_id = account.identity.account_id
+
+    def still_reader() -> bool:
+        try:
+            return account_reader_of(request, account.service).account_id == account_id
+        except PermissionError:
+            return False
+
+    calls_feed.admit()
+    headers = {"x-accel-buffering": "no"}
+    return Stream(calls_feed.events(account_id, still_reader), media_type="text/event-stream", headers=headers)
+
+
+def newest_calls(context: QueryContext, account_id: str) -> bytes:
+    """Return the account's newest calls as JSON."""
+    found = account_calls(context, CallsQuestion(account_id, LIVE_CALLS))
+    fresh = freshness_json(account_freshness(context, account_id, window_of("5m", context.now_ms)))
+    return msgspec.json.encode(CallsAnswer(account_id, found, "", fresh))
+
+
 @get("/v1/account/rejects", summary="The account's rejects", operation_id="accountRejects", responses=ACCOUNT_QUESTION)
 async def get_account_rejects(
     account: NamedDependency[AuthenticatedAccount], window: WindowText = "7d"
@@ -203,7 +242,9 @@ class ReplayAnswer(msgspec.Struct, frozen=True):
     status_code=200,
 )
 async def replay_account_rejects(
-    account: NamedDependency[AuthenticatedAccount], replays: NamedDependency[AccountReplays], data: ReplayRequest
+    account: NamedDependency[AuthenticatedAccount],
+    replays: NamedDependency[AccountReplays],
+    data: Annotated[ReplayRequest, Body(description="which, and whether for real")],
 ) -> ReplayAnswer:
     """Judge the account's open rejects once more, the oldest first: after a fix of registry or mapping. A dry run
     unless told otherwise; once more does no harm, and who asked when stands with the rejects.
@@ -242,4 +283,11 @@ def _open_after(reader: AccountReader, asked: ReplayRequest, last: RejectLine | 
     }
 
 
-ACCOUNT_ROUTES = (get_account_overview, get_account_calls, get_account_rejects, replay_account_rejects, get_delivery)
+ACCOUNT_ROUTES = (
+    get_account_overview,
+    get_account_calls,
+    get_account_calls_live,
+    get_account_rejects,
+    replay_account_rejects,
+    get_delivery,
+)

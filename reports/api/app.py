@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from reports.api.access_log import READER, AccessLogMiddleware
-from reports.api.account_routes import ACCOUNT_ROUTES, AuthenticatedAccount
+from reports.api.account_routes import ACCOUNT_ROUTES, AuthenticatedAccount, newest_calls
 from reports.api.auth import account_reader_of, reader_of
 from reports.api.channel_routes import get_channels, test_channel
 from reports.api.comparison import get_comparison
@@ -62,6 +62,7 @@ KEY, SESSION = "key", "session"
 def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
     """Return the reading API over *service*; *report* makes the trial report."""
     live_counts_feed = LiveCountsFeed(service)
+    calls_feed = LiveCountsFeed(service, newest_calls, "calls")
     shared_live = SharedLive(service, live_counts_feed)
 
     def provide_reader(request: Request[Any, Any, State]) -> AuthenticatedReader:
@@ -93,6 +94,7 @@ def read_routes(service: ReadService, report: ReportMaker) -> list[Router]:
             route_handlers=ACCOUNT_ROUTES,
             dependencies={
                 "account": Provide(provide_account, sync_to_thread=False),
+                "calls_feed": Provide(lambda: calls_feed, sync_to_thread=False),
                 "replays": Provide(lambda: service.replays, sync_to_thread=False),
             },
             middleware=[AccessLogMiddleware(service), PrivateAnswersMiddleware()],

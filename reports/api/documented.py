@@ -80,6 +80,26 @@ class ExtractOperation(_FormsOperation):
     HEADERS: ClassVar[dict[str, str]] = {"content-disposition": "The file's name."}
 
 
+class CallsLiveOperation(_FormsOperation):
+    """The stream of an account's calls."""
+
+    DESCRIPTION: ClassVar[str] = "Events named `calls`, until the client leaves or its key ends."
+    FORMS: ClassVar[dict[str, Schema]] = {
+        "text/event-stream": Schema(
+            type=OpenAPIType.OBJECT,
+            required=["event", "data"],
+            properties={
+                "event": Schema(type=OpenAPIType.STRING, enum=["calls"]),
+                "data": Schema(
+                    type=OpenAPIType.STRING,
+                    content_media_type="application/json",
+                    description="the newest calls, as `/v1/account/calls` gives them, as JSON",
+                ),
+            },
+        )
+    }
+
+
 class LiveOperation(_FormsOperation):
     """The stream of counts."""
 

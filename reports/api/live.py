@@ -20,9 +20,14 @@ KEEPALIVE_S = 15.0
 
 @dataclass
 class LiveCountsFeed:
-    """The latest counts of each trial that someone watches, looked up by one of the watchers for all."""
+    """The latest counts of each trial that someone watches, looked up by one of the watchers for all.
+
+    Of another *event* it tells what *look* says of another thing that is watched, as JSON with `freshness`.
+    """
 
     service: ReadService
+    look: Callable[[QueryContext, str], bytes] | None = None
+    event: str = "counts"
     watchers: int = 0
     _latest: dict[str, tuple[float, bytes]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -32,7 +37,7 @@ class LiveCountsFeed:
         async with self._locks.setdefault(trial_id, asyncio.Lock()):
             looked_at, found = self._latest.get(trial_id, (0.0, b""))
             if not found or time.monotonic() - looked_at >= self.service.settings.report.live_every_s:
-                found = await self.service.run_query(lambda context: counts(context, trial_id))
+                found = await self.service.run_query(lambda context: (self.look or counts)(context, trial_id))
                 self._latest[trial_id] = (time.monotonic(), found)
             return found
 
@@ -56,7 +61,7 @@ class LiveCountsFeed:
             found = await self._counts_or_nothing(trial_id)
             if found and _without_freshness(found) != sent:
                 sent, sent_at = _without_freshness(found), time.monotonic()
-                yield b"event: counts\ndata: " + found + b"\n\n"
+                yield b"event: %b\ndata: %b\n\n" % (self.event.encode(), found)
             elif time.monotonic() - sent_at >= KEEPALIVE_S:
                 sent_at = time.monotonic()
                 yield b": still here\n\n"

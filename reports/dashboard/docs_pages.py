@@ -11,7 +11,7 @@ from reports.dashboard.signin import maybe_signed_in
 from reports.metrics import METRICS
 from reports.presentation.labels import API_SUMMARIES, API_WORDS, REASONS
 from reports.presentation.language import Translator
-from reports.scope import trials_seen
+from reports.scope import Reader, trials_seen
 
 
 def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
@@ -42,7 +42,7 @@ def docs_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
     @get("/docs/api", include_in_schema=False, sync_to_thread=False)
     def api(request: PageRequest) -> Response[Any]:
         words, reader = pages.translator(request), maybe_signed_in(request, pages.service)
-        trials = trials_seen(reader, pages.service.directory()) if reader else ()
+        trials = trials_seen(reader, pages.service.directory()) if isinstance(reader, Reader) else ()
         english = () if words.language == "en" else (*API_WORDS, *API_SUMMARIES)
         said = {text: words.say(text) for text in english}
         values = {"data": {"trials": [trial.id for trial in trials], "words": said}}

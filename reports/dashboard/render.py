@@ -25,7 +25,7 @@ from reports.presentation.language import (
     language_of,
     translator,
 )
-from reports.scope import Reader
+from reports.scope import AccountReader, Reader
 from reports.service import ReadService
 
 PageRequest = Request[Any, Any, Any]
@@ -59,7 +59,7 @@ class RenderedPage:
 
     template: str
     values: Mapping[str, Any]
-    reader: Reader | None = None
+    reader: Reader | AccountReader | None = None
     status: int = 200
     shared_at: str = ""
     """Of a share link's pages, the path that all they fetch begins with."""
@@ -107,6 +107,7 @@ class PageRenderer:
             "f": LocaleFormatter(words),
             "asset": self.assets.url,
             "reader": page.reader,
+            "account": isinstance(page.reader, AccountReader),
             "shared_at": page.shared_at,
             "who": self._who(page.reader, words),
             "path": request.url.path,
@@ -121,9 +122,11 @@ class PageRenderer:
         registry = self.service.directory().registry
         return words.pick(registry.avenue.name) if registry else words.say("Avenue")
 
-    def _who(self, reader: Reader | None, words: Translator) -> str:
+    def _who(self, reader: Reader | AccountReader | None, words: Translator) -> str:
         if reader is None:
             return ""
+        if isinstance(reader, AccountReader):
+            return reader.account_id
         if reader.startup_id is None:
             return words.say("Operator") if reader.scope == "operator" else words.say("Programme team")
         registry = self.service.directory().registry

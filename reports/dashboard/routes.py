@@ -12,6 +12,7 @@ from reports.api.access_log import AccessLogMiddleware
 from reports.api.auth import ForeignOriginError
 from reports.api.private_answers import UnlinkedAnswersMiddleware
 from reports.api.problems import not_found
+from reports.dashboard.account_pages import account_pages
 from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.channels_page import channel_pages
 from reports.dashboard.compare_page import compare_route
@@ -45,6 +46,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         *trial_routes(pages),
         *share_routes(pages),
         *channel_pages(pages),
+        *account_pages(pages),
         rejects_route(pages),
         compare_route(pages),
     ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from litestar import get, post
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect, Response
 
@@ -14,15 +15,17 @@ from reports.api.access_log import READER
 from reports.api.auth import (
     SESSION_COOKIE,
     ForeignOriginError,
+    ReadingKeyError,
     SendingKeyError,
     UnauthorizedError,
+    account_reader_of,
     is_own_page,
     reader_of,
     session_cookie,
     session_of,
 )
 from reports.dashboard.render import HEADERS, PageRenderer, PageRequest, RenderedPage, local_path
-from reports.scope import Reader, reader_of_key
+from reports.scope import AccountReader, Reader, account_of_key, reader_of_key
 from reports.service import ReadService
 
 FORM_BYTES = 4096
@@ -31,6 +34,7 @@ SEE_OTHER: Final = 303
 UNAUTHORIZED: Final = 401
 TOO_MANY: Final = 429
 PAGE = "sign_in.html"
+ACCOUNT_START = "/account"
 
 
 class SignInNeededError(Exception):
@@ -41,19 +45,36 @@ def signed_in(request: PageRequest, service: ReadService) -> Reader:
     """Return who is signed in; the key is checked against the registry in force. Raises `SignInNeededError`."""
     try:
         reader = reader_of(request, service)
-    except (UnauthorizedError, SendingKeyError) as error:
+    except UnauthorizedError as error:
         raise SignInNeededError from error
+    except SendingKeyError as error:
+        # An account is signed in: there is no trial for it.
+        raise NotFoundException from error
     # For the audit: who read which page. What a share link shows is the link's, whoever is signed in beside it.
     request.scope["state"].setdefault(READER, reader)
     return reader
 
 
-def maybe_signed_in(request: PageRequest, service: ReadService) -> Reader | None:
-    """Return who is signed in, or None, for pages that anyone may read."""
+def account_signed_in(request: PageRequest, service: ReadService) -> AccountReader:
+    """Return the account that is signed in; likewise. Raises `SignInNeededError`, `NotFoundException` for others."""
     try:
-        return signed_in(request, service)
-    except (SignInNeededError, ForeignOriginError):
-        return None
+        reader = account_reader_of(request, service)
+    except UnauthorizedError as error:
+        raise SignInNeededError from error
+    except ReadingKeyError as error:
+        raise NotFoundException from error
+    request.scope["state"].setdefault(READER, reader)
+    return reader
+
+
+def maybe_signed_in(request: PageRequest, service: ReadService) -> Reader | AccountReader | None:
+    """Return who is signed in, or None, for pages that anyone may read."""
+    for ask in (signed_in, account_signed_in):
+        try:
+            return ask(request, service)
+        except (SignInNeededError, ForeignOriginError, NotFoundException):
+            continue
+    return None
 
 
 def ask_to_sign_in(request: PageRequest, pages: PageRenderer) -> Response[bytes]:
@@ -75,7 +96,8 @@ def sign_in_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:
 
     @get("/", include_in_schema=False, sync_to_thread=False)
     def start(request: PageRequest) -> Redirect:
-        target = "/trials" if maybe_signed_in(request, service) else "/sign-in"
+        reader = maybe_signed_in(request, service)
+        target = "/sign-in" if reader is None else ACCOUNT_START if isinstance(reader, AccountReader) else "/trials"
         return Redirect(target, status_code=SEE_OTHER, headers=HEADERS)
 
     @get("/sign-in", include_in_schema=False, sync_to_thread=False)
@@ -106,6 +128,8 @@ def _sign_in(pages: PageRenderer) -> HTTPRouteHandler:
             if taken.wait_s:
                 answer.headers["retry-after"] = str(taken.wait_s)
             return answer
+        if not target.startswith(taken.headers.setdefault("location", target)):
+            return taken
         taken.headers["location"] = target
         return taken
 
@@ -128,7 +152,7 @@ def _sign_out(service: ReadService) -> HTTPRouteHandler:
     return sign_out
 
 
-def _sign_in_page(pages: PageRenderer, target: str, reader: Reader | None) -> RenderedPage:
+def _sign_in_page(pages: PageRenderer, target: str, reader: Reader | AccountReader | None) -> RenderedPage:
     values = {"target": target, "problem": "", "session_hours": pages.service.settings.report.session_hours}
     return RenderedPage(PAGE, values, reader=reader)
 
@@ -165,13 +189,12 @@ def _take(
     if key is None:
         throttle.note_failure(address, presented)
         return Refusal(words.say("This key is unknown, expired or revoked. Ask the avenue's operator for a new one."))
-    if reader_of_key(key) is None:
-        return Refusal(
-            words.say(
-                "This key is for sending events and cannot read. Ask for a key of scope startup, programme or operator."
-            )
-        )
+    account = account_of_key(key, service.directory())
+    if reader_of_key(key) is None and account is None:
+        return Refusal(words.say("This key's account is not in the registry. Ask the avenue's operator."))
     answer: Response[Any] = Response(b"", status_code=SEE_OTHER, headers=dict(HEADERS))
+    if account is not None:
+        answer.headers["location"] = ACCOUNT_START
     answer.set_cookie(replace(session_cookie(key, service, secure=_secure(request, service)), samesite="strict"))
     return answer
 

@@ -11,7 +11,8 @@ FROM (
     LIMIT {samples:UInt16} BY reason, field
 ) AS kept
 LEFT JOIN (
-    SELECT r.reject_id AS reject_id, argMin(r.verdict, r.replayed_at) AS closing, argMin(r.delivery_id, r.replayed_at) AS closed_by,
+    SELECT r.reject_id AS reject_id, argMin(r.verdict, (r.replayed_at, r.verdict)) AS closing,
+        argMin(r.delivery_id, (r.replayed_at, r.verdict)) AS closed_by,
         toUnixTimestamp64Milli(min(r.replayed_at)) AS closed_ms
     FROM replayed_rejects AS r
     WHERE r.verdict IN ('accepted', 'duplicate', 'corrected')

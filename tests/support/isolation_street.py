@@ -171,6 +171,7 @@ def fill(world: World, word: str, *, often: int = 1) -> None:
         world.store(events)
         world.live(cells_of(events))
         world.insert("pilot_rejects", [_reject(word, tag, account) for account in ("common", _account(word))])
+        world.insert("delivery_lines", [_delivery(word, tag)])
 
 
 def _account(word: str) -> str:
@@ -188,6 +189,23 @@ def _reject(word: str, tag: str, account: str) -> dict[str, Any]:
         "message": f"{word} message",
         "received_ms": NOW - 60_000,
         "payload": f'{{"placement_id":"{word}-common-at","event_id":"{tag}-event-x"}}',
+    }
+
+
+def _delivery(word: str, tag: str) -> dict[str, Any]:
+    return {
+        "delivery_id": f"{tag}-delivery",
+        "account_id": _account(word),
+        "platform": "sunmi",
+        "flow": "events",
+        "status": 200,
+        "received": 1,
+        "rejected": 1,
+        "reasons": {"invalid_value": 1},
+        "others": [[0, "rejected", f"{tag}-event-x", "invalid_value", f"{tag}-reject-{_account(word)}"]],
+        "received_ms": NOW - 60_000,
+        "answered_ms": NOW - 59_990,
+        "call": f'{{"sent":["{word}"]}}',
     }
 
 
@@ -252,7 +270,10 @@ class Site:
 
     def ids(self, word: str) -> tuple[str, ...]:
         """Return an id of everything that is *word*'s, the trial's first."""
-        sorts = ("trial", "product", "report", "channel", "note", "place", "common-at", "event-1", "reject-common")
+        sorts = (
+            *("trial", "product", "report", "channel", "note", "place", "common-at", "event-1", "reject-common"),
+            "delivery",
+        )
         whose = (startup_of(word), _account(word), f"k-startup-{startup_of(word)}", f"{word}-signer")
         return (*(f"{word}-{sort}" for sort in sorts), *whose, self.shares[word]["id"])
 
@@ -324,7 +345,7 @@ def _count_questions(patch: pytest.MonkeyPatch, questions: list[int]) -> None:
 def _introduce(site: Site) -> None:
     """Say who asks how: by key, signed in, not at all; and make a share link of each trial."""
     site.headers |= {who: {"authorization": f"Bearer {scope}"} for who, scope in SCOPES.items()} | {"nobody": {}}
-    for word in (FIRST, OTHER):
+    for word in (FIRST, OTHER, "account"):
         signed_in = site.ask("nobody", "POST", "/sign-in", data={"key": SCOPES[word]})
         site.headers[f"{word} signed in"] = {"cookie": signed_in.headers["set-cookie"].partition(";")[0]}
     for word in (FIRST, OTHER):

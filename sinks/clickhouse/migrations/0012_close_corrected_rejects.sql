@@ -21,7 +21,7 @@ LEFT JOIN
         reject_id,
         minIf(toNullable(r.replayed_at), verdict != 'corrected') AS first_replay,
         toNullable(min(r.replayed_at)) AS first_at,
-        argMin(delivery_id, r.replayed_at) AS first_by
+        argMin(delivery_id, (r.replayed_at, verdict)) AS first_by
     FROM replayed_rejects AS r
     WHERE verdict IN ('accepted', 'duplicate', 'corrected')
     GROUP BY reject_id

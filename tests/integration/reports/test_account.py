@@ -273,6 +273,59 @@ async def test_a_replay_without_a_gateway_or_beside_another_says_so(world: World
         pass
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_pages_tell_the_same_to_the_account_that_is_signed_in(
+    world: World, client: Client, lang: str
+) -> None:
+    (delivery,) = await pushed(world, BATCH)
+    key = KEYS["account:sunmi-main"]
+    signed_in = client.post("/sign-in", data={"key": key, "next": "/trials"}, follow_redirects=False)
+    pages = {
+        path: client.get(f"{path}{'&' if '?' in path else '?'}lang={lang}")
+        for path in (
+            "/account?window=5m",
+            "/account/calls",
+            "/account/calls?search=e-3",
+            f"/account/deliveries/{delivery}",
+            "/account/rejects",
+        )
+    }
+
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/account")
+    assert {path: answer.status_code for path, answer in pages.items()} == dict.fromkeys(pages, 200)
+    for path, answer in pages.items():
+        assert "a person" not in answer.text, path
+        assert KEYS["account:sunmi-main"] not in answer.text
+        assert "13912345678" not in answer.text
+    assert delivery in pages["/account/calls?search=e-3"].text
+    assert "unknown_placement" in pages["/account?window=5m"].text
+    assert pages[f"/account/deliveries/{delivery}"].text.count('<tr><th scope="row">') == 11
+    assert client.get("/account/deliveries/d-nowhere").status_code == 404
+    assert client.get("/trials").status_code == 404
+    assert client.get("/", follow_redirects=False).headers["location"] == "/account"
+
+
+async def test_a_replay_from_the_page_is_tried_first_and_asked_for_by_no_other_site(world: World) -> None:
+    await pushed(world, [sent("e-1", placement_id="p-new"), sent("e-2", placement_id="p-new")])
+    form = {"reason": "unknown_placement", "field": "placement_id"}
+    async with replaying(world, with_place(world, "p-new")) as (client, gateway):
+        own = {"origin": "http://reads", "accept-language": "en"}
+        await client.post("/sign-in", data={"key": KEYS["account:sunmi-main"]}, headers=own)
+        foreign = await client.post("/account/rejects/replay", data=form, headers={"origin": "http://elsewhere"})
+        tried = await client.post("/account/rejects/replay", data=form, headers=own)
+        assert gateway.log.lines(Topic.EVENTS) == []
+        done = await client.post("/account/rejects/replay", data={**form, "really": "yes"}, headers=own)
+        store(world, gateway)
+        after = await client.get("/account/rejects", headers=own)
+
+    assert (foreign.status_code, tried.status_code, done.status_code) == (403, 200, 200)
+    assert "2 become events" in tried.text
+    assert 'name="really"' in tried.text
+    assert "Replayed: 2 become events" in done.text
+    assert "2 kept, 0 open" in after.text
+    assert "a replay made an event of it" in after.text
+
+
 def with_place(world: World, place: str) -> Directory:
     """Return the street with one place more, of the account."""
     registry = world.directory.registry

@@ -60,7 +60,7 @@ ENDLESS = "/live"
 FORMATS = {"events": ("csv", "ndjson", "parquet"), "report": ("html", "json", "xlsx")}
 # What the walk knows to ask: ids in an address, questions behind a page's (the API's own are in its document), and
 # what takes ids in a body, all of it behind a key of an operator or none.
-PARAMETERS = {"trial_id", "report_id", "share_id", "channel_id", "token", "name", "reject_id"}
+PARAMETERS = {"trial_id", "report_id", "share_id", "channel_id", "token", "name", "reject_id", "delivery_id"}
 QUESTIONS_OF_A_TREND = ("metric", "by", "range", "step", "compare", "lang")
 PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("/", "/docs/metrics", "/docs/rejects", "/docs/api", "/trials", "/avenue", "/channels"), ("lang",)),
@@ -73,6 +73,11 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     "/sign-in": ("next", "lang"),
     **dict.fromkeys(("/docs/partners", "/docs/partners/{name}", "/docs/partners/pushes/{name}"), ("lang",)),
     **dict.fromkeys(("/docs/partners/event.v1.schema.json", "/docs/partners/examples/{name}"), ()),
+    # An account's own, and nothing to any other key.
+    "/account": ("window",),
+    "/account/calls": ("search", "before"),
+    "/account/deliveries/{delivery_id}": ("lang",),
+    "/account/rejects": ("lang",),
     "/s/{token}/live": (),
     "/static/{name}": (),
     "/openapi.json": (),
@@ -81,7 +86,10 @@ OPERATORS = {
     *(("POST", f"/internal/{name}") for name in ("sql", "open-rejects", "freeze")),
     *(("GET", f"/internal/{name}") for name in ("rejects", "reject-accounts", "reconcile")),
 }
-BODIES = {("POST", "/sign-in"), ("POST", "/sign-out")}
+BODIES = {("POST", "/sign-in"), ("POST", "/sign-out")} | {
+    ("POST", "/v1/account/rejects/replay"),
+    ("POST", "/account/rejects/replay"),
+}
 ARGUMENTS = {"trial_id", "metric", "from", "to", "step", "by"}
 WRONG = "?metric=x&from=x&to=x&step=x&by=x&dense=x&format=x&lang=x&as_of=x&range=x"
 
@@ -161,11 +169,37 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist_on_every_route(si
         walk_foreign(site, who, (mine, theirs), walk)
     for method, template in site.routes():
         for who in ("account", "nobody") if PARAMETER.search(template) else ():
-            walk.compare(site, who, (method, PARAMETER.sub("ID", template)), f"{FIRST}-trial")
+            for text in (f"{FIRST}-trial", f"{FIRST}-delivery"):
+                walk.compare(site, who, (method, PARAMETER.sub("ID", template)), text)
 
     print(walk)  # noqa: T201 - the figures of the walk
     assert len(walk.endpoints) >= 20
     assert len(walk.foreign) >= 20
+    assert walk.leaks == []
+
+
+def test_an_account_is_told_of_itself_and_holds_no_word_of_the_others(site: Site) -> None:
+    asked = [path for method, path in site.routes() if method == "GET" and path.startswith("/v1/account/")]
+    asked = [path for path in asked if not path.endswith(ENDLESS)]
+    own = [*asked, f"/v1/deliveries/{OTHER}-delivery", f"/v1/account/calls?search={FIRST}"]
+    answers = {path: site.ask("account", "GET", path) for path in own}
+
+    assert len(asked) >= 3
+    assert {answer.status_code for answer in answers.values()} == {200}
+    assert f"{OTHER}-delivery" in answers["/v1/account/calls"].text
+    assert [
+        path for path, answer in answers.items() if any(word in text_of(answer).replace(path, "") for word in OWN)
+    ] == []
+    for who in (FIRST, OTHER, f"{OTHER} signed in", "operator"):
+        assert {site.ask(who, "GET", path).status_code for path in own} == {403}
+    pages = ["/account", "/account/calls", f"/account/deliveries/{OTHER}-delivery", "/account/rejects"]
+    shown = {path: site.ask("account signed in", "GET", path) for path in pages}
+    assert {answer.status_code for answer in shown.values()} == {200}
+    assert f"{OTHER}-delivery" in shown["/account/calls"].text
+    assert [path for path, answer in shown.items() if any(word in text_of(answer) for word in OWN)] == []
+    assert {site.ask(f"{OTHER} signed in", "GET", path).status_code for path in pages} == {404}
+    walk = Walk()
+    walk.compare(site, "account signed in", ("GET", "/account/deliveries/ID"), f"{FIRST}-delivery")
     assert walk.leaks == []
 
 

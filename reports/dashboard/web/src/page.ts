@@ -1,4 +1,5 @@
 // What the page does beyond HTML: each part is found by its data attribute, and absent where the page has none.
+import { calls } from "./calls";
 import { copyButtons } from "./copy";
 import { live } from "./live";
 import { refresh } from "./refresh";
@@ -12,3 +13,4 @@ const section = document.querySelector<HTMLElement>("[data-trend]");
 const picked = section ? trend(section) : undefined;
 const renew = refresh(picked);
 live(renew);
+calls();
