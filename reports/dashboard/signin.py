@@ -128,9 +128,9 @@ def _sign_in(pages: PageRenderer) -> HTTPRouteHandler:
             if taken.wait_s:
                 answer.headers["retry-after"] = str(taken.wait_s)
             return answer
-        if not target.startswith(taken.headers.setdefault("location", target)):
-            return taken
-        taken.headers["location"] = target
+        # An account has pages of its own and no others.
+        start = taken.headers.get("location", "")
+        taken.headers["location"] = target if target.startswith(start) else start
         return taken
 
     return sign_in

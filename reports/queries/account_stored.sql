@@ -9,6 +9,8 @@ FROM (
         toUnixTimestamp64Milli(received_at) AS received_ms, toUnixTimestamp64Milli(occurred_at) AS occurred_ms
     FROM pilot_events FINAL
     WHERE account_id = {account:String}
+      -- Test events are told by their delivery, and are no part of what the account sends.
+      AND delivery_id NOT IN (SELECT delivery_id FROM pilot_deliveries WHERE account_id = {account:String} AND flow = 'test')
       AND received_at >= {before:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}
 )
 GROUP BY now
