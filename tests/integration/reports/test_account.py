@@ -50,7 +50,7 @@ def client(world: World) -> Iterator[Client]:
 def sent(event_id: str, **change: Any) -> dict[str, Any]:
     at = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(seconds=change.pop("ago_s", 10))
     event = {"event_id": event_id, "kind": "exposure", "occurred_at": at.isoformat(), "placement_id": "p-1"}
-    return {**event, "subject": "a person", **change}
+    return {**event, "subject": "wang-xiaoming", **change}
 
 
 def store(world: World, gateway: MemoryGateway) -> None:
@@ -107,7 +107,7 @@ async def test_the_overview_counts_each_event_once_from_receipt_to_the_readers(w
     assert [flow["flow"] for flow in card["flows"]] == ["events"]
     assert found["freshness"].keys() >= {"as_of", "lag_s", "rejected", "flagged_windows"}
     assert found["freshness"]["rejected"] == 2
-    assert "a person" not in json.dumps(found)
+    assert "wang-xiaoming" not in json.dumps(found)
 
 
 async def test_a_window_is_held_against_the_same_time_before_it(world: World, client: Client) -> None:
@@ -153,7 +153,7 @@ async def test_a_delivery_is_told_hop_by_hop_and_event_by_event(world: World, cl
     ]
     assert after["listed_all"]
     assert after["call"]["sent"][1]["attributes"] == {"scene": "café"}
-    assert "a person" not in json.dumps(after)
+    assert "wang-xiaoming" not in json.dumps(after)
 
 
 async def test_anothers_delivery_is_answered_like_one_that_does_not_exist(world: World, client: Client) -> None:
@@ -294,7 +294,7 @@ async def test_the_pages_tell_the_same_to_the_account_that_is_signed_in(
     assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/account")
     assert {path: answer.status_code for path, answer in pages.items()} == dict.fromkeys(pages, 200)
     for path, answer in pages.items():
-        assert "a person" not in answer.text, path
+        assert "wang-xiaoming" not in answer.text, path
         assert KEYS["account:sunmi-main"] not in answer.text
         assert "13912345678" not in answer.text
     assert delivery in pages["/account/calls?search=e-3"].text
