@@ -98,6 +98,7 @@ API_WORDS: tuple[str, ...] = (
 API_SUMMARIES: tuple[str, ...] = (
     N_("A frozen report"),
     N_("A trial"),
+    N_("Beside another trial, or another time"),
     N_("Calls as they land"),
     N_("Channels"),
     N_("End a share link"),
