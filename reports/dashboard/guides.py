@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import east_asian_width
 
+import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -68,16 +69,23 @@ def make_guides(source: Path = SOURCE, made: Path = MADE) -> bool:
     return True
 
 
+class _Made(msgspec.Struct):
+    pages: list[tuple[str, str, str, tuple[tuple[str, str], ...], str]]
+    examples: dict[str, str]
+
+
 def load_guides(made: Path = MADE) -> Guides:
-    """Return the guides of the last build. Raises `ConfigurationError` where there is none."""
-    if not made.exists():
-        raise ConfigurationError("the partners' guides are not made; run `python -m reports.dashboard.build`")
-    read = json.loads(made.read_text())
+    """Return the guides of the last build. Raises `ConfigurationError` where there is none, or one of another form."""
+    try:
+        read = msgspec.json.decode(made.read_bytes(), type=_Made)
+    except (FileNotFoundError, msgspec.MsgspecError) as error:
+        raise ConfigurationError(
+            "the partners' guides are not made, or by another version; run `python -m reports.dashboard.build`"
+        ) from error
     pages = {
-        (name, language): Guide(name, title, tuple((anchor, text) for anchor, text in contents), html)
-        for name, language, title, contents, html in read["pages"]
+        (name, language): Guide(name, title, contents, html) for name, language, title, contents, html in read.pages
     }
-    return Guides(pages, read["examples"])
+    return Guides(pages, read.examples)
 
 
 def _guide(name: str, text: str) -> Guide:

@@ -91,3 +91,6 @@ def test_what_was_made_already_is_left_and_what_was_never_made_is_told(tmp_path:
     assert not make_guides(tmp_path, tmp_path / "guides.json")
     with pytest.raises(ConfigurationError, match=r"dashboard\.build"):
         load_guides(tmp_path / "nowhere.json")
+    (tmp_path / "guides.json").write_text('["of an earlier form"]')
+    with pytest.raises(ConfigurationError, match=r"dashboard\.build"):
+        load_guides(tmp_path / "guides.json")
