@@ -154,7 +154,7 @@ def test_each_role_describes_what_it_answers_and_nothing_else(production: Produc
         validate(answer.json())
         found[role.name.partition("-")[0]] = answer.json()["paths"].keys()
 
-    assert found["gateway"] == {"/v1/events", "/in/{account}/{flow}"}
+    assert found["gateway"] == {"/v1/events", "/v1/test", "/in/{account}/{flow}"}
     assert found["reports"] >= {"/v1/me", "/v1/metrics", "/v1/trials/{trial_id}/report"}
     assert found["gateway"].isdisjoint(found["reports"])
 

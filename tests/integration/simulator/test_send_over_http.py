@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -258,9 +259,18 @@ def test_killed_or_stopped_by_hand_it_goes_on_with_at_most_one_batch_twice(
     file = written(tmp_path, *(event(n) for n in range(3000)))
     words = [sys.executable, "-m", "avenue", "send", file, "--url", server.url, "--batch", "10"]
     environ = {**os.environ, "AVENUE_KEY": "avk_1"}
+    answer, told = server.answer, threading.Event()
+
+    def held(request: JudgedRequest) -> Answer:
+        # After the twentieth, no answer before the signal: a quick sender would be done by then.
+        assert len(server.requests) <= 20 or told.wait(60)
+        return answer(request)
+
+    server.answer = held
     process = subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_until(lambda: len(server.requests) > 20, 60)
     process.send_signal(how)
+    told.set()
     _, said = process.communicate(timeout=30)
     sent_first = len(server.requests)
 

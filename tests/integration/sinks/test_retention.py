@@ -270,12 +270,13 @@ def test_rejects_and_records_are_gone_when_their_days_are_over(world: World) -> 
 
 def test_what_is_overdue_shows_and_ends_with_it(world: World) -> None:
     settled_world(world)
+    world.clock.set(ENDS_MS + YEAR_MS - 1)
     # Stamped by the store's own clock, which the test does not move.
     world.command("TRUNCATE TABLE counted_steps")
-    world.clock.set(ENDS_MS + YEAR_MS - 1)
     assert turn(world).left == ["pilot_rejects"]
     world.clock.set(ENDS_MS + YEAR_MS + 2 * DAY_MS)
     world.send(event("just-now"))
+    world.command("TRUNCATE TABLE counted_steps")
     turn(world)
     assert SINK_RETENTION_OVERDUE._value.get() == 2 * 86_400
 
