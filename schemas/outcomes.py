@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Literal
 
+import msgspec
+
 Verdict = Literal["accepted", "duplicate", "rejected"]
 
 
@@ -33,3 +35,16 @@ REASON_ORDER: dict[RejectReason, int] = {reason: rank for rank, reason in enumer
 def help_link(reason: RejectReason) -> str:
     """Return the path of *reason*'s explanation on the server's docs page."""
     return f"/docs/rejects#{reason.value}"
+
+
+class ReplayedReject(msgspec.Struct, frozen=True):
+    """What became of one reject: `accepted`, `duplicate`, `rejected` again with why, or `not_replayable`."""
+
+    reject_id: str
+    outcome: str
+    event_id: str = ""
+    reason: str = ""
+    field: str = ""
+    message: str = ""
+    delivery_id: str = ""
+    """The delivery that it was replayed in; '' where nothing was published."""

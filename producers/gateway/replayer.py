@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from producers.gateway.ingest_request import IngestRequest, KeptRejects, window_of
 from producers.gateway.pipeline import RequestIngestor
 from producers.gateway.responses import BatchResult
@@ -14,27 +12,13 @@ from runtime.clock import Clock
 from runtime.logging import get_logger
 from runtime.settings import GatewaySettings
 from schemas.lines import RejectLine
+from schemas.outcomes import ReplayedReject
 
 log = get_logger(__name__)
 
 NOT_REPLAYABLE = "not_replayable"
 # One delivery's line on the log lists its rejects at about 60 bytes each.
 MAX_IN_DELIVERY = 500
-
-
-class ReplayOutcome(msgspec.Struct, frozen=True):
-    """What became of one kept reject."""
-
-    reject_id: str
-    outcome: str
-    """`accepted`, `duplicate`, `rejected` again, or `not_replayable`."""
-    event_id: str = ""
-    reason: str = ""
-    """Why it was rejected again."""
-    field: str = ""
-    message: str = ""
-    delivery_id: str = ""
-    """The delivery that it was replayed in; '' where nothing was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +41,7 @@ class Replayer:
     def __init__(self, deps: ReplayerDeps) -> None:
         self._deps = deps
 
-    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[ReplayOutcome]:
+    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[ReplayedReject]:
         """Return what became, or with *dry_run* what would become, of each of *lines*, in their order.
 
         Each account and flow among them is a delivery of its own. Raises what `RequestIngestor.ingest` raises;
@@ -66,7 +50,7 @@ class Replayer:
         accounts = self._deps.directory().accounts
         items = [reread_reject(line, accounts.get(line.account_id)) for line in lines]
         found = {
-            item.line.reject_id: ReplayOutcome(
+            item.line.reject_id: ReplayedReject(
                 item.line.reject_id, NOT_REPLAYABLE, item.line.event_id, message=item.why
             )
             for item in items
@@ -106,12 +90,12 @@ def _by_delivery(items: Iterable[ReadableReject]) -> Iterable[Sequence[ReadableR
             yield group[start : start + MAX_IN_DELIVERY]
 
 
-def _outcomes(rejects: Sequence[ReadableReject], result: BatchResult) -> Iterable[ReplayOutcome]:
+def _outcomes(rejects: Sequence[ReadableReject], result: BatchResult) -> Iterable[ReplayedReject]:
     for index, event_id in result.accepted_ids.items():
-        yield ReplayOutcome(rejects[index].line.reject_id, "accepted", event_id, delivery_id=result.delivery_id)
+        yield ReplayedReject(rejects[index].line.reject_id, "accepted", event_id, delivery_id=result.delivery_id)
     for other in result.others:
         line = rejects[other.index].line
-        yield ReplayOutcome(
+        yield ReplayedReject(
             line.reject_id,
             other.verdict,
             other.event_id or line.event_id,

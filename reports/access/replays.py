@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-import msgspec
-
 from runtime.errors import RetryableError, UnavailableError
 from schemas.lines import RejectLine
+from schemas.outcomes import ReplayedReject
 
 
 class NobodyReplaysError(Exception):
@@ -18,23 +17,11 @@ class ReplayUnderWayError(Exception):
     """A replay of the same account is under way."""
 
 
-class ReplayedReject(msgspec.Struct, frozen=True):
-    """What became of one reject: `accepted`, `duplicate`, `rejected` again with why, or `not_replayable`."""
-
-    reject_id: str
-    outcome: str
-    event_id: str = ""
-    reason: str = ""
-    field: str = ""
-    message: str = ""
-    delivery_id: str = ""
-
-
 class RejectReplayer(Protocol):
     """A gateway that judges kept rejects once more."""
 
-    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> Sequence[object]:
-        """Return what became, or would, of each of *lines*, in their order: objects of `ReplayedReject`'s fields.
+    async def replay(self, lines: Sequence[RejectLine], *, asked_by: str, dry_run: bool) -> list[ReplayedReject]:
+        """Return what became, or would, of each of *lines*, in their order.
 
         Raises `RetryableError` or `UnavailableError` where it could not be stored; to ask again is harmless.
         """
@@ -64,7 +51,6 @@ async def judge(
 ) -> list[ReplayedReject]:
     """Return what became of each of *lines*. Raises `UnavailableError` where it could not be stored."""
     try:
-        found = await replayer.replay(lines, asked_by=asked_by, dry_run=dry_run)
+        return await replayer.replay(lines, asked_by=asked_by, dry_run=dry_run)
     except RetryableError as error:
         raise UnavailableError(str(error)) from error
-    return [msgspec.convert(one, ReplayedReject, from_attributes=True) for one in found]

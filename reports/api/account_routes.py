@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import Body, PathParameter, QueryParameter
 from litestar.response import Stream
 
-from reports.access.replays import AccountReplays, NobodyReplaysError, ReplayedReject, judge
+from reports.access.replays import AccountReplays, NobodyReplaysError, judge
 from reports.api.auth import account_reader_of
 from reports.api.documented import STORE, CallsLiveOperation
 from reports.api.live import LiveCountsFeed
@@ -36,6 +36,7 @@ from reports.scope import AccountReader
 from reports.service import ReadService
 from runtime.problems import problem_responses
 from schemas.lines import RejectLine
+from schemas.outcomes import ReplayedReject
 
 ACCOUNT_QUESTION = problem_responses(400, 401, 403, 503)
 DELIVERY = problem_responses(401, 403, 404, 503)

@@ -80,42 +80,25 @@ class ExtractOperation(_FormsOperation):
     HEADERS: ClassVar[dict[str, str]] = {"content-disposition": "The file's name."}
 
 
+def _stream_of(name: str, description: str) -> dict[str, Schema]:
+    # Of each event: OpenAPI has no word yet for a stream of them.
+    event = Schema(type=OpenAPIType.STRING, enum=[name])
+    data = Schema(type=OpenAPIType.STRING, content_media_type="application/json", description=description)
+    whole = Schema(type=OpenAPIType.OBJECT, required=["event", "data"], properties={"event": event, "data": data})
+    return {"text/event-stream": whole}
+
+
 class CallsLiveOperation(_FormsOperation):
     """The stream of an account's calls."""
 
     DESCRIPTION: ClassVar[str] = "Events named `calls`, until the client leaves or its key ends."
-    FORMS: ClassVar[dict[str, Schema]] = {
-        "text/event-stream": Schema(
-            type=OpenAPIType.OBJECT,
-            required=["event", "data"],
-            properties={
-                "event": Schema(type=OpenAPIType.STRING, enum=["calls"]),
-                "data": Schema(
-                    type=OpenAPIType.STRING,
-                    content_media_type="application/json",
-                    description="the newest calls, as `/v1/account/calls` gives them, as JSON",
-                ),
-            },
-        )
-    }
+    FORMS: ClassVar[dict[str, Schema]] = _stream_of(
+        "calls", "the newest calls, as `/v1/account/calls` gives them, as JSON"
+    )
 
 
 class LiveOperation(_FormsOperation):
     """The stream of counts."""
 
     DESCRIPTION: ClassVar[str] = "Events named `counts`, until the client leaves or its key ends."
-    FORMS: ClassVar[dict[str, Schema]] = {
-        # Of each event: OpenAPI has no word yet for a stream of them.
-        "text/event-stream": Schema(
-            type=OpenAPIType.OBJECT,
-            required=["event", "data"],
-            properties={
-                "event": Schema(type=OpenAPIType.STRING, enum=["counts"]),
-                "data": Schema(
-                    type=OpenAPIType.STRING,
-                    content_media_type="application/json",
-                    description=f"{LiveJson.__name__} as JSON",
-                ),
-            },
-        )
-    }
+    FORMS: ClassVar[dict[str, Schema]] = _stream_of("counts", f"{LiveJson.__name__} as JSON")

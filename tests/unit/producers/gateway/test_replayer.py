@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from producers.gateway import pipeline
-from producers.gateway.replayer import MAX_IN_DELIVERY, ReplayOutcome
+from producers.gateway.replayer import MAX_IN_DELIVERY
 from schemas.lines import DeliveryLine, RejectLine
+from schemas.outcomes import ReplayedReject
 from schemas.timing import DAY_MS
 from schemas.topics import Topic
 from tests.support.factories import NOW_MS, sent_line
@@ -45,7 +46,7 @@ def deliveries(broker: HandBroker) -> list[DeliveryLine]:
     ]
 
 
-async def replayed(gateway: HandGateway, lines: list[RejectLine], *, dry_run: bool = False) -> list[ReplayOutcome]:
+async def replayed(gateway: HandGateway, lines: list[RejectLine], *, dry_run: bool = False) -> list[ReplayedReject]:
     task = asyncio.create_task(gateway.replayer.replay(lines, asked_by="k-1", dry_run=dry_run))
     return await serve(gateway.broker, task)
 
