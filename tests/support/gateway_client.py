@@ -74,6 +74,13 @@ class GatewayClient:
     def lines(self, topic: Topic) -> list[dict[str, Any]]:
         return [json.loads(line) for record in self.read(topic) for line in record.value.split(b"\n")]
 
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Return the lines of what was let in.
+
+        A refused caller's line is written behind the answer, so one of the test before may still come.
+        """
+        return [line for line in self.lines(Topic.DELIVERIES) if line["status"] != 401]
+
 
 def event(**change: Any) -> dict[str, Any]:
     """Return an event of now with an id of its own."""

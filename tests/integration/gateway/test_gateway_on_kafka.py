@@ -64,7 +64,7 @@ async def test_every_event_has_one_verdict_and_accepted_ones_are_in_kafka(gatewa
     assert {line["event_id"] for line in stored} == {batch[0]["event_id"], batch[3]["event_id"]}  # type: ignore[index]
     assert sum(json.loads(r.headers[HEADER_ACCOUNTS])["sunmi-main"] for r in gateway.read(Topic.EVENTS)) == 2
     assert [line["reason"] for line in gateway.lines(Topic.REJECTS)] == ["invalid_value", "not_an_object"]
-    (delivery,) = gateway.lines(Topic.DELIVERIES)
+    (delivery,) = gateway.deliveries()
     assert (delivery["received"], delivery["accepted"], delivery["duplicate"], delivery["rejected"]) == (5, 2, 1, 2)
     assert delivery["delivery_id"] == answer["delivery_id"]
     assert "somebody" not in str(stored) + str(gateway.lines(Topic.REJECTS))
@@ -88,7 +88,7 @@ async def test_whole_request_errors_store_nothing(gateway: GatewayClient) -> Non
     ]
     assert [answer.status_code for answer, _ in cases] == [status for _, status in cases]
     assert all(a.headers["content-type"].startswith("application/problem+json") for a, s in cases if s != 405)
-    assert gateway.lines(Topic.DELIVERIES) == gateway.lines(Topic.EVENTS) == []
+    assert gateway.deliveries() == gateway.lines(Topic.EVENTS) == []
 
 
 async def test_an_idempotency_key_gives_the_first_answer_again(gateway: GatewayClient) -> None:
@@ -98,7 +98,7 @@ async def test_an_idempotency_key_gives_the_first_answer_again(gateway: GatewayC
     other = await gateway.push([event()], **{"idempotency-key": "k-1"})
     assert first.json() == again.json()
     assert (first.json()["accepted"], other.status_code) == (1, 409)
-    assert len(gateway.lines(Topic.DELIVERIES)) == 1
+    assert len(gateway.deliveries()) == 1
 
 
 async def test_simultaneous_twins_are_one_accepted_and_the_rest_duplicates(gateway: GatewayClient) -> None:
@@ -187,7 +187,7 @@ async def test_a_replay_is_for_operators_and_for_lines_that_were_kept(gateway: G
 
     assert [answer.status_code for answer in answers] == [403, 401, 400, 413]
     assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers)
-    assert gateway.read(Topic.EVENTS) + gateway.read(Topic.DELIVERIES) == []
+    assert gateway.lines(Topic.EVENTS) == gateway.deliveries() == []
 
 
 async def test_a_kept_reject_is_tried_replayed_and_a_duplicate_from_then_on(gateway: GatewayClient) -> None:
@@ -200,7 +200,7 @@ async def test_a_kept_reject_is_tried_replayed_and_a_duplicate_from_then_on(gate
     gateway.begin()
 
     tried = (await replay(gateway, [mended], dry_run="true")).json()
-    nothing = gateway.read(Topic.EVENTS) + gateway.read(Topic.REJECTS) + gateway.read(Topic.DELIVERIES)
+    nothing = [*gateway.read(Topic.EVENTS), *gateway.read(Topic.REJECTS), *gateway.deliveries()]
     done, again = [(await replay(gateway, [mended, mended])).json() for _ in range(2)]
     pushed = (await gateway.push([{**rejected, "placement_id": "p-017"}, event(subject="stays")])).json()
 
@@ -215,7 +215,7 @@ async def test_a_kept_reject_is_tried_replayed_and_a_duplicate_from_then_on(gate
     subjects = {events[event_id].pop("subject") for event_id in events}
     assert len(events) == 2
     assert len(subjects) == 1, "the same subject is one value within a trial, pushed or replayed"
-    replays = [line for line in gateway.lines(Topic.DELIVERIES) if line["replay"]]
+    replays = [line for line in gateway.deliveries() if line["replay"]]
     assert [line["replays"] for line in replays] == [
         [[line["reject_id"], "accepted", ""]] if first else [[line["reject_id"], "duplicate", ""]]
         for first, line in ((True, line), (False, line))

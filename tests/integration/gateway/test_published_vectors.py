@@ -247,4 +247,4 @@ async def test_an_empty_waimai_probe_is_answered_without_a_signature(gateway: Ga
         await gateway.client.post("/in/meituan-main/waimai-order-paid"),
     ):
         assert (answer.status_code, answer.json()) == (200, {"data": "ok"})
-    assert gateway.lines(Topic.DELIVERIES) == []
+    assert gateway.deliveries() == []
