@@ -91,6 +91,9 @@ SETTLE_PENDING = Gauge("avenue_settle_pending_blocks", "Closed or marked blocks 
 RECONCILE_DIFFERENCE = Gauge(
     "avenue_reconcile_difference", "Unexplained differences between cells and stored events, standing"
 )
+STORE_FREE = Gauge(
+    "avenue_sink_store_free_ratio", "Share of the store's disk that is free, by the store's own word", ["disk"]
+)
 CONSERVATION_GAP = Gauge("avenue_conservation_gap_lines", "Left side less right side of a sum", ["sum"])
 
 # reports
@@ -105,8 +108,18 @@ NOTIFICATIONS = Counter(
 )
 CHANNELS_FAILING = Gauge("avenue_reports_channels_failing", "Channels whose last message did not arrive")
 
+PLACEMENTS_SILENT = Gauge(
+    "avenue_reports_placements_silent",
+    "Placements that are due now and have sent nothing for longer than they may, by running trial",
+    ["trial"],
+)
+
 # every role
 READY = Gauge("avenue_role_ready", "1 when every dependency of a role is ready", ["dependency"])
+ROLE_CLOCK = Gauge("avenue_role_clock_seconds", "What this host's clock says, Unix seconds")
+ROLE_MEMORY_LIMIT = Gauge(
+    "avenue_role_memory_limit_bytes", "What the process may take: its container's limit, else the machine's memory"
+)
 REGISTRY_VERSION = Gauge("avenue_registry_version", "Offset of the registry in force")
 KEYS_END = Gauge(
     "avenue_registry_keys_end_seconds",

@@ -24,6 +24,7 @@ from runtime.files import explain, full_disk
 from runtime.settings import Settings
 
 TELL_EVERY_S = 10.0
+MAX_PORT = 65_535
 WORKER, SERVER = "worker", "server"
 
 Prepare = Callable[[Settings], str]
@@ -172,7 +173,7 @@ class EmbeddedStack:
         return settings.model_copy(update={"kafka": kafka.model_copy(update={"bootstrap": broker.bootstrap})})
 
     def _add_roles(self, settings: Settings) -> str:
-        worker_port = free_port()
+        worker_port = self._worker_ops_port(settings.http.ops_port)
         worker_url = _address("127.0.0.1", worker_port)
         environ = _environ(settings)
         ops_url = _address(settings.http.ops_host, settings.http.ops_port)
@@ -187,6 +188,12 @@ class EmbeddedStack:
         self._add(self._role(WORKER, environ | own, worker_url))
         self._add(self._role(SERVER, environ, ops_url))
         return worker_url
+
+    def _worker_ops_port(self, server_port: int) -> int:
+        """Return the number behind the server's, so that a Prometheus finds both at the next start as well."""
+        if self._asked.http.ops_port == 0 or server_port == MAX_PORT:
+            return free_port()
+        return self._port(server_port + 1, HOST, None)
 
     def _role(self, name: str, environ: Mapping[str, str], ops_url: str) -> RoleChild:
         child = ChildProcess(name, self._deps.commands[name], log=self._home.log(name))

@@ -77,10 +77,12 @@ class ChannelNotifier:
         """Tell what is to be told now. Raises `UnavailableError` where the topic of messages cannot be read."""
         directory = self._deps.service.directory()
         self._forget_all_but(directory.channels)
+        context = self._deps.service.context()
+        self._pending.count_silent(context)
         channels = [channel for channel in directory.channels.values() if not self._left_alone(channel.id)]
         if not channels:
             return
-        state, context = self._deps.log.read(), self._deps.service.context()
+        state = self._deps.log.read()
         left = self._settings.queue
         for channel in channels:
             try:

@@ -24,6 +24,7 @@ from reports.presentation.language import translator
 from reports.queries.context import QueryContext
 from reports.queries.freshness import freshness
 from reports.queries.trial_units import so_far, trial_units
+from runtime.metrics import PLACEMENTS_SILENT
 from runtime.settings import Settings
 from schemas.registry import NotificationChannel, Trial
 from schemas.timing import DAY_MS
@@ -65,6 +66,13 @@ class PendingMessages:
         if due and trials and key not in state.told:
             text = writer.digest([self._digest(context, trial) for trial in trials])
             yield PendingMessage(key, "digest", "", text, writer.link(""))
+
+    def count_silent(self, context: QueryContext) -> None:
+        """Set the operators' gauge: how many placements of each running trial are silent."""
+        PLACEMENTS_SILENT.clear()
+        for trial in context.directory.trials.values():
+            if running(trial, context.now_ms):
+                PLACEMENTS_SILENT.labels(trial.id).set(len(self._silences(context, trial).silent))
 
     def writer(self, channel: NotificationChannel, directory: Directory, now_ms: int) -> MessageWriter:
         """Return who writes in the channel's language."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from runtime.clickhouse import ClickHouse
 from runtime.clock import Clock, SystemClock
 from runtime.logging import get_logger
-from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, SETTLE_PENDING, SINK_RETENTION_OVERDUE, STORE_FREE
 from runtime.retries import poll_until
 from sinks.reconciliation.conservation import SLUGS, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
+from sinks.reconciliation.room import measure_room
 from sinks.reconciliation.settled import all_activity, unfilled
 from sinks.settlement.recheck import CellDifference, differences, standing
 from sinks.settlement.sources import arrived
@@ -91,13 +92,15 @@ def forget() -> None:
     RECONCILE_DIFFERENCE.set(0)
     SETTLE_PENDING.set(0)
     SINK_RETENTION_OVERDUE.set(0)
+    STORE_FREE.clear()
 
 
 def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:
-    """Set the gauges of the sums and of standing differences; return what one reading took, in seconds.
+    """Set the gauges of the sums, of standing differences and of the store's room; return what one reading took, in s.
 
     With *running* the past is not read again, but once an hour, and then compared with what was known of it.
     """
+    measure_room(clickhouse)
     began = time.monotonic()
     sums = _sums(clickhouse, running)
     RECONCILE_DIFFERENCE.set(len(standing(clickhouse)))

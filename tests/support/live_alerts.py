@@ -21,7 +21,8 @@ global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
 rule_files: ["{rules}/*.yml"]
 scrape_configs:
 """
-_JOB = '  - {{ job_name: {job}, static_configs: [{{ targets: ["{targets}"] }}] }}\n'
+# As in ops/prometheus/embedded.yml: a process of several roles is asked for one at a time.
+_JOB = '  - {{ job_name: {job}, params: {{ role: [{job}] }}, static_configs: [{{ targets: ["{targets}"] }}] }}\n'
 
 
 @contextmanager

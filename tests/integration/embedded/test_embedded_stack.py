@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from avenue.embedded.ports import free_port
 from avenue.embedded.process import alive, wait_until_gone
 from avenue.run_file import read_run_file
 from runtime.settings import HttpSettings
@@ -194,6 +195,24 @@ def test_a_default_port_that_is_taken_gives_way_to_a_free_one(start_roles: MakeU
 
     # Where another test had the port, and let it go before we started, the second time it is ours.
     assert gave_way("one") or gave_way("two")
+
+
+def test_the_workers_ops_port_is_the_next_one_and_stays_so(start_roles: MakeUp) -> None:
+    def beside(name: str) -> bool:
+        server = free_port()
+        found = []
+        for _ in range(2):
+            up = start_roles(name, AVENUE_HTTP__OPS_PORT=str(server))
+            up.ready()
+            run = read_run_file(up.home)
+            assert run is not None
+            assert run.ops_url == f"http://127.0.0.1:{server}"
+            found.append(run.worker_ops_url)
+            up.end()
+        return found == [f"http://127.0.0.1:{server + 1}"] * 2
+
+    # Where another test had it, the second time it is ours.
+    assert beside("one") or beside("two")
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runtime.metrics import END_TO_END
+from runtime.metrics import END_TO_END, ROLES
 from runtime.reference import described_metrics
-from runtime.settings import WorkerSettings
+from runtime.settings import HttpSettings, WorkerSettings
 from runtime.settings import known_names as settings_names
 from schemas.topics import ConsumerGroup, Topic
 from sinks.consumer.tables import StoreTable
@@ -45,8 +45,20 @@ def test_promtool_finds_no_fault_in_the_rules(path: Path) -> None:
     assert "SUCCESS" in run("promtool", "check", "rules", path)
 
 
-def test_promtool_finds_no_fault_in_the_configuration() -> None:
-    run("promtool", "check", "config", OPS / "prometheus" / "prometheus.yml")
+@pytest.mark.parametrize("name", ["prometheus.yml", "embedded.yml"])
+def test_promtool_finds_no_fault_in_the_configuration(name: str) -> None:
+    run("promtool", "check", "config", OPS / "prometheus" / name)
+
+
+def test_beside_avenue_up_each_role_is_one_job_at_the_default_ports() -> None:
+    jobs = read_yaml(OPS / "prometheus" / "embedded.yml")["scrape_configs"]
+    port = HttpSettings().ops_port
+    ports = {role: port + 1 if role == "worker" else port for role in ROLES}
+
+    assert {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs} == {
+        role: [f"127.0.0.1:{port}"] for role, port in ports.items()
+    }
+    assert [job["params"] for job in jobs] == [{"role": [job["job_name"]]} for job in jobs]
 
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)

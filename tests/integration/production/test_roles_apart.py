@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from openapi_spec_validator import validate
 
 from runtime.metrics import ROLES
 from tests.conftest import started_broker
+from tests.support.alert_road import on_call
 from tests.support.clickhouse_front import clickhouse_front
 from tests.support.live_alerts import alerts_that_would_fire, assert_all_is_exported, assert_exports_its_own, watched
 from tests.support.production_harness import Production
@@ -34,6 +36,8 @@ pytestmark = [
 EVENTS = 600
 TRIALS = ("neuro-band-2026q4", "emg-arm-2026q4")
 VISIBLE_S = 60.0
+TOLD_S = 60.0
+"""From a role's death to the message that calls somebody, with the shipped settings."""
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +220,30 @@ def test_roles_that_are_well_set_off_no_alert_and_export_their_own(
     for role in production.roles:
         assert_exports_its_own(role.metrics(), {role.name.split("-")[0]})
     assert_all_is_exported([role.metrics() for role in production.roles])
+
+
+def test_a_worker_that_stays_dead_is_told_within_a_minute(
+    production: Production, accepted: int, tmp_path: Path
+) -> None:
+    workers = [role for role in production.roles if role.name.startswith("worker")]
+    targets = {
+        name: [f"127.0.0.1:{role.ops_port}" for role in production.roles if role.name.startswith(name)]
+        for name in ROLES
+    }
+
+    with on_call(targets, tmp_path / "alerts") as person:
+        assert person.told == []
+        died = time.monotonic()
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
+            production.roles.remove(worker)
+        wait_until(lambda: person.heard("RoleMissing", "firing", job="worker"), 2 * TOLD_S, lambda: person.told)
+
+    told = person.heard("RoleMissing", "firing", job="worker")
+    assert told is not None
+    assert told - died <= TOLD_S
+    assert {labels["alertname"] for _, _, labels in person.told} == {"RoleMissing"}
 
 
 def test_every_role_ends_cleanly_when_asked_to(production: Production, accepted: int) -> None:

@@ -19,6 +19,7 @@ from reports.notifications.platforms import MaybeDeliveredError, NotDeliveredErr
 from reports.notifications.readings import ArmReading, readings
 from reports.notifications.teller import TooManyTestsError
 from runtime.clickhouse import ClickHouse
+from runtime.metrics import PLACEMENTS_SILENT
 from runtime.settings import NotificationSettings, Settings
 from schemas.registry import MetricId, NotificationChannel
 from schemas.timing import DAY_MS, HOUR_MS
@@ -251,6 +252,26 @@ def test_a_channel_hears_what_it_asked_for_alone(telling: TellingStreet) -> None
     telling.process().look()
 
     assert telling.platforms.told == [("c-1", "trial_silent", NEURO)]
+
+
+def test_operators_see_how_many_places_are_silent_though_nobody_has_a_channel(telling: TellingStreet) -> None:
+    telling.register()
+    telling.is_it(at("2026-11-22T22:30"))
+    telling.process().look()
+    closed = silent_placements()
+    telling.is_it(MONDAY + 9 * HOUR_MS)
+    telling.process().look()
+
+    due = {p.id for p in telling.street.directory.placements.values() if p.trial == NEURO}
+    assert closed[NEURO] == 0
+    assert 0 < silent_placements()[NEURO] <= len(due)
+    assert telling.platforms.told == []
+
+
+def silent_placements() -> dict[str, float]:
+    """Return the operators' gauge, by trial."""
+    (family,) = PLACEMENTS_SILENT.collect()
+    return {sample.labels["trial"]: sample.value for sample in family.samples}
 
 
 def test_a_place_is_judged_by_its_own_rhythm_and_nobody_while_the_road_is_behind(telling: TellingStreet) -> None:

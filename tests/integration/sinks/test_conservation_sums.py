@@ -6,11 +6,13 @@ import pytest
 
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
+from runtime.metrics import STORE_FREE
 from schemas.lines import RejectLine
 from schemas.timing import MINUTE_MS
 from sinks.reconciliation.conservation import COUNTED, KEPT, PUBLISHED, RECEIVED, STORED, BalanceCheck, conservation
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import Reconciliation, _sums, measure, reconcile
+from sinks.reconciliation.room import measure_room
 from sinks.settlement.recheck import differences
 from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, epoch_of, event
 
@@ -306,6 +308,14 @@ def test_the_gauges_show_gaps_and_standing_differences(world: World) -> None:
 
     assert REGISTRY.get_sample_value("avenue_conservation_gap_lines", {"sum": "published"}) == 2
     assert REGISTRY.get_sample_value("avenue_reconcile_difference") == 0
+
+
+def test_the_store_says_itself_how_much_room_it_has(world: World) -> None:
+    measure_room(world.clickhouse)
+
+    (found,) = STORE_FREE.collect()
+    assert found.samples
+    assert all(0 < sample.value < 1 for sample in found.samples)
 
 
 def test_a_gap_of_a_moment_is_looked_at_again_before_it_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse
 from runtime.clock import SystemClock
-from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE
+from runtime.metrics import CONSERVATION_GAP, RECONCILE_DIFFERENCE, STORE_FREE
 from runtime.settings import ClickHouseSettings, Settings, SinkSettings
 from sinks.reconciliation.incremental import RunningSums
 from sinks.settlement.settle import SettlementResult
@@ -20,6 +20,7 @@ def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPat
     def measured(_clickhouse: ClickHouse, _running: RunningSums) -> float:
         CONSERVATION_GAP.labels("stored").set(3)
         RECONCILE_DIFFERENCE.set(2)
+        STORE_FREE.labels("default").set(0.05)
         return 0.0
 
     settled = SimpleNamespace(settle=lambda _directory: SettlementResult(), settle_again=len, waiting=dict)
@@ -40,4 +41,5 @@ def test_what_it_measured_goes_with_its_leadership(monkeypatch: pytest.MonkeyPat
 
     wait_until(lambda: RECONCILE_DIFFERENCE._value.get() == 0)
     assert not next(iter(CONSERVATION_GAP.collect())).samples
+    assert not next(iter(STORE_FREE.collect())).samples
     thread.stop()
