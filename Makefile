@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
+# An environment of before has chDB's wrapper, which takes a file of the engine with it when it goes.
+WITHOUT_WRAPPER = $(if $(wildcard $(VENV)/lib/python*/site-packages/chdb-*.dist-info),--reinstall-package chdb-core)
 # The peers' packages: never in the project's own environment.
 BENCH_PYTHON ?= $(shell for p in $(PYTHON) python3.11 python3.12; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -33,7 +35,7 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@echo "setting up $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(WITHOUT_WRAPPER) requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 

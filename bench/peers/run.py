@@ -34,7 +34,7 @@ from runtime.kafka import KafkaError, make_admin
 from runtime.settings import KafkaSettings
 from schemas.lines import StoredEvent
 
-PACKAGES = ("faust-streaming", "quixstreams", "bytewax", "confluent-kafka", "chdb", "clickhouse-connect")
+PACKAGES = ("faust-streaming", "quixstreams", "bytewax", "confluent-kafka", "chdb-core", "clickhouse-connect")
 SETTLE_S = 2.0
 """A start on an empty topic ends so long after its group is joined; longer, and idling would be taken off as well."""
 RUN_S = 900.0

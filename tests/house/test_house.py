@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -97,6 +98,17 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
         assert not re.search(
             r'"resolved"\s*:|https?://(?!json-schema)', re.sub(r'"(url|funding)"[^\n]*', "", path.read_text())
         ), path
+
+
+def test_no_two_packages_bring_the_same_module() -> None:
+    # Which of the two stands is up to the order in which they are unpacked, and differs between machines.
+    owners: dict[str, set[str]] = {}
+    for package in distributions():
+        for file in package.files or ():
+            if file.suffix in {".py", ".pyi", ".so"}:
+                owners.setdefault(str(file), set()).add(package.metadata["Name"])
+    assert len(owners) > 1000
+    assert {file: names for file, names in owners.items() if len(names) > 1} == {}
 
 
 def test_no_path_of_a_machine_is_in_the_repository() -> None:

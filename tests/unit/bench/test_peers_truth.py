@@ -133,7 +133,7 @@ def test_the_peers_run_on_the_versions_that_avenue_runs_on() -> None:
 
     shared = pins["bench.in"]
 
-    assert {"faust-streaming", "chdb", "kafka-python"} <= shared.keys()
+    assert {"faust-streaming", "chdb-core", "kafka-python"} <= shared.keys()
     assert {name: pins["runtime.txt"].get(name) for name in shared} == shared
     assert {name: pins["bench.txt"].get(name) for name in shared} == shared
     assert not {"bytewax", "quixstreams"} & pins["runtime.txt"].keys()
