@@ -81,16 +81,31 @@ def _trials_last(draft: RegistryDraft) -> Iterator[FileFault]:
 def _trials_can_be_read_out(draft: RegistryDraft) -> Iterator[FileFault]:
     for item in draft.trials:
         trial = item.entry
-        for name, values in (("arms", trial.arms), ("guardrails", trial.guardrails)):
+        lists = {name: getattr(trial, name) for name in ("arms", "more_primary_metrics", "guardrails")}
+        for name, values in lists.items():
             for index, value in _repeated(values):
                 yield FileFault((*item.path, name, index), f"`{value}` stands in {name} twice; remove one")
-        if item.has("primary_metric") and trial.primary_metric in trial.guardrails:
-            yield FileFault(
-                (*item.path, "guardrails", trial.guardrails.index(trial.primary_metric)),
-                f"`{trial.primary_metric}` is the primary metric already; a guardrail is another one",
-            )
+        yield from _metrics_have_one_role(item)
         if trial.smallest_effect is not None and not math.isfinite(trial.smallest_effect):
             yield FileFault((*item.path, "smallest_effect"), "must be a finite number")
+
+
+def _metrics_have_one_role(item: DraftEntry[Trial]) -> Iterator[FileFault]:
+    trial = item.entry
+    if item.has("primary_metric", "more_primary_metrics") and trial.primary_metric in trial.more_primary_metrics:
+        yield FileFault(
+            (*item.path, "more_primary_metrics", trial.more_primary_metrics.index(trial.primary_metric)),
+            f"`{trial.primary_metric}` is `primary_metric` already; name it once",
+        )
+    for name in ("primary_metric", "more_primary_metrics"):
+        decide = trial.primary_metrics[:1] if name == "primary_metric" else trial.more_primary_metrics
+        for metric in decide if item.has(name, "guardrails") else ():
+            if metric in trial.guardrails:
+                yield FileFault(
+                    (*item.path, "guardrails", trial.guardrails.index(metric)),
+                    f"`{metric}` is {'the' if name == 'primary_metric' else 'a'} primary metric already; "
+                    "a guardrail is another one",
+                )
 
 
 def _rotas_can_be_drawn(draft: RegistryDraft) -> Iterator[FileFault]:

@@ -21,6 +21,7 @@ _FIXED_AT_START = (
     "unit",
     "hypothesis",
     "primary_metric",
+    "more_primary_metrics",
     "guardrails",
     "planned_units",
     "smallest_effect",

@@ -23,12 +23,16 @@ PLAN_FIELDS = (
     "unit",
     "hypothesis",
     "primary_metric",
+    "more_primary_metrics",
     "guardrails",
     "planned_units",
     "smallest_effect",
     "rota",
     "carry_over",
 )
+
+_LATER_FIELDS: dict[str, Any] = {"more_primary_metrics": []}
+"""What a plan says that was kept before it had this field."""
 
 
 def plan_of(trial: Trial) -> dict[str, Any]:
@@ -88,9 +92,10 @@ def _renewed(kept: TrialPlan, new: Trial, now: datetime) -> TrialPlan:
         if plan == kept.plan:
             return kept
         return TrialPlan(trial=new.id, plan=plan, began=new.starts, since=now)
+    before = _LATER_FIELDS | kept.plan
     changes = [
         PlanChange(at=now, field=name, old=old, new=plan[name])
         for name in PLAN_FIELDS
-        if name in kept.plan and (old := kept.plan[name]) != plan[name]
+        if name in before and (old := before[name]) != plan[name]
     ]
     return kept.model_copy(update={"plan": plan, "changes": [*kept.changes, *changes]})

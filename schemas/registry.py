@@ -65,6 +65,10 @@ AccountMode = Literal["accept", "refuse", "slow"]
 MAX_RATE_PER_S = 1_000_000
 """Events a second that an account may be given: beyond what one gateway takes in."""
 
+MAX_MORE_PRIMARY_METRICS = 4
+"""Each takes its share of the risk from the others: with five in all intervals are up to a third wider, and
+with more nobody could say any longer what the trial was for."""
+
 MAX_CARRY_OVER_DAYS = 30
 """What lasts longer after a change of arm is no carry-over but another trial."""
 
@@ -142,6 +146,8 @@ class Trial(RegistryEntry):
     unit: Literal["placement-day"] = "placement-day"
     hypothesis: BilingualText
     primary_metric: MetricId
+    more_primary_metrics: Annotated[list[MetricId], Field(max_length=MAX_MORE_PRIMARY_METRICS)] = []
+    """Others that decide, too: all of them are judged together, and share the risk."""
     guardrails: list[MetricId] = []
     planned_units: Annotated[int, Field(gt=0)] | None = None
     smallest_effect: Annotated[float, Field(gt=0)] | None = None
@@ -149,6 +155,11 @@ class Trial(RegistryEntry):
     rota: Rota | None = None
     carry_over_days: Annotated[int, Field(gt=0, le=MAX_CARRY_OVER_DAYS)] | None = Field(None, alias="carry_over")
     """Days that a place is left out of the readout after a change of its arm."""
+
+    @property
+    def primary_metrics(self) -> tuple[MetricId, ...]:
+        """The metrics that decide, the first of which `smallest_effect` is about."""
+        return (self.primary_metric, *self.more_primary_metrics)
 
     @field_validator("carry_over_days", mode="before")
     @classmethod

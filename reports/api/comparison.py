@@ -49,6 +49,7 @@ class ComparedSideJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     units: int
     silent: int
     coverage: float | None
+    more_primary_metrics: list[MetricId]
 
 
 class ComparedRowJson(msgspec.Struct, frozen=True):
@@ -174,6 +175,7 @@ def _side(number: int, side: ComparedSide) -> ComparedSideJson:
         units=side.units,
         silent=side.silent,
         coverage=side.covered,
+        more_primary_metrics=list(side.trial.more_primary_metrics),
     )
 
 

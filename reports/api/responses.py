@@ -157,6 +157,7 @@ def trial_json(trial: Trial, directory: Directory) -> TrialJson:
             TimelineNoteJson(note.id, iso(epoch_ms(note.at)), names(note.text), note.trial is None)
             for note in directory.notes_of(trial.id)
         ],
+        more_primary_metrics=list(trial.more_primary_metrics),
         plan=plan_standing(directory, trial.id),
         plan_changes=[
             PlanChangeJson(iso(epoch_ms(change.at)), change.field, change.old, change.new)
@@ -208,7 +209,9 @@ def readout_answer(trial_id: str, found: TrialReadout, health: Iterable[HealthLi
         compared=bilingual(DESIGNS[found.design].compared),
         units=_units(found),
         crossover=CrossoverJson(found.crossover.both, found.crossover.people) if found.crossover else None,
-        told_together=None if found.told is None else list(found.told),
+        told_together=None if found.told is None else list(next(iter(found.told.values()))),
+        told_by_metric=None if found.told is None else {metric: list(arms) for metric, arms in found.told.items()},
+        questions=found.questions,
     )
 
 

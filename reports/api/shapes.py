@@ -152,6 +152,8 @@ class TrialJson(msgspec.Struct, frozen=True):
     notes: list[TimelineNoteJson]
     plan: PlanStanding
     plan_changes: list[PlanChangeJson]
+    more_primary_metrics: list[MetricId]
+    """Metrics that decide, too: judged together with `primary_metric`, all of them sharing the risk."""
 
 
 class TrialAnswer(TrialJson, frozen=True, kw_only=True):
@@ -306,7 +308,14 @@ class ReadoutAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     units: UnitsJson
     crossover: CrossoverJson | None = None
     told_together: list[str] | None = None
-    """Of several arms: those of which a difference of the primary metric is told with all of them counted (Holm)."""
+    """Of several primary metrics or arms: whose difference in the first metric is told, all counted (Holm)."""
+    told_by_metric: dict[str, list[str]] | None = None
+    """The same of each primary metric; null where one arm is compared by one metric."""
+    questions: int = 0
+    """How many differences decide: each primary metric's of each arm that came.
+
+    They share the risk 1 - `confidence` evenly, so each interval is wider than one alone would be.
+    """
 
 
 class RejectSampleJson(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from reports.presentation.verdicts import short_reason
 from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.silence import SilenceBounds
 from reports.queries.verdict_course import ArmCourse, PlaceboCount
-from schemas.registry import Trial
+from schemas.registry import MetricId, Trial
 
 BARS_HEIGHT = 96
 EDGE = 4
@@ -26,20 +26,22 @@ FEW_SPLITS = 100
 
 @dataclass(frozen=True, slots=True)
 class ChancePage:
-    """Of the primary metric of one trial, in one language."""
+    """Of one primary metric of a trial, in one language."""
 
     found: TrialReadout
     trial: Trial
     courses: Sequence[ArmCourse]
-    """Of the primary metric."""
+    """Of that metric."""
     words: Translator
+    metric: MetricId | None = None
+    """None: the first that decides."""
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs: a block for each arm but the baseline."""
         lifts = {row.arm: row for row in self._primary if row.lift is not None}
         courses = {course.arm: course for course in self.courses}
         return {
-            "name": self.words.pick(METRICS[self.trial.primary_metric].name),
+            "name": self.words.pick(METRICS[self.judged].name),
             "arms": [
                 {
                     "arm": arm,
@@ -53,12 +55,17 @@ class ChancePage:
         }
 
     @property
+    def judged(self) -> MetricId:
+        """The metric that this is about."""
+        return self.metric or self.trial.primary_metric
+
+    @property
     def _primary(self) -> list[ArmReadout]:
-        return [row for row in self.found.rows if row.metric == self.trial.primary_metric]
+        return [row for row in self.found.rows if row.metric == self.judged]
 
     @property
     def _differences(self) -> DifferenceFormatter:
-        return DifferenceFormatter.of(self.trial.primary_metric, self.words)
+        return DifferenceFormatter.of(self.judged, self.words)
 
     @property
     def _formats(self) -> LocaleFormatter:
@@ -73,7 +80,7 @@ class ChancePage:
         if found is None:
             return {"text": self._nothing_silent(arm), "rows": []}
         worst, best = found.lowest, found.highest
-        if METRICS[self.trial.primary_metric].better == "lower":
+        if METRICS[self.judged].better == "lower":
             worst, best = best, worst
         cases = [
             (self.words.say("As it was seen"), (lift.absolute_low, lift.absolute_high), lift.absolute),
@@ -101,7 +108,7 @@ class ChancePage:
         }
 
     def _nothing_silent(self, arm: str) -> str:
-        rule = METRICS[self.trial.primary_metric].rule
+        rule = METRICS[self.judged].rule
         if isinstance(rule, DueShareRule):
             return self.words.say("Silence is what this metric measures: it is in the numbers, not missing from them.")
         counts = self.found.silent_units
@@ -154,13 +161,13 @@ class ChancePage:
     @property
     def _judged(self) -> DifferenceFormatter:
         """Return how differences of what was judged are written: of a quantile, shares of uses up to it."""
-        metric = METRICS[self.trial.primary_metric]
+        metric = METRICS[self.judged]
         unit = "share" if isinstance(metric.rule, QuantileRule) else metric.unit
         return DifferenceFormatter(self.words, unit)
 
     def _looks(self, arm: str, street: PlaceboCount) -> str:
         whole = self._formats.whole
-        if METRICS[self.trial.primary_metric].better == "neither":
+        if METRICS[self.judged].better == "neither":
             return self.words.count(
                 "Of %(all)s random splits of the same days and places, %(n)s differs at least this much.",
                 "Of %(all)s random splits of the same days and places, %(n)s differ at least this much.",

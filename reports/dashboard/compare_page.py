@@ -19,7 +19,7 @@ from reports.metrics import METRICS
 from reports.presentation.comparison import comparison_limits
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
-from reports.presentation.names import arm_name
+from reports.presentation.names import arm_name, metric_names
 from reports.presentation.verdicts import DESIGNS, reason_words
 from reports.queries.compared_parts import ComparePick, PickedParts, PickProblem, compared, day_text
 from reports.queries.comparison import ComparedSide
@@ -148,7 +148,7 @@ class ComparePage:
             "before": side.kind == "before",
             "dates": formats.days(days.from_ms, days.to_ms) if days.from_ms < days.to_ms else NOTHING,
             "hypothesis": self.words.pick(side.trial.hypothesis),
-            "primary": self.words.pick(METRICS[side.trial.primary_metric].name),
+            "primary": metric_names(side.trial.primary_metrics, self.words),
             "design": self.words.say(DESIGNS[side.planned_design].name),
             "units": self._units(side.units),
             "silent": formats.whole(side.silent),

@@ -65,7 +65,7 @@ class CoursePage:
 
     def values(self) -> dict[str, Any]:
         """Return what the template needs."""
-        judged = list(dict.fromkeys([self.trial.primary_metric, *self.trial.guardrails]))
+        judged = list(dict.fromkeys([*self.trial.primary_metrics, *self.trial.guardrails]))
         metric = METRICS[self.metric]
         told = [course for course in self.courses if any(point.low is not None for point in course.points)]
         arms = [ArmCoursePicture(self, course).values() for course in told]

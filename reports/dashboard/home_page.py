@@ -11,6 +11,7 @@ from reports.metrics import METRICS
 from reports.presentation.drawing import spark
 from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.language import Translator
+from reports.presentation.names import metric_names
 from reports.presentation.verdicts import VerdictSentence, verdict_sentence
 from reports.queries import freshness
 from reports.queries.context import QueryContext
@@ -102,6 +103,7 @@ def _row(context: QueryContext, trial: Trial, found: TrialOverview, words: Trans
         "state": state,
         "state_name": state_name(state, words),
         "primary_name": words.pick(METRICS[trial.primary_metric].name),
+        "more_primary_names": metric_names(trial.more_primary_metrics, words),
         "primary": {
             "value": NOTHING if found.primary.untold else formats.metric(trial.primary_metric, found.primary.value),
             "n": formats.whole(found.primary.n),

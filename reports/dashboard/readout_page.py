@@ -10,10 +10,10 @@ from reports.metrics import METRICS
 from reports.presentation.differences import DifferenceFormatter, LiftFormatter
 from reports.presentation.formats import LocaleFormatter
 from reports.presentation.language import Translator
-from reports.presentation.names import arm_name
-from reports.presentation.verdicts import DESIGNS, HARM, days_words, reading_of, reason_words, state_of
+from reports.presentation.names import arm_name, metric_names
+from reports.presentation.verdicts import DESIGNS, HARM, days_words, read_bounds, reading_of, reason_words, state_of
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.readout import ArmReadout, HarmReading, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, HarmReading, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
@@ -94,17 +94,50 @@ class ReadoutPage:
         }
 
     def _together(self) -> str:
-        """Say of several arms that they share the risk, and of which a difference is told all the same."""
-        others = [arm for arm in self.trial.arms if arm != self.found.baseline_arm]
+        """Say of several metrics or arms that they share the risk, and of which a difference is told all the same."""
         if self.found.told is None:
             return ""
-        told = [arm_name(arm, self.words) for arm in others if arm in self.found.told]
+        said = [self._shared(self.found.told)]
+        if any(row.lift and row.lift.told and _holds_zero(row.lift) for row in self.found.rows):
+            said.append(
+                self.words.say(
+                    "Where one difference is told, the risk it had goes to the others: one of these is told though "
+                    "its interval, drawn with its even share, still holds 0."
+                )
+            )
+        return (" " if self.words.language == "en" else "").join(said)
+
+    def _shared(self, told: Mapping[MetricId, Sequence[str]]) -> str:
+        others = [arm for arm in self.trial.arms if arm != self.found.baseline_arm]
+        if len(told) == 1:
+            (arms,) = told.values()
+            return self.words.say(
+                "%(n)s arms are compared with the baseline and share the risk, so each interval is the wider for it. "
+                "A difference is told, with all of them counted (Holm): %(arms)s.",
+                n=self._formats.whole(len(others)),
+                arms=self._and([arm_name(arm, self.words) for arm in arms]) or self.words.say("none yet"),
+            )
+        found = [self._of_metric(metric, arms, named=len(others) > 1) for metric, arms in told.items() if arms]
+        risk = self.found.alpha / max(self.found.questions, 1)
         return self.words.say(
-            "%(n)s arms are compared with the baseline and share the risk, so each interval is the wider for it. "
-            "A difference is told, with all of them counted (Holm): %(arms)s.",
-            n=self._formats.whole(len(others)),
-            arms=("、" if self.words.language == "zh" else ", ").join(told) or self.words.say("none yet"),
+            "%(n)s primary metrics decide (%(metrics)s). They share the risk of %(risk)s, so each interval of a "
+            "difference is drawn at %(each)s, the wider for it. A difference is told, with all of them counted "
+            "(Holm): %(told)s.",
+            n=self._formats.whole(len(told)),
+            metrics=metric_names(told, self.words),
+            risk=self._formats.percent(self.found.alpha),
+            each=self._formats.percent(1 - risk),
+            told=self._and(found) or self.words.say("none yet"),
         )
+
+    def _of_metric(self, metric: MetricId, arms: Sequence[str], *, named: bool) -> str:
+        name = self.words.pick(METRICS[metric].name)
+        if not named:
+            return name
+        return self.words.say("%(name)s (%(note)s)", name=name, note=self._and([arm_name(a, self.words) for a in arms]))
+
+    def _and(self, names: Sequence[str]) -> str:
+        return ("、" if self.words.language == "zh" else ", ").join(names)
 
     def _reason(self, why: ReadoutWhy | None) -> str:
         return self.words.say(reason_words(why, self.found.planned_design).reason) if why else ""
@@ -131,7 +164,7 @@ class ReadoutPage:
         """Return what may be said of an arm against the baseline, and how it is marked."""
         if row.lift is None:
             return "", ""
-        low, high, harm = row.lift.absolute_low, row.lift.absolute_high, row.lift.harm
+        (low, high), harm = read_bounds(row.lift), row.lift.harm
         if low is None or high is None:
             return self._reason(row.lift.why), "unknown"
         if harm is not None:
@@ -154,9 +187,17 @@ class ReadoutPage:
 
     def _days(self, row: ArmReadout) -> str:
         """Say how long it will be until the smallest effect looked for would be told; nothing where it already is."""
-        if row.role != "primary" or self.trial.smallest_effect is None:
+        if row.metric != self.trial.primary_metric or self.trial.smallest_effect is None:
             return ""
         return days_words(row.lift, self.words)
+
+
+def _holds_zero(lift: ArmLift) -> bool:
+    return (
+        lift.absolute_low is not None
+        and lift.absolute_high is not None
+        and lift.absolute_low <= 0 <= lift.absolute_high
+    )
 
 
 def plots(rows: Sequence[ArmReadout]) -> list[dict[str, float] | None]:

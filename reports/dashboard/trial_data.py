@@ -145,7 +145,7 @@ def trial_data(context: QueryContext, trial_id: str, pick: TrendPick, verdict: V
 
 def judged_by(trial: Trial) -> tuple[MetricId, ...]:
     """Return the metrics that *trial* is judged by, which were fixed before its start."""
-    return tuple(dict.fromkeys([trial.primary_metric, *trial.guardrails]))
+    return tuple(dict.fromkeys([*trial.primary_metrics, *trial.guardrails]))
 
 
 def _sparks(

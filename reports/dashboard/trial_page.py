@@ -23,7 +23,14 @@ from reports.presentation.formats import NOTHING, LocaleFormatter
 from reports.presentation.health import health_words
 from reports.presentation.labels import KINDS
 from reports.presentation.language import Translator
-from reports.presentation.names import arm_name, arms_of_placement, kind_name, placement_name, platform_name
+from reports.presentation.names import (
+    arm_name,
+    arms_of_placement,
+    kind_name,
+    metric_names,
+    placement_name,
+    platform_name,
+)
 from reports.presentation.plan import plan_changes, plan_note
 from reports.queries.model import Freshness, MetricTotal, Presence
 from reports.queries.spans import iso
@@ -105,6 +112,9 @@ class TrialPage:
         """Return what the template needs."""
         data = self.data
         readout = ReadoutPage(data.readout, data.trial, data.directory, self.words)
+        deciding = (
+            picked if (picked := data.verdict.course) in data.trial.primary_metrics else data.trial.primary_metric
+        )
         return {
             "trial": data.trial,
             "head": self._head(),
@@ -127,7 +137,7 @@ class TrialPage:
             "trend": TrendPage(data.trend, data.freshness, data.directory, self.words, self._timeline()).values(),
             "course": self._course().values(),
             "chance": ChancePage(
-                data.readout, data.trial, data.courses[data.trial.primary_metric], self.words
+                data.readout, data.trial, data.courses[deciding], self.words, metric=deciding
             ).values(),
         }
 
@@ -168,7 +178,7 @@ class TrialPage:
             "day": self.words.say("day %(day)s of %(days)s", day=day, days=-(-(ends - starts) // DAY_MS))
             if state in {"running", "ended"}
             else "",
-            "primary": self.words.pick(METRICS[trial.primary_metric].name),
+            "primary": metric_names(trial.primary_metrics, self.words),
             "guardrails": [(metric, self.words.pick(METRICS[metric].name)) for metric in trial.guardrails],
         }
 
@@ -218,11 +228,12 @@ class TrialPage:
     def _figures(self) -> dict[str, Any]:
         """Return the results table: primary metric, guardrails, then everything else that has a value."""
         trial = self.data.trial
-        first = [trial.primary_metric]
+        first = list(trial.primary_metrics)
+        title = self.words.say("Primary metrics") if len(first) > 1 else self.words.say("Primary metric")
         guards = [metric for metric in trial.guardrails if metric not in first]
         rest = [metric for metric in METRICS if metric not in {*first, *guards} and self.data.whole[metric].n]
         blocks = [
-            (self.words.say("Primary metric"), "primary", first),
+            (title, "primary", first),
             (self.words.say("Guardrails"), "guardrails", guards),
             (self.words.say("Everything else"), "rest", rest),
         ]

@@ -30,6 +30,7 @@ def registry_snapshot(directory: Directory, trial_id: str) -> TrialSnapshot:
         baseline_arm=baseline_arm(trial),
         unit=trial.unit,
         primary_metric=trial.primary_metric,
+        more_primary_metrics=list(trial.more_primary_metrics),
         guardrails=list(trial.guardrails),
         planned_units=trial.planned_units,
         smallest_effect=trial.smallest_effect,

@@ -42,7 +42,7 @@ def silence_alerts(trial_id: str, found: TrialSilences) -> tuple[TrialAlert, ...
 
 
 def reading_alerts(trial_id: str, found: Iterable[ArmReading]) -> tuple[TrialAlert, ...]:
-    """Return an alert of each guardrail that is shown to be worse, and of each arm that the primary metric judges."""
+    """Return an alert of each guardrail that is shown to be worse, and of each arm that a primary metric judges."""
     alerts = []
     for reading in found:
         subject = f"{reading.metric} {reading.arm} {reading.state}"

@@ -36,9 +36,9 @@ class ArmReading:
 
 
 def readings(context: QueryContext, trial_id: str) -> tuple[ArmReading, ...]:
-    """Return the primary metric's and the guardrails' readings so far, the primary metric's first."""
+    """Return the primary metrics' and the guardrails' readings so far, the primary metrics' first."""
     trial = context.directory.trials[trial_id]
-    found = readout(context, trial_id, (trial.primary_metric, *trial.guardrails))
+    found = readout(context, trial_id, (*trial.primary_metrics, *trial.guardrails))
     return tuple(_readings(context, trial_id, found))
 
 

@@ -58,7 +58,7 @@ def _of_trials(sides: Sequence[ComparedSide], words: Translator) -> Iterator[tup
         "other_causes",
         say("What differs between the two may come from other places, other weeks, other people or prices."),
     )
-    if first.trial.primary_metric != second.trial.primary_metric:
+    if first.trial.primary_metrics != second.trial.primary_metrics:
         text = say("They were registered with different primary metrics, and each was planned for its own.")
         yield "other_primary", text
     if not _overlap(first.interval, second.interval):

@@ -1,11 +1,18 @@
 """What the values of a split are called on a page: arms, platforms, placements, kinds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from registry.directory import Directory
+from reports.metrics import METRICS
 from reports.presentation.labels import KINDS, PLATFORMS
 from reports.presentation.language import Translator
 from reports.queries.model import Dimension
+from schemas.registry import MetricId
+
+
+def metric_names(metrics: Iterable[MetricId], words: Translator) -> str:
+    """Return what *metrics* are called, in a row."""
+    return ("、" if words.language == "zh" else ", ").join(words.pick(METRICS[metric].name) for metric in metrics)
 
 
 def arm_name(arm: str, words: Translator) -> str:

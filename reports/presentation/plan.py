@@ -23,6 +23,7 @@ FIELDS: Mapping[str, Message] = {
     "unit": NP_("plan", "Unit"),
     "hypothesis": N_("Hypothesis"),
     "primary_metric": N_("Primary metric"),
+    "more_primary_metrics": N_("More primary metrics"),
     "guardrails": N_("Guardrails"),
     "planned_units": N_("Planned placement-days"),
     "smallest_effect": N_("Smallest difference worth finding"),
@@ -112,7 +113,7 @@ def _text(field: str, value: Any, words: Translator) -> str:
     match field:
         case "hypothesis":
             return words.pick(BilingualText.model_validate(value))
-        case "primary_metric" | "guardrails":
+        case "primary_metric" | "more_primary_metrics" | "guardrails":
             return _joined((_metric(metric, words) for metric in _listed(value)), words)
         case "arms":
             return _joined((arm_name(arm, words) for arm in value), words)

@@ -1,6 +1,6 @@
 """What a verdict stands on and why there is none, in words: pages, API and report say it alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -162,6 +162,18 @@ def reading_of(metric: MetricId, low: float | None, high: float | None) -> str:
     return N_("worse than the baseline")
 
 
+def read_bounds(lift: ArmLift) -> tuple[float | None, float | None]:
+    """Return the bounds of a lift as they are read.
+
+    Of several that decide, a difference may be told (Holm) though its interval, which has an even share of the risk,
+    still holds 0: that is read by its direction alone.
+    """
+    low, high = lift.absolute_low, lift.absolute_high
+    if low is not None and high is not None and lift.told and low <= 0 <= high:
+        return lift.absolute, lift.absolute
+    return low, high
+
+
 def state_of(metric: MetricId, low: float, high: float) -> VerdictState:
     """Return how what `reading_of` says of bounds is marked."""
     better = METRICS[metric].better
@@ -174,7 +186,7 @@ def days_words(lift: ArmLift | None, words: Translator) -> str:
     """Say how long it will be until the smallest effect looked for would be told; nothing where it already is."""
     if lift is None or lift.absolute_low is None or lift.absolute_high is None:
         return ""
-    if not lift.absolute_low <= 0 <= lift.absolute_high:
+    if lift.told or not lift.absolute_low <= 0 <= lift.absolute_high:
         return ""
     low, high = lift.days_low, lift.days_high
     if low is None:
@@ -201,18 +213,35 @@ class VerdictSentence:
 
 
 def verdict_sentence(found: PrimaryVerdict, words: Translator) -> VerdictSentence:
-    """Return what the primary metric says so far, in one sentence for each arm that is compared."""
-    told = [_of_arm(row, found, words) for row in found.rows if row.lift is not None]
+    """Return what the primary metrics say so far, in one sentence for each and each arm that is compared."""
+    compared = [row for row in found.rows if row.lift is not None]
+    told = [_of_arm(row, found, words) for row in compared]
     if not told:
         return VerdictSentence(words.say("One arm only: nothing is compared."), "unknown")
+    if len({row.metric for row in compared}) > 1:
+        told = _of_metrics(compared, told, words)
     states = {one.state for one in told}
     state: VerdictState = "bad" if "bad" in states else "good" if "good" in states else "unknown"
     return VerdictSentence((" " if words.language == "en" else "").join(one.text for one in told), state)
 
 
+def _of_metrics(
+    rows: Sequence[ArmReadout], told: Sequence[VerdictSentence], words: Translator
+) -> list[VerdictSentence]:
+    """Return what is *told* of each of *rows* with the metric's name; once, where it is the same of all of them."""
+    if len({one.text for one in told}) == 1:
+        return [told[0]]
+    return [
+        VerdictSentence(
+            words.say("%(metric)s – %(said)s", metric=words.pick(METRICS[row.metric].name), said=one.text), one.state
+        )
+        for row, one in zip(rows, told, strict=True)
+    ]
+
+
 def _of_arm(row: ArmReadout, found: PrimaryVerdict, words: Translator) -> VerdictSentence:
     lift = row.lift or ArmLift()
-    low, high = lift.absolute_low, lift.absolute_high
+    low, high = read_bounds(lift)
     if low is None or high is None:
         reason = reason_words(lift.why or "no_data", found.planned_design).reason
         return VerdictSentence(words.say("No verdict: %(reason)s.", reason=words.say(reason)), "unknown")
@@ -225,7 +254,7 @@ def _of_arm(row: ArmReadout, found: PrimaryVerdict, words: Translator) -> Verdic
         interval=formats.interval(row.metric, lift),
     )
     silence = words.say("silent days could change it") if lift.silence and lift.silence.changes else ""
-    days = days_words(lift, words) if found.smallest_effect else ""
+    days = days_words(lift, words) if found.smallest_effect and row.metric == found.rows[0].metric else ""
     parts = [part for part in (said, silence, days) if part]
     end = "。" if words.language == "zh" else "."
     return VerdictSentence(words.say(BETWEEN_CLAUSES).join(parts) + end, state_of(row.metric, low, high))

@@ -63,7 +63,7 @@ class ComparedSide:
 def compared_metrics(trials: Iterable[Trial]) -> tuple[MetricId, ...]:
     """Return what *trials* are judged by, primary metrics first, and what most trials have."""
     found = list(trials)
-    primary = [trial.primary_metric for trial in found]
+    primary = [metric for trial in found for metric in trial.primary_metrics]
     guards = [metric for trial in found for metric in trial.guardrails]
     return tuple(dict.fromkeys([*primary, *guards, *COMMON]))
 

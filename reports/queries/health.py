@@ -25,12 +25,12 @@ def health(
 ) -> tuple[HealthLine, ...]:
     """Return the trial's health list, in the order in which it is to be read.
 
-    *fresh*, *judged*, a readout with the primary metric, and *signs* are asked for where the caller has none.
+    *fresh*, *judged*, a readout with the primary metrics, and *signs* are asked for where the caller has none.
     """
     trial = context.directory.trials[trial_id]
-    found = judged or readout(context, trial_id, (trial.primary_metric,))
+    found = judged or readout(context, trial_id, trial.primary_metrics)
     heard = signs or live_signs(context, trial_id)
-    primary = [row for row in found.rows if row.metric == trial.primary_metric]
+    primary = [row for row in found.rows if row.metric in trial.primary_metrics]
     over = context.span(trial_id).ends_ms <= context.now_ms
     return (
         _arriving(context, trial_id, heard),

@@ -21,7 +21,7 @@ STALE_MS = 10 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class PrimaryVerdict:
-    """What a trial's primary metric says so far."""
+    """What a trial's primary metrics say so far, the first one's rows first."""
 
     rows: Sequence[ArmReadout]
     planned_design: Design
@@ -30,12 +30,12 @@ class PrimaryVerdict:
 
 def primary_verdict(context: QueryContext, trial: Trial) -> PrimaryVerdict:
     """Return the trial's verdict, worked out now and kept for lists."""
-    return keep_verdict(context, trial, readout(context, trial.id, (trial.primary_metric,)))
+    return keep_verdict(context, trial, readout(context, trial.id, trial.primary_metrics))
 
 
 def keep_verdict(context: QueryContext, trial: Trial, found: TrialReadout) -> PrimaryVerdict:
-    """Keep what a readout with the primary metric says of it, for lists; return it."""
-    rows = tuple(row for row in found.rows if row.metric == trial.primary_metric)
+    """Keep what a readout with the primary metrics says of them, for lists; return it."""
+    rows = tuple(row for row in found.rows if row.metric in trial.primary_metrics)
     verdict = PrimaryVerdict(rows, found.planned_design, trial.smallest_effect)
     context.verdict_board.put(trial.id, _key(context), context.now_ms, verdict)
     return verdict

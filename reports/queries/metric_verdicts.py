@@ -105,7 +105,7 @@ def _read(frame: ReadoutInputs, question: _Question, verdict: TrialVerdict) -> M
                 question.rows, question.asked, lambda arm, lift: arm_lift_in_ms(lift, durations[arm], baseline)
             ),
         )
-    filled = metric.id == frame.trial.primary_metric and not isinstance(metric.rule, DueShareRule)
+    filled = metric.id in frame.trial.primary_metrics and not isinstance(metric.rule, DueShareRule)
     return MetricVerdict(
         verdict.design,
         {arm: (value, value.why) for arm, value in verdict.arms.items()},
@@ -116,11 +116,13 @@ def _read(frame: ReadoutInputs, question: _Question, verdict: TrialVerdict) -> M
 
 
 def _asked(frame: ReadoutInputs, metric: Metric, smallest_effect: float | None = None) -> JudgeSettings:
-    primary = metric.id == frame.trial.primary_metric
+    trial = frame.trial
     return JudgeSettings(
-        baseline=frame.baseline_arm or frame.trial.arms[0],
-        planned_units=frame.trial.planned_units,
-        smallest_effect=(smallest_effect or frame.trial.smallest_effect) if primary else None,
+        baseline=frame.baseline_arm or trial.arms[0],
+        planned_units=trial.planned_units,
+        smallest_effect=(smallest_effect or trial.smallest_effect) if metric.id == trial.primary_metric else None,
+        # A guardrail warns, and shares no risk; what is neither decides nothing.
+        primary_metrics=len(trial.primary_metrics) if metric.id in trial.primary_metrics else 1,
     )
 
 

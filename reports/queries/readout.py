@@ -9,7 +9,7 @@ interval holds together with all others: what an arm does may change over the tr
 is asked for then moves with the days that it is taken over, and only today's interval is about today's value.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -37,7 +37,7 @@ from reports.queries.trial_units import (
 )
 from reports.queries.units import WHOLE, parts_by_metric, people_by_arm, totals_by_arm
 from reports.stats.balance import ArmBalance, balance
-from reports.stats.several import guardrail, told_together
+from reports.stats.several import guardrail, told_by_metric
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, LiftInterval
 from schemas.registry import MetricId, Trial
@@ -73,7 +73,10 @@ class ArmLift:
     harm: HarmReading | None = None
     """Of a guardrail only."""
     silence: SilenceBounds | None = None
-    """Of the primary metric, where units of the arm or the baseline were silent."""
+    """Of a primary metric, where units of the arm or the baseline were silent."""
+    told: bool = False
+    """Of a primary metric: whether a difference is told with all of them and all arms counted (Holm). The interval
+    shares the risk evenly, so it may still hold 0 where another difference is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class ArmReadout:
 
 @dataclass(frozen=True, slots=True)
 class TrialReadout:
-    """A trial's numbers so far, the primary metric first."""
+    """A trial's numbers so far, the primary metrics first."""
 
     interval: Interval
     baseline_arm: str | None
@@ -121,8 +124,11 @@ class TrialReadout:
     """Of two arms, where people were asked for."""
     judged: Mapping[MetricId, JudgedRows] = field(default_factory=dict, repr=False, compare=False)
     """By metric; those of which nobody tells anything are not in it."""
-    told: tuple[str, ...] | None = None
-    """Of several arms those of which a difference of the primary metric is told, with all of them counted (Holm)."""
+    told: Mapping[MetricId, tuple[str, ...]] | None = None
+    """Of several primary metrics or arms: of each metric the arms of which a difference is told, with all of them
+    counted (Holm). None where one arm is compared by one metric."""
+    questions: int = 0
+    """How many differences decide, each primary metric's of each arm that came: they share the risk *alpha*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,8 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
     units = frame.units
     verdicts = metric_verdicts(frame, wanted)
     read = {metric: _untold(frame, METRICS[metric], verdicts[metric]) for metric in wanted}
+    deciding = _deciding(trial, read)
+    told = _told(trial, deciding)
     planned = _design(planned_rows(context, trial_id), frame)
     # Any metric will do for what came: a unit is one for all of them.
     came = frame.rows.rows(dict.fromkeys(units.counted, (0, 1)), frame.before.get("events", {}))
@@ -151,22 +159,34 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
         alpha=ALPHA,
         design=_design(came, frame) if all(units.by_arm(units.counted).values()) else planned,
         planned_design=planned,
-        rows=tuple(row for metric, found in read.items() for row in _metric_rows(frame, METRICS[metric], found)),
+        rows=tuple(
+            row for metric, found in read.items() for row in _metric_rows(frame, METRICS[metric], found, told or {})
+        ),
         designs={metric: found.design for metric, found in read.items()},
         units=units,
         balance=balance(units.by_arm(units.due), units.by_arm(units.counted)),
         silent_units=silent,
         crossover=_crossover(frame, wanted),
         judged={metric: found.judged for metric, found in read.items() if found.judged is not None},
-        told=_told(trial, read.get(trial.primary_metric)),
+        told=told,
+        questions=sum(map(len, deciding.values())),
     )
 
 
-def _told(trial: Trial, found: MetricVerdict | None) -> tuple[str, ...] | None:
-    if found is None or len(trial.arms) <= BOTH:
+def _deciding(trial: Trial, read: Mapping[MetricId, MetricVerdict]) -> dict[MetricId, dict[str, LiftInterval]]:
+    """Return the lifts that decide, by metric; nothing where not all of them were asked for."""
+    if not all(metric in read for metric in trial.primary_metrics):
+        return {}
+    return {metric: {arm: lift for arm, (lift, _) in read[metric].lifts.items()} for metric in trial.primary_metrics}
+
+
+def _told(
+    trial: Trial, deciding: Mapping[MetricId, Mapping[str, LiftInterval]]
+) -> dict[MetricId, tuple[str, ...]] | None:
+    if not deciding or len(trial.primary_metrics) * (len(trial.arms) - 1) <= 1:
         return None
-    told = told_together({arm: lift for arm, (lift, _) in found.lifts.items()})
-    return tuple(arm for arm in trial.arms if arm in told)
+    told = told_by_metric(deciding)
+    return {metric: tuple(arm for arm in trial.arms if arm in arms) for metric, arms in told.items()}
 
 
 def _crossover(frame: ReadoutInputs, wanted: Collection[MetricId]) -> CrossoverCount | None:
@@ -187,13 +207,14 @@ def baseline_arm(trial: Trial) -> str | None:
 
 def role_of(trial: Trial, metric: MetricId) -> Role:
     """Return what *metric* is to the trial."""
-    if metric == trial.primary_metric:
+    if metric in trial.primary_metrics:
         return "primary"
     return "guardrail" if metric in trial.guardrails else "other"
 
 
 def _order(trial: Trial, metric: MetricId) -> tuple[int, int]:
-    return get_args(Role).index(role_of(trial, metric)), get_args(MetricId).index(metric)
+    listed = trial.primary_metrics if metric in trial.primary_metrics else get_args(MetricId)
+    return get_args(Role).index(role_of(trial, metric)), listed.index(metric)
 
 
 def _design(rows: list[UnitRow], frame: ReadoutInputs) -> Design:
@@ -242,10 +263,13 @@ def _sums(
     }
 
 
-def _metric_rows(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> list[ArmReadout]:
+def _metric_rows(
+    frame: ReadoutInputs, metric: Metric, found: MetricVerdict, told: Mapping[MetricId, Container[str]]
+) -> list[ArmReadout]:
     rows = []
     for arm in frame.trial.arms:
         value, why = found.arms.get(arm, (_EMPTY, "no_data"))
+        lift = _lift(frame, metric, arm, found)
         low, high = bounded(metric, value)
         rows.append(
             ArmReadout(
@@ -261,7 +285,7 @@ def _metric_rows(frame: ReadoutInputs, metric: Metric, found: MetricVerdict) -> 
                 units=value.units,
                 places=value.places,
                 total=_total(frame, metric, arm),
-                lift=_lift(frame, metric, arm, found),
+                lift=lift and replace(lift, told=arm in told.get(metric.id, ())),
             )
         )
     return rows

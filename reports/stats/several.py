@@ -10,9 +10,11 @@ metrics, since a warning that comes late costs more than one too many.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 from reports.stats.verdict import ALPHA, LiftInterval
+
+MetricT = TypeVar("MetricT", bound=str)
 
 Guarded = Literal["harmed", "kept", "unclear"]
 
@@ -35,6 +37,19 @@ def told_together(lifts: Mapping[str, LiftInterval], alpha: float = ALPHA) -> fr
     """
     adjusted = holm_p_values({name: lift.p_value for name, lift in lifts.items()})
     return frozenset(name for name, value in adjusted.items() if value is not None and value <= alpha)
+
+
+def told_by_metric(lifts: Mapping[MetricT, Mapping[str, LiftInterval]]) -> dict[MetricT, frozenset[str]]:
+    """Return of each primary metric the arms of which a difference may be told, all metrics and arms counted.
+
+    *lifts* has each primary metric's by arm.
+    """
+    asked = [(metric, arm, lift) for metric, arms in lifts.items() for arm, lift in arms.items()]
+    told = told_together({str(number): lift for number, (_, _, lift) in enumerate(asked)})
+    return {
+        metric: frozenset(arm for number, (one, arm, _) in enumerate(asked) if one == metric and str(number) in told)
+        for metric in lifts
+    }
 
 
 def guardrail(lift: LiftInterval, *, lower_is_better: bool = False, tolerated: float = 0.0) -> Guarded:

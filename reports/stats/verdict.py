@@ -1,8 +1,8 @@
 """What a trial allows to be said of its arms: for each the value, for each but the baseline the difference.
 
 Everything may be looked at every day: the risk of ever excluding the truth is *alpha* for all days together, and it
-is shared by the arms that are compared with the baseline. What has spoken once goes on speaking: whether there are
-bounds hangs on days that are counted, of which there are never fewer.
+is shared by the arms that are compared with the baseline, and by the metrics that decide. What has spoken once goes on
+speaking: whether there are bounds hangs on days that are counted, of which there are never fewer.
 """
 
 import math
@@ -73,11 +73,15 @@ class JudgeSettings:
     alpha: float = ALPHA
     planned_units: int | None = None
     smallest_effect: float | None = None
+    primary_metrics: int = 1
+    """So many metrics decide: the risk of a wrong difference is shared by them, as it is by arms."""
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` where *alpha* is no risk."""
+        """Raise `ValueError` where *alpha* is no risk, or nothing decides."""
         if not 0 < self.alpha < 1:
             raise ValueError("alpha must lie between 0 and 1")
+        if self.primary_metrics < 1:
+            raise ValueError("primary_metrics must be 1 at least")
 
 
 def judge(
@@ -110,7 +114,7 @@ def verdicts_of(grids: Sequence[tuple[TrialGrid, JudgeSettings]]) -> list[TrialV
     alike: dict[tuple[object, ...], list[int]] = {}
     for number, (grid, asked) in enumerate(grids):
         cells = grid.arms, grid.places, grid.first_weekday, grid.days.tobytes(), grid.arm.tobytes()
-        alike.setdefault((*cells, asked.baseline, asked.alpha), []).append(number)
+        alike.setdefault((*cells, asked.baseline, asked.alpha, asked.primary_metrics), []).append(number)
     found: dict[int, TrialVerdict] = {}
     for numbers in alike.values():
         together = stacked([grids[number][0] for number in numbers])
@@ -130,7 +134,8 @@ def _verdicts(grid: TrialGrid, asked: Sequence[JudgeSettings]) -> list[TrialVerd
         lifts = {arm: [LiftInterval(why=why)] * len(asked) for arm in others}
     else:
         design = min((design_in(grid, arm, baseline) for arm in others), key=get_args(Design).index)
-        lifts = {arm: lifts_of(grid, arm, asked, alpha / len(others)) for arm in others}
+        each = alpha / (len(others) * asked[0].primary_metrics)
+        lifts = {arm: lifts_of(grid, arm, asked, each) for arm in others}
     return [
         TrialVerdict(
             design=design,

@@ -100,7 +100,7 @@ def _facts(report: TrialReport, voice: ReportVoice) -> tuple[tuple[str, str], ..
         (words.ARMS, _arms(report, voice)),
         (words.PLACES, _places(report, voice)),
         *DesignDrawings(report, voice).lottery(),
-        (words.PRIMARY, _named(voice, [trial.primary_metric])),
+        (words.PRIMARY, _named(voice, list(trial.primary_metrics))),
         (words.GUARDRAILS, _named(voice, list(trial.guardrails))),
         (words.PLAN, _plan(report, voice)),
         (words.PLAN_STANDING, _plan_standing(report, voice)),

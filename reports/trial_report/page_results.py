@@ -79,11 +79,7 @@ class ResultsSection:
 
     def brief(self) -> tuple[Block, ...]:
         """Return the conclusion in a sentence for each arm, and the numbers that say how much it stands on."""
-        metric = self.report.trial.primary_metric
-        shown = [lead for row in self._blocks[metric]["rows"] if (lead := self._lead(metric, row))]
-        if not shown:
-            name = self.voice.translator.pick(METRICS[metric].name)
-            shown = [self.voice.say(words.BRIEF_NOTHING, metric=name)]
+        shown = [lead for metric in self.report.trial.primary_metrics for lead in self._leads(metric)]
         compared = self.voice.labelled(words.COMPARED, self._design["compared"])
         leads = [
             *(ParagraphBlock(text, "lead") for text in shown),
@@ -93,14 +89,23 @@ class ResultsSection:
         ]
         return (*leads, self._figures())
 
+    def _leads(self, metric: MetricId) -> list[str]:
+        """Return the conclusion on one primary metric, a sentence for each arm."""
+        shown = [lead for row in self._blocks[metric]["rows"] if (lead := self._lead(metric, row))]
+        return shown or [self.voice.say(words.BRIEF_NOTHING, metric=self.voice.translator.pick(METRICS[metric].name))]
+
     def _doubts(self) -> list[str]:
         """Return what could turn a verdict that is told: silent days, where they could."""
-        trial, words_of = self.report.trial, self.voice.translator
-        page = ChancePage(self.report.readout, trial, self.report.courses, words_of).values()
+        trial = self.report.trial
+        return list(dict.fromkeys(text for metric in trial.primary_metrics for text in self._doubts_of(metric)))
+
+    def _doubts_of(self, metric: MetricId) -> list[str]:
+        report = self.report
+        page = ChancePage(report.readout, report.trial, (), self.voice.translator, metric=metric).values()
         turned = {
             row.arm
-            for row in self.report.readout.rows
-            if row.metric == trial.primary_metric and row.lift and row.lift.silence and row.lift.silence.changes
+            for row in report.readout.rows
+            if row.metric == metric and row.lift and row.lift.silence and row.lift.silence.changes
         }
         return [arm["silence"]["text"] for arm in page["arms"] if arm["arm"] in turned]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from reports.dashboard.chance_page import ChancePage
 from reports.dashboard.course_page import CoursePage, day_ms, design_marks
+from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.timeline import MarkedDay, timeline
 from reports.metrics import METRICS, QuantileRule
 from reports.presentation.differences import DifferenceFormatter
@@ -41,7 +42,7 @@ Drawn = tuple[ChartBlock, Drawing]
 
 @dataclass(frozen=True)
 class VerdictSection:
-    """The verdict on the primary metric, as the dashboard words it, drawn for paper."""
+    """The verdict on the first primary metric, as the dashboard words it, drawn for paper."""
 
     report: TrialReport
     voice: ReportVoice
@@ -59,11 +60,14 @@ class VerdictSection:
                     blocks.append(block)
         if not blocks:
             blocks.append(ParagraphBlock(self._course_page.values()["none"]))
+        if self.report.trial.more_primary_metrics:
+            name = self.voice.translator.pick(METRICS[self.report.trial.primary_metric].name)
+            blocks.insert(0, ParagraphBlock(self.voice.say(words.OF_FIRST, metric=name), "note"))
         return ReportSection(self.voice.say(words.VERDICT), (*blocks, *self._happened())), charts
 
     def told(self) -> list[tuple[str, str]]:
         """Return in words, for a sheet, what would change the verdict, what chance shows, and what happened when."""
-        found = []
+        found = [(self.voice.say(words.TOGETHER), text)] if (text := self._together()) else []
         for arm in self._chance.values():
             found.append(
                 (self.voice.say(words.WOULD_CHANGE), f"{arm['name']}{self.voice.colon}{arm['silence']['text']}")
@@ -75,6 +79,10 @@ class VerdictSection:
             for mark in day["marks"]
         ]
         return [*found, *((self.voice.say(words.MARK_TEXT), f"{when} {text}") for when, text in happened)]
+
+    def _together(self) -> str:
+        page = ReadoutPage(self.report.readout, self.report.trial, self.report.directory, self.voice.translator)
+        return str(page.values()["design"]["together"])
 
     @property
     def _marked(self) -> tuple[MarkedDay, ...]:

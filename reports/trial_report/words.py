@@ -138,6 +138,10 @@ NO_CHART: Final = N_("Nothing to draw yet.")
 
 # --- verdict
 VERDICT: Final = N_("How the verdict came to be, and what would change it")
+OF_FIRST: Final = N_(
+    "Several metrics decide; here is told of the first, %(metric)s. The trial's page shows the same of each."
+)
+TOGETHER: Final = N_("Judged together")
 COURSE: Final = N_("%(metric)s, %(arm)s against %(baseline)s: the interval after each day")
 COURSE_POINTS: Final = N_("Differences are in percentage points.")
 COURSE_NOTE: Final = N_(

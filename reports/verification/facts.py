@@ -52,6 +52,7 @@ def _trial(trial: TrialSnapshot) -> dict[str, Any]:
         "arms": trial.arms,
         "unit": trial.unit,
         "primary_metric": trial.primary_metric,
+        "more_primary_metrics": trial.more_primary_metrics,
         "guardrails": trial.guardrails,
         "planned_units": trial.planned_units,
         "smallest_effect": trial.smallest_effect,

@@ -169,8 +169,7 @@ class HealthList:
 
     def _blocks(self) -> RecomputedLine:
         numbers: dict[str, Leaf] = {"fewest": min(self._counted.values(), default=0)}
-        arms = self._primary["arms"]
-        judged = self._primary_lifts() if len(self.readout.days.trial.arms) > 1 else arms
+        judged = self._primary_lifts() if len(self.readout.days.trial.arms) > 1 else self._primary_arms()
         why = next((one["reason"] for one in judged if one["reason"] is not None), None)
         if why is None:
             return RecomputedLine("blocks", "good", "judged", numbers)
@@ -192,10 +191,8 @@ class HealthList:
             state = "good" if found["both"] <= FEW_CROSSING * found["people"] else "warning"
             yield RecomputedLine("crossover", state, "both_arms", found)
 
-    @property
-    def _primary(self) -> Mapping[str, Any]:
-        (found,) = (metric for metric in self.said["metrics"] if metric["role"] == "primary")
-        return found  # type: ignore[no-any-return]  # of a document without types
+    def _primary_arms(self) -> list[Mapping[str, Any]]:
+        return [arm for metric in self.said["metrics"] if metric["role"] == "primary" for arm in metric["arms"]]
 
     def _primary_lifts(self) -> list[Mapping[str, Any]]:
-        return [arm["lift"] for arm in self._primary["arms"] if arm["lift"] is not None]
+        return [arm["lift"] for arm in self._primary_arms() if arm["lift"] is not None]

@@ -52,7 +52,7 @@ class ReportNotes:
 
     def _judged(self) -> Iterator[Note]:
         trial = self.readout.days.trial
-        judged = dict.fromkeys([trial.primary_metric, *trial.guardrails])
+        judged = dict.fromkeys([*trial.primary_metrics, *trial.guardrails])
         metrics = {one["metric"]: one["arms"] for one in self.recomputed["readout"]["metrics"]}
         for metric in judged:
             if any(arm["reason"] is not None for arm in metrics[metric]):

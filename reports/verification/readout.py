@@ -13,7 +13,7 @@ from reports.metrics import METRICS, MONEY, DistinctRule, DueShareRule, Metric, 
 from reports.stats.balance import balance
 from reports.stats.lifts import Why
 from reports.stats.quantiles import ArmDurations, arm_in_ms, arm_lift_in_ms, share_of_effect
-from reports.stats.several import guardrail, told_together
+from reports.stats.several import guardrail, told_by_metric
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, JudgeSettings, LiftInterval, verdict_of
@@ -57,8 +57,8 @@ class Readout:
     """Those of the trial's own time."""
     shares: Mapping[MetricId, list[DueShare]]
     verdicts: dict[MetricId, RecomputedVerdict] = field(default_factory=dict)
-    silent_cases: dict[str, SilentCase] = field(default_factory=dict)
-    """By arm, of the primary metric."""
+    silent_cases: dict[MetricId, dict[str, SilentCase]] = field(default_factory=dict)
+    """By arm, of each primary metric."""
 
     @cached_property
     def baseline(self) -> str | None:
@@ -79,14 +79,13 @@ class Readout:
     def role(self, metric: MetricId) -> str:
         """Return what *metric* is to the trial."""
         trial = self.days.trial
-        return "primary" if metric == trial.primary_metric else "guardrail" if metric in trial.guardrails else "other"
+        return "primary" if metric in trial.primary_metrics else "guardrail" if metric in trial.guardrails else "other"
 
     def told(self, from_: str, to: str) -> Found:
         """Return the readout as the report's JSON has it, without its words and what no event proves."""
         days, by_arm = self.days, self.days.by_arm
         counted, due, silent = (by_arm(found) for found in (days.counted, days.due, days.silent))
-        roles = ("primary", "guardrail", "other")
-        metrics: list[MetricId] = sorted(get_args(MetricId), key=lambda metric: roles.index(self.role(metric)))
+        metrics: list[MetricId] = sorted(get_args(MetricId), key=self._order)
         return {
             "trial": days.trial.trial,
             "from": from_,
@@ -107,8 +106,12 @@ class Readout:
                 "outside_events": days.outside_events,
             },
             "crossover": self._crossover(),
-            "told_together": self._told_together(),
+            **self._told_together(),
         }
+
+    def _order(self, metric: MetricId) -> tuple[int, int]:
+        role, deciding = self.role(metric), self.days.trial.primary_metrics
+        return ("primary", "guardrail", "other").index(role), deciding.index(metric) if role == "primary" else 0
 
     def verdict(self, metric: Metric) -> RecomputedVerdict:
         """Return what is said of *metric*."""
@@ -121,7 +124,8 @@ class Readout:
         """Return what a verdict is asked for."""
         trial = self.days.trial
         looked_for = (effect or trial.smallest_effect) if metric == trial.primary_metric else None
-        return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for)
+        deciding = len(trial.primary_metrics) if metric in trial.primary_metrics else 1
+        return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for, deciding)
 
     def _judged(self, metric: Metric) -> RecomputedVerdict:
         rows, asked = self.rows.of(metric), self.asked(metric.id)
@@ -191,14 +195,18 @@ class Readout:
         both = sum(different(self._of_arm(arm), "subjects") for arm in arms) - people
         return {"both": both, "people": people}
 
-    def _told_together(self) -> list[str] | None:
-        """Return of several arms those of which a difference is told with all of them counted."""
-        arms = self.days.trial.arms
-        if len(arms) <= 2:
-            return None
-        lifts = self.verdict(METRICS[cast("MetricId", self.days.trial.primary_metric)]).lifts
-        told = told_together({arm: lift for arm, (lift, _) in lifts.items()})
-        return [arm for arm in arms if arm in told]
+    def _told_together(self) -> Found:
+        """Return of several primary metrics or arms those of which a difference is told with all of them counted."""
+        arms, deciding = self.days.trial.arms, self.days.trial.primary_metrics
+        lifts = {
+            metric: {arm: lift for arm, (lift, _) in self.verdict(METRICS[cast("MetricId", metric)]).lifts.items()}
+            for metric in deciding
+        }
+        questions = sum(map(len, lifts.values()))
+        if len(deciding) * (len(arms) - 1) <= 1:
+            return {"told_together": None, "told_by_metric": None, "questions": questions}
+        told = {metric: [arm for arm in arms if arm in found] for metric, found in told_by_metric(lifts).items()}
+        return {"told_together": told[deciding[0]], "told_by_metric": told, "questions": questions}
 
     def _of_arm(self, arm: str) -> EventTable:
         return self.events.where(self.events.of("arm", arm))
@@ -279,7 +287,7 @@ class Readout:
         return "harmed" if guardrail(lift, lower_is_better=metric.better == "lower") == "harmed" else "none_seen"
 
     def _silence(self, metric: Metric, arm: str) -> Found | None:
-        """Return what the silent units could make of the primary metric's lift."""
+        """Return what the silent units could make of a primary metric's lift."""
         case = self._silent_case(metric, arm)
         if case is None:
             return None
@@ -306,10 +314,11 @@ class Readout:
             return None
         if not self.days.silent or not rows:
             return None
-        if not self.silent_cases:
+        if metric.id not in self.silent_cases:
             missing = [SilentUnit(day.arm, day.place, day.number) for day in self.days.silent]
-            self.silent_cases.update(silent_case(rows, missing, _plausible(rows, metric), self.asked(metric.id)))
-        case = self.silent_cases.get(arm)
+            found = silent_case(rows, missing, _plausible(rows, metric), self.asked(metric.id))
+            self.silent_cases[metric.id] = found
+        case = self.silent_cases[metric.id].get(arm)
         return case if case is not None and case.silent_units else None
 
 

@@ -84,6 +84,13 @@ class TrialSnapshot(msgspec.Struct, frozen=True):
     plan_changes: list[PlanChangeSnapshot]
     notes: list[NoteSnapshot]
     rota: RotaSnapshot | None
+    more_primary_metrics: list[str] = []
+    """None in snapshots of before there could be any."""
+
+    @property
+    def primary_metrics(self) -> tuple[str, ...]:
+        """The metrics that decide, the first of which the smallest effect is about."""
+        return (self.primary_metric, *self.more_primary_metrics)
 
     @property
     def starts_ms(self) -> int:

@@ -92,7 +92,8 @@ def test_of_several_arms_the_one_that_differs_is_told_with_all_of_them_counted(c
 
     lows = {row.arm: row.lift.absolute_low for row in found.rows if row.lift is not None}
     assert lows.keys() == {"pilot", "second"}
-    assert found.told == ("second",)
+    assert found.told == {"success_rate": ("second",)}
+    assert (found.questions, [row.arm for row in found.rows if row.lift and row.lift.told]) == (2, ["second"])
 
 
 def test_one_place_an_arm_gets_no_difference_and_the_reason(clickhouse: ClickHouse) -> None:

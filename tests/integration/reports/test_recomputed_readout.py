@@ -3,6 +3,7 @@ out of it: the road and the verification share statistics and definitions, and m
 """
 
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,6 +147,13 @@ def _three_arms() -> Case:
     return standings, 0, better, 30, {"arms": arms}
 
 
+def _several_primaries() -> Case:
+    standings, before, better, days, trial = _three_arms()
+    more = {"primary_metric": "duration_mean", "more_primary_metrics": ["success_rate", "duration_p50"]}
+    silent = [e for e in better if not (e.placement_id.startswith("s3") and (e.occurred_ms - START) // DAY in {5, 8})]
+    return standings, before, silent, days, {**trial, **more, "smallest_effect": 400.0, "guardrails": ["orders"]}
+
+
 def _nothing_sold(*arms: str) -> Case:
     """Uses at places of both arms, and no order in *arms*: of both nobody knows, of one it sold nothing."""
     standings = switching(3, 20)
@@ -162,6 +170,7 @@ CASES = {
     "an arm that sold nothing": lambda: _nothing_sold("pilot"),
     "nothing sold at all": lambda: _nothing_sold("baseline", "pilot"),
     "three arms": _three_arms,
+    "several primary metrics and arms": _several_primaries,
     "switching, some days silent": _switching,
     "before and after": _before_and_after,
     "side by side": _side_by_side,
@@ -177,6 +186,10 @@ TOLD = {"switching, some days silent": 11, "before and after": 8, "side by side"
 """How many lifts have bounds at least: a readout of refusals only would show nothing."""
 TOGETHER = {"three arms": ["second"]}
 """Of several arms those that are told with all of them counted."""
+TOLD_BY_METRIC = {
+    "three arms": {"success_rate": "second"},
+    "several primary metrics and arms": {"success_rate": "second"},
+}
 REVENUE = {"an arm that sold nothing": 0, "nothing sold at all": None}
 """The pilot's revenue: 0 where the trial sold something, unknown where nobody tells of orders."""
 UNSPLIT = {"nothing sold at all", "one place", "refunds on days without orders"}
@@ -204,6 +217,10 @@ def test_every_value_of_the_readout_is_what_the_events_of_the_extract_give(click
     if case in REVENUE:
         assert mine["readout.metrics[revenue_fen].arms[pilot].estimate"] == REVENUE[case]
     assert [value for path, value in mine.items() if path == "readout.told_together[0]"] == TOGETHER.get(case, [])
+    told_of = {
+        path[23:-3]: value for path, value in mine.items() if re.fullmatch(r"readout.told_by_metric.+\[0\]", path)
+    }
+    assert told_of == TOLD_BY_METRIC.get(case, {})
     assert {path: (value, said.get(path)) for path, value in mine.items() if not _equal(path, value, said)} == {}
     assert [path for path in said if path not in mine and stated_reason(path) is None] == []
 

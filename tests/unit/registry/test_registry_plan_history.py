@@ -96,6 +96,7 @@ def test_what_is_changed_after_the_start_is_kept_with_time_and_old_value(topic: 
         ("arms", ["baseline", "pilot", "third"]),
         ("smallest_effect", 0.01),
         ("primary_metric", "orders"),
+        ("more_primary_metrics", ["orders"]),
         ("carry_over", 2),
         ("rota", {"seed": "x", "block": "day", "places": None}),
     ],
@@ -115,6 +116,18 @@ def test_every_field_of_the_plan_is_kept_and_a_start_moved_away_does_not_hide_a_
 
     there, back = changes_of(directory, TRIAL)
     assert (there.field, there.old, there.new) == (name, back.new, back.old)
+
+
+def test_a_metric_added_to_a_plan_of_before_there_could_be_several_is_told(topic: Topic) -> None:
+    kept = topic.apply(EXAMPLE, BEFORE).plans[TRIAL]
+    old = {name: value for name, value in kept.plan.items() if name != "more_primary_metrics"}
+    assert len(old) == len(kept.plan) - 1
+    topic.put(f"plan:{TRIAL}", kept.model_copy(update={"plan": old}))
+
+    assert changes_of(topic.apply(EXAMPLE, AFTER), TRIAL) == ()
+    topic.put(f"plan:{TRIAL}", kept.model_copy(update={"plan": old}))
+    directory = topic.apply(with_trial(more_primary_metrics=["orders"]), AFTER)
+    assert [(c.field, c.old, c.new) for c in changes_of(directory, TRIAL)] == [("more_primary_metrics", [], ["orders"])]
 
 
 def test_one_moment_in_another_offset_is_no_change(topic: Topic) -> None:

@@ -27,7 +27,7 @@ def row(metric: MetricId, arm: str, role: str, lift: ArmLift | None) -> ArmReado
 
 def results(*rows: ArmReadout, primary: MetricId = "success_rate") -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
-    designs = {"design": "switching", "planned_design": "switching", "told": frozenset()}
+    designs = {"design": "switching", "planned_design": "switching", "told": None}
     found = TrialReadout(**{**nothing, **designs, "rows": rows, "alpha": 0.05, "baseline_arm": "baseline"})
     trial = KNOWN.trials[TRIAL].model_copy(update={"primary_metric": primary})
     return ResultsPage(ReadoutPage(found, trial, KNOWN, translator("en"))).values()
@@ -91,10 +91,41 @@ def test_a_row_tells_baseline_arm_units_estimate_and_lift() -> None:
     assert other["rows"][0]["verdict"] == "place and arm cannot be told apart so far: no place has changed its arm yet"
 
 
-@pytest.mark.parametrize(("told", "said"), [({"second"}, "second"), (set(), "none yet")])
-def test_of_several_arms_the_page_says_that_they_share_the_risk_and_which_are_told(told: set[str], said: str) -> None:
+def test_of_several_metrics_the_page_names_them_their_level_and_why_one_is_told_whose_interval_holds_zero() -> None:
     nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
-    given = {"design": "switching", "rows": (), "alpha": 0.05, "baseline_arm": "baseline", "told": frozenset(told)}
+    lift = ArmLift(absolute=0.1, absolute_low=-0.01, absolute_high=0.21, told=True)
+    given = {
+        "design": "switching",
+        "planned_design": "switching",
+        "rows": (row("success_rate", "pilot", "primary", lift),),
+        "alpha": 0.05,
+        "baseline_arm": "baseline",
+        "questions": 4,
+        "told": {"orders": (), "success_rate": ("pilot", "second")},
+    }
+    page = ReadoutPage(TrialReadout(**{**nothing, **given}), KNOWN.trials[TRIAL], KNOWN, translator("en")).values()
+
+    assert page["design"]["together"] == (
+        "2 primary metrics decide (Orders, Success rate). They share the risk of 5.0%, so each interval of a difference "
+        "is drawn at 98.8%, the wider for it. A difference is told, with all of them counted (Holm): Success rate "
+        "(Pilot, second). Where one difference is told, the risk it had goes to the others: one of these is told though "
+        "its interval, drawn with its even share, still holds 0."
+    )
+    assert page["blocks"][0]["rows"][0]["verdict"] == "better than the baseline"
+
+
+@pytest.mark.parametrize(("told", "said"), [(("second",), "second"), ((), "none yet")])
+def test_of_several_arms_the_page_says_that_they_share_the_risk_and_which_are_told(
+    told: tuple[str, ...], said: str
+) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
+    given = {
+        "design": "switching",
+        "rows": (),
+        "alpha": 0.05,
+        "baseline_arm": "baseline",
+        "told": {"success_rate": told},
+    }
     page = ReadoutPage(TrialReadout(**{**nothing, **given}), KNOWN.trials[TRIAL], KNOWN, translator("en"))
 
     together = page.values()["design"]["together"]

@@ -27,6 +27,62 @@ def found(
     return PrimaryVerdict(rows, planned, effect)
 
 
+def of_two(one: ArmLift, other: ArmLift) -> PrimaryVerdict:
+    rows = [*found(one).rows, *found(other, "orders").rows]
+    return PrimaryVerdict(rows, "switching", 0.08)
+
+
+TOLD_WITH_ZERO = ArmLift(
+    absolute=1.5, absolute_low=-0.1, absolute_high=3.1,
+    relative=0.15, relative_low=-0.01, relative_high=0.31, told=True,
+)  # fmt: skip
+UNTOLD = ArmLift(
+    absolute=0.01, absolute_low=-0.02, absolute_high=0.04,
+    relative=0.01, relative_low=-0.02, relative_high=0.04, days_low=3, days_high=9,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "en", "zh"),
+    [
+        (
+            of_two(BETTER, TOLD_WITH_ZERO),
+            "good",
+            (
+                "Success rate – Pilot: better than the baseline, +19.0 points (+14.3 to +23.7 points). "
+                "Orders – Pilot: better than the baseline, +15.0% (−1.0% to +31.0%)."
+            ),
+            (
+                "成功率：试点组优于基线组，+19.0 个百分点（+14.3 至 +23.7 个百分点）。"
+                "订单数：试点组优于基线组，+15.0%（−1.0% 至 +31.0%）。"
+            ),
+        ),
+        (
+            of_two(UNTOLD, UNTOLD),
+            "unknown",
+            (
+                "Success rate – Pilot: no difference shown so far, +1.0 points (−2.0 to +4.0 points); "
+                "about 3 to 9 more days. Orders – Pilot: no difference shown so far, +1.0% (−2.0% to +4.0%)."
+            ),
+            "",
+        ),
+        (
+            of_two(ArmLift(why="too_few_days"), ArmLift(why="too_few_days")),
+            "unknown",
+            "No verdict: too few days yet to know how much one day differs from another.",
+            "",
+        ),
+    ],
+)
+def test_of_several_metrics_each_is_named_and_only_the_first_has_days(
+    verdict: PrimaryVerdict, state: str, en: str, zh: str
+) -> None:
+    english = verdict_sentence(verdict, translator("en"))
+
+    assert (english.text, english.state) == (en, state)
+    assert not zh or verdict_sentence(verdict, translator("zh")).text == zh
+
+
 @pytest.mark.parametrize(
     ("verdict", "state", "en", "zh"),
     [

@@ -3,9 +3,10 @@
 import pytest
 
 from reports.stats import judge
-from reports.stats.several import guardrail, holm_p_values, told_together
+from reports.stats.several import guardrail, holm_p_values, told_by_metric, told_together
+from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import UnitRow
-from reports.stats.verdict import LiftInterval
+from reports.stats.verdict import JudgeSettings, LiftInterval, verdict_of
 from tests.support.drawn_trials import at_two_places_each, switching, without_effect
 
 
@@ -27,6 +28,49 @@ def test_of_two_metrics_the_one_with_an_effect_is_told() -> None:
 
     assert told_together(lifts) == {"real"}
     assert told_together({"none": lifts["none"], "refused": LiftInterval(why="one_place")}) == frozenset()
+
+
+def test_metrics_and_arms_are_one_family() -> None:
+    lifts = {
+        "first": {"pilot": LiftInterval(p_value=0.012), "second": LiftInterval(p_value=0.3)},
+        "other": {"pilot": LiftInterval(p_value=0.016), "second": LiftInterval(why="one_place")},
+    }
+
+    assert told_by_metric(lifts) == {"first": frozenset({"pilot"}), "other": frozenset({"pilot"})}
+    # Of each metric alone the second arm's would be told, too; of four questions the surest needs 0.0125.
+    lifts["first"]["pilot"] = LiftInterval(p_value=0.0126)
+    assert told_by_metric(lifts) == {"first": frozenset(), "other": frozenset()}
+    assert told_together(lifts["first"]) == {"pilot"}
+
+
+@pytest.mark.parametrize("rows", [switching(40), at_two_places_each(40, before=14), at_two_places_each(40)])
+@pytest.mark.parametrize("metrics", [2, 5])
+def test_the_interval_of_one_of_several_is_where_holm_begins(rows: list[UnitRow], metrics: int) -> None:
+    grid = grid_of(rows)
+    alone, shared = (verdict_of(grid, JudgeSettings(primary_metrics=n)) for n in (1, metrics))
+
+    wider, whole, first = (found.lifts["pilot"] for found in (shared, alone, judge(rows, alpha=0.05 / metrics)))
+    assert whole.low is not None
+    assert wider.low is not None
+    assert (wider.low, wider.high, wider.p_value) == (first.low, first.high, whole.p_value)
+    assert wider.low < whole.low
+    # What an arm is by itself is no comparison, and shares nothing.
+    assert shared.arms == alone.arms
+    with pytest.raises(ValueError, match="primary_metrics must be 1 at least"):
+        JudgeSettings(primary_metrics=0)
+
+
+@pytest.mark.parametrize("effect", [0.1, 0.2, 0.3, 0.4])
+def test_an_interval_beyond_zero_is_always_told_by_holm(effect: float) -> None:
+    rows = [
+        row._replace(numerator=row.numerator + effect) if row.arm == "pilot" else row
+        for row in without_effect(switching(40))
+    ]
+    found = verdict_of(grid_of(rows), JudgeSettings(primary_metrics=2)).lifts["pilot"]
+    told = told_by_metric({"one": {"pilot": found}, "none": {"pilot": LiftInterval(p_value=0.9)}})
+
+    assert found.low is not None
+    assert ("pilot" in told["one"]) is (found.low > 0)
 
 
 @pytest.mark.parametrize("rows", [switching(40), at_two_places_each(40, before=14), at_two_places_each(40)])
