@@ -13,6 +13,7 @@ from registry.directory import Directory
 from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
 from reports.access.replays import AccountReplays, RejectReplayer
+from reports.access.road_checks import RoadChecker
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
 from reports.queries.verdict_cache import VerdictBoard, VerdictCache
@@ -62,6 +63,8 @@ class ReadService:
     """The latest verdict of each trial, for lists."""
     replayer: RejectReplayer | None = field(default=None, repr=False)
     """The gateway beside this read side, which judges kept rejects once more; None where another process is it."""
+    road: RoadChecker | None = field(default=None, repr=False)
+    """The same gateway, which sends test events down the road; likewise."""
     teller: ChannelTeller | None = field(default=None, repr=False)
     """Who tells the registry's channels; None where this process tells nobody."""
     replays: AccountReplays = field(default_factory=AccountReplays, repr=False)

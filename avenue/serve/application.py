@@ -10,6 +10,7 @@ from litestar.routes import HTTPRoute
 from avenue.serve.openapi import openapi_route
 from avenue.serve.replay_routes import replay_routes
 from avenue.serve.road_test_routes import road_test_routes
+from avenue.serve.watched_road import WatchedRoad
 from producers.gateway.asgi import PushASGIApp
 from producers.gateway.pipeline import PushPipeline
 from producers.gateway.push_tester import PushTester
@@ -48,9 +49,13 @@ def http_application(
     *,
     gateway: GatewaySide | None = None,
     read_service: "ReadService | None" = None,
+    road: WatchedRoad | None = None,
 ) -> Any:
-    """Return the ASGI application of a process with the role gateway, the role reports (*read_service*), or both."""
-    framework = litestar_application(settings, directory, gateway=gateway, read_service=read_service)
+    """Return the ASGI application of a process with the role gateway, the role reports (*read_service*), or both.
+
+    *road*: what the read side sends test events by, where it does; those of the API are bounded together with them.
+    """
+    framework = litestar_application(settings, directory, gateway=gateway, read_service=read_service, road=road)
     if gateway is None:
         return framework
     return PushASGIApp(gateway.pipeline, framework, settings.gateway)
@@ -62,6 +67,7 @@ def litestar_application(
     *,
     gateway: GatewaySide | None = None,
     read_service: "ReadService | None" = None,
+    road: WatchedRoad | None = None,
 ) -> Litestar:
     """Return the part of that application that has routes: everything but the short way of pushes."""
     from reports.api.problems import HANDLERS
@@ -70,7 +76,7 @@ def litestar_application(
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
         routes += [*gateway_routes(gateway.pipeline), *replay_routes(gateway.replayer, directory, SystemClock())]
-        routes += road_test_routes(gateway.tester, read_service)
+        routes += road_test_routes(gateway.tester, road or WatchedRoad(gateway.tester), read_service)
     if read_service is not None:
         from reports.dashboard.routes import unknown_address
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from avenue.serve.http_server import HttpServer
+from avenue.serve.watched_road import WatchedRoad
 from producers.gateway.service import GatewayService
 from registry.follower import RegistryFollower
 from registry.key_uses import KeyUseWriter
@@ -57,6 +58,7 @@ class ServerRoles:
         self._key_uses = KeyUseWriter(settings.kafka, self._follower.uses)
         self._clickhouse = ClickHouse.of(settings)
         self._gateway: GatewayService | None = None
+        self._road: WatchedRoad | None = None
         self._sink: Sink | None = None
         self._read_service: ReadService | None = None
         self._access_topic: AccessTopic | None = None
@@ -104,6 +106,7 @@ class ServerRoles:
             self._gateway = GatewayService(self._settings, self._follower)
             self._gateway.watch(self._health)
             await self._gateway.start()
+            self._road = WatchedRoad(self._gateway.tester)
         if "reports" in self._roles:
             ledger = AccessLedger()
             self._access_topic = AccessTopic(self._settings.kafka, ledger)
@@ -126,6 +129,7 @@ class ServerRoles:
             session_secret=_session_secret(self._settings),
             audit=audit,
             replayer=None if self._gateway is None else self._gateway.replayer,
+            road=self._road,
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
 
@@ -149,7 +153,11 @@ class ServerRoles:
         from avenue.serve.application import http_application
 
         app = http_application(
-            self._settings, lambda: self._follower.directory, gateway=self._gateway, read_service=self._read_service
+            self._settings,
+            lambda: self._follower.directory,
+            gateway=self._gateway,
+            read_service=self._read_service,
+            road=self._road,
         )
         self._http = HttpServer(app, host=self._settings.http.host, port=self._settings.http.port)
         self._health.watch("http", self._http.problem)

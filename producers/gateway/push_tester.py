@@ -51,13 +51,12 @@ class PushTester:
 
     def sender_of(self, request: HttpRequest) -> Account | HttpAnswer:
         """Return whose test *request* asks for, or why nobody's."""
-        found = authenticate_sender(request, self.directory(), self.secrets_for, self.clock.now_ms())
-        if isinstance(found, Account) and found.mode == "refuse":
-            return problem(429, "this account is told to come later, by the operator", retry_after_s=60)
-        return found
+        return authenticate_sender(request, self.directory(), self.secrets_for, self.clock.now_ms())
 
     async def push(self, account: Account) -> PushedTest | HttpAnswer:
         """Push a test event of *account*; a problem where it has no place, or the log did not take it."""
+        if account.mode == "refuse":
+            return problem(429, "this account is told to come later, by the operator", retry_after_s=60)
         now_ms, began_s = self.clock.now_ms(), time.perf_counter()
         located = _place_of(account, self.directory(), now_ms)
         if located is None:

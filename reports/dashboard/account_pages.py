@@ -28,6 +28,8 @@ from reports.queries.model import Freshness
 from reports.scope import AccountReader
 from schemas.outcomes import RejectReason
 
+GUIDE = "/docs/partners"
+GUIDES = {platform: f"{GUIDE}/{platform}" for platform in ("douyin", "bilibili", "meituan", "aihuishou", "sunmi")}
 CALLS = 50
 """Of one page."""
 WINDOWS: dict[Window, str] = {"5m": N_("5 minutes"), "1h": N_("1 hour"), "24h": N_("24 hours"), "7d": N_("7 days")}
@@ -60,7 +62,7 @@ def account_pages(pages: PageRenderer) -> list[HTTPRouteHandler]:
     @get("/account", include_in_schema=False)
     async def overview(request: PageRequest) -> Response[Any]:
         reader, words = account_signed_in(request, service), pages.translator(request)
-        window = _window(request, "24h")
+        window = window_asked(request)
         values = await service.run_query(lambda context: overview_values(context, reader, window, words))
         return pages.answer(request, RenderedPage("account.html", values, reader=reader))
 
@@ -127,9 +129,10 @@ def replay_said(found: ReplayAnswer, asked: ReplayRequest, words: Translator) ->
     }
 
 
-def _window(request: PageRequest, default: Window) -> Window:
-    asked = request.query_params.get("window", default)
-    return next((one for one in get_args(Window) if one == asked), default)
+def window_asked(request: PageRequest) -> Window:
+    """Return the period that the overview is asked for."""
+    asked = request.query_params.get("window", "24h")
+    return next((one for one in get_args(Window) if one == asked), "24h")
 
 
 def overview_values(context: QueryContext, reader: AccountReader, window: Window, words: Translator) -> dict[str, Any]:
@@ -176,6 +179,9 @@ def overview_values(context: QueryContext, reader: AccountReader, window: Window
             for one in found.conflicts
         ],
         "samples": _groups(found.rejects, words),
+        "window": window,
+        "guide": GUIDES.get(context.directory.accounts[reader.account_id].platform, GUIDE),
+        "road": None,
     }
 
 

@@ -17,9 +17,11 @@ from reports.dashboard.assets import asset_route, load_assets
 from reports.dashboard.channels_page import channel_pages
 from reports.dashboard.compare_page import compare_route
 from reports.dashboard.docs_pages import docs_routes
+from reports.dashboard.forms import leads_back
 from reports.dashboard.guide_pages import guide_routes
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
+from reports.dashboard.road_check_page import road_check_route
 from reports.dashboard.share_pages import share_routes, shared_routes
 from reports.dashboard.signin import SignInNeededError, ask_to_sign_in, maybe_signed_in, sign_in_routes
 from reports.dashboard.trial_routes import trial_routes
@@ -47,6 +49,10 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         *share_routes(pages),
         *channel_pages(pages),
         *account_pages(pages),
+        road_check_route(pages),
+        leads_back("/account/test", "/account"),
+        leads_back("/account/rejects/replay", "/account/rejects"),
+        leads_back("/channels/{channel_id:str}/test", "/channels"),
         rejects_route(pages),
         compare_route(pages),
     ]

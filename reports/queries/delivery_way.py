@@ -17,10 +17,9 @@ LISTED = 200
 def delivery_way(context: QueryContext, account_id: str, delivery_id: str) -> DeliveryWay | None:
     """Return the way of *delivery_id*; None where the account has none of that id that is stored by now."""
     mine = {"account": account_id, "delivery": delivery_id}
-    found = context.rows("delivery_line", mine)
-    if not found:
+    line = _line(context, mine)
+    if line is None:
         return None
-    line = _Line(*found[0])
     rejects = _rejects(context, account_id, line)
     events = [*_accepted(context, mine, line), *_others(line, rejects)]
     hops = _hops(context, mine, line, rejects)
@@ -45,6 +44,18 @@ def delivery_way(context: QueryContext, account_id: str, delivery_id: str) -> De
         listed_all=len(events) >= line.received,
         call=sample(context.rows("delivery_call", mine)),
     )
+
+
+def delivery_hops(context: QueryContext, account_id: str, delivery_id: str) -> list[DeliveryHop] | None:
+    """Return only how far *delivery_id* has come and when, likewise: for whoever waits for it."""
+    mine = {"account": account_id, "delivery": delivery_id}
+    line = _line(context, mine)
+    return None if line is None else _hops(context, mine, line, _rejects(context, account_id, line))
+
+
+def _line(context: QueryContext, mine: dict[str, Any]) -> "_Line | None":
+    found = context.rows("delivery_line", mine)
+    return _Line(*found[0]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +139,23 @@ def _others(line: _Line, rejects: dict[str, _Reject]) -> list[DeliveredEvent]:
 
 
 def _hops(context: QueryContext, mine: dict[str, Any], line: _Line, rejects: dict[str, _Reject]) -> list[DeliveryHop]:
-    rows = context.rows("delivery_stored", {**mine, "received_ms": line.received_ms})
-    stored = sum(int(row[2]) for row in rows)
-    counted = [
-        (int(count), _counted_ms(context, int(epoch), int(partition), int(offset)))
-        for epoch, partition, count, _, offset in rows
-    ]
-    counted_events = sum(count for count, at_ms in counted if at_ms is not None)
+    rows = context.rows("delivery_progress", {**mine, "received_ms": line.received_ms})
+    stored = sum(int(events) for events, _, _ in rows)
+    counted = sum(int(events) for events, _, counted_ms in rows if counted_ms)
     at = {
         "received": line.received_ms,
         "validated": line.validated_ms,
         "acknowledged": line.answered_ms,
         # Rejects and the delivery's own line are stored beside its events, by the same sink.
-        "stored": max([line.stored_ms, *(int(row[3]) for row in rows), *(one.stored_ms for one in rejects.values())])
+        "stored": max([line.stored_ms, *(int(row[1]) for row in rows), *(one.stored_ms for one in rejects.values())])
         if stored >= line.accepted
         else 0,
-        "counted": max((ms for _, ms in counted if ms is not None), default=0)
-        if counted_events >= line.accepted
-        else 0,
+        "counted": max((int(row[2]) for row in rows), default=0) if counted >= line.accepted else 0,
     }
     if not line.accepted:
         at["counted"] = at["stored"]
     at["visible"] = max(at["stored"], at["counted"]) if at["stored"] and at["counted"] else 0
-    events = {"stored": stored, "counted": counted_events, "visible": min(stored, counted_events)}
+    events = {"stored": stored, "counted": counted, "visible": min(stored, counted)}
     names: tuple[HopName, ...] = ("received", "validated", "acknowledged", "stored", "counted", "visible")
     return [
         DeliveryHop(
@@ -161,11 +166,6 @@ def _hops(context: QueryContext, mine: dict[str, Any], line: _Line, rejects: dic
         )
         for name in names
     ]
-
-
-def _counted_ms(context: QueryContext, epoch: int, partition: int, offset: int) -> int | None:
-    rows = context.rows("delivery_counted", {"epoch": epoch, "partition": partition, "offset": offset})
-    return int(rows[0][0]) if rows else None
 
 
 def sample(rows: Sequence[Sequence[Any]]) -> Any:

@@ -74,6 +74,7 @@ class GatewayParts:
     apply: Callable[[Registry], None]
     refusals: RefusalLog
     replayer: Replayer
+    tester: PushTester
 
 
 class MemoryGateway:
@@ -87,6 +88,7 @@ class MemoryGateway:
         self.log = log
         self.refusals = parts.refusals
         self.replayer = parts.replayer
+        self.tester = parts.tester
 
     async def push(self, body: bytes, content_type: str = "application/json", **headers: str) -> httpx.Response:
         """Push a batch."""
@@ -133,4 +135,4 @@ async def memory_gateway(
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield MemoryGateway(client, issued.secret, log, GatewayParts(apply, refusals, replayer))
+        yield MemoryGateway(client, issued.secret, log, GatewayParts(apply, refusals, replayer, tester))

@@ -298,7 +298,8 @@ class World:
         from sinks.consumer.writer import ClickHouseRowWriter
 
         writer = ClickHouseRowWriter(self.clickhouse, timeout_s=30)
-        partitions = {partition_of(product, PARTITIONS) for product in self.directory.products}
+        products = {marked for product in self.directory.products for marked in (product, f"sandbox.{product}")}
+        partitions = {partition_of(product, PARTITIONS) for product in products}
         marks = {"watermark_ms": until_ms, "read_to_end_ms": until_ms, "next_offset": self.offset}
         place = {"topic": Topic.EVENTS.value, "epoch": 1}
         writer.write(

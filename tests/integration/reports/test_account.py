@@ -1,8 +1,10 @@
 """What a partner is told of its own account: from pushes at the gateway to the answers of the API, on a real store."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +14,17 @@ from litestar.testing import TestClient
 
 from avenue.serve.application import http_application
 from avenue.serve.operations import list_rejects
+from avenue.serve.watched_road import WatchedRoad
 from registry.directory import Directory
 from reports.access.replays import AccountReplays, ReplayUnderWayError
+from reports.access.road_checks import RoadLook
+from reports.presentation.formats import LocaleFormatter
+from reports.presentation.language import translator
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import Settings
+from schemas.road_check import RoadAnswer
 from schemas.topics import Topic
 from sinks.consumer.rows import rows_of
 from sinks.consumer.writer import ClickHouseRowWriter
@@ -326,6 +333,101 @@ async def test_a_replay_from_the_page_is_tried_first_and_asked_for_by_no_other_s
     assert "a replay made an event of it" in after.text
 
 
+@dataclass(frozen=True)
+class RoadIsQuick:
+    """The gateway's side of test events, where sink and worker have done their part before the store is looked at."""
+
+    world: World
+    gateway: MemoryGateway
+
+    async def check(self, account_id: str, look: RoadLook) -> RoadAnswer:
+        """Send a test event and let it be stored and counted."""
+
+        async def after_them(account: str, delivery: str) -> Any:
+            store(self.world, self.gateway)
+            self.world.offset = 100
+            self.world.mark_complete(NOW)
+            return await look(account, delivery)
+
+        return await WatchedRoad(self.gateway.tester).check(account_id, after_them)
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", "The test event came through every step. It is in no trial&#39;s numbers."),
+        ("zh", "测试事件已通过每一步，不计入任何试验。"),
+    ],
+)
+async def test_the_button_sends_a_test_event_and_tells_the_hops_as_its_delivery_does(
+    world: World, lang: str, told: str
+) -> None:
+    own = {"origin": "http://reads", "accept-language": lang}
+    async with replaying(world, world.directory, road_is_quick=True) as (client, gateway):
+        await client.post("/sign-in", data={"key": KEYS["account:sunmi-main"]}, headers=own)
+        button = await client.get("/account", headers=own)
+        foreign = await client.post("/account/test", headers={"origin": "http://elsewhere"})
+        assert gateway.log.lines(Topic.EVENTS) == []
+        pressed = await client.post("/account/test?window=1h", headers=own)
+        delivery = re.findall(r"/account/deliveries/(d-[^\"]+)", pressed.text)[0]
+        way = (await client.get(f"/v1/deliveries/{delivery}", headers=ACCOUNT)).json()
+        page = await client.get(f"/account/deliveries/{delivery}", headers=own)
+        back = await client.get(f"/account/test?lang={lang}", headers=own)
+
+    assert 'action="/account/test?window=24h"' in button.text
+    assert (foreign.status_code, pressed.status_code) == (403, 200)
+    assert told in pressed.text, way["hops"]
+    assert way["complete"]
+    assert way["flow"] == "test"
+    hops = {hop["hop"]: hop["after_ms"] for hop in way["hops"]}
+    formats = LocaleFormatter(translator("zh" if lang == "zh" else "en"))
+    for hop in ("received", "stored", "counted"):
+        for shown in (pressed.text, page.text):
+            assert f'<td class="num">{formats.duration(hops[hop])}</td>' in shown, hop
+    assert (back.status_code, back.headers["location"]) == (303, f"/account?lang={lang}")
+
+
+async def test_a_button_without_a_gateway_or_a_place_says_so_and_sends_nothing(world: World, client: Client) -> None:
+    own = {"origin": "http://testserver.local", "accept-language": "en"}
+    client.post("/sign-in", data={"key": KEYS["account:sunmi-main"]}, headers=own)
+    alone = client.post("/account/test", headers=own)
+    registry = world.directory.registry
+    assert registry is not None
+    bare = registry.model_copy(
+        update={"placements": [], "accounts": [a.model_copy(update={"products": None}) for a in registry.accounts]}
+    )
+    directory = Directory(version=2, registry=bare, keys=world.directory.keys, epochs=world.directory.epochs)
+    async with replaying(world, directory) as (beside, gateway):
+        own["origin"] = "http://reads"
+        await beside.post("/sign-in", data={"key": KEYS["account:sunmi-main"]}, headers=own)
+        nowhere = await beside.post("/account/test", headers=own)
+        assert gateway.log.lines(Topic.EVENTS) == []
+
+    assert "This server has no gateway beside it" in alone.text
+    assert "has to be in the registry" in nowhere.text
+
+
+async def test_the_address_of_every_form_leads_back_to_its_page(client: Client) -> None:
+    routes = {
+        route.path_format: set(route.route_handler_map)
+        for route in client.app.routes
+        if "{path" not in route.path_format and hasattr(route, "route_handler_map")
+    }
+    forms = {
+        path for path, methods in routes.items() if "POST" in methods and not path.startswith(("/v1/", "/internal/"))
+    }
+
+    assert {"/account/test", "/account/rejects/replay", "/channels/{channel_id}/test"} <= forms
+    # These two show nothing themselves.
+    assert {path for path in forms if "GET" not in routes[path]} == {
+        "/sign-out",
+        "/trials/{trial_id}/shares/{share_id}/end",
+    }
+    for path in ("/account/test", "/account/rejects/replay"):
+        answer = client.get(f"{path}?lang=zh", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{path.rpartition('/')[0]}?lang=zh")
+
+
 def with_place(world: World, place: str) -> Directory:
     """Return the street with one place more, of the account."""
     registry = world.directory.registry
@@ -341,12 +443,17 @@ def key_id(world: World, scope: str) -> str:
 
 
 @asynccontextmanager
-async def replaying(world: World, directory: Directory) -> AsyncIterator[tuple[httpx.AsyncClient, MemoryGateway]]:
+async def replaying(
+    world: World, directory: Directory, *, road_is_quick: bool = False
+) -> AsyncIterator[tuple[httpx.AsyncClient, MemoryGateway]]:
     """Give a client of the reading API with a gateway beside it."""
     assert directory.registry is not None
     async with memory_gateway(directory.registry, "sunmi-main", now_ms=NOW) as gateway:
         clock = ManualClock(NOW + 1000)
-        service = ReadService(world.clickhouse, lambda: directory, Settings(), clock, replayer=gateway.replayer)
+        road = RoadIsQuick(world, gateway) if road_is_quick else WatchedRoad(gateway.tester, wait_s=0.1)
+        service = ReadService(
+            world.clickhouse, lambda: directory, Settings(), clock, replayer=gateway.replayer, road=road
+        )
         app = http_application(Settings(), service.directory, read_service=service)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://reads") as client:
             yield client, gateway

@@ -407,7 +407,7 @@ def test_a_test_is_sent_at_once_in_the_channels_language_and_not_more_often_than
     assert found == ["told", "told"]
     assert again == "told"
     titles = {message.title for _, message in telling.platforms.took}
-    assert titles == {"通道 zh 测试", "Test of channel en"}
+    assert titles == {"通知通道 zh 测试", "Test of channel en"}
     with pytest.raises(KeyError):
         subject.test("other")
 

@@ -180,5 +180,5 @@ def test_the_page_lists_what_is_told_and_says_what_came_of_a_test(
     said = [re.sub(r"/static/[^\"]+", "", page) for page in (*pages.values(), tried, unreached)]
     assert all(secret not in page for page in said for secret in ("hunter2", "lb", "CW"))
     assert "no answer came; look whether it has arrived" in tried
-    assert "需要运营方为该通道配置地址" in unreached
+    assert "需要运营方为该通知通道配置地址" in unreached
     assert other.status_code == 404
