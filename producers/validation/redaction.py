@@ -33,6 +33,7 @@ MAX_TIME_MS = 10**13
 # A native message's time is Unix milliseconds.
 _LARGEST = {"duration_ms": MAX_DURATION_MS, "amount_fen": MAX_AMOUNT_FEN, "rating": 5, "occurred_at": MAX_TIME_MS}
 _EVENT_ID = re.compile(EVENT_ID_PATTERN)
+_KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 
 _KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
 _MASKED_NAME = re.compile(r"\([0-9]+ characters\)\Z")
@@ -84,10 +85,15 @@ def redact_unreadable(raw: bytes, hash_subject: HashSubject, is_id: IsId = no_id
 
 
 def redact_match(match: tuple[Mapping[str, str], ...]) -> list[dict[str, object]]:
-    """Return the placement keys of a native message as they may be redacted."""
-    return [
-        {name: mask(value) if find_pii(value, cards=False) else value for name, value in keys.items()} for keys in match
-    ]
+    """Return the placement keys of a native message as they may be redacted: what is no id is masked.
+
+    A platform's device or shop is a word of letters and digits; what else stands there may be anybody's name.
+    """
+    return [{name: value if _is_key(value) else mask(value) for name, value in keys.items()} for keys in match]
+
+
+def _is_key(text: str) -> bool:
+    return _KEY.match(text) is not None and find_pii(text, cards=False) is None
 
 
 def harmless_id(text: str) -> str:

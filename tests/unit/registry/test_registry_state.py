@@ -37,11 +37,14 @@ def test_the_last_registry_stands_with_its_offset_as_version() -> None:
     assert (directory.version, len(directory.placed), len(directory.accounts)) == (9, 0, 5)
 
 
-def test_a_key_is_valid_until_it_is_revoked_and_gone_after_a_tombstone() -> None:
+def test_a_key_is_valid_until_it_ends_or_is_revoked_and_gone_after_a_tombstone() -> None:
     state = RegistryState()
     issued = issue_key("operator", now=NOW, expires_at=NOW + timedelta(days=1))
     state.apply(record(0, f"key:{issued.entry.id}", issued.entry))
     assert state.directory().key_of(issued.secret, now_ms=epoch_ms(NOW)) == issued.entry
+    ends_ms = epoch_ms(NOW + timedelta(days=1))
+    found = [state.directory().key_of(issued.secret, now_ms=at_ms) for at_ms in (ends_ms - 1, ends_ms)]
+    assert found == [issued.entry, None]
 
     state.apply(record(1, f"key:{issued.entry.id}", issued.entry.model_copy(update={"revoked_at": NOW})))
     assert state.directory().key_of(issued.secret, now_ms=epoch_ms(NOW)) is None

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from producers.gateway.admission import DuePayments
+from producers.gateway.admission import DuePayments, is_background
 from runtime.metrics import GATEWAY_TURNED_AWAY
 from schemas.registry import Registry
 from schemas.topics import Topic
@@ -146,3 +146,13 @@ def test_what_owes_nothing_is_forgotten() -> None:
         payments.count(f"a-{number}", 1, 1000, float(number))
 
     assert len(payments._due_s) <= 1100
+
+
+def test_an_account_told_to_be_slow_and_a_sender_that_says_so_stand_behind_live_traffic() -> None:
+    account = REGISTRY.accounts[0]
+    slow = account.model_copy(update={"mode": "slow"})
+
+    found = [is_background(slow, {}), is_background(account, {}), *(
+        is_background(account, {"priority": told}) for told in ("u=7", "i, u=7", "u=3", "u=70")
+    )]  # fmt: skip
+    assert found == [True, False, True, True, False, False]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from producers.gateway.calls import MAX_REFUSALS, SHOWN_EVENTS, _SampleRate
 from schemas.outcomes import RejectReason
 from schemas.topics import Topic
 from tests.support import factories
@@ -15,7 +16,6 @@ from tests.support.native_walk import pushed, registry_of, whole
 from tests.support.scripted_broker import turn
 from tests.unit.producers.gateway.test_over_the_limit import FLOWS
 
-pytestmark = pytest.mark.asyncio
 PHONE = "13912345678"
 
 
@@ -42,6 +42,12 @@ async def test_a_native_push_is_answered_in_the_platform_s_words_with_its_delive
     assert call["headers"].keys() <= {name.lower() for name in answer.request.headers}
     signed = [value for value in headers.values() if len(value) > 30]
     assert not any(value in told["call"] for value in signed)
+    # Whoever did it is in the sample as a hash would be, wherever the message names them.
+    people = [event["subject_hash"] for one in call["understood"] if "subject_hash" in (event := one["event"])]
+    people += [sent["subject"] for sent in call["sent"] if "subject" in sent]
+    assert set(people) <= {"(hashed)"}
+    assert bool(people) == ("subject" in json.dumps(call["sent"]))
+    assert "open-1" not in told["call"]
 
 
 async def test_a_batch_tells_its_delivery_and_names_the_verdict_of_what_was_not_accepted() -> None:
@@ -89,6 +95,42 @@ async def test_only_so_many_calls_a_minute_are_kept_and_none_beyond_its_size() -
     assert [bool(call) for call in calls] == [True, True, True, False, False]
     assert (json.loads(calls[0])["sent"], json.loads(calls[0])["too_long"] > 1500) == ([], True)
     assert len(json.loads(calls[1])["sent"]) == 1
+
+
+async def test_of_a_large_call_a_few_events_are_shown_and_of_its_address_names_and_lengths() -> None:
+    lines = [factories.sent_line(event_id=f"e-{number}") for number in range(12)]
+    async with memory_gateway(factories.REGISTRY, "sunmi-main", now_ms=factories.NOW_MS) as gateway:
+        await gateway.client.post(
+            f"/v1/events?buyer={PHONE}&{PHONE}=1", content=b"[%b]" % b",".join(lines),
+            headers={"authorization": f"Bearer {gateway.key}"},
+        )  # fmt: skip
+        (told,) = deliveries(gateway)
+
+    call = json.loads(told["call"])
+    assert (call["events"], len(call["sent"]), call["query"]) == (12, SHOWN_EVENTS, {"buyer": "(11)"})
+    assert PHONE not in told["call"]
+
+
+def test_an_account_s_calls_take_nothing_from_another_s_sample() -> None:
+    rate = _SampleRate(per_minute=1)
+    noisy = [rate.takes("noisy", 0.0) for _ in range(5)]
+
+    assert noisy == [True, True, False, False, False]
+    assert rate.takes("quiet", 0.0)
+    assert rate.takes("noisy", 61.0)
+
+
+async def test_refusals_of_ever_other_words_are_bounded_and_every_one_is_counted() -> None:
+    account = factories.REGISTRY.accounts[0]
+    async with memory_gateway(factories.REGISTRY, "sunmi-main", now_ms=factories.NOW_MS) as gateway:
+        for number in range(MAX_REFUSALS + 50):
+            gateway.refusals.note_words(account, "events", 400, f"word {number}")
+        gateway.refusals.flush()
+        await turn()
+        told = deliveries(gateway)
+
+    assert (len(told), sum(one["requests"] for one in told)) == (MAX_REFUSALS + 1, MAX_REFUSALS + 50)
+    assert [(one["detail"], one["requests"]) for one in told if not one["detail"]] == [("", 50)]
 
 
 async def test_refused_requests_of_a_known_account_are_counted_with_why_and_without_what_was_sent() -> None:

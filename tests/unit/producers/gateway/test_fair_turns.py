@@ -70,12 +70,18 @@ async def test_background_work_is_not_kept_waiting_for_ever() -> None:
 
 async def test_who_stops_waiting_is_passed_over() -> None:
     turns, order = FairTurns(), list[str]()
-    first = asyncio.create_task(take_turns(turns, "a", 1, order))
-    gone = asyncio.create_task(take_turns(turns, "b", 1, order))
-    last = asyncio.create_task(take_turns(turns, "c", 1, order))
-    await asyncio.sleep(0)
-    gone.cancel()
 
-    await asyncio.wait([first, gone, last])
+    async def one(account: str) -> None:
+        await turns.wait(account, background=False)
+        order.append(account)
+
+    tasks = [asyncio.create_task(one(account)) for account in "abc"]
+    # All of them have asked, and one has had its turn.
+    await asyncio.sleep(0)
+    assert order == ["a"]
+    tasks[1].cancel()
+
+    async with asyncio.timeout(5):
+        await asyncio.wait(tasks)
 
     assert order == ["a", "c"]

@@ -88,6 +88,18 @@ async def test_an_account_is_a_sandbox_from_the_apply_on_and_no_longer_after_the
     assert trials == ["neuro-band-2026q4", "sandbox.neuro-band-2026q4", "neuro-band-2026q4"]
 
 
+async def test_a_test_event_between_an_account_s_own_marks_itself_and_neither_of_them() -> None:
+    async with memory_gateway(REGISTRY, "sunmi-main", now_ms=NOW_MS) as gateway:
+        for number in range(2):
+            await gateway.push(json.dumps([sent_event(f"e-{number}"), sent_event(f"e-{number}")]).encode())
+            tried = await gateway.client.post("/v1/test", headers={"authorization": f"Bearer {gateway.key}"})
+            assert tried.status_code == 200, tried.text
+        lines = gateway.log.lines(Topic.EVENTS)
+
+    marked = [line["trial_id"].startswith(SANDBOX_PREFIX) for line in lines]
+    assert marked == [False, True, False, True]
+
+
 def test_the_worker_reads_a_mark_before_the_longest_id() -> None:
     longest = SANDBOX_PREFIX + "a" * MAX_ID_CHARS
     line = {
