@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.validation.pii import find_pii, find_pii_attribute, find_pii_in_id, may_hold_pii
+from producers.validation.redaction import redact_match
 
 # A made-up identity number of a date in 1949 with a right check digit, and the standard's card test numbers.
 IDENTITY = "11010519491231002X"
@@ -110,3 +111,13 @@ def test_the_glance_sees_numbers_in_other_spellings() -> None:
     assert may_hold_pii(b'{"attributes":{"n": 13800138E+3}}')
     assert may_hold_pii(rb'{"attributes":{"n":"\u0031\u0033800138000"}}')
     assert not may_hold_pii(b'{"event_id":"3e5a-1","occurred_at":"2026-11-22T10:15:30.123+08:00","rating":5}')
+
+
+def test_a_placement_key_that_is_no_id_is_masked() -> None:
+    keys = ({"sn": "N301P00TEST01", "shop_id": "脑智大道的张三"}, {"opBizCode": "op 1"}, {"sn": "13800138000"})
+
+    assert redact_match(keys) == [
+        {"sn": "N301P00TEST01", "shop_id": {"type": "string", "length": 7}},
+        {"opBizCode": {"type": "string", "length": 4}},
+        {"sn": {"type": "string", "length": 11}},
+    ]
