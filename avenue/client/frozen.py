@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from avenue.client.known_trials import UnknownTrialError, refuse_unknown
+from avenue.client.report import write_report
 from avenue.client.store_access import RunningServer, error_detail
 from avenue.client.stored_registry import stored_directory
 from reports.api.routes import ReportRequest
@@ -42,6 +43,24 @@ def freeze_report(store: RunningServer | ClickHouse, settings: Settings, request
 def extract_beside(report: Path) -> Path:
     """Return where the extract of the report in the file *report* is put."""
     return report.with_name(f"{report.name.removesuffix(report.suffix)}.{EXTRACT}")
+
+
+def write_frozen(path: Path, found: FrozenFiles) -> tuple[Path, Path]:
+    """Write the report to *path* and its extract beside it; return both.
+
+    Raises `ConfigurationError`, and writes nothing, where one of them is there with other content: an earlier frozen
+    report would be lost, or could no longer be verified.
+    """
+    extract = extract_beside(path)
+    for file, content in ((path, found.content), (extract, found.extract)):
+        if file.exists() and _read(file) != content:
+            raise ConfigurationError(
+                f"{file} is of another report and is left as it is; report {found.report_id} is frozen and stored: "
+                "name another file with -o, and the same --as-of"
+            )
+    write_report(path, found.content)
+    write_report(extract, found.extract)
+    return path, extract
 
 
 def verify_files(report: Path, extract: Path, public_key: Path | None, settings: Settings) -> "Verification":

@@ -214,8 +214,7 @@ def form_of(output: Path | None) -> Form:
 
 def _freeze(settings: "Settings", request: "ReportRequest", output: Path | None) -> None:
     """Freeze, write the report and beside it its extract, and print where they are."""
-    from avenue.client.frozen import extract_beside, freeze_report
-    from avenue.client.report import write_report
+    from avenue.client.frozen import freeze_report, write_frozen
     from avenue.client.store_access import store_of
 
     with store_of(settings) as store:
@@ -225,6 +224,5 @@ def _freeze(settings: "Settings", request: "ReportRequest", output: Path | None)
         return
     name = f"{request.trial_id}-{found.report_id}-{request.lang}.{request.form}"
     path = output or settings.home / "reports" / name
-    for written, content in ((path, found.content), (extract_beside(path), found.extract)):
-        write_report(written, content)
+    for written in write_frozen(path, found):
         print(written)
