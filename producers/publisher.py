@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from runtime.kafka_errors import explain, is_refusal
 from runtime.logging import get_logger
 from runtime.metrics import GATEWAY_INFLIGHT_BYTES, GATEWAY_PUBLISH_ERRORS, GATEWAY_RECORDS
 from runtime.settings import GatewaySettings, KafkaSettings
-from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, encode_record
+from schemas.lines import BACKGROUND_LANE, HEADER_ACCOUNTS, HEADER_LANE, HEADER_SCHEMA, SCHEMA_VERSION, encode_record
 from schemas.topics import Topic
 
 log = get_logger(__name__)
@@ -38,28 +38,33 @@ REFUSED_FOR_S = 30.0
 class LineBatch:
     """Lines of one account and one time of receipt (Unix ms) to publish, with their ids where they are events.
 
-    *ids* has one id a line; a single line may have several.
+    *ids* has one id a line; a single line may have several. *background* ones share no record with others, so that
+    whoever reads the log can let them wait.
     """
 
     account_id: str
     received_ms: int
     values: Sequence[bytes]
     ids: Sequence[str] = ()
+    background: bool = False
 
     def cut(self, count: int) -> tuple["LineBatch", "LineBatch"]:
         """Return the first *count* lines and the rest."""
         if count >= len(self.values):
-            return self, LineBatch(self.account_id, self.received_ms, ())
+            return self, replace(self, values=(), ids=())
         return (
-            LineBatch(self.account_id, self.received_ms, self.values[:count], self.ids[:count]),
-            LineBatch(self.account_id, self.received_ms, self.values[count:], self.ids[count:]),
+            replace(self, values=self.values[:count], ids=self.ids[:count]),
+            replace(self, values=self.values[count:], ids=self.ids[count:]),
         )
 
 
 class OpenRecord:
     """A record being filled; `acknowledged` resolves to True when the broker has it, False when it may not."""
 
-    __slots__ = ("accounts", "acknowledged", "ids", "key", "lines", "newest_ms", "partition", "size", "topic")
+    __slots__ = (
+        *("accounts", "acknowledged", "background", "ids", "key"),
+        *("lines", "newest_ms", "partition", "size", "topic"),
+    )
 
     def __init__(
         self, topic: Topic, partition: int, loop: asyncio.AbstractEventLoop, *, key: bytes | None = None
@@ -67,6 +72,7 @@ class OpenRecord:
         self.topic = topic
         self.partition = partition
         self.key = key
+        self.background = False
         self.lines: list[bytes] = []
         self.accounts: dict[str, int] = {}
         self.ids: dict[str, list[str]] = {}
@@ -107,7 +113,7 @@ class Publisher:
         self._kafka = kafka
         self._limits = limits
         self._finished = finished
-        self._open: dict[tuple[Topic, int], OpenRecord] = {}
+        self._open: dict[tuple[Topic, int, bool], OpenRecord] = {}
         self._reported: deque[tuple[OpenRecord, Exception | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._inflight_bytes = 0
@@ -161,7 +167,8 @@ class Publisher:
         limits = self._limits
         spread: list[tuple[LineBatch, asyncio.Future[bool]]] = []
         while lines.values:
-            record = self._open.get((topic, partition)) or self._begin(topic, partition)
+            place = (topic, partition, lines.background)
+            record = self._open.get(place) or self._begin(place)
             room = record.room_for(lines.values, max_lines=limits.record_events, max_bytes=limits.record_bytes)
             taken, lines = lines.cut(room)
             if room:
@@ -172,8 +179,10 @@ class Publisher:
                 self._close(record)
         return spread
 
-    def _begin(self, topic: Topic, partition: int) -> OpenRecord:
-        record = self._open[topic, partition] = OpenRecord(topic, partition, self._running_loop())
+    def _begin(self, place: tuple[Topic, int, bool]) -> OpenRecord:
+        topic, partition, background = place
+        record = self._open[place] = OpenRecord(topic, partition, self._running_loop())
+        record.background = background
         if self._timer is None:
             self._timer = self._running_loop().call_later(self._limits.coalesce_ms / 1000, self._send_all)
         return record
@@ -209,13 +218,15 @@ class Publisher:
             self._close(record)
 
     def _close(self, record: OpenRecord) -> None:
-        del self._open[record.topic, record.partition]
+        del self._open[record.topic, record.partition, record.background]
         self._send(record)
 
     def _send(self, record: OpenRecord) -> None:
         self._inflight.add(record.acknowledged)
         value = _value(record)
         headers = [(HEADER_SCHEMA, SCHEMA_VERSION), (HEADER_ACCOUNTS, msgspec.json.encode(record.accounts))]
+        if record.background:
+            headers.append((HEADER_LANE, BACKGROUND_LANE))
         try:
             sent = self._producer.send(
                 record.topic,

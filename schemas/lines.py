@@ -20,6 +20,9 @@ OTHERS_LISTED = 100
 """Verdicts that one delivery names beside its counts: a page of them; at most some 10 KB of a line."""
 HEADER_ACCOUNTS = "accounts"
 """JSON object, account id to number of lines: lets the sink count what it does not decode."""
+HEADER_LANE = "lane"
+BACKGROUND_LANE = b"background"
+"""Of records that nobody waits for, a history's: no reader's row waits for theirs. Absent: somebody may wait."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):

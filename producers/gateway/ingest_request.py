@@ -85,7 +85,7 @@ class IngestRequest:
     received_ms: int
     timeout_s: float
     background: bool = False
-    """Whether it stands behind live traffic (`FairTurns`)."""
+    """Whether it stands behind live traffic (`FairTurns`), and its records behind live ones."""
     call: Callable[[], str] = str
     """Gives the request as it may be kept, '' where it is in no sample; asked once its events are safe."""
 

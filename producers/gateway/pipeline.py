@@ -453,7 +453,8 @@ class _InFlightRequest:
         self.began = self.began or bool(results.effects or results.accepted)
         self._held.publish_effects(results.effects, self._request.received_ms)
         for batch in results.accepted:
-            lines = LineBatch(self._request.account.id, self._request.received_ms, batch.lines, batch.ids)
+            request = self._request
+            lines = LineBatch(request.account.id, request.received_ms, batch.lines, batch.ids, request.background)
             free, held = lines.cut(self._free_lines(batch))
             if free.values:
                 self._add_events(batch.partition, free)

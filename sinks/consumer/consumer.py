@@ -11,7 +11,7 @@ from runtime.logging import get_logger
 from runtime.metrics import SINK_REJECTS
 from runtime.settings import SinkSettings
 from schemas.topics import Topic
-from sinks.consumer.batch import DEFERRED, IMMEDIATE, RowBatch
+from sinks.consumer.batch import DEFERRED, IMMEDIATE, RowBatch, WaitingRows
 from sinks.consumer.monitors import EndOffsetMonitor, EpochMonitor, LatencyMonitor, position_row, position_rows
 from sinks.consumer.positions import PartitionKey, RecordPosition
 from sinks.consumer.retrying_writer import RetryingWriter, SinkStatus
@@ -173,12 +173,14 @@ class SinkConsumer:
         if self._batch.rows >= self._settings.batch_rows or self._batch.size >= self._settings.batch_bytes:
             self.flush()
 
-    def _insert(self, tables: Sequence[StoreTable]) -> None:
+    def _insert(self, kinds: Sequence[WaitingRows]) -> None:
         began = time.monotonic()
-        taken = self._batch.take(tables)
+        taken = self._batch.take(kinds)
         for rows, token in taken:
             self._store.write(rows, token)
-        if tables is not IMMEDIATE:
+        if kinds is not IMMEDIATE:
+            self._latency.observe(self._batch.background_stamps)
+            self._batch.background_stamps.clear()
             return
         self._batch.first_at = None
         if taken:

@@ -10,7 +10,16 @@ import msgspec
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_REPEATS, METRICS_KEY_SOURCE
 from schemas.codec import decode_delivery, decode_reject, encode
-from schemas.lines import HEADER_ACCOUNTS, HEADER_SCHEMA, SCHEMA_VERSION, DeliveryLine, RejectLine, fill_positions
+from schemas.lines import (
+    BACKGROUND_LANE,
+    HEADER_ACCOUNTS,
+    HEADER_LANE,
+    HEADER_SCHEMA,
+    SCHEMA_VERSION,
+    DeliveryLine,
+    RejectLine,
+    fill_positions,
+)
 from schemas.topics import Topic
 from sinks.consumer.foreign import take_foreign
 from sinks.consumer.positions import RecordPosition
@@ -39,11 +48,12 @@ _DECODERS: Mapping[Topic, Callable[[bytes], RejectLine | DeliveryLine]] = {
 
 @dataclass(frozen=True, slots=True)
 class TableRows:
-    """Newline-separated JSON objects for one table."""
+    """Newline-separated JSON objects for one table. *background*: events of a history, which no reader waits for."""
 
     table: StoreTable
     body: bytes
     count: int
+    background: bool = False
 
 
 def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[TableRows]:
@@ -59,8 +69,9 @@ def rows_of(topic: Topic, record: LogRecord, epoch: int) -> list[TableRows]:
     value = None if accounts is None else _value_of(topic, record, epoch, accounts)
     if accounts is None or value is None:
         return _foreign_rows(topic, record, epoch)
+    background = record.headers.get(HEADER_LANE) == BACKGROUND_LANE
     return [
-        TableRows(TABLE_OF_TOPIC[topic], value, sum(accounts.values())),
+        TableRows(TABLE_OF_TOPIC[topic], value, sum(accounts.values()), background),
         log_rows(topic, record, epoch, accounts),
     ]
 
