@@ -27,6 +27,8 @@ SHORTEST_WAIT_S = 0.03
 # A batch waits for so many times what the last insert took: inserts take a fifth of a core under light load, and a
 # single event is visible at once.
 WAIT_PER_COST = 4.0
+# Where other work makes inserts slow, they take no more of a core for it, and four a second are cheap at any time.
+LONGEST_FEW_WAIT_S = 0.25
 # Where rows pour in it waits longer, up to `batch_wait_s`: parts are merged with others later, small ones again and
 # again, and to merge a row costs what its insert does. From some 9,000 events a second on, each wait makes the next
 # longer.
@@ -40,7 +42,7 @@ REFUSED_SESSIONS = 3
 
 def worth_a_wait_s(cost_s: float, rows: int) -> float:
     """Return how long the next batch should wait after one of *rows* whose insert took *cost_s*, both in seconds."""
-    return max(SHORTEST_WAIT_S, WAIT_PER_COST * cost_s * (1 + rows / ROWS_WORTH_A_WAIT))
+    return max(SHORTEST_WAIT_S, min(WAIT_PER_COST * cost_s, LONGEST_FEW_WAIT_S) * (1 + rows / ROWS_WORTH_A_WAIT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What the registry says of how much an account may send, and whether at all: in force with an apply."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from producers.gateway.admission import DuePayments, is_background
 from runtime.metrics import GATEWAY_TURNED_AWAY
+from schemas.lines import BACKGROUND_LANE, HEADER_LANE
 from schemas.registry import Registry
 from schemas.topics import Topic
 from tests.support.adapter_contract import AdapterContract
@@ -156,3 +158,15 @@ def test_an_account_told_to_be_slow_and_a_sender_that_says_so_stand_behind_live_
         is_background(account, {"priority": told}) for told in ("u=7", "i, u=7", "u=3", "u=70")
     )]  # fmt: skip
     assert found == [True, False, True, True, False, False]
+
+
+async def test_a_history_shares_no_record_with_what_is_pushed_live() -> None:
+    """Both go to one partition within one wait for company; their records say which nobody waits for."""
+    async with memory_gateway(REGISTRY, ACCOUNT, now_ms=NOW_MS, coalesce_ms=200) as gateway:
+        answers = await asyncio.gather(gateway.push(batch(0, 3), priority="u=7"), gateway.push(batch(10, 2)))
+        records = [record for record in gateway.log.log if record.topic == Topic.EVENTS]
+
+    assert [answer.json()["accepted"] for answer in answers] == [3, 2]
+    lanes = {record.headers.get(HEADER_LANE): record.value.count(b"\n") + 1 for record in records}
+    assert lanes == {BACKGROUND_LANE: 3, None: 2}
+    assert len({record.partition for record in records}) == 1

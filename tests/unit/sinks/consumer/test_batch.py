@@ -48,6 +48,22 @@ def test_taking_what_readers_wait_for_leaves_the_rest() -> None:
     assert (batch.rows, batch.size) == (0, 0)
 
 
+def test_a_history_is_inserted_apart_and_later_under_a_token_of_its_own() -> None:
+    """The same rows of the same ranges, in the one lane and in the other, are not each other's further try."""
+    batch = RowBatch()
+    batch.add(span(0), [TableRows(StoreTable.EVENTS, b"{}", 1, background=True)], now=1.0)
+    assert batch.first_at is None
+    batch.add(span(1), [TableRows(StoreTable.EVENTS, b"[]", 1)], now=2.0)
+    assert batch.first_at == 2.0
+
+    ((live, live_token),) = batch.take(IMMEDIATE)
+    ((history, history_token),) = batch.take(DEFERRED)
+
+    assert (live.body, history.body) == (b"[]", b"{}")
+    assert live_token != history_token
+    assert (batch.rows, batch.size) == (0, 0)
+
+
 def test_progress_is_the_highest_offset_and_stamp() -> None:
     batch = RowBatch()
     for offset, stamped_ms in ((7, 50), (8, 40)):

@@ -9,7 +9,7 @@ from runtime.errors import RetryableError
 from runtime.kafka import KafkaError, LogRecord
 from runtime.settings import SinkSettings
 from schemas.codec import encode
-from schemas.lines import encode_record
+from schemas.lines import BACKGROUND_LANE, HEADER_LANE, encode_record
 from schemas.topics import Topic
 from sinks.consumer import consumer, retrying_writer
 from sinks.consumer.consumer import ConsumerDeps, SinkConsumer, worth_a_wait_s
@@ -35,10 +35,12 @@ class FakeReader:
         self.commit_fails = False
         self.committed_for = ""
 
-    def give(self, *event_ids: str) -> LogRecord:
+    def give(self, *event_ids: str, lane: bytes = b"") -> LogRecord:
         offset = self.next[EVENTS_0] + len(self.waiting)
         value = encode_record(encode(event(event_id)) for event_id in event_ids)
         headers = {"schema-version": b"1", "accounts": encode({"sunmi-main": len(event_ids)})}
+        if lane:
+            headers[HEADER_LANE] = lane
         record = LogRecord(Topic.EVENTS, 0, offset, NOON_MS, None, value, headers)
         self.waiting.append((Topic.EVENTS, record))
         return record
@@ -310,6 +312,28 @@ def test_a_batch_waits_longer_where_rows_pour_in() -> None:
 
     assert few < 0.1
     assert many > SinkSettings().batch_wait_s
+
+
+def test_few_rows_wait_no_longer_for_inserts_that_other_work_makes_slow() -> None:
+    assert worth_a_wait_s(0.5, 20) < 0.3
+
+
+def test_live_rows_do_not_wait_for_a_history() -> None:
+    """Of one poll, what somebody waits for is visible first; the history stands before its offsets are committed."""
+    stand = Stand(commit_s=0.2, batch_wait_s=1000.0)
+    stand.polls_until(lambda: stand.status.epoch_known)
+    stand.writer.failing = lambda rows: stand.reader.calls.append((rows.table, rows.count))
+    stand.reader.give(*(f"h-{number}" for number in range(500)), lane=BACKGROUND_LANE)
+    stand.reader.give("e-1")
+
+    stand.polls_until(lambda: bool(stand.ids()), most=1_000_000)
+    first = stand.ids()
+    stand.polls_until(lambda: bool(stand.commits), most=1_000_000)
+
+    assert first == ["e-1"]
+    assert len(stand.ids()) == 501
+    assert stand.reader.calls[:2] == [(StoreTable.EVENTS, 1), (StoreTable.EVENTS, 500)]
+    assert stand.commits == [("commit", {EVENTS_0: 2})]
 
 
 def test_an_idle_source_is_noted() -> None:
