@@ -119,8 +119,17 @@ def embedded(home: Path, *, registry: Path | None = None, **environ: str) -> Roa
     )  # fmt: skip
 
 
-def apart(home: Path, roles: tuple[str, ...] = ("gateway", "worker", "sink"), *, products: int = PRODUCTS) -> Road:
-    """Start a broker and of `avenue gateway`, `avenue worker` and `avenue sink`, which alone has chDB, those asked."""
+def apart(
+    home: Path,
+    roles: tuple[str, ...] = ("gateway", "worker", "sink"),
+    *,
+    products: int = PRODUCTS,
+    environ: Mapping[str, str] | None = None,
+) -> Road:
+    """Start a broker and of `avenue gateway`, `avenue worker` and `avenue sink`, which alone has chDB, those asked.
+
+    *environ* has settings.
+    """
     registry = home.parent / "registry.toml"
     write_registry(registry, products)
     broker = Broker(home / "kafka")
@@ -133,14 +142,14 @@ def apart(home: Path, roles: tuple[str, ...] = ("gateway", "worker", "sink"), *,
     ports = {role: free_port() for role in ("gateway", "worker", "sink", "http")}
     pids = {"broker": broker.pid or 0}
     for role in roles:
-        environ = {
+        given = dict(environ or {}) | {
             "AVENUE_HOME": str(home),
             "AVENUE_KAFKA__BOOTSTRAP": broker.bootstrap,
             "AVENUE_HTTP__PORT": str(ports["http"]),
             "AVENUE_HTTP__OPS_PORT": str(ports[role]),
         }
         log = home.parent / f"{role}.log"
-        process = _started([*_AVENUE, role], log, environ)
+        process = _started([*_AVENUE, role], log, given)
         stops.append(partial(_end, process))
         pids[role] = process.pid
         ready = f"http://127.0.0.1:{ports[role]}/health/ready"

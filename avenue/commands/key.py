@@ -80,6 +80,36 @@ def list_keys(*, home: Home = None, as_json: AsJson = False) -> None:
     print(f"{len(keys)} key{'' if len(keys) == 1 else 's'}")
 
 
+@group.command(name="secrets", epilog="\nExample:\n\n    avenue key secrets --json")
+def list_secrets(*, home: Home = None, as_json: AsJson = False) -> None:
+    """List the secrets by which accounts sign, by reference, and when each last verified a push. Never a secret itself.
+
+    An older one that has not been used since the newer came may leave the registry.
+    """
+    from registry.secret_uses import secret_uses
+    from registry.topic import RegistryWriter
+
+    with exit_codes(), RegistryWriter(cluster_settings(home)) as writer:
+        registry = writer.read_all().registry
+        found = secret_uses(registry.accounts if registry else (), writer.last_uses())
+    if as_json:
+        _print_json(
+            [
+                {
+                    "account": use.account,
+                    "flow": use.flow,
+                    "secret": use.secret,
+                    "last_used_hour": None if use.hour_ms is None else _moment(_time_of(use.hour_ms)),
+                }
+                for use in found
+            ]
+        )
+        return
+    for use in found:
+        print(f"{use.account:24}{use.flow:16}{use.secret:40}{_used(use.hour_ms)}")
+    print(f"{len(found)} secret{'' if len(found) == 1 else 's'}")
+
+
 @group.command(epilog="\nExample:\n\n    avenue key revoke k-0123456789")
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `avenue key list` shows it.")],

@@ -1,6 +1,7 @@
 """Who sends a batch push: the account of its key, or of its Standard Webhooks signature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 from producers.adapters import standard_webhooks
@@ -10,19 +11,30 @@ from producers.gateway.responses import HttpAnswer, problem
 from registry.directory import Directory
 from schemas.registry import Account
 
+V = TypeVar("V")
 SecretsFor = Callable[[Account, str], tuple[bytes, ...]]
 """The secrets of an account's flow that are valid now, newest first; none where it has none."""
+NoteSecret = Callable[[Account, str, bytes, int], None]
+"""Told which secret verified a push to the account's flow, and when (Unix ms)."""
+
+
+def note_nowhere(_account: Account, _flow: str, _secret: bytes, _now_ms: int) -> None:
+    """Note nothing."""
 
 
 def authenticate_sender(
-    request: HttpRequest, directory: Directory, secrets_for: SecretsFor, now_ms: int
+    request: HttpRequest,
+    directory: Directory,
+    secrets_for: SecretsFor,
+    now_ms: int,
+    note_secret: NoteSecret = note_nowhere,
 ) -> Account | HttpAnswer:
     """Return the account that *request* comes from; a 401 or 403 that names the way out where it is nobody's."""
     authorization = request.headers.get("authorization", "")
     if authorization:
         return _by_key(authorization, directory, now_ms)
     if "webhook-signature" in request.headers:
-        return _by_signature(request, directory, secrets_for, now_ms)
+        return _by_signature(request, directory, secrets_for, now_ms, note_secret)
     return problem(401, "send `Authorization: Bearer <key>`, or Standard Webhooks headers with ?account=ID")
 
 
@@ -44,15 +56,30 @@ def _by_key(authorization: str, directory: Directory, now_ms: int) -> Account | 
     return account
 
 
+def verify_by_each(secrets: Sequence[bytes], verify: Callable[[tuple[bytes, ...]], V]) -> tuple[V, bytes]:
+    """Return what *verify* makes of a push, and the secret by which it holds; b"" where it holds by none.
+
+    A refusal is that of all *secrets* together. While one is rotated, what is signed with the older is verified twice.
+    """
+    for secret in secrets if len(secrets) > 1 else ():
+        if not isinstance(result := verify((secret,)), RefusedPush):
+            return result, secret
+    result = verify(tuple(secrets))
+    return result, b"" if isinstance(result, RefusedPush) or not secrets else secrets[0]
+
+
 def _by_signature(
-    request: HttpRequest, directory: Directory, secrets_for: SecretsFor, now_ms: int
+    request: HttpRequest, directory: Directory, secrets_for: SecretsFor, now_ms: int, note_secret: NoteSecret
 ) -> Account | HttpAnswer:
     names = parse_qs(request.query.decode("latin-1")).get("account", [])
     account = directory.accounts.get(names[0]) if len(names) == 1 else None
     secrets = secrets_for(account, "push") if account is not None else ()
     # An unknown account is told nothing that a wrong signature would not be told.
-    checked = standard_webhooks.verify(request.headers, request.body, secrets, now_ms)
+    checked, secret = verify_by_each(
+        secrets, lambda some: standard_webhooks.verify(request.headers, request.body, some, now_ms)
+    )
     if isinstance(checked, RefusedPush) or account is None:
         detail = checked.message if isinstance(checked, RefusedPush) else "the signature does not match"
         return problem(401, f"{detail}; sign with the account's push secret and name it with ?account=ID")
+    note_secret(account, "push", secret, now_ms)
     return account

@@ -40,11 +40,19 @@ from producers.adapters.base import (
     NativePush,
     PlatformHandshake,
     RefusedPush,
+    VerifiedPush,
 )
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentLedger
 from producers.gateway.admission import Admission, TurnedAway, is_background
-from producers.gateway.authentication import SecretsFor, authenticate_sender, claimed_account
+from producers.gateway.authentication import (
+    NoteSecret,
+    SecretsFor,
+    authenticate_sender,
+    claimed_account,
+    note_nowhere,
+    verify_by_each,
+)
 from producers.gateway.calls import CallSampler, RefusalLog
 from producers.gateway.fair_turns import FairTurns
 from producers.gateway.held_lines import HeldLines
@@ -120,6 +128,7 @@ class PipelineDeps:
     refusals: RefusalLog
     timer: Callable[[], float] = time.monotonic
     """Seconds, by which rates are counted."""
+    note_secret: NoteSecret = note_nowhere
 
 
 class PushPipeline:
@@ -136,7 +145,8 @@ class PushPipeline:
         """Answer `POST /v1/events`."""
         started = time.perf_counter()
         deps = self._deps
-        account = authenticate_sender(request, deps.directory(), deps.secrets_for, deps.clock.now_ms())
+        now_ms = deps.clock.now_ms()
+        account = authenticate_sender(request, deps.directory(), deps.secrets_for, now_ms, deps.note_secret)
         if isinstance(account, HttpAnswer):
             answer, account_id = account, "-"
             deps.refusals.note(claimed_account(request, deps.directory()), BATCH_FLOW, answer)
@@ -259,9 +269,19 @@ class PushPipeline:
         try:
             async with asyncio.timeout(self._native_timeout_s(adapter) / 2):
                 async with self._turns.turn(push.account.id, background=is_background(push.account, push.headers)):
-                    return adapter.adapt(push)
+                    return self._adapt(push, adapter)
         except TimeoutError:
             return None
+
+    def _adapt(self, push: NativePush, adapter: Adapter) -> AdapterResult:
+        """Verify *push* and take it apart; note by which secret it holds, where it brings anything."""
+        adapted, secret = verify_by_each(
+            push.secrets,
+            lambda some: adapter.adapt(push if len(some) == len(push.secrets) else replace(push, secrets=some)),
+        )
+        if isinstance(adapted, VerifiedPush):
+            self._deps.note_secret(push.account, push.flow, secret, push.received_ms)
+        return adapted
 
     async def _answer_adapted(self, push: NativePush, adapter: Adapter, adapted: AdapterResult) -> HttpAnswer:
         account = push.account

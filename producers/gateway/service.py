@@ -23,6 +23,7 @@ from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
 from registry.key_retention import KeyRetention
 from registry.pseudonyms import Pseudonyms
+from registry.secret_uses import SecretUses
 from registry.secrets import SECRETS, SecretResolver
 from runtime.clock import Clock, SystemClock
 from runtime.health import Health
@@ -91,6 +92,7 @@ class GatewayService:
                 ingestor=ingestor,
                 clock=clock,
                 refusals=self._refusals,
+                note_secret=SecretUses(self._secrets, lambda: follower.directory.uses).note,
             )
         )
         self.replayer = Replayer(

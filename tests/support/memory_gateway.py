@@ -14,6 +14,7 @@ import httpx
 
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
+from producers.gateway.authentication import NoteSecret, note_nowhere
 from producers.gateway.calls import RefusalLog
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.push_tester import PushTester
@@ -104,6 +105,7 @@ async def memory_gateway(
     now_ms: int,
     secrets_for: SecretsFor = lambda _account, _flow: (),
     timer: Callable[[], float] = time.monotonic,
+    note_secret: NoteSecret = note_nowhere,
     **limits: Any,
 ) -> AsyncIterator[MemoryGateway]:
     """Run a gateway at *now_ms* with a key of account *account_id*."""
@@ -128,7 +130,9 @@ async def memory_gateway(
         )
     )  # fmt: skip
     refusals = RefusalLog(publisher, clock)
-    pipeline = PushPipeline(PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, refusals, timer))
+    pipeline = PushPipeline(
+        PipelineDeps(settings, lambda: directory, secrets_for, ingestor, clock, refusals, timer, note_secret)
+    )
     tester = PushTester(lambda: directory, secrets_for, ingestor, clock)
     replayer = Replayer(ReplayerDeps(settings, lambda: directory, ingestor, clock))
     gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=replayer, tester=tester)
