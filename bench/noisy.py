@@ -1,11 +1,10 @@
-"""What a quiet account waits while another is noisy, and while a history is sent.
+"""What a quiet account waits for its answers while another is noisy.
 
     python -m bench.noisy [--seconds 20]
 
 One embedded stack, in turn: the quiet account alone; beside eight senders of another account that has a `rate_per_s` of
-50 and pushes ten times that; the same without a limit; alone again; beside `avenue send --backfill` of a month. The
-quiet account pushes 20 events a second, one a request; its answer times are taken, and for the backfill also the
-seconds from a push until its row can be read. Senders run in processes of their own on the same machine.
+50 and pushes ten times that; the same without a limit; alone again. The quiet account pushes 20 events a second,
+one a request, and its answer times are taken. Senders run in processes of their own on the same machine.
 """
 
 import argparse
@@ -13,7 +12,6 @@ import http.client
 import json
 import multiprocessing
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,18 +23,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from avenue.sending.verdict_file import verdicts_beside
-from bench.latency import measure_latency
-from bench.layouts import Road, embedded, settings_of, wait
+from bench.layouts import Road, embedded, settings_of
 from bench.machine import RESULTS, machine
 from bench.pushes import ACCOUNT, PRODUCTS, events, write_registry
 from registry.apply import apply_registry
 from registry.file import load_registry
 
-QUIET, NOISY, HISTORY = ACCOUNT, "noisy", "history"
+QUIET, NOISY = ACCOUNT, "noisy"
 QUIET_PER_S, NOISY_SENDERS, NOISY_RATE = 20.0, 8, 50
 NOISY_PER_SENDER = 10 * NOISY_RATE / NOISY_SENDERS
-MONTH_EVENTS = 400_000
 WARM_UP_S = 3.0
 MAX_RATIO = 1.5
 
@@ -69,7 +64,7 @@ def main() -> int:
 
 
 def _measure(road: Road, registry: Path, seconds: float) -> dict[str, Any]:
-    keys = {name: road.pushing_key(name) for name in (QUIET, NOISY, HISTORY)}
+    keys = {name: road.pushing_key(name) for name in (QUIET, NOISY)}
     _quiet(road, keys[QUIET], WARM_UP_S)
     alone = _quiet(road, keys[QUIET], seconds)
     limited = _beside_noise(road, keys, seconds)
@@ -85,7 +80,6 @@ def _measure(road: Road, registry: Path, seconds: float) -> dict[str, Any]:
         "beside_unlimited": unlimited,
         "alone_again": alone_again,
         "ratio": round(limited["quiet"]["p95_ms"] / base, 2),
-        "backfill": _beside_backfill(road, keys, seconds),
     }
 
 
@@ -100,41 +94,6 @@ def _beside_noise(road: Road, keys: dict[str, str], seconds: float) -> dict[str,
     noise.join()
     statuses = {str(status): count for status, count in sorted(sent.statuses.items())}
     return {"quiet": quiet, "noisy": {**_quantiles(sent.ms), "statuses": statuses}}
-
-
-def _beside_backfill(road: Road, keys: dict[str, str], seconds: float) -> dict[str, Any]:
-    count = int(QUIET_PER_S * seconds)
-    without = measure_latency(road, count, QUIET_PER_S).seconds
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "month.ndjson"
-        file.write_bytes(b"\n".join(_month()) + b"\n")
-        command = [sys.executable, "-P", "-m", "avenue", "send", str(file), "--url", road.url, "--key", keys[HISTORY]]
-        with subprocess.Popen([*command, "--backfill"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sender:
-            verdicts = verdicts_beside(str(file))
-            wait(lambda: verdicts.exists() and verdicts.stat().st_size, 30, "nothing of the history was sent")
-            began, before = time.monotonic(), road.stored()
-            quiet = _quiet(road, keys[QUIET], seconds)
-            beside = measure_latency(road, count, QUIET_PER_S).seconds
-            rate = (road.stored() - before) / (time.monotonic() - began)
-            running = sender.poll() is None
-            sender.terminate()
-    return {
-        "quiet": quiet,
-        "visible_without_s": without,
-        "visible_beside_s": beside,
-        "events_per_s": round(rate),
-        "still_running": running,
-    }
-
-
-def _month() -> list[bytes]:
-    """Return a month's events, a day at a time."""
-    days = 29
-    return [
-        line
-        for day in range(days, 0, -1)
-        for line in events(f"m{day}-{time.time_ns():x}", MONTH_EVENTS // days, age_s=day * 86_400.0)
-    ]
 
 
 def _quiet(road: Road, key: str, seconds: float) -> dict[str, Any]:
@@ -188,13 +147,12 @@ def _quantiles(ms: Sequence[float]) -> dict[str, Any]:
 
 
 def _write_registry(path: Path, rate: int | None) -> None:
-    """Write the bench's registry with two more accounts; the noisy one has *rate*."""
+    """Write the bench's registry with one account more, the noisy one, which has *rate*."""
     write_registry(path)
     products = json.dumps([f"product-{number:02d}" for number in range(PRODUCTS)])
     limit = "" if rate is None else f"rate_per_s = {rate}\n"
     with path.open("a") as file:
-        for name, more in ((NOISY, limit), (HISTORY, "max_event_age = 40\n")):
-            file.write(f'[[accounts]]\nid = "{name}"\nplatform = "sunmi"\nproducts = {products}\n{more}')
+        file.write(f'[[accounts]]\nid = "{NOISY}"\nplatform = "sunmi"\nproducts = {products}\n{limit}')
 
 
 if __name__ == "__main__":

@@ -180,6 +180,43 @@ def plain_table(found: Result) -> str:
     return "\n".join([*parts, _stamp(found)])
 
 
+def noisy_table(found: Result) -> str:
+    """Return what a quiet account waits for its answers, by what a noisy one does beside it."""
+    turns = [
+        ("alone", found["alone"], "–"),
+        ("beside a noisy one, held to its rate", found["beside_limited"]["quiet"], _refused(found["beside_limited"])),
+        ("beside a noisy one without a rate", found["beside_unlimited"]["quiet"], _refused(found["beside_unlimited"])),
+        ("alone again", found["alone_again"], "–"),
+    ]
+    head = ("the quiet account", "requests", "p50 ms", "p95 ms", "max ms", "of the noisy one's, answered 429")
+    rows = [
+        (name, *(_plain(of[key]) for key in ("requests", "p50_ms", "p95_ms", "max_ms")), no) for name, of, no in turns
+    ]
+    return f"{_table(head, rows)}\n\np95 beside the limited one, to alone: {found['ratio']:.2f}.\n{_stamp(found)}"
+
+
+def _refused(beside: Result) -> str:
+    noisy = beside["noisy"]
+    return f"{noisy['statuses'].get('429', 0):,} of {noisy['requests']:,}"
+
+
+def backfill_table(found: Result) -> str:
+    """Return the seconds from a live push to its sights, alone and beside a history."""
+    parts = ("p50", "p95", "max")
+    head = (
+        "from a live push to its",
+        *(f"{part} s" for part in parts),
+        *(f"{part} s beside" for part in parts),
+        "p95, to alone",
+    )
+    rows = [
+        (sight, *(_number(found[turn][sight][part]) for turn in ("alone", "beside") for part in parts), f"{ratio:.2f}")
+        for sight, ratio in found["ratio_p95"].items()
+    ]
+    told = f"Medians of {len(found['turns'])} turns each; the history went on at {found['history_events_per_s']:,} events a second."
+    return f"{_table(head, rows)}\n\n{told}\n{_stamp(found)}"
+
+
 def _rows(part: Any) -> list[Result]:
     if isinstance(part, list) and all(isinstance(row, dict) for row in part):
         return part
@@ -242,6 +279,9 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "readout": plain_table,
     "memory": plain_table,
     "growth": plain_table,
+    "noisy": noisy_table,
+    "backfill": backfill_table,
+    "calls": plain_table,
     "science": science.table,
 }
 

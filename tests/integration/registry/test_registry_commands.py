@@ -16,8 +16,12 @@ from avenue.embedded.broker import Broker
 from avenue.run_file import RunFile
 from registry.file import check_registry
 from registry.follower import RegistryFollower
+from registry.key_uses import KeyUses, KeyUseWriter
+from registry.secret_uses import SecretUses
+from registry.secrets import SecretResolver
 from runtime.settings import KafkaSettings, Settings
 from schemas.registry import epoch_ms
+from schemas.timing import HOUR_MS
 from tests.support.paths import EXAMPLE_REGISTRY
 
 pytestmark = pytest.mark.kafka
@@ -147,6 +151,30 @@ def test_a_key_is_shown_once_as_the_last_line_and_listed_without_itself(home: Pa
     assert secret.startswith("avk_a")
     assert "account:sunmi-main" in listed.stdout
     assert secret not in listed.stdout
+
+
+def test_secrets_are_listed_by_reference_with_the_hour_of_their_last_use(home: Path, broker: Broker) -> None:
+    answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
+    account = next(one for one in check_registry(EXAMPLE_REGISTRY.read_bytes()).registry.accounts if one.secrets)
+    flow, references = next(iter(account.secrets.items()))
+    uses, hour_ms = KeyUses(), 495_000 * HOUR_MS
+    resolver = SecretResolver({})
+    value, _ = resolver.value_of(references[0])
+    assert value is not None
+    SecretUses(resolver, lambda: uses).note(account, flow, value, hour_ms + 5)
+    writer = KeyUseWriter(KafkaSettings(bootstrap=broker.bootstrap), uses)
+    writer.write()
+    writer.stop()
+
+    listed = avenue("key", "secrets", "--home", home, "--json")
+
+    found = json.loads(listed.stdout)
+    used = [one for one in found if one["last_used_hour"]]
+    assert len(found) > 1
+    assert [(one["account"], one["flow"], one["last_used_hour"]) for one in used] == [
+        (account.id, flow, datetime.fromtimestamp(hour_ms / 1000, UTC).isoformat(timespec="seconds"))
+    ]
+    assert value.decode() not in listed.stdout
 
 
 def test_a_key_is_valid_for_a_follower_until_it_is_revoked(home: Path, broker: Broker) -> None:
