@@ -189,9 +189,8 @@ def noisy_table(found: Result) -> str:
         ("alone again", found["alone_again"], "–"),
     ]
     head = ("the quiet account", "requests", "p50 ms", "p95 ms", "max ms", "of the noisy one's, answered 429")
-    rows = [
-        (name, *(_plain(of[key]) for key in ("requests", "p50_ms", "p95_ms", "max_ms")), no) for name, of, no in turns
-    ]
+    keys = ("requests", "p50_ms", "p95_ms", "max_ms")
+    rows = [(name, *(_plain(of[key]) for key in keys), refused) for name, of, refused in turns]
     return f"{_table(head, rows)}\n\np95 beside the limited one, to alone: {found['ratio']:.2f}.\n{_stamp(found)}"
 
 
@@ -203,17 +202,14 @@ def _refused(beside: Result) -> str:
 def backfill_table(found: Result) -> str:
     """Return the seconds from a live push to its sights, alone and beside a history."""
     parts = ("p50", "p95", "max")
-    head = (
-        "from a live push to its",
-        *(f"{part} s" for part in parts),
-        *(f"{part} s beside" for part in parts),
-        "p95, to alone",
-    )
+    seconds = (f"{part} s{where}" for where in ("", " beside") for part in parts)
+    head = ("from a live push to its", *seconds, "p95, to alone")
     rows = [
         (sight, *(_number(found[turn][sight][part]) for turn in ("alone", "beside") for part in parts), f"{ratio:.2f}")
         for sight, ratio in found["ratio_p95"].items()
     ]
-    told = f"Medians of {len(found['turns'])} turns each; the history went on at {found['history_events_per_s']:,} events a second."
+    turns, rate = len(found["turns"]), found["history_events_per_s"]
+    told = f"Medians of {turns} turns each; the history went on at {rate:,} events a second."
     return f"{_table(head, rows)}\n\n{told}\n{_stamp(found)}"
 
 

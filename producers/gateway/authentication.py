@@ -1,25 +1,18 @@
 """Who sends a batch push: the account of its key, or of its Standard Webhooks signature."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from producers.adapters import standard_webhooks
 from producers.adapters.base import RefusedPush
 from producers.gateway.http_request import HttpRequest
+from producers.gateway.noted_secrets import NoteSecret, note_nowhere, verify_by_each
 from producers.gateway.responses import HttpAnswer, problem
 from registry.directory import Directory
 from schemas.registry import Account
 
-V = TypeVar("V")
 SecretsFor = Callable[[Account, str], tuple[bytes, ...]]
 """The secrets of an account's flow that are valid now, newest first; none where it has none."""
-NoteSecret = Callable[[Account, str, bytes, int], None]
-"""Told which secret verified a push to the account's flow, and when (Unix ms)."""
-
-
-def note_nowhere(_account: Account, _flow: str, _secret: bytes, _now_ms: int) -> None:
-    """Note nothing."""
 
 
 def authenticate_sender(
@@ -54,18 +47,6 @@ def _by_key(authorization: str, directory: Directory, now_ms: int) -> Account | 
     if account is None:
         return problem(403, "this key may not push events; a key of scope account:ID may")
     return account
-
-
-def verify_by_each(secrets: Sequence[bytes], verify: Callable[[tuple[bytes, ...]], V]) -> tuple[V, bytes]:
-    """Return what *verify* makes of a push, and the secret by which it holds; b"" where it holds by none.
-
-    A refusal is that of all *secrets* together. While one is rotated, what is signed with the older is verified twice.
-    """
-    for secret in secrets if len(secrets) > 1 else ():
-        if not isinstance(result := verify((secret,)), RefusedPush):
-            return result, secret
-    result = verify(tuple(secrets))
-    return result, b"" if isinstance(result, RefusedPush) or not secrets else secrets[0]
 
 
 def _by_signature(

@@ -9,9 +9,11 @@ import msgspec
 from producers.adapters.base import PlatformMessage
 from producers.gateway.responses import BatchResult, Verdict, rejected
 from producers.parsing.body import Element
+from producers.publisher import LineBatch
 from producers.replay import ReadableReject
 from producers.validation.placement import TimeWindow
 from producers.validation.redaction import harmless_id
+from producers.validation.results import PartitionBatch
 from producers.validation.validator import DuplicateEvent, InFlightDuplicate, RejectedEvent
 from runtime.errors import RetryableError
 from runtime.metrics import GATEWAY_EVENTS, GATEWAY_REPLAYS
@@ -88,6 +90,10 @@ class IngestRequest:
     """Whether it stands behind live traffic (`FairTurns`), and its records behind live ones."""
     call: Callable[[], str] = str
     """Gives the request as it may be kept, '' where it is in no sample; asked once its events are safe."""
+
+    def lines_of(self, batch: PartitionBatch) -> LineBatch:
+        """Return the lines of *batch*, which are this request's, as they are published."""
+        return LineBatch(self.account.id, self.received_ms, batch.lines, batch.ids, self.background)
 
 
 def window_of(account: Account, limits: GatewaySettings, now_ms: int) -> TimeWindow:

@@ -40,19 +40,11 @@ from producers.adapters.base import (
     NativePush,
     PlatformHandshake,
     RefusedPush,
-    VerifiedPush,
 )
 from producers.adapters.catalogue import adapter_for
 from producers.consent.ledger import ConsentLedger
 from producers.gateway.admission import Admission, TurnedAway, is_background
-from producers.gateway.authentication import (
-    NoteSecret,
-    SecretsFor,
-    authenticate_sender,
-    claimed_account,
-    note_nowhere,
-    verify_by_each,
-)
+from producers.gateway.authentication import SecretsFor, authenticate_sender, claimed_account
 from producers.gateway.calls import CallSampler, RefusalLog
 from producers.gateway.fair_turns import FairTurns
 from producers.gateway.held_lines import HeldLines
@@ -71,6 +63,7 @@ from producers.gateway.ingest_request import (
     verdict_of,
     window_of,
 )
+from producers.gateway.noted_secrets import NoteSecret, adapt_by_each, note_nowhere
 from producers.gateway.responses import (
     BatchResult,
     HttpAnswer,
@@ -143,10 +136,10 @@ class PushPipeline:
 
     async def push_batch(self, request: HttpRequest) -> HttpAnswer:
         """Answer `POST /v1/events`."""
-        started = time.perf_counter()
-        deps = self._deps
-        now_ms = deps.clock.now_ms()
-        account = authenticate_sender(request, deps.directory(), deps.secrets_for, now_ms, deps.note_secret)
+        deps, started = self._deps, time.perf_counter()
+        account = authenticate_sender(
+            request, deps.directory(), deps.secrets_for, deps.clock.now_ms(), deps.note_secret
+        )
         if isinstance(account, HttpAnswer):
             answer, account_id = account, "-"
             deps.refusals.note(claimed_account(request, deps.directory()), BATCH_FLOW, answer)
@@ -188,7 +181,8 @@ class PushPipeline:
         """Answer a batch of *account* within its bounds, and tell it of them where they are its own."""
         away = self._admission.enter(account, len(request.body), self._deps.timer())
         if away is not None:
-            answer = self._turned_away(away, account)
+            GATEWAY_TURNED_AWAY.labels(account.id, away.cause).inc()
+            answer = problem(429, away.detail, retry_after_s=away.wait_s)
         else:
             self._admission.count_request(account, self._deps.timer())
             try:
@@ -198,10 +192,6 @@ class PushPipeline:
         if away is not None or account.rate_per_s is not None:
             answer = replace(answer, headers=answer.headers | self._admission.headers(account, self._deps.timer()))
         return answer
-
-    def _turned_away(self, away: TurnedAway, account: Account) -> HttpAnswer:
-        GATEWAY_TURNED_AWAY.labels(account.id, away.cause).inc()
-        return problem(429, away.detail, retry_after_s=away.wait_s)
 
     async def _answer_once(self, request: HttpRequest, account: Account) -> HttpAnswer:
         """Answer a retry under its `Idempotency-Key` as its first try was."""
@@ -269,19 +259,9 @@ class PushPipeline:
         try:
             async with asyncio.timeout(self._native_timeout_s(adapter) / 2):
                 async with self._turns.turn(push.account.id, background=is_background(push.account, push.headers)):
-                    return self._adapt(push, adapter)
+                    return adapt_by_each(push, adapter, self._deps.note_secret)
         except TimeoutError:
             return None
-
-    def _adapt(self, push: NativePush, adapter: Adapter) -> AdapterResult:
-        """Verify *push* and take it apart; note by which secret it holds, where it brings anything."""
-        adapted, secret = verify_by_each(
-            push.secrets,
-            lambda some: adapter.adapt(push if len(some) == len(push.secrets) else replace(push, secrets=some)),
-        )
-        if isinstance(adapted, VerifiedPush):
-            self._deps.note_secret(push.account, push.flow, secret, push.received_ms)
-        return adapted
 
     async def _answer_adapted(self, push: NativePush, adapter: Adapter, adapted: AdapterResult) -> HttpAnswer:
         account = push.account
@@ -473,8 +453,7 @@ class _InFlightRequest:
         self.began = self.began or bool(results.effects or results.accepted)
         self._held.publish_effects(results.effects, self._request.received_ms)
         for batch in results.accepted:
-            request = self._request
-            lines = LineBatch(request.account.id, request.received_ms, batch.lines, batch.ids, request.background)
+            lines = self._request.lines_of(batch)
             free, held = lines.cut(self._free_lines(batch))
             if free.values:
                 self._add_events(batch.partition, free)

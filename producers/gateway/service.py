@@ -95,9 +95,7 @@ class GatewayService:
                 note_secret=SecretUses(self._secrets, lambda: follower.directory.uses).note,
             )
         )
-        self.replayer = Replayer(
-            ReplayerDeps(limits=limits, directory=lambda: follower.directory, ingestor=ingestor, clock=clock)
-        )
+        self.replayer = Replayer(ReplayerDeps(limits, lambda: follower.directory, ingestor, clock))
         self.tester = PushTester(lambda: follower.directory, self._secrets.secrets_for, ingestor, clock)
         self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
         self._running: list[asyncio.Task[None]] = []

@@ -14,8 +14,8 @@ import httpx
 
 from avenue.serve.application import http_application
 from producers.consent.ledger import ConsentLedger
-from producers.gateway.authentication import NoteSecret, note_nowhere
 from producers.gateway.calls import RefusalLog
+from producers.gateway.noted_secrets import NoteSecret, note_nowhere
 from producers.gateway.pipeline import IngestDeps, PipelineDeps, PushPipeline, RequestIngestor
 from producers.gateway.push_tester import PushTester
 from producers.gateway.replayer import Replayer, ReplayerDeps

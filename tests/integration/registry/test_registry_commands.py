@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from avenue.commands import key, registry
 from avenue.embedded.broker import Broker
 from avenue.run_file import RunFile
-from registry.file import check_registry
+from registry.file import check_registry, load_registry
 from registry.follower import RegistryFollower
 from registry.key_uses import KeyUses, KeyUseWriter
 from registry.secret_uses import SecretUses
@@ -155,7 +155,7 @@ def test_a_key_is_shown_once_as_the_last_line_and_listed_without_itself(home: Pa
 
 def test_secrets_are_listed_by_reference_with_the_hour_of_their_last_use(home: Path, broker: Broker) -> None:
     answer("registry", "apply", EXAMPLE_REGISTRY, "--home", home)
-    account = next(one for one in check_registry(EXAMPLE_REGISTRY.read_bytes()).registry.accounts if one.secrets)
+    account = next(one for one in load_registry(EXAMPLE_REGISTRY).accounts if one.secrets)
     flow, references = next(iter(account.secrets.items()))
     uses, hour_ms = KeyUses(), 495_000 * HOUR_MS
     resolver = SecretResolver({})
