@@ -90,6 +90,12 @@ def _trials_can_be_read_out(draft: RegistryDraft) -> Iterator[FileFault]:
             yield FileFault((*item.path, "smallest_effect"), "must be a finite number")
 
 
+def _zones_have_both_names(draft: RegistryDraft) -> Iterator[FileFault]:
+    for item in draft.placements:
+        if item.entry.zone_zh and not item.entry.zone:
+            yield FileFault((*item.path, "zone_zh"), "`zone` is missing, which English pages show; add it")
+
+
 def _metrics_have_one_role(item: DraftEntry[Trial]) -> Iterator[FileFault]:
     trial = item.entry
     if item.has("primary_metric", "more_primary_metrics") and trial.primary_metric in trial.more_primary_metrics:
@@ -393,6 +399,7 @@ CHECKS: tuple[Check, ...] = (
     _references_exist,
     _trials_last,
     _trials_can_be_read_out,
+    _zones_have_both_names,
     _rotas_can_be_drawn,
     _trials_of_a_product_follow_each_other,
     _secrets_are_of_the_platform,

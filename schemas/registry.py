@@ -208,10 +208,17 @@ class Placement(RegistryEntry):
     metre: Annotated[float, Field(ge=0)]
     side: Literal["north", "south"]
     zone: str = ""
+    zone_zh: str = ""
+    """The same in Chinese; '': as in `zone`."""
     from_: AwareDatetime = Field(alias="from")
     until: AwareDatetime
     heartbeat_s: Annotated[int, Field(gt=0)] | None = None
     hours: OpeningHours | None = None
+
+    @property
+    def zone_name(self) -> BilingualText:
+        """What its surroundings are called in both languages; empty where nobody says."""
+        return BilingualText(zh=self.zone_zh or self.zone, en=self.zone)
 
     @property
     def place_id(self) -> str:

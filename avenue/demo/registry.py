@@ -157,6 +157,16 @@ _PLACES = (
     (166, "lawn", "neuro-band"),
     (184, "lookout", "neuro-band"),
 )
+_ZONES_ZH = {
+    "gate": "入口",
+    "café": "咖啡馆",
+    "kiosk": "售货亭",
+    "kitchen": "厨房",
+    "studio": "工作室",
+    "trade-in": "回收点",
+    "lawn": "草坪",
+    "lookout": "观景台",
+}
 _ARMS_OF_PLACES = {60: "pilot", 71: "baseline"}
 """Of the trial that has no rota."""
 
@@ -252,6 +262,7 @@ def _placement(stand: _DemoPlacement, times: dict[str, str], drawn: DrawnRota) -
         f"metre = {stand.metre}",
         f'side = "{"north" if stand.metre % 2 else "south"}"',
         f'zone = "{stand.zone}"',
+        f'zone_zh = "{_ZONES_ZH[stand.zone]}"',
         f"from = {times['first' if stand.place in drawn.arms else 'starts']}",
         f"until = {times['ends']}",
         "heartbeat_s = 3600" if stand.platform in {"sunmi", "push"} else "",

@@ -110,6 +110,7 @@ class PlacementJson(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     until: str
     heartbeat_s: int | None
     arm_days: dict[str, list[str]] = {}
+    zone_zh: str = ""
     """The street's days on which it is in another arm than `arm`."""
 
 
@@ -368,6 +369,7 @@ class PlaceJson(msgspec.Struct, frozen=True, omit_defaults=True):
     arm: str = ""
     events: int | None = None
     last: str | None = None
+    zone_zh: str = ""
 
 
 class AvenueAnswer(msgspec.Struct, frozen=True, rename={"from_": "from"}):

@@ -99,11 +99,15 @@ class AvenuePage:
         ours = place.state != "occupied"
         formats = LocaleFormatter(self.words)
         product = self.directory.products.get(place.product_id)
-        zone = f" ({place.zone})" if place.zone and ours else ""
+        zone = ((self.words.language == "zh" and place.zone_zh) or place.zone) if ours else ""
         return {
             "metre": formats.whole(place.metre),
             "side": self.words.say("North side") if place.side == "north" else self.words.say("South side"),
-            "name": f"{self._short(place)}{zone}",
+            "name": (
+                f"{self._short(place)}（{zone}）" if self.words.language == "zh" else f"{self._short(place)} ({zone})"
+            )
+            if zone
+            else self._short(place),
             "state": place.state,
             "state_name": self._states()[place.state],
             "trial": place.trial_id,

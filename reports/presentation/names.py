@@ -45,7 +45,10 @@ def placement_name(placement_id: str, directory: Directory, words: Translator) -
     placement = directory.placements.get(placement_id)
     if placement is None:
         return placement_id or words.say("No placement")
-    return f"{placement_id} ({placement.zone})" if placement.zone else placement_id
+    zone = words.pick(placement.zone_name)
+    if not zone:
+        return placement_id
+    return f"{placement_id}（{zone}）" if words.language == "zh" else f"{placement_id} ({zone})"
 
 
 def arms_of_placement(placement_id: str, directory: Directory, words: Translator) -> str:

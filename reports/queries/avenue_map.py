@@ -46,6 +46,7 @@ def _place(context: QueryContext, placement_id: str, counts: dict[str, tuple[int
         metre=placement.metre,
         side=placement.side,
         zone=placement.zone,
+        zone_zh=placement.zone_zh,
         state=_state(context, placement_id, last_ms, lambda: whole_ledger(context, placed.trial_id)),
         place_id=placed.place_id,
         placement_id=placement_id,

@@ -211,6 +211,7 @@ class MapPlace:
     arm: str = ""
     events: int = 0
     last_ms: int | None = None
+    zone_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,11 @@ def rota_sheet(
     words = translator(language)
     formats = LocaleFormatter(words)
     product = next(product for product in registry.products if product.id == trial.product)
-    names = {p.place_id: _place_name(p.place_id, p.metre, p.zone) for p in registry.placements if p.trial == trial.id}
+    names = {
+        p.place_id: _place_name(p.place_id, p.metre, words.pick(p.zone_name))
+        for p in registry.placements
+        if p.trial == trial.id
+    }
     rota = trial.rota
     whose = words.say("Trial %(trial)s, from %(first)s to %(last)s", trial=trial.id,
                       first=formats.date(day_ms(drawn.days[0])), last=formats.date(day_ms(drawn.days[-1])))  # fmt: skip

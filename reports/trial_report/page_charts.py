@@ -86,7 +86,7 @@ def chart_of_coverage(report: TrialReport, voice: ReportVoice, *, title: str) ->
         return None
     rows = [
         (
-            shown(_row_name(report, placement_id)),
+            shown(_row_name(report, placement_id, voice)),
             [heard[placement_id, day] / due[placement_id, day] if (placement_id, day) in due else None for day in days],
         )
         for placement_id in named
@@ -97,8 +97,8 @@ def chart_of_coverage(report: TrialReport, voice: ReportVoice, *, title: str) ->
     return ChartBlock(GRID_CHART, title, alt, note), partial(grid_chart, f"{GRID_CHART}-{voice.language}", rows, frame)
 
 
-def _row_name(report: TrialReport, placement_id: str) -> str:
-    zone = report.directory.placements[placement_id].zone
+def _row_name(report: TrialReport, placement_id: str, voice: ReportVoice) -> str:
+    zone = voice.translator.pick(report.directory.placements[placement_id].zone_name)
     name = f"{placement_id} {zone}".strip()
     return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
 

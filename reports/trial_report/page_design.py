@@ -112,7 +112,7 @@ class DesignDrawings:
         return self.voice.listed(said)
 
     def _name(self, place: str, placements: list[Placement]) -> str:
-        return f"{place} {placements[0].zone}".strip()
+        return f"{place} {self.voice.translator.pick(placements[0].zone_name)}".strip()
 
     def _arm_days(self) -> tuple[ChartBlock, Drawing]:
         rows = tuple(

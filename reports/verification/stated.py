@@ -15,7 +15,7 @@ STATED: Mapping[StatedReason, tuple[str, ...]] = MappingProxyType(
             r"readout\.metrics.*\.(reason_text|next_step|harm_text)",
         ),
         "moment": (r"as_of", r"late_until", r"schema"),
-        "registry": (r"product\..*", r"trial\.startup", r"trial\.placements\[.*\]\.(account|metre|side|zone)"),
+        "registry": (r"product\..*", r"trial\.startup", r"trial\.placements\[.*\]\.(account|metre|side|zone|zone_zh)"),
         "not_in_extract": (
             r"arrivals\.(repeats|answered_duplicate|windows|settled_windows|settled_share)",
             r"arrivals\.rejected.*",

@@ -216,7 +216,7 @@ def test_a_digest_says_state_value_verdict_freshness_what_is_missing_and_where(
     ]
     assert en.link == "http://127.0.0.1:9480/trials"
     assert "进行中，第 29 天" in zh.body
-    assert "p-017 (café)、p-018 (café)" in zh.body
+    assert "p-017（café）、p-018（café）" in zh.body
     assert "优于对照（+12.9 个百分点，+5.1 至 +20.2）" in zh.body
 
 

@@ -88,6 +88,7 @@ CASES = {
         "more_primary_metrics.0",
         "did you mean `orders`?",
     ),
+    "a zone in Chinese alone": (ZONE, 'zone_zh = "咖啡馆"\n', "zone_zh", "`zone` is missing"),
     "a trial that ends first": ("ends = 2027-01-01", "ends = 2026-01-01", "ends", "not after the trial starts"),
     "a placement too early": ("from = 2026-10-01", "from = 2026-09-01", "from", "baseline_from"),
     "a placement too late": ("until = 2027-01-01", "until = 2027-01-02", "until", "after trial"),

@@ -56,6 +56,14 @@ def test_every_platform_has_an_account_and_every_match_key_a_placement() -> None
     assert keys == {(platform, key) for platform, names in MATCH_KEYS.items() for key in names}
 
 
+def test_every_zone_is_named_in_both_languages() -> None:
+    zones = {(p.zone_name.en, p.zone_name.zh) for p in demo(date(2026, 11, 22)).placements}
+
+    assert ("café", "咖啡馆") in zones
+    assert len(zones) == 8
+    assert not any(zh.isascii() or not en for en, zh in zones)
+
+
 def test_one_trial_can_speak_its_places_change_arm_as_was_drawn() -> None:
     registry = demo(date(2026, 11, 22))
     trial = registry.trials[0]
