@@ -74,6 +74,8 @@ def _fits(value: object, shape: ValueFormat) -> bool:
         return False
     else:
         plain = -MAX_NUMBER < value < MAX_NUMBER and ValueFormat.NUMBER.value.match(str(value)) is not None
+        # Kept as text, and read as one in a replay.
+        plain = plain and (not isinstance(value, Decimal) or shape.value.match(str(value)) is not None)
     # An id may look like a card number, and like nothing else that is a person's.
     return plain and find_pii_value(value, cards=shape not in {ValueFormat.ID, ValueFormat.MARKED_ID}) is None
 

@@ -350,3 +350,12 @@ def test_all_kinds_of_waimai_share_one_secret() -> None:
 
     assert found is adapter_for("meituan", "waimai-anything-new")
     assert (secret_flow("waimai-order-paid"), secret_flow("service")) == ("waimai", "service")
+
+
+@pytest.mark.parametrize("shape", [shape for shape in ValueFormat if shape is not ValueFormat.SUBJECT])
+@pytest.mark.parametrize("number", ["17953128.00", "1795312800.5", "1795312800", "20.50", "-3.25", "0.001"])
+def test_a_number_that_is_kept_as_text_is_kept_again(shape: ValueFormat, number: str) -> None:
+    kept = mask_document({"value": Decimal(number)}, {"value": shape})
+
+    assert mask_document(kept, {"value": shape}) == kept
+    assert kept["value"] == number or kept["value"] == {"type": "number", "length": len(number)}
