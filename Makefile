@@ -19,11 +19,17 @@ BENCH_STAMP := $(BENCH_VENV)/.setup
 MUTANTS_VENV := .venv-mutants
 MUTANTS_STAMP := $(MUTANTS_VENV)/.setup
 MUTANTS_ARGS ?= --minutes 60
+# Of what `make fuzz` looks with, one part is built for some versions of Python only.
+FUZZ_VENV := .venv-fuzz
+FUZZ_STAMP := $(FUZZ_VENV)/.setup
+FUZZ_PYTHON ?= $(shell for p in $(PYTHON) python3.11 python3.12 python3.13; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+ADAPTER_SECONDS ?= 60
 CODE := schemas runtime registry producers streams sinks reports avenue
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
 
-.PHONY: help setup assets demo test test-unit test-fault fuzz coverage check format bench mutants lock clean
+.PHONY: help setup assets demo test test-unit test-fault fuzz fuzz-adapters coverage check format bench mutants lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,10 +60,21 @@ test-fault: setup ## every fault, under a million events and more; ends with a t
 test-unit: setup ## only the quick ones
 	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick $(PYTEST_ARGS)
 
-fuzz: setup ## look for a slip for longer: properties, the running server against its document, 100,000 hostile inputs
+fuzz: setup ## look for a slip for longer: properties, the running server against its document, the adapters, 100,000 hostile inputs
 	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=search tests/property tests/unit
 	@AVENUE_TEST_OPENAPI_EXAMPLES=100 $(BIN)/python -m pytest -q tests/e2e/test_openapi_live.py
+	@$(MAKE) --no-print-directory fuzz-adapters
 	@$(BIN)/python -m bench.fuzz $(FUZZ_ARGS)
+
+fuzz-adapters: setup ## the adapters, led by what of their code is reached; ADAPTER_SECONDS for each flow
+	@if [ -z "$(FUZZ_PYTHON)" ] || [ "$$(uname -s)" != Linux ]; then echo "adapters are not fuzzed here: atheris is built for Linux and Python 3.11 to 3.13; make fuzz-adapters FUZZ_PYTHON=/path/to/python"; else \
+		$(MAKE) --no-print-directory $(FUZZ_STAMP) && $(FUZZ_VENV)/bin/python -m tests.support.adapter_fuzz --seconds $(ADAPTER_SECONDS); fi
+
+$(FUZZ_STAMP): requirements/fuzz.txt $(STAMP)
+	@echo "setting up $(FUZZ_VENV) with $(FUZZ_PYTHON)"
+	@$(FUZZ_PYTHON) -m venv $(FUZZ_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(FUZZ_VENV)/bin/python --require-hashes requirements/fuzz.txt
+	@touch $@
 
 coverage: setup ## what the quick ones run of the code, lines and branches; fails below the floor in pyproject.toml
 	@$(BIN)/python -m pytest tests/unit -n 2 --hypothesis-profile quick --cov --cov-report term -q $(PYTEST_ARGS)
@@ -109,6 +126,7 @@ lock: $(STAMP) ## resolve the dependencies anew, with hashes
 	@grep -E '^[a-z0-9._-]+==' requirements/dev.txt | sed 's/ \\$$//' | grep -v '^click==' > requirements/mutants.constraints.tmp
 	@echo 'mutmut>=3.8,<4' | $(BIN)/uv pip compile -q pyproject.toml - --group dev --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --override requirements/mutants.override -c requirements/mutants.constraints.tmp -o requirements/mutants.txt
 	@rm requirements/mutants.constraints.tmp
+	@$(BIN)/uv pip compile -q pyproject.toml requirements/fuzz.in --group dev --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/runtime.txt -c requirements/dev.txt -o requirements/fuzz.txt
 
 clean: ## remove the virtual environment and caches; data in .avenue stays
-	rm -rf $(VENV) $(BENCH_VENV) $(MUTANTS_VENV) .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
+	rm -rf $(VENV) $(BENCH_VENV) $(MUTANTS_VENV) $(FUZZ_VENV) .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/dashboard/web/node_modules reports/dashboard/static/built
