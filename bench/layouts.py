@@ -104,7 +104,7 @@ def embedded(home: Path, *, registry: Path | None = None, **environ: str) -> Roa
         registry = home.parent / "registry.toml"
         write_registry(registry)
     ports = ["--port", str(free_port()), "--ops-port", str(free_port())]
-    command = [*_AVENUE, "up", "--home", str(home), "--registry", str(registry), *ports]
+    command = [*AVENUE, "up", "--home", str(home), "--registry", str(registry), *ports]
     log = home.parent / "up.log"
     process = _started(command, log, environ)
     wait(lambda: _alive(process, log) and read_run_file(home) is not None, START_S, "the stack is not ready")
@@ -149,7 +149,7 @@ def apart(
             "AVENUE_HTTP__OPS_PORT": str(ports[role]),
         }
         log = home.parent / f"{role}.log"
-        process = _started([*_AVENUE, role], log, given)
+        process = _started([*AVENUE, role], log, given)
         stops.append(partial(_end, process))
         pids[role] = process.pid
         ready = f"http://127.0.0.1:{ports[role]}/health/ready"
@@ -158,7 +158,7 @@ def apart(
     return Road(home, pids, ops["http"], broker.bootstrap, ops["sink"], ops["worker"], "", stops)
 
 
-_AVENUE = [sys.executable, "-P", "-m", "avenue"]
+AVENUE = [sys.executable, "-P", "-m", "avenue"]
 
 
 def _started(command: list[str], log: Path, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
