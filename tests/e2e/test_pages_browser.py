@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.dashboard_harness import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
 from tests.support.paths import DOCS
 from tests.support.reports_harness import DAY
+from tests.support.stored_pushes import push_beside
 
 pytestmark = [pytest.mark.browser, pytest.mark.clickhouse]
 
@@ -374,10 +376,62 @@ def test_axe_finds_nothing_on_any_page_light_or_dark(visit: MakeVisit, street: S
     assert not faults, "\n".join(faults)
 
 
+ACCOUNT = "sunmi-main"
+
+
+@pytest.fixture(scope="module")
+def account_pages(street: Street) -> list[str]:
+    """Return the addresses of an account's pages, when it has sent what was taken, what was not, and one id twice."""
+    at_ms = street.clock.now_ms()
+
+    def sent(event_id: str, ago_s: int = 10, **change: Any) -> dict[str, Any]:
+        at = datetime.fromtimestamp(at_ms / 1000 - ago_s, UTC).isoformat()
+        return {"event_id": event_id, "kind": "exposure", "occurred_at": at, "placement_id": "p-017", **change}
+
+    store = street.reading.clickhouse
+    batch = [
+        sent("e-1"),
+        sent("e-1"),
+        sent("e-2", placement_id="p-nowhere"),
+        sent("e-3", attributes={"phone": "13912345678"}),
+    ]
+    (delivery,) = push_beside(store, street.directory, ACCOUNT, [batch], now_ms=at_ms)
+    push_beside(store, street.directory, ACCOUNT, [[sent("e-1", ago_s=4000)]], now_ms=at_ms)
+    return ["/account", "/account/calls", f"/account/deliveries/{delivery}", "/account/rejects"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_axe_finds_nothing_on_an_accounts_pages_and_a_phone_scrolls_down_only(
+    visit: MakeVisit, account_pages: list[str], language: str
+) -> None:
+    mine = visit(viewport={"width": 390, "height": 844}, locale="zh-CN" if language == "zh" else "en-GB")
+    page = mine.signed_in("/account", f"account:{ACCOUNT}")
+    faults: list[str] = []
+
+    for path in account_pages:
+        faults += [f"{path} {fault}" for fault in _axe(page, f"{mine.address}{path}?lang={language}")]
+        faults += [f"{path} scrolls sideways"] * (
+            page.evaluate("document.documentElement.scrollWidth - innerWidth") > 0
+        )
+        expect(page.locator("main .card, main .entry").first).to_be_visible()
+
+    page.goto(f"{mine.address}/account")
+    button = page.get_by_role("button", name="发送测试事件" if language == "zh" else "Send a test event")
+    button.focus()
+    page.keyboard.press("Enter")
+    # No gateway is beside these pages, and they say so.
+    expect(page.get_by_role("status")).to_contain_text("网关" if language == "zh" else "no gateway")
+    page.evaluate(AXE.read_text())
+    faults += page.evaluate(RUN_AXE, [])
+    assert not faults, "\n".join(faults)
+
+
 def _axe(page: Page, address: str) -> list[str]:
     """Return what axe finds at *address*: by every rule in the light, and by those of colours in the dark."""
     page.emulate_media(color_scheme="light")
     page.goto(address)
+    # What is folded up is looked at, too.
+    page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true; })")
     page.evaluate(AXE.read_text())
     light = page.evaluate(RUN_AXE, [])
     page.emulate_media(color_scheme="dark")

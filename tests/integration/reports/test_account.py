@@ -26,12 +26,10 @@ from runtime.clock import ManualClock
 from runtime.settings import Settings
 from schemas.road_check import RoadAnswer
 from schemas.topics import Topic
-from sinks.consumer.rows import rows_of
-from sinks.consumer.writer import ClickHouseRowWriter
 from sinks.settlement.corrected_rejects import CorrectedRejects
 from tests.support.memory_gateway import MemoryGateway, memory_gateway
 from tests.support.reports_harness import KEYS, NOW, World
-from tests.support.scripted_broker import turn
+from tests.support.stored_pushes import push_and_store, store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.asyncio]
 Client = TestClient[Any]
@@ -60,26 +58,9 @@ def sent(event_id: str, **change: Any) -> dict[str, Any]:
     return {**event, "subject": "wang-xiaoming", **change}
 
 
-def store(world: World, gateway: MemoryGateway) -> None:
-    """Let the sink take all that is on the log by now."""
-    writer = ClickHouseRowWriter(world.clickhouse, timeout_s=30)
-    for number, record in enumerate(gateway.log.log):
-        for part, rows in enumerate(rows_of(Topic(record.topic), record, 1)):
-            writer.write(rows, token=f"{number}-{part}-{id(gateway)}")
-    gateway.log.log.clear()
-
-
 async def pushed(world: World, *batches: list[dict[str, Any]], account: str = "sunmi-main") -> list[str]:
     """Push *batches* and let them be stored; return their deliveries."""
-    registry = world.directory.registry
-    assert registry is not None
-    async with memory_gateway(registry, account, now_ms=NOW) as gateway:
-        answers = [await gateway.push(json.dumps(batch).encode()) for batch in batches]
-        await gateway.client.post(f"/v1/events?account={account}", content=b"[]")
-        gateway.refusals.flush()
-        await turn()
-        store(world, gateway)
-    return [answer.json()["delivery_id"] for answer in answers]
+    return await push_and_store(world.clickhouse, world.directory, account, batches, now_ms=NOW)
 
 
 BATCH = [
@@ -123,7 +104,7 @@ async def test_a_window_is_held_against_the_same_time_before_it(world: World, cl
     for ago_ms, event_id in ((0, "now"), (6 * 60_000, "then")):
         async with memory_gateway(registry, "sunmi-main", now_ms=NOW - ago_ms) as gateway:
             await gateway.push(json.dumps([sent(event_id, ago_s=700)]).encode())
-            store(world, gateway)
+            store(world.clickhouse, gateway)
 
     found = client.get("/v1/account/overview?window=5m", headers=ACCOUNT).json()
 
@@ -230,7 +211,7 @@ async def test_a_thousand_rejects_of_an_unregistered_place_are_counted_once_howe
         replay = {"dry_run": False, "reason": "unknown_placement"}
         first = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
         second = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
-        store(world, gateway)
+        store(world.clickhouse, gateway)
         third = await client.post("/v1/account/rejects/replay", json=replay, headers=ACCOUNT)
         rejects = (await client.get("/v1/account/rejects", headers=ACCOUNT)).json()
 
@@ -322,7 +303,7 @@ async def test_a_replay_from_the_page_is_tried_first_and_asked_for_by_no_other_s
         tried = await client.post("/account/rejects/replay", data=form, headers=own)
         assert gateway.log.lines(Topic.EVENTS) == []
         done = await client.post("/account/rejects/replay", data={**form, "really": "yes"}, headers=own)
-        store(world, gateway)
+        store(world.clickhouse, gateway)
         after = await client.get("/account/rejects", headers=own)
 
     assert (foreign.status_code, tried.status_code, done.status_code) == (403, 200, 200)
@@ -344,7 +325,7 @@ class RoadIsQuick:
         """Send a test event and let it be stored and counted."""
 
         async def after_them(account: str, delivery: str) -> Any:
-            store(self.world, self.gateway)
+            store(self.world.clickhouse, self.gateway)
             self.world.offset = 100
             self.world.mark_complete(NOW)
             return await look(account, delivery)
