@@ -15,7 +15,7 @@ from reports.access.replays import AccountReplays, NobodyReplaysError, judge
 from reports.api.auth import account_reader_of
 from reports.api.documented import STORE, CallsLiveOperation
 from reports.api.live import LiveCountsFeed
-from reports.api.params import choice
+from reports.api.params import as_written, choice
 from reports.api.problems import NotSeenError
 from reports.api.responses import freshness_json
 from reports.api.shapes import FreshnessJson
@@ -243,6 +243,7 @@ class ReplayAnswer(msgspec.Struct, frozen=True):
     status_code=200,
 )
 async def replay_account_rejects(
+    request: Request[Any, Any, Any],
     account: NamedDependency[AuthenticatedAccount],
     replays: NamedDependency[AccountReplays],
     data: Annotated[ReplayRequest, Body(description="which, and whether for real")],
@@ -250,7 +251,7 @@ async def replay_account_rejects(
     """Judge the account's open rejects once more, the oldest first: after a fix of registry or mapping. A dry run
     unless told otherwise; once more does no harm, and who asked when stands with the rejects.
     """
-    return await replay_rejects(account.service, account.identity, replays, data)
+    return await replay_rejects(account.service, account.identity, replays, await as_written(request, type(data)))
 
 
 async def replay_rejects(

@@ -14,7 +14,7 @@ from litestar.response import Stream
 from reports.access.sharing import make_share, may_give, shared_trial, shares_in_force
 from reports.api.access_log import READER
 from reports.api.live import LiveCountsFeed
-from reports.api.params import MAX_SHARE_DAYS
+from reports.api.params import MAX_SHARE_DAYS, as_written
 from reports.api.problems import NotSeenError, NotYoursToGiveError, ParameterError, TooManySharesError
 from reports.api.routes import AuthenticatedReader, TrialId
 from reports.queries.spans import iso
@@ -81,7 +81,8 @@ async def post_share(
     data: Annotated[NewShareJson, Body(description="for how long")],
 ) -> MadeShareJson:
     """Make a link that shows this trial's page to whoever has it, read only, until its time is over."""
-    share, address = await give_share(reader, trial_id, data.days, request)
+    asked = await as_written(request, type(data))
+    share, address = await give_share(reader, trial_id, asked.days, request)
     return MadeShareJson(**_share(share), url=address)
 
 
