@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from reports.queries.avenue_map import avenue_map
 from reports.queries.health import health
 from reports.queries.readout import ArmLift, TrialReadout, readout
 from reports.queries.trial_units import trial_units
+from reports.scope import Reader
 from reports.stats import judge
 from runtime.clickhouse import ClickHouse
 from schemas.lines import StoredEvent
@@ -316,6 +318,28 @@ def test_a_slow_place_is_not_silent_after_an_hour(clickhouse: ClickHouse) -> Non
     (line,) = [line for line in health(world.context(), TRIAL) if line.check == "arriving"]
 
     assert line.state == "good"
+
+
+def test_a_place_not_heard_of_for_a_day_is_silent_only_where_its_own_rhythm_says_so(clickhouse: ClickHouse) -> None:
+    standings = side_by_side(1, 30)
+    # Of the one place two a day are usual, of the other twelve; then a day and five hours nothing comes.
+    every_h = {standings[0].placement: 12, standings[1].placement: 2}
+    events = [
+        event(n * 2 + k, placement_id=one.placement, arm=one.arm, occurred_ms=START + n * every_h[one.placement] * HOUR)
+        for k, one in enumerate(standings)
+        for n in range(20 * 24 // every_h[one.placement])
+    ]
+    world = world_of(clickhouse, standings, events, days=21 + 5 / 24)
+    world.live(cells_of(events))
+
+    places = avenue_map(world.context(), Reader("k", "operator", None)).places
+    (line,) = [line for line in health(world.context(), TRIAL) if line.check == "placements"]
+
+    assert {place.placement_id: place.state for place in places} == {
+        standings[0].placement: "waiting",
+        standings[1].placement: "silent",
+    }
+    assert (line.numbers, line.state) == ({"reporting": 0, "due": 2}, "bad")
 
 
 def test_people_in_both_arms_are_counted_and_named(clickhouse: ClickHouse) -> None:
