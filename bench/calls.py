@@ -4,16 +4,17 @@
 
 One gateway, each with a broker of its own, for each way: hardly any call is kept, as many as are set, every one; with
 --before also the gateway of another tree (`git worktree add TREE COMMIT`), such as the one before calls were kept.
-They take turns, and a ratio is of one turn's figures, of which the median is told.
+They take turns; ratios are of best runs. A call described by itself, and one left out, are timed beside it.
 """
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,15 @@ from bench.layouts import Road, apart
 from bench.machine import RESULTS, machine, min_and_median
 from bench.pushes import bodies, events, headers_of
 from bench.wire import push_over_wire
+from producers.gateway.calls import CallSampler
+from producers.gateway.http_request import HttpRequest
+from producers.parsing.body import BodyProblem, split
+from runtime.settings import GatewaySettings
+from schemas.registry import Account
 
 PER_MINUTE = "AVENUE_GATEWAY__CALL_SAMPLES_PER_MINUTE"
 HARDLY_ANY, AS_SET, EVERY, BEFORE = "hardly any is kept", "as many as are set", "every one is kept", "before"
-WARM_UP = 5_000
+WARM_UP, ONE_CALLS, RUNS = 5_000, 500, 6
 # Events of a turn, of a request, and requests at once.
 LOADS = {"500 a request": (30_000, 500, 4), "1 a request": (2_500, 1, 8)}
 Turn = Mapping[str, float]
@@ -49,7 +55,12 @@ def main() -> int:
             for road in roads.values():
                 road.stop()
     command = " ".join(["python -m bench.calls", *(["--before TREE"] if asked.before else [])])
-    result = {"machine": machine(), "command": f"{command} --turns {asked.turns}", "gateway": found}
+    result = {
+        "machine": machine(),
+        "command": f"{command} --turns {asked.turns}",
+        "gateway": found,
+        "one_call": [one_call(size) for size in (1, 500)],
+    }
     (RESULTS / "calls.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     return 0
@@ -68,9 +79,25 @@ def _measure(roads: Mapping[str, Road], turns: int) -> list[dict[str, Any]]:
 
 
 def _row(load: str, way: str, took: Sequence[Turn], base: str) -> dict[str, Any]:
-    ratio = statistics.median(turn[way] / turn[base] for turn in took)
-    cost = min_and_median([turn[way] for turn in took])
-    return {"load": load, "calls": way, "cpu_us_per_event": cost, "to_the_first": round(ratio, 3)}
+    cost, first = (min_and_median([turn[name] for turn in took]) for name in (way, base))
+    return {"load": load, "calls": way, "cpu_us_per_event": cost, "to_the_first": round(cost["min"] / first["min"], 3)}
+
+
+def one_call(size: int) -> dict[str, Any]:
+    """Return the CPU microseconds of describing one call of *size* events, and of leaving it out."""
+    body = b"\n".join(events("one", size))
+    headers = headers_of(38 * "x") | {"host": "h", "accept": "*"}
+    request = HttpRequest("POST", "/v1/events", b"", headers, body)
+    elements = split(body, headers["content-type"], max_events=size)
+    if isinstance(elements, BodyProblem):
+        raise RuntimeError(elements.detail)  # noqa: TRY004 - a result that is a problem
+    account, cost = Account(id="bench", platform="sunmi"), {}
+    for name, per_minute in (("kept_us", 10**9), ("left_out_us", 1)):
+        sampler = CallSampler(GatewaySettings(call_samples_per_minute=per_minute))
+        describe = partial(sampler.batch, request, account, elements)
+        timed = timeit.repeat(describe, number=ONE_CALLS, repeat=RUNS, timer=time.thread_time)
+        cost[name] = min_and_median([took / ONE_CALLS * 1e6 for took in timed[1:]])
+    return {"events": size, **cost}
 
 
 def _cost(road: Road, key: str, load: tuple[int, int, int]) -> float:

@@ -155,7 +155,11 @@ def _replay_under_way(_: AnyRequest, __: Exception) -> Response[Problem]:
 
 
 def _nobody_replays(_: AnyRequest, __: Exception) -> Response[Problem]:
-    return answer(503, "no gateway is beside this process; ask the operator to run `avenue rejects replay`")
+    return answer(
+        503,
+        "only a gateway judges rejects, and none runs beside this process: nothing was replayed; have the operator run "
+        "`avenue rejects replay --account` with this account's id, which asks the gateway",
+    )
 
 
 def _nobody_tells(_: AnyRequest, __: Exception) -> Response[Problem]:
