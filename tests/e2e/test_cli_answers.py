@@ -118,6 +118,10 @@ def test_a_test_event_is_seen_at_every_hop_and_in_no_trial(stack: Stack) -> None
     assert told["passed"], told
     assert 0 == after["gateway"] <= after["kafka"] <= after["clickhouse"] < 10_000
     assert after["kafka"] <= after["worker"] < 10_000
+    way = httpx.get(f"{stack.url}/v1/deliveries/{told['delivery_id']}", headers=headers, timeout=30).json()
+    hops = {hop["hop"]: (hop["after_ms"], hop["events"]) for hop in way["hops"]}
+    assert way["complete"], way
+    assert (hops["counted"], hops["stored"]) == ((after["worker"], 1), (after["clickhouse"], 1))
     sql = f"SELECT trial_id, product_id FROM events WHERE event_id = '{told['event_id']}'"  # noqa: S608 - an id of the server's
     (row,) = (json.loads(line) for line in ended(stack, "sql", sql).splitlines())
     assert (row["trial_id"].split(".")[0], row["product_id"].split(".")[0]) == ("sandbox", "sandbox")

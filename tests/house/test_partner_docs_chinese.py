@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.paths import PARTNER_PAGES
+from tests.support.paths import PARTNER_PAGES, ROOT
 
 ENGLISH = sorted(
     path.relative_to(PARTNER_PAGES).with_suffix("").as_posix()
@@ -103,3 +103,12 @@ def test_a_chinese_page_leads_to_chinese_pages_and_leaves_no_sentence_in_english
     assert pages or name.startswith("pushes/")
     assert [link for link in pages if ".zh.md" not in link and link != "../connectors.md"] == []
     assert [found for found in words if found] == []
+
+
+def test_pages_and_guides_have_one_word_for_a_flow() -> None:
+    catalogue = (ROOT / "reports/locale/zh_Hans_CN/LC_MESSAGES/avenue.po").read_text()
+    guides = [page.read_text() for page in PARTNER_PAGES.rglob("*.zh.md")]
+
+    assert 'msgid "Flow"\nmsgstr "通道"' in catalogue
+    assert sum("通道" in guide for guide in guides) > len(PLATFORMS)
+    assert [one[:40] for one in (catalogue, *guides) if "接入流" in one] == []
