@@ -29,7 +29,7 @@ SUBJECTS = frozenset(
 SAYINGS = frozenset({
     "nickname", "uname", "avatar_url", "uface", "content", "msg", "message", "caution", "wifi_password", "imsi", "imei",
     "iccid", "boot_mac", "lng", "lat", "latitude", "longitude", "item", "detail", "wm_poi_name", "reason", "food_name",
-    "recipient_name", "recipient_phone", "recipient_address", "title", "share_id",
+    "recipient_name", "recipient_phone", "recipient_address", "title",
 })  # fmt: skip
 """What people say, are called, and where they live: always a person's here."""
 UNKNOWN_EVERY, MALFORMED_EVERY, REFUSED_EVERY, LEAF_EVERY = 17, 19, 13, 2

@@ -23,7 +23,7 @@ _REGIONS = ("110105", "310101", "330106", "440305", "510107", "320102", "420106"
 _FIRST_DAY = date(1950, 1, 1)
 _DAYS = 20_000
 _MOST = len(_CHARACTERS) ** 3 * len(_SURNAMES)
-"""Of one sort."""
+"""Of one sort: so many names are there."""
 
 RECOGNISED = ("mobile", "identity", "card", "email")
 """What the gateway looks for by its form, wherever free text may stand."""
@@ -49,7 +49,8 @@ def _in_base(number: int, digits: str, length: int) -> str:
 
 
 def _core(number: int) -> str:
-    return MARK + _in_base(number, _ALPHABET, _CORE_CHARS)
+    # Far apart: two that differ in one letter would be taken for each other where a file is packed.
+    return MARK + _in_base(number * 612_345_671 % len(_ALPHABET) ** _CORE_CHARS, _ALPHABET, _CORE_CHARS)
 
 
 def _mobile(number: int) -> str:
@@ -69,6 +70,10 @@ def _card(number: int) -> str:
     return digits + luhn.calc_check_digit(digits)
 
 
+def _name(number: int) -> str:
+    return _SURNAMES[number // len(_CHARACTERS) ** 3] + _in_base(number, _CHARACTERS, 3)
+
+
 def _plate(number: int) -> str:
     return f"浙A·{_in_base(number, '0123456789ABCDEFGHJKLMNPQRSTUVWXYZ', 5)}"
 
@@ -78,7 +83,7 @@ _MAKE: Mapping[str, Callable[[int], str]] = {
     "identity": _identity,
     "card": _card,
     "email": lambda number: f"{_core(number)}@example.com",
-    "name": lambda number: _SURNAMES[number // len(_CHARACTERS) ** 3] + _in_base(number, _CHARACTERS, 3),
+    "name": lambda number: _name(number // len(SORTS)),
     "landline": lambda number: f"0571-8{(number * 7_919 + 611_953) % 10**7:07d}",
     "address": lambda number: (
         f"杭州市西湖区{_in_base(number, _CHARACTERS, 4)}路{number % 900 + 1}号{number // 900 + 1}室"
@@ -110,8 +115,8 @@ class PersonalValues:
     def new(self, sort: str, where: str, name: str) -> str:
         """Return a new value of *sort*, to be put into field *name* of *where*. Raises `ValueError` with none left."""
         number = self._numbers[sort] * len(SORTS) + SORTS.index(sort)
-        if number >= _MOST:
-            raise ValueError(f"there are only {_MOST // len(SORTS)} values of a sort")
+        if self._numbers[sort] >= _MOST:
+            raise ValueError(f"there are only {_MOST} values of a sort")
         self._numbers[sort] += 1
         text = _MAKE[sort](number)
         self._made[_key_of(text, sort)] = PersonalValue(text, sort, where, name)
