@@ -92,6 +92,10 @@ def test_two_times_of_a_trial_stand_side_by_side_as_the_page_compares_them(clien
     assert {key: (row["estimate"], row["n"], row["units"]) for key, row in rows.items()} == {
         key: (row.estimate, row.n, row.units) for key, row in said.items()
     }
+    names = ("planned_design", "units", "silent", "coverage", "primary_metric", "more_primary_metrics")
+    assert [tuple(side[name] for name in names) for side in asked["sides"]] == [
+        (side.planned_design, side.units, side.silent, side.covered, trial.primary_metric, []) for side in same.sides
+    ]
     assert len([row for row in rows.values() if row["estimate"] is not None]) > 8
     assert next(limit["code"] for limit in asked["limits"]) == "time_passed"
     assert all(limit["text"]["zh"] and limit["text"]["en"] for limit in asked["limits"])
