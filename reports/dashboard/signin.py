@@ -25,6 +25,7 @@ from reports.api.auth import (
     session_of,
 )
 from reports.dashboard.render import HEADERS, PageRenderer, PageRequest, RenderedPage, local_path
+from reports.presentation.language import asked_language
 from reports.scope import AccountReader, Reader, account_of_key, reader_of_key
 from reports.service import ReadService
 
@@ -85,9 +86,10 @@ def ask_to_sign_in(request: PageRequest, pages: PageRenderer) -> Response[bytes]
     """
     if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
         return pages.answer(request, RenderedPage("bounce.html", {"target": _own_path(request)}))
-    return Response(
-        b"", status_code=SEE_OTHER, headers={**HEADERS, "location": f"/sign-in?next={quote(_own_path(request))}"}
-    )
+    clicked = asked_language(request)
+    language = "" if clicked is None else f"&lang={clicked}"
+    location = f"/sign-in?next={quote(_own_path(request))}{language}"
+    return Response(b"", status_code=SEE_OTHER, headers={**HEADERS, "location": location})
 
 
 def sign_in_routes(pages: PageRenderer) -> list[HTTPRouteHandler]:

@@ -210,6 +210,8 @@ class VerdictSentence:
 
     text: str
     state: VerdictState
+    parts: tuple["VerdictSentence", ...] = ()
+    """Of several metrics or arms, each one's own sentence and mark: one that is better must not colour the others."""
 
 
 def verdict_sentence(found: PrimaryVerdict, words: Translator) -> VerdictSentence:
@@ -222,7 +224,8 @@ def verdict_sentence(found: PrimaryVerdict, words: Translator) -> VerdictSentenc
         told = _of_metrics(compared, told, words)
     states = {one.state for one in told}
     state: VerdictState = "bad" if "bad" in states else "good" if "good" in states else "unknown"
-    return VerdictSentence((" " if words.language == "en" else "").join(one.text for one in told), state)
+    text = (" " if words.language == "en" else "").join(one.text for one in told)
+    return VerdictSentence(text, state, tuple(told) if len(told) > 1 else ())
 
 
 def _of_metrics(

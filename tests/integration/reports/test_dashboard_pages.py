@@ -118,6 +118,10 @@ def test_a_session_ends_when_its_key_is_revoked(
     monkeypatch.setattr(street, "directory", replace(street.directory, keys=revoked))
 
     assert client.get("/trials").headers["location"] == "/sign-in?next=/trials"
+    # A link to a Chinese page leads to a Chinese sign-in, whatever the browser prefers.
+    asked = client.get("/trials?lang=zh", headers={"accept-language": "en"}).headers["location"]
+    assert asked == "/sign-in?next=/trials%3Flang%3Dzh&lang=zh"
+    assert '<html lang="zh' in client.get(asked, headers={"accept-language": "en"}).text
 
 
 def test_signing_out_ends_the_session(client: Client) -> None:

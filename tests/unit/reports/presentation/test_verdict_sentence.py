@@ -80,6 +80,7 @@ def test_of_several_metrics_each_is_named_and_only_the_first_has_days(
     english = verdict_sentence(verdict, translator("en"))
 
     assert (english.text, english.state) == (en, state)
+    assert " ".join(one.text for one in english.parts or [english]) == en
     assert not zh or verdict_sentence(verdict, translator("zh")).text == zh
 
 
@@ -136,6 +137,15 @@ def test_a_verdict_is_one_sentence(verdict: PrimaryVerdict, state: str, en: str,
 
     assert (told.text, told.state) == (en, state)
     assert verdict_sentence(verdict, translator("zh")).text == zh
+
+
+def test_of_several_metrics_each_is_marked_by_its_own_reading() -> None:
+    told = verdict_sentence(of_two(BETTER, UNTOLD), translator("en"))
+
+    assert [(one.text.split(" – ")[0], one.state) for one in told.parts] == [
+        ("Success rate", "good"),
+        ("Orders", "unknown"),
+    ]
 
 
 def test_without_a_smallest_effect_no_days_are_promised() -> None:
