@@ -56,9 +56,14 @@ class Allowed:
     holds: Callable[[PersonalValue], bool]
 
 
+AMOUNTS = frozenset({"amount_fen", "pay_amount", "amount", "total_amount"})
 ID_SHAPED = ("card", "landline", "wechat")
 """What is written as ids are."""
 MAY_BE_FOUND = (
+    Allowed(
+        "amount: a whole number in an amount's field is an amount, also one of eleven digits",
+        lambda value: value.where == "native number" and value.field.rpartition(".")[2] in AMOUNTS,
+    ),
     Allowed(
         "own text: a partner's own fields are looked at for telephone, identity and card numbers and e-mail addresses; "
         "that another word is a name, an address or a password cannot be told from its form",
