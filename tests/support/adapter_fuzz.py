@@ -201,11 +201,12 @@ def _ways(flow: str, data: bytes) -> set[tuple[str, int, int]]:
             last[frame] = frame.f_lineno
         return trace
 
+    before = sys.gettrace()  # coverage traces, too, and is blind for the rest of the run when it is not put back
     sys.settrace(trace)
     try:
         try_input(flow, data)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     return ways
 
 

@@ -1,5 +1,8 @@
 """What fuzzing has found of the adapters' ways, sent through once more; `make fuzz-adapters` looks for others."""
 
+import sys
+from types import FrameType
+
 import pytest
 
 from tests.support import adapter_fuzz
@@ -53,3 +56,18 @@ def test_of_inputs_that_go_the_same_way_the_shortest_is_kept() -> None:
     assert least(flow, [long, short, b"no json"])[-1:] != [long]
     assert set(least(flow, [long, short, b"no json"])) == {short, b"no json"}
     assert len(long) < adapter_fuzz.MAX_INPUT_BYTES
+
+
+def test_who_traced_before_traces_afterwards() -> None:
+    def other(_frame: FrameType, _event: str, _argument: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(other)
+    try:
+        least("sunmi-callback", [b"no json"])
+        afterwards = sys.gettrace()
+    finally:
+        sys.settrace(before)
+
+    assert afterwards is other
