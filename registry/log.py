@@ -1,7 +1,7 @@
 """A compacted topic of one partition as a whole: read it, write to it, and claim keys without two claims standing."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,15 +40,19 @@ class CompactedLog:
 
         Raises `UnavailableError` where the broker is silent.
         """
+        return list(self.each(since_ms=since_ms))
+
+    def each(self, *, since_ms: int | None = None) -> Iterator[LogRecord]:
+        """Yield the same records one by one, for topics that are too large to hold. Raises likewise."""
         consumer = make_consumer(self._settings, client_id="avenue-read-log")
         try:
-            return self._read(consumer, since_ms)
+            yield from self._read(consumer, since_ms)
         except KafkaError as error:
             raise unavailable(self._settings, f"{self._topic} cannot be read", error) from error
         finally:
             consumer.close(autocommit=False, timeout_ms=1000)
 
-    def _read(self, consumer: Any, since_ms: int | None) -> list[LogRecord]:
+    def _read(self, consumer: Any, since_ms: int | None) -> Iterator[LogRecord]:
         """Poll to the end; its time-out begins anew with each record, so it is a poll loop's own and no retry's."""
         partition = TopicPartition(self._topic, ONLY_PARTITION)
         consumer.assign([partition])
@@ -59,14 +63,12 @@ class CompactedLog:
             first = consumer.offsets_for_times({partition: since_ms})[partition]
             consumer.seek(partition, end if first is None else first.offset)
         deadline = time.monotonic() + self._settings.delivery_timeout_s
-        found: list[LogRecord] = []
         while (consumer.position(partition, timeout_ms=1000) or 0) < end:
             for records in consumer.poll(timeout_ms=POLL_MS).values():
-                found += map(log_record, records)
+                yield from (found for found in map(log_record, records) if found.offset < end)
                 deadline = time.monotonic() + self._settings.delivery_timeout_s
             if time.monotonic() > deadline:
                 raise UnavailableError(f"{self._topic} stands still before its end at offset {end}")
-        return [record for record in found if record.offset < end]
 
     def write(self, entries: Mapping[str, bytes | None]) -> dict[str, int]:
         """Write *entries* (None is a tombstone) in order and return each one's offset once all replicas have them.

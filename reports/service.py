@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeVar
 
+from registry.audit_topic import AuditWriter, MemoryAudit
 from registry.directory import Directory
-from reports.access.audit import AuditWriter, MemoryAudit
 from reports.access.reader_access import ReaderAccess
 from reports.access.replays import AccountReplays, RejectReplayer
 from reports.access.road_checks import RoadChecker

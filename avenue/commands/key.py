@@ -34,16 +34,19 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once, as the last line. It is valid everywhere within 5 s."""
+    from registry.audit_note import noted_change
     from registry.keys import check_scope, issue_key, parse_expiry
     from registry.topic import RegistryWriter
 
     now = datetime.now(UTC)
     with exit_codes():
         expires_at = None if expires is None else parse_expiry(expires, now=now)
-        with RegistryWriter(cluster_settings(home)) as writer:
+        settings = cluster_settings(home)
+        with RegistryWriter(settings) as writer:
             check_scope(scope, writer.read_all())
             issued = issue_key(scope, now=now, expires_at=expires_at)
-            writer.publish_key(issued.entry)
+            with noted_change(settings, "key issue", subject=issued.entry.id):
+                writer.publish_key(issued.entry)
     entry = issued.entry
     if as_json:
         _print_json(
@@ -118,13 +121,15 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End a key. It is refused everywhere within 5 s; to revoke one twice is harmless."""
+    from registry.audit_note import noted_change
     from registry.topic import RegistryWriter
 
-    with exit_codes(), RegistryWriter(cluster_settings(home)) as writer:
+    with exit_codes(), RegistryWriter(settings := cluster_settings(home)) as writer:
         key = _find(list(writer.read_all().keys.values()), key_id)
         if key.revoked_at is None:
             key = key.model_copy(update={"revoked_at": datetime.now(UTC)})
-            writer.publish_key(key)
+            with noted_change(settings, "key revoke", subject=key.id):
+                writer.publish_key(key)
     if as_json:
         _print_json({"id": key.id, "scope": key.scope, "revoked_at": _moment(key.revoked_at)})
     else:

@@ -64,13 +64,16 @@ def plan(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
 def apply(file: File, *, home: Home = None, as_json: AsJson = False) -> None:
     """Put FILE in force as a whole, and print its version once it was read back."""
     from registry.apply import apply_registry
+    from registry.audit_note import noted_change
     from registry.plan import render_plan
 
     with exit_codes():
         settings = cluster_settings(home)
         registry = _read(file, settings, as_json=as_json)
         difference = _plan(settings, registry)
-        version = apply_registry(settings, registry)
+        with noted_change(settings, "registry apply", subject=f"version {difference.version}") as change:
+            version = apply_registry(settings, registry)
+            change.subject = f"version {version}"
     if as_json:
         _print_json({**difference.as_json(), "version": version, "replaced": difference.version})
     else:

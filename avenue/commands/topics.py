@@ -49,9 +49,15 @@ def resize(
     """Begin a new epoch with another number of partitions, once nothing publishes and everything is read."""
     from avenue.client.resize import resize as begin
     from avenue.embedded.offline import offline_cluster
+    from registry.audit_note import noted_change
 
-    with exit_codes(), offline_cluster(command_settings(home), say=_say) as settings:
+    with (
+        exit_codes(),
+        offline_cluster(command_settings(home), say=_say) as settings,
+        noted_change(settings, "topics resize", subject=f"{partitions} partitions") as change,
+    ):
         epoch = begin(settings, partitions, quiet_s=quiet, say=_say)
+        change.subject = f"epoch {epoch.number}"
     if as_json:
         print(epoch.model_dump_json())
     else:

@@ -20,6 +20,7 @@ from avenue.run_file import RunFile, read_run_file
 from avenue.simulator.ledger import SimulationSummary
 from avenue.simulator.options import SimulateOptions
 from avenue.simulator.run import simulate
+from registry.audit_note import noted_change
 from registry.keys import issue_key
 from registry.topic import RegistryWriter
 from runtime.errors import PipelineError, UnavailableError
@@ -200,8 +201,9 @@ def _stay(stack: "subprocess.Popen[str]", run: RunFile, steps: _StepLog) -> None
 def _startup_key(home: Path) -> str:
     """Return a new reading key of the shown trial's startup, for a day."""
     now = datetime.now(UTC)
-    with RegistryWriter(cluster_settings(home)) as writer:
-        issued = issue_key(f"startup:{SHOWN_STARTUP}", now=now, expires_at=now + timedelta(days=1))
+    settings = cluster_settings(home)
+    issued = issue_key(f"startup:{SHOWN_STARTUP}", now=now, expires_at=now + timedelta(days=1))
+    with noted_change(settings, "key issue", subject=issued.entry.id), RegistryWriter(settings) as writer:
         writer.publish_key(issued.entry)
     return issued.secret
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from registry.apply import apply_registry
+from registry.audit_note import noted_change
 from registry.epochs import ensure_topics_and_epoch
 from registry.hash_keys import ensure_master_key
 from registry.keys import issue_key
@@ -24,14 +25,15 @@ def prepare_cluster(settings: Settings, *, registry: Registry | None) -> str:
     ensure_topics_and_epoch(settings)
     ensure_master_key(settings)
     if registry is not None:
-        apply_registry(settings, registry)
+        with noted_change(settings, "registry apply") as change:
+            change.subject = f"version {apply_registry(settings, registry)}"
     return _operator_key(settings)
 
 
 def _operator_key(settings: Settings) -> str:
     noted = settings.home / OPERATOR_KEY_ID
     issued = issue_key("operator", now=datetime.now(UTC))
-    with RegistryWriter(settings) as writer:
+    with noted_change(settings, "key issue", subject=issued.entry.id), RegistryWriter(settings) as writer:
         writer.publish_key(issued.entry)
         if noted.exists():
             writer.remove(KEY_PREFIX + noted.read_text().strip())

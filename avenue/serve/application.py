@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.exceptions import NotFoundException
 from litestar.routes import HTTPRoute
 
 from avenue.serve.openapi import openapi_route
-from avenue.serve.replay_routes import replay_routes
+from avenue.serve.replay_routes import ReplayRoutesDeps, replay_routes
 from avenue.serve.road_test_routes import road_test_routes
 from avenue.serve.watched_road import WatchedRoad
 from producers.gateway.asgi import PushASGIApp
@@ -16,6 +16,7 @@ from producers.gateway.pipeline import PushPipeline
 from producers.gateway.push_tester import PushTester
 from producers.gateway.replayer import Replayer
 from producers.gateway.routes import gateway_routes
+from registry.audit_topic import AuditWriter
 from registry.directory import Directory
 from runtime.clock import SystemClock
 from runtime.settings import Settings
@@ -40,6 +41,11 @@ class GatewaySide(Protocol):
     @property
     def replayer(self) -> Replayer:
         """Judges kept rejects once more."""
+        ...
+
+    @property
+    def audit(self) -> AuditWriter:
+        """Where is noted who asked for that."""
         ...
 
 
@@ -75,7 +81,8 @@ def litestar_application(
     routes: list[Any] = []
     handlers: dict[Any, Any] = dict(HANDLERS)
     if gateway is not None:
-        routes += [*gateway_routes(gateway.pipeline), *replay_routes(gateway.replayer, directory, SystemClock())]
+        deps = ReplayRoutesDeps(gateway.replayer, directory, SystemClock(), gateway.audit)
+        routes += [*gateway_routes(gateway.pipeline), *replay_routes(deps)]
         routes += road_test_routes(gateway.tester, road or WatchedRoad(gateway.tester), read_service)
     if read_service is not None:
         from reports.dashboard.routes import unknown_address
@@ -110,14 +117,15 @@ def _read_side(read_service: "ReadService") -> list[Any]:
     """Return the reading API, the pages, and the operators' internal routes."""
     from avenue.serve.freeze_routes import freeze_routes
     from avenue.serve.internal_routes import internal_routes
+    from reports.api.access_log import AccessLogMiddleware
     from reports.api.app import read_routes
     from reports.dashboard.routes import page_routes
     from reports.trial_report.make import report_maker
 
     report = report_maker(read_service.settings)
+    operators = [*internal_routes(read_service), *freeze_routes(read_service)]
     return [
         *read_routes(read_service, report),
         *page_routes(read_service),
-        *internal_routes(read_service),
-        *freeze_routes(read_service),
+        Router(path="/", route_handlers=operators, middleware=[AccessLogMiddleware(read_service)]),
     ]

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
-from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import ClientException, NotFoundException
 
-from reports.api.auth import reader_of
+from avenue.serve.internal_routes import let_operator_in
+from reports.api.access_log import SUBJECT, TRIALS
 from reports.api.streaming import whole_export
 from reports.frozen.keep import FreezeRequest, freeze_and_keep
 from reports.frozen.store import SignedReport
@@ -37,20 +38,21 @@ def freeze_routes(read_service: ReadService) -> list[Any]:
     @post("/internal/freeze", include_in_schema=False, status_code=200)
     async def freeze(request: Request[Any, Any, Any]) -> Response[FreezeAnswer]:
         """Freeze a trial's report and keep it."""
-        if reader_of(request, read_service).scope != "operator":
-            raise PermissionDeniedException("a key of scope operator is needed")
+        let_operator_in(request, read_service)
         try:
             asked = msgspec.json.decode(await request.body(), type=FreezeQuestion)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise ClientException(f"the body is no question for a frozen report: {error}") from error
         if asked.trial not in read_service.directory().trials:
             raise NotFoundException(f"no trial {asked.trial!r}")
+        request.scope["state"][TRIALS] = (asked.trial,)
         try:
             report = await whole_export(read_service, lambda context: _kept(read_service, context, asked))
         except (ClickHouseError, NotCompleteError, TooBusyError):
             raise
         except PipelineError as error:
             raise ClientException(str(error), status_code=409) from error
+        request.scope["state"][SUBJECT] = report.report_id
         return Response(FreezeAnswer(report.report_id, report.extract_sha256))
 
     return [freeze]

@@ -18,6 +18,7 @@ from avenue.serve.operations import (
     open_rejects,
     run_sql,
 )
+from reports.api.access_log import READER, READS_ONLY
 from reports.api.auth import reader_of
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
@@ -35,6 +36,14 @@ def internal_routes(read_service: ReadService) -> list[Any]:
     return [*routes.sql_routes(), *routes.reject_routes(), *routes.reconcile_routes()]
 
 
+def let_operator_in(request: AnyRequest, read_service: ReadService) -> None:
+    """Refuse whoever is no operator; note who it is for the audit. Raises `PermissionDeniedException`."""
+    reader = reader_of(request, read_service)
+    request.scope["state"][READER] = reader
+    if reader.scope != "operator":
+        raise PermissionDeniedException("a key of scope operator is needed")
+
+
 class _InternalRoutes:
     """Where operators ask."""
 
@@ -43,8 +52,7 @@ class _InternalRoutes:
 
     def _let_in(self, request: AnyRequest) -> None:
         """Refuse whoever is no operator, before anything that they sent is looked at."""
-        if reader_of(request, self._read_service).scope != "operator":
-            raise PermissionDeniedException("a key of scope operator is needed")
+        let_operator_in(request, self._read_service)
 
     async def _ask(self, request: AnyRequest, question: Callable[[ClickHouse], Answer]) -> Answer:
         self._let_in(request)
@@ -54,7 +62,7 @@ class _InternalRoutes:
             raise ClientException(str(error)) from error
 
     def sql_routes(self) -> list[Any]:
-        @post("/internal/sql", include_in_schema=False, status_code=200)
+        @post("/internal/sql", include_in_schema=False, status_code=200, opt={READS_ONLY: True})
         async def sql(request: AnyRequest) -> Response[bytes]:
             """Run read-only SQL."""
             self._let_in(request)
@@ -82,7 +90,7 @@ class _InternalRoutes:
                 raise NotFoundException(f"no kept reject {reject_id}")
             return _json(row)
 
-        @post("/internal/open-rejects", include_in_schema=False, status_code=200)
+        @post("/internal/open-rejects", include_in_schema=False, status_code=200, opt={READS_ONLY: True})
         async def still_open(request: AnyRequest) -> Response[bytes]:
             """List the lines of rejects that no replay has made an event of."""
             self._let_in(request)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from avenue.serve.http_server import HttpServer
 from avenue.serve.watched_road import WatchedRoad
 from producers.gateway.service import GatewayService
+from registry.audit_topic import AuditTopic
 from registry.follower import RegistryFollower
 from registry.key_uses import KeyUseWriter
 from registry.keys import seconds_left
 from registry.secrets import SecretResolver
-from reports.access.audit import AuditTopic
 from reports.access.ledger import AccessLedger
 from reports.access.reader_access import ReaderAccess
 from reports.access.topic import AccessTopic
@@ -63,7 +63,7 @@ class ServerRoles:
         self._read_service: ReadService | None = None
         self._access_topic: AccessTopic | None = None
         self._notifier: ChannelNotifier | None = None
-        self._audit_topic: AuditTopic | None = None
+        self._audit_topic = AuditTopic(settings)
         self._http: HttpServer | None = None
 
     async def run(self) -> int:
@@ -97,13 +97,15 @@ class ServerRoles:
         self._health.watch("registry", self._follower.problem)
         await asyncio.to_thread(self._follower.start, _FOLLOW_TIMEOUT_S)
         self._key_uses.start()
+        if self._roles & {"gateway", "reports"}:
+            self._audit_topic.start()
         KEYS_END.set_function(lambda: seconds_left(self._follower.directory.keys.values(), now=datetime.now(UTC)))
         if "sink" in self._roles:
             self._sink = Sink(self._settings, self._clickhouse, self._follower)
             self._health.watch("sink", self._sink.problem)
             self._sink.start()
         if "gateway" in self._roles:
-            self._gateway = GatewayService(self._settings, self._follower)
+            self._gateway = GatewayService(self._settings, self._follower, audit=self._audit_topic)
             self._gateway.watch(self._health)
             await self._gateway.start()
             self._road = WatchedRoad(self._gateway.tester)
@@ -113,21 +115,20 @@ class ServerRoles:
             self._health.watch("sessions", self._access_topic.problem)
             await asyncio.to_thread(self._access_topic.start, _FOLLOW_TIMEOUT_S)
             ledger.count_signed_out(SystemClock().now_ms())
-            self._audit_topic = AuditTopic(self._settings)
+            # Of a gateway alone this keeps no push away: only its replays ask for it.
             self._health.watch("audit", self._audit_topic.problem)
-            self._audit_topic.start()
-            self._read_service = self._telling(self._make_read_service(ledger, self._access_topic, self._audit_topic))
+            self._read_service = self._telling(self._make_read_service(ledger, self._access_topic))
         if self._gateway is not None or self._read_service is not None:
             self._listen()
 
-    def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic, audit: AuditTopic) -> ReadService:
+    def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic) -> ReadService:
         return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory.for_readers,
             settings=self._settings,
             clock=SystemClock(),
             session_secret=_session_secret(self._settings),
-            audit=audit,
+            audit=self._audit_topic,
             replayer=None if self._gateway is None else self._gateway.replayer,
             road=self._road,
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
@@ -175,8 +176,7 @@ class ServerRoles:
             await asyncio.to_thread(self._notifier.stop)
         if self._read_service is not None:
             await asyncio.to_thread(self._read_service.close)
-        if self._audit_topic is not None:
-            await asyncio.to_thread(self._audit_topic.stop)
+        await asyncio.to_thread(self._audit_topic.stop)
         if self._access_topic is not None:
             await asyncio.to_thread(self._access_topic.stop)
         await asyncio.to_thread(self._key_uses.stop)

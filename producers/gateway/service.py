@@ -18,6 +18,7 @@ from producers.publisher import Publisher, RecordSettled
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.validator import RequestCaches
+from registry.audit_topic import AuditWriter, MemoryAudit
 from registry.directory import Directory
 from registry.follower import RegistryFollower
 from registry.hash_keys import HashKeyFollower
@@ -51,8 +52,17 @@ def settle_with(duplicates: DuplicateWindow, clock: Clock) -> RecordSettled:
 class GatewayService:
     """The gateway's parts and their lives."""
 
-    def __init__(self, settings: Settings, follower: RegistryFollower, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        follower: RegistryFollower,
+        *,
+        clock: Clock | None = None,
+        audit: AuditWriter | None = None,
+    ) -> None:
         clock = clock or SystemClock()
+        self.audit = audit or MemoryAudit()
+        """Where is noted who asked for a replay."""
         limits = settings.gateway
         self._follower = follower
         self._hash_keys = HashKeyFollower(settings)

@@ -12,6 +12,7 @@ from litestar.params import Body, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from reports.access.replays import AccountReplays, NobodyReplaysError, judge
+from reports.api.access_log import SUBJECT
 from reports.api.auth import account_reader_of
 from reports.api.documented import STORE, CallsLiveOperation
 from reports.api.live import LiveCountsFeed
@@ -35,6 +36,7 @@ from reports.queries.delivery_way import delivery_way
 from reports.scope import AccountReader
 from reports.service import ReadService
 from runtime.problems import problem_responses
+from schemas.audit import DRY_RUN
 from schemas.lines import RejectLine
 from schemas.outcomes import ReplayedReject
 
@@ -251,7 +253,9 @@ async def replay_account_rejects(
     """Judge the account's open rejects once more, the oldest first: after a fix of registry or mapping. A dry run
     unless told otherwise; once more does no harm, and who asked when stands with the rejects.
     """
-    return await replay_rejects(account.service, account.identity, replays, await as_written(request, type(data)))
+    asked = await as_written(request, type(data))
+    request.scope["state"][SUBJECT] = DRY_RUN if asked.dry_run else ""
+    return await replay_rejects(account.service, account.identity, replays, asked)
 
 
 async def replay_rejects(

@@ -12,7 +12,7 @@ from litestar.params import Body, FromPath, PathParameter
 from litestar.response import Stream
 
 from reports.access.sharing import make_share, may_give, shared_trial, shares_in_force
-from reports.api.access_log import READER
+from reports.api.access_log import READER, SUBJECT
 from reports.api.live import LiveCountsFeed
 from reports.api.params import MAX_SHARE_DAYS, as_written
 from reports.api.problems import NotSeenError, NotYoursToGiveError, ParameterError, TooManySharesError
@@ -103,6 +103,7 @@ async def give_share(
     if len(shares_in_force(service, trial.id)) >= service.settings.report.shares_per_trial:
         raise TooManySharesError(service.settings.report.shares_per_trial)
     made = await asyncio.to_thread(make_share, service, reader.identity, trial, days)
+    request.scope["state"][SUBJECT] = made.entry.id
     base_url = service.settings.http.public_url or str(request.base_url)
     return made.entry, f"{base_url.rstrip('/')}/s/{made.token}"
 

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from reports.access.replays import NobodyReplaysError, ReplayUnderWayError
+from reports.api.access_log import SUBJECT
 from reports.api.account_routes import ReplayAnswer, ReplayRequest, replay_rejects
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.signin import account_signed_in
@@ -26,6 +27,7 @@ from reports.queries.context import QueryContext
 from reports.queries.delivery_way import delivery_way
 from reports.queries.model import Freshness
 from reports.scope import AccountReader
+from schemas.audit import DRY_RUN
 from schemas.outcomes import RejectReason
 
 GUIDE = "/docs/partners"
@@ -98,6 +100,7 @@ def _replay(pages: PageRenderer) -> HTTPRouteHandler:
         form = await request.form()
         reason, field = (str(form.get(name, ""))[:64] for name in ("reason", "field"))
         asked = ReplayRequest(reason=reason, field=field, dry_run=form.get("really") != "yes")
+        request.scope["state"][SUBJECT] = DRY_RUN if asked.dry_run else ""
         try:
             said = replay_said(await replay_rejects(service, reader, service.replays, asked), asked, words)
         except ReplayUnderWayError:

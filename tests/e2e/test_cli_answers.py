@@ -239,4 +239,28 @@ def test_what_a_key_read_is_in_the_audit_with_no_line_missing(stack: Stack) -> N
     found = wait_until(exports, STORED_S, "no line says that the report was made")
     assert found[-1].keys() >= {"at", "key", "scope", "method", "status", "sent_bytes", "whole"}
     assert (found[-1]["scope"], found[-1]["status"], found[-1]["whole"]) == ("operator", 200, True)
-    assert " 0 missing" in ended(stack, "audit", "--since", "10m", "--verify")
+
+
+def test_a_change_by_a_command_is_in_the_audit_whose_chains_hold_by_heads_kept_elsewhere(stack: Stack) -> None:
+    heads = stack.home / "heads.ndjson"
+    heads.write_text(ended(stack, "audit", "--heads"))
+    key = answer(stack, "key", "issue", "--scope", "programme")
+    ended(stack, "key", "revoke", key["id"])
+
+    noted = [json.loads(line) for line in ended(stack, "audit", "--since", "10m", "--json").splitlines()]
+    steps = [(line["route"], line["status"]) for line in noted if line["subject"] == key["id"]]
+    assert steps == [("key issue", 202), ("key issue", 200), ("key revoke", 202), ("key revoke", 200)]
+    assert key["key"] not in json.dumps(noted)
+    found = answer(stack, "audit", "--verify", "--against", str(heads))
+    assert found["holds"], found
+    assert found["lines"] >= len(noted)
+    assert ended(stack, "audit", "--verify").splitlines()[-1] == "every chain holds"
+
+    kept = json.loads(heads.read_text().splitlines()[0])
+    heads.write_text(json.dumps({**kept, "sha256": "0" * 64}))
+    assert f"! head: {kept['process']} line" in ended(stack, "audit", "--verify", "--against", str(heads), code=1)
+    assert "two questions" in ended(stack, "audit", "--verify", "--heads", code=2)
+    assert "no --since" in ended(stack, "audit", "--verify", "--since", "1h", code=2)
+    assert "give both" in ended(stack, "audit", "--against", str(heads), code=2)
+    heads.write_text("{}")
+    assert "heads.ndjson:1 is no head" in ended(stack, "audit", "--verify", "--against", str(heads), code=2)

@@ -25,6 +25,7 @@ from producers.publisher import Publisher
 from producers.validation.dedup_window import DuplicateWindow
 from producers.validation.pseudonym_cache import PseudonymCache
 from producers.validation.validator import RequestCaches
+from registry.audit_topic import MemoryAudit
 from registry.directory import Directory
 from registry.keys import issue_key
 from registry.pseudonyms import Pseudonyms
@@ -76,6 +77,7 @@ class GatewayParts:
     refusals: RefusalLog
     replayer: Replayer
     tester: PushTester
+    audit: MemoryAudit
 
 
 class MemoryGateway:
@@ -89,6 +91,7 @@ class MemoryGateway:
         self.log = log
         self.refusals = parts.refusals
         self.replayer = parts.replayer
+        self.audit = parts.audit
         self.tester = parts.tester
 
     async def push(self, body: bytes, content_type: str = "application/json", **headers: str) -> httpx.Response:
@@ -135,8 +138,8 @@ async def memory_gateway(
     )
     tester = PushTester(lambda: directory, secrets_for, ingestor, clock)
     replayer = Replayer(ReplayerDeps(settings, lambda: directory, ingestor, clock))
-    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=replayer, tester=tester)
+    gateway: Any = SimpleNamespace(pipeline=pipeline, replayer=replayer, tester=tester, audit=MemoryAudit())
     app = http_application(Settings(gateway=settings), lambda: directory, gateway=gateway)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield MemoryGateway(client, issued.secret, log, GatewayParts(apply, refusals, replayer, tester))
+        yield MemoryGateway(client, issued.secret, log, GatewayParts(apply, refusals, replayer, tester, gateway.audit))

@@ -157,7 +157,7 @@ class Program:
             settings=settings,
             clock=SystemClock(),
         )
-        gateway = SimpleNamespace(pipeline=None, replayer=None, tester=None)
+        gateway = SimpleNamespace(pipeline=None, replayer=None, tester=None, audit=None)
         app = litestar_application(settings, reading.directory, gateway=cast("Any", gateway), read_service=reading)
         framework = [(route.path, frozenset(map(str, getattr(route, "methods", ())))) for route in app.routes]
         return [*framework, *((path, frozenset({"GET"})) for path in OPS_PATHS)]

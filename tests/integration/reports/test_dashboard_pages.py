@@ -15,8 +15,8 @@ import pytest
 from litestar.testing import TestClient
 
 from avenue.serve.application import http_application
+from registry.audit_topic import MemoryAudit
 from registry.retention import kept_until_ms
-from reports.access.audit import MemoryAudit
 from reports.metrics import METRICS
 from runtime.clickhouse import ClickHouse, ClickHouseError
 from runtime.clock import ManualClock

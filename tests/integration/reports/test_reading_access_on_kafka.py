@@ -7,21 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from avenue.client.audit_lines import read_audit
 from registry.epochs import create_missing_topics
-from reports.access.audit import AuditTopic
 from reports.access.ledger import AccessLedger
 from reports.access.reader_access import ReaderAccess, ReaderSession
 from reports.access.topic import AccessTopic
-from runtime.clock import SystemClock
 from runtime.kafka import make_admin
 from runtime.settings import KafkaSettings, Settings
-from schemas.audit import AuditLine
 from schemas.topics import Topic
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
-TOPICS = {Topic.ACCESS, Topic.AUDIT}
+TOPICS = {Topic.ACCESS}
 TAKES_HOLD_S = 5.0
 START_S = 20.0
 NOW = 1_000_000
@@ -72,33 +68,3 @@ def test_a_sign_out_and_a_link_hold_in_every_process_within_five_seconds_and_aft
         assert access.has_ended(session)
         assert access.share_of(kept.token, NOW) == kept.entry
         assert access.share_of(ended.token, NOW) is None
-
-
-def test_audit_lines_are_there_after_their_process_ended_and_can_be_read_since_a_time(
-    processes: Processes, kafka_settings: KafkaSettings
-) -> None:
-    settings = Settings(kafka=kafka_settings)
-    began_ms = SystemClock().now_ms()
-    topic = AuditTopic(settings, prefix=processes.prefix)
-    topic.start()
-    fields = {"key": "k-1", "scope": "operator", "method": "GET", "route": "/v1/me", "trial": "", "share": ""}
-    for _ in range(3):
-        topic.note(
-            AuditLine(
-                at_ms=NOW,
-                process=topic.process,
-                number=topic.next_number(),
-                status=200,
-                sent_bytes=1,
-                whole=True,
-                **fields,
-            )
-        )
-    assert topic.problem() is None
-    topic.stop()
-
-    found = read_audit(settings, since_ms=began_ms - HOUR, prefix=processes.prefix)
-    later = read_audit(settings, since_ms=SystemClock().now_ms() + HOUR, prefix=processes.prefix)
-
-    assert [(line.process, line.number) for line in found] == [(topic.process, n) for n in (1, 2, 3)]
-    assert later == []

@@ -50,7 +50,7 @@ def client(role: str) -> Iterator[Client]:
     reading = ReadService(
         ClickHouse(settings.clickhouse), lambda: known, settings, SystemClock(), session_secret=b"s" * 32
     )
-    gateway: Any = SimpleNamespace(pipeline=BrokenPipeline(), replayer=None, tester=None)
+    gateway: Any = SimpleNamespace(pipeline=BrokenPipeline(), replayer=None, tester=None, audit=None)
     app = http_application(
         settings,
         lambda: known,

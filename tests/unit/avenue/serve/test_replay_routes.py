@@ -14,6 +14,7 @@ import pytest
 from avenue.serve.application import litestar_application
 from avenue.serve.replay_routes import MAX_LINES, PATH
 from producers.gateway.replayer import Replayer, ReplayerDeps
+from registry.audit_topic import MemoryAudit
 from registry.directory import Directory
 from registry.keys import issue_key
 from runtime.errors import RetryableError
@@ -29,7 +30,7 @@ KNOWN: Directory = replace(DIRECTORY, keys={key.entry.sha256: key.entry for key 
 
 async def asked(gateway: HandGateway, body: Any, scope: str = "operator", **query: str) -> httpx.Response:
     """Post *body* with the key of *scope*, or what *scope* says instead of a key."""
-    side: Any = SimpleNamespace(pipeline=None, replayer=gateway.replayer, tester=None)
+    side: Any = SimpleNamespace(pipeline=None, replayer=gateway.replayer, tester=None, audit=MemoryAudit())
     app: Any = litestar_application(Settings(), lambda: KNOWN, gateway=side)
     authorization = f"Bearer {KEYS[scope].secret}" if scope in KEYS else scope
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)

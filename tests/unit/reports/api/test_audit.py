@@ -1,15 +1,16 @@
 """The audit of reads: one line for each request of a known reader, and nothing in it that stood in the address."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from avenue.client.audit_lines import missing_lines
 from avenue.serve.application import http_application
-from reports.access.audit import MemoryAudit
+from registry.audit_topic import MemoryAudit
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
@@ -25,9 +26,9 @@ def audit() -> MemoryAudit:
     return MemoryAudit()
 
 
-@pytest.fixture
-def client(audit: MemoryAudit) -> Iterator[Client]:
-    """Return a client of a site without a store."""
+@contextmanager
+def site(audit: MemoryAudit, scope: str = "startup:calmwave") -> Iterator[Client]:
+    """Give a client, with a key of *scope*, of a site without a store."""
     settings, known = Settings(), directory()
     reading = ReadService(
         ClickHouse(settings.clickhouse),
@@ -40,9 +41,15 @@ def client(audit: MemoryAudit) -> Iterator[Client]:
     app = http_application(settings, lambda: known, read_service=reading)
     with TestClient(app, raise_server_exceptions=False) as found:
         found.follow_redirects = False
-        found.headers["authorization"] = f"Bearer {KEYS['startup:calmwave']}"
+        found.headers["authorization"] = f"Bearer {KEYS[scope]}"
         yield found
     reading.close()
+
+
+@pytest.fixture
+def client(audit: MemoryAudit) -> Iterator[Client]:
+    with site(audit) as found:
+        yield found
 
 
 def test_a_read_is_noted_with_who_what_when_and_how_it_ended(client: Client, audit: MemoryAudit) -> None:
@@ -70,7 +77,7 @@ def test_exports_pages_refusals_and_links_are_noted_and_strangers_are_not(client
         ("startup", "DELETE", "/v1/shares/{share_id}", "", 204),
     ]
     assert [line.number for line in audit.lines] == [1, 2, 3, 4, 5, 6]
-    assert audit.lines[-1].share == audit.lines[4].key == made["id"]
+    assert audit.lines[-1].share == audit.lines[4].key == audit.lines[0].subject == made["id"]
 
 
 def test_nothing_that_stood_in_the_address_is_noted(
@@ -92,13 +99,35 @@ def test_nothing_that_stood_in_the_address_is_noted(
     assert KEYS["startup:calmwave"] not in kept
 
 
-def test_a_number_that_is_not_there_is_a_missing_line() -> None:
-    def line(process: str, number: int) -> AuditLine:
-        fields: dict[str, Any] = dict.fromkeys(("key", "scope", "method", "route", "trial", "share"), "")
-        return AuditLine(at_ms=NOW, process=process, number=number, status=200, sent_bytes=0, whole=True, **fields)
+class NotTaking(MemoryAudit):
+    """Keeps lines, and says that the broker took none."""
 
-    whole = [line("a", n) for n in (4, 5, 6)] + [line("b", 1)]
+    def note(self, line: AuditLine) -> "Future[bool]":
+        super().note(line)
+        lost: Future[bool] = Future()
+        lost.set_result(False)
+        return lost
 
-    assert missing_lines(whole) == 0
-    assert missing_lines([*whole, line("b", 4)]) == 2
-    assert missing_lines([]) == 0
+
+def test_a_change_whose_line_is_not_written_is_not_answered_and_a_read_is() -> None:
+    with site(NotTaking()) as client:
+        read = client.get("/v1/trials/neuro")
+        made = client.post("/v1/trials/neuro/shares", json={"days": 1})
+        refused = client.post("/v1/trials/neuro/shares", json={"days": 10_000})
+
+    assert read.status_code == 200
+    assert (made.status_code, made.headers["content-type"]) == (503, "application/problem+json")
+    assert "could not be noted in the audit log" in made.json()["detail"]
+    assert "url" not in made.json()
+    assert refused.status_code == 503
+
+
+def test_operators_questions_leave_a_line_and_do_not_wait_for_it() -> None:
+    audit = NotTaking()
+    with site(audit, "operator") as client:
+        answer = client.post("/internal/sql", content=b"SELECT 1")
+
+    (line,) = audit.lines
+    assert (line.scope, line.method, line.route) == ("operator", "POST", "/internal/sql")
+    assert line.status == answer.status_code
+    assert "audit" not in answer.text
