@@ -6,6 +6,7 @@ between them, UTF-8. A record's value is that form with the member.
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,6 +14,17 @@ import msgspec
 from schemas.audit import AuditLine
 
 _decode = msgspec.json.Decoder(AuditLine).decode
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The last line of a chain: who keeps it elsewhere sees whether the chain was cut or made anew."""
+
+    process: str
+    number: int
+    sha256: str
+    offset: int
+    at_ms: int
 
 
 class AuditChain:
@@ -35,6 +47,11 @@ class AuditChain:
     def confirm(self, number: int, offset: int) -> None:
         """Take in that line *number* stands at *offset*: the next lines say so."""
         self._stood = (number, offset)
+
+    def head(self, process: str, at_ms: int) -> ChainHead:
+        """Return the head of *process*'s chain, once its last line is confirmed, which was written at *at_ms*."""
+        number, offset = self._stood
+        return ChainHead(process, number, self._head, offset, at_ms)
 
 
 def canonical(fields: dict[str, Any]) -> bytes:

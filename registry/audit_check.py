@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from registry.audit_chain import holds_its_hash, read_line
+from registry.audit_chain import ChainHead, holds_its_hash, read_line
 from schemas.audit import CHECKPOINT_S, AuditLine
+from schemas.topics import SPECS, Topic
 
 RECENT_LINES = 20_000
 """Lines that are remembered beside the last one of each chain: what a writer writes again, or says of where it stood,
@@ -13,6 +14,7 @@ is a batch of its own back (500 lines), with those of some others in between.
 """
 MAX_BREAKS = 1000
 """So many are named: a log with more is no log of ours, and must not fill memory."""
+RETENTION_MS = (SPECS[Topic.AUDIT].retention_s or 0) * 1000
 SILENT_MS = 3 * CHECKPOINT_S * 1000
 """A chain without a line for so long has no writer any more."""
 
@@ -44,16 +46,6 @@ class AuditBreak:
     number: int
     offset: int
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChainHead:
-    """The last line of a chain: who keeps it elsewhere sees whether the chain was cut or made anew."""
-
-    process: str
-    number: int
-    sha256: str
-    offset: int
 
 
 @dataclass(slots=True)
@@ -88,7 +80,7 @@ class AuditFindings:
     silent: int
     """Chains that ended without saying so: their process was killed."""
     heads_gone: int
-    """Of the heads given: lines past the topic's retention."""
+    """Of the heads given: lines that went at the end of the topic's retention."""
 
 
 class AuditCheck:
@@ -126,14 +118,14 @@ class AuditCheck:
 
     def findings(self, now_ms: int) -> AuditFindings:
         """Return what came of it."""
-        gone = self._missing_heads()
+        gone = self._missing_heads(now_ms)
         chains = self._chains.values()
         silent = sum(not chain.ended and now_ms - chain.at_ms > SILENT_MS for chain in chains)
         ended = sum(chain.ended for chain in chains)
         return AuditFindings(
             breaks=tuple(self._breaks),
             breaks_beyond=self._breaks_beyond,
-            heads=tuple(ChainHead(name, c.number, c.sha256, c.offset) for name, c in self._chains.items()),
+            heads=tuple(ChainHead(name, c.number, c.sha256, c.offset, c.at_ms) for name, c in self._chains.items()),
             lines=self._lines,
             unchained=self._unchained,
             repeated=self._repeated,
@@ -242,14 +234,19 @@ class AuditCheck:
         if len(self._recent) > RECENT_LINES:
             del self._recent[next(iter(self._recent))]
 
-    def _missing_heads(self) -> int:
+    def _missing_heads(self, now_ms: int) -> int:
         """Name the heads that were kept elsewhere and are not here; return how many are past retention."""
         gone = 0
         for head in self._waited.values():
-            if head.offset < self._first_offset:
+            before_beginning = head.offset < self._first_offset
+            if before_beginning and head.at_ms < now_ms - RETENTION_MS + SILENT_MS:
                 gone += 1
                 continue
             told = "the line that was kept elsewhere as the head of its chain is not here, or is another"
+            if before_beginning:
+                told = (
+                    "the line that was kept elsewhere was cut off the topic's beginning before its retention was over"
+                )
             self._add(AuditBreak(BreakKind.HEAD, head.process, head.number, -1, told))
         self._waited = {}
         return gone

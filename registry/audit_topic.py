@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -104,6 +104,7 @@ class AuditTopic:
         self._number = 0
         self._numbering = threading.Lock()
         self._next_checkpoint = time.monotonic() + CHECKPOINT_S
+        self._next_head = time.monotonic()
         self._stopping = threading.Event()
         self._trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -151,7 +152,9 @@ class AuditTopic:
             sealed = {f"{item.line.process}:{item.line.number}": self._chain.seal(item.line) for item in items}
             while not (written := self._written(sealed, items[-1].line.number)) and not self._stopping.wait(RETRY_S):
                 pass
-            if not written:
+            if written:
+                self._tell_head(items[-1])
+            else:
                 REPORT_AUDIT_LOST.inc(len(items))
             for item in items:
                 item.written.set_result(written)
@@ -177,6 +180,13 @@ class AuditTopic:
     def _idle_s(self) -> float:
         """Return how long a living chain may still be without a line."""
         return max(0.0, self._next_checkpoint - time.monotonic())
+
+    def _tell_head(self, last: _Waiting) -> None:
+        """Log the chain's head once an hour and at its end: a log is kept elsewhere, and `--against` reads it."""
+        if time.monotonic() < self._next_head and not last.line.ends:
+            return
+        self._next_head = time.monotonic() + CHECKPOINT_S
+        log.info("audit head", **asdict(self._chain.head(self.process, last.line.at_ms)))
 
     def _written(self, sealed: dict[str, bytes], last: int) -> bool:
         try:

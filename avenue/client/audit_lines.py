@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from registry.audit_chain import read_line
-from registry.audit_check import AuditCheck, AuditFindings, ChainHead
+from registry.audit_chain import ChainHead, read_line
+from registry.audit_check import AuditCheck, AuditFindings
 from registry.log import CompactedLog
 from runtime.errors import ConfigurationError, ProtocolError
 from runtime.settings import Settings
@@ -53,9 +53,9 @@ def head_lines(heads: Iterable[ChainHead]) -> list[str]:
 
 
 def read_heads(path: Path) -> dict[str, ChainHead]:
-    """Return the heads kept in the file *path*, by process.
+    """Return the heads kept in the file *path*, by process: of several of one chain the last, which holds the others.
 
-    Raises `ConfigurationError` where it cannot be read, is none, or says two things of one chain.
+    Raises `ConfigurationError` where it cannot be read, is none, or says two things of one line.
     """
     try:
         if path.stat().st_size > MAX_HEADS_BYTES:
@@ -70,8 +70,11 @@ def read_heads(path: Path) -> dict[str, ChainHead]:
         except (ValueError, RecursionError) as error:
             told = f"{path}:{number} is no head as `avenue audit --heads` prints them: {error}"
             raise ConfigurationError(told) from error
-        if found.setdefault(head.process, head) != head:
-            raise ConfigurationError(f"{path}:{number} says another head of chain {head.process} than before")
+        known = found.get(head.process)
+        if known and known.number == head.number and known != head:
+            raise ConfigurationError(f"{path}:{number} says another line {head.number} of {head.process} than before")
+        if known is None or known.number < head.number:
+            found[head.process] = head
     if not found:
         raise ConfigurationError(f"{path} holds no head; `avenue audit --heads > FILE` writes them")
     return found

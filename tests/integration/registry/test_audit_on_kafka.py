@@ -1,5 +1,6 @@
 """The audit log on a real broker: two writers at once, one of them killed, and a copy of it that somebody changed."""
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
-from avenue.client.audit_lines import read_audit, verify_audit
-from registry.audit_chain import canonical
+from avenue.client.audit_lines import read_audit, read_heads, verify_audit
+from registry.audit_chain import ChainHead, canonical
 from registry.audit_check import SILENT_MS, AuditFindings
 from registry.audit_note import noted_change
 from registry.audit_topic import AuditTopic, all_written
@@ -46,10 +48,13 @@ class Log:
     def lines(self) -> list[AuditLine]:
         return read_audit(self.settings, since_ms=SystemClock().now_ms() - HOUR_MS, prefix=self.prefix)
 
-    def verify(self, *, later_ms: int = 0) -> AuditFindings:
-        return verify_audit(self.settings, now_ms=SystemClock().now_ms() + later_ms, prefix=self.prefix)
+    def verify(self, *, later_ms: int = 0, kept_heads: dict[str, ChainHead] | None = None) -> AuditFindings:
+        now_ms = SystemClock().now_ms() + later_ms
+        return verify_audit(self.settings, now_ms=now_ms, kept_heads=kept_heads, prefix=self.prefix)
 
-    def copy(self, records: list[tuple[str, bytes]]) -> AuditFindings:
+    def copy(
+        self, records: list[tuple[str, bytes]], *, kept_heads: dict[str, ChainHead] | None = None
+    ) -> AuditFindings:
         """Write *records* to a new topic, as somebody might who changed them, and verify that."""
         self.copies += 1
         prefix = f"{self.prefix}{self.copies}-"
@@ -57,7 +62,7 @@ class Log:
         with CompactedLog(self.settings.kafka, prefix + Topic.AUDIT) as topic:
             for key, value in records:
                 topic.write({key: value})
-        return verify_audit(self.settings, now_ms=SystemClock().now_ms(), prefix=prefix)
+        return verify_audit(self.settings, now_ms=SystemClock().now_ms(), kept_heads=kept_heads, prefix=prefix)
 
 
 @pytest.fixture
@@ -80,6 +85,23 @@ def write_until_killed(settings: Settings, prefix: str) -> None:
     writer.start()
     while True:
         writer.note(read_line("k-killed")).result()
+
+
+def test_a_cut_end_is_seen_by_the_head_that_the_writer_logged(audit_log: Log, tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        writer = audit_log.writer()
+        writer.start()
+        writer.note(read_line()).result(WRITTEN_S)
+        writer.stop()
+    shipped = tmp_path / "shipped.ndjson"
+    shipped.write_text("".join(json.dumps(line) + "\n" for line in logged if line["event"] == "audit head"))
+    heads = read_heads(shipped)
+    records = [((record.key or b"").decode(), record.value) for record in audit_log.records()]
+
+    assert [(head.process, head.number, head.offset) for head in heads.values()] == [(writer.process, 3, 2)]
+    assert told(audit_log.verify(kept_heads=heads)) == []
+    assert told(audit_log.copy(records[:2])) == []
+    assert told(audit_log.copy(records[:2], kept_heads=heads)) == [("head", writer.process, 3)]
 
 
 def told(found: AuditFindings) -> list[tuple[str, str, int]]:

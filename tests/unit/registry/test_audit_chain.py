@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.audit_chain import AuditChain, canonical, line_hash
-from registry.audit_check import RECENT_LINES, SILENT_MS, AuditCheck, AuditFindings, BreakKind, ChainHead
+from registry.audit_chain import AuditChain, ChainHead, canonical, line_hash
+from registry.audit_check import RECENT_LINES, RETENTION_MS, SILENT_MS, AuditCheck, AuditFindings, BreakKind
 from schemas.audit import AuditLine
 
 NOW = 1_790_000_000_000
@@ -268,12 +268,21 @@ def test_lines_from_before_the_chain_are_counted_and_a_hash_taken_away_is_named(
 
 
 def test_a_chain_whose_beginning_is_past_retention_is_verified_from_its_first_kept_line(topic: Topic) -> None:
-    heads = {"a": ChainHead("a", 1, topic.records[0].line["sha256"], 0)}
+    heads = {"a": ChainHead("a", 1, topic.records[0].line["sha256"], 0, NOW)}
 
-    found = check(topic.records[1:], anew=False, heads=heads)
+    found = check(topic.records[1:], anew=False, heads=heads, now_ms=NOW + RETENTION_MS)
 
     assert found.breaks == ()
     assert (found.from_middle, found.heads_gone) == (1, 1)
+
+
+def test_a_beginning_cut_off_before_its_time_is_seen_by_a_head_that_was_kept(topic: Topic) -> None:
+    heads = {"a": ChainHead("a", 1, topic.records[0].line["sha256"], 0, NOW)}
+
+    found = check(topic.records[1:], anew=False, heads=heads)
+
+    assert (named(found), found.heads_gone) == ([("head", "a", 1)], 0)
+    assert "before its retention was over" in found.breaks[0].message
 
 
 def test_a_beginning_cut_off_though_the_topic_reaches_further_back_is_named(topic: Topic) -> None:
