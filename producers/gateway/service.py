@@ -29,7 +29,7 @@ from registry.secrets import SECRETS, SecretResolver
 from runtime.clock import Clock, SystemClock
 from runtime.health import Health
 from runtime.logging import get_logger
-from runtime.settings import Settings
+from runtime.settings import GatewaySettings, Settings
 
 log = get_logger(__name__)
 
@@ -94,22 +94,25 @@ class GatewayService:
             )
         )
         self._refusals = RefusalLog(self._publisher, clock)
-        self.pipeline = PushPipeline(
-            PipelineDeps(
-                limits=limits,
-                directory=lambda: follower.directory,
-                secrets_for=self._secrets.secrets_for,
-                ingestor=ingestor,
-                clock=clock,
-                refusals=self._refusals,
-                note_secret=SecretUses(self._secrets, lambda: follower.directory.uses).note,
-            )
-        )
+        self.pipeline = self._make_pipeline(limits, ingestor, clock)
         self.replayer = Replayer(ReplayerDeps(limits, lambda: follower.directory, ingestor, clock))
         self.tester = PushTester(lambda: follower.directory, self._secrets.secrets_for, ingestor, clock)
         self._waiting_refunds = WaitingRefunds(self._orders, self.replayer, self._publisher, clock)
         self._running: list[asyncio.Task[None]] = []
         self._started = False
+
+    def _make_pipeline(self, limits: GatewaySettings, ingestor: RequestIngestor, clock: Clock) -> PushPipeline:
+        return PushPipeline(
+            PipelineDeps(
+                limits=limits,
+                directory=lambda: self._follower.directory,
+                secrets_for=self._secrets.secrets_for,
+                ingestor=ingestor,
+                clock=clock,
+                refusals=self._refusals,
+                note_secret=SecretUses(self._secrets, lambda: self._follower.directory.uses).note,
+            )
+        )
 
     async def start(self) -> None:
         """Read hash keys, consent and orders, connect to the broker. Raises `PipelineError` where that fails.

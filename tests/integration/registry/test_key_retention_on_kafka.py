@@ -9,11 +9,14 @@ from kafka.admin import NewTopic
 
 from registry.directory import Directory
 from registry.file import load_registry
-from registry.hash_keys import HashKeyFollower, ensure_hash_keys, ensure_master_key
+from registry.hash_keys import HashKeyFollower, KeyWrap, ensure_hash_keys, ensure_master_key
 from registry.key_retention import KeyRetention, KeyRetentionActions
 from registry.log import CompactedLog
+from registry.master_key import load_master_key
+from registry.pseudonyms import Pseudonyms, first_step, second_step
 from registry.retention import kept_until_ms
 from runtime.clock import ManualClock
+from runtime.errors import UnavailableError
 from runtime.kafka import TopicPartition, make_admin, make_consumer
 from runtime.metrics import GATEWAY_KEYS_OVERDUE
 from runtime.settings import KafkaSettings, Settings
@@ -50,16 +53,17 @@ def settings(kafka_settings: KafkaSettings, tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, kafka=kafka_settings)
 
 
-def readable(settings: Settings, prefix: str) -> set[str]:
-    """Return the names of the wrapped keys that a plain consumer reads from the topic's beginning."""
+def readable(settings: Settings, prefix: str) -> dict[str, bytes]:
+    """Return the wrapped keys by name that a plain consumer reads from the topic's beginning."""
     consumer = make_consumer(settings.kafka, client_id="test")
     partition = TopicPartition(prefix + Topic.HASH_KEYS, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
-    end, found = consumer.end_offsets([partition])[partition], set()
+    end = consumer.end_offsets([partition])[partition]
+    found: dict[str, bytes] = {}
     while (consumer.position(partition) or 0) < end:
         for records in consumer.poll(timeout_ms=200).values():
-            found |= {record.key.decode() for record in records if record.value and b"wrapped" in record.value}
+            found |= {r.key.decode(): r.value for r in records if r.value and b"wrapped" in r.value}
     consumer.close(autocommit=False)
     return found
 
@@ -76,12 +80,17 @@ def test_a_key_ends_with_its_trials_events_and_cannot_be_read_soon_after_on_a_qu
     follower = HashKeyFollower(settings, prefix=prefix)
     follower.start(START_S)
     assert follower.holds(name)
+    pseudonyms, account = Pseudonyms(follower), REGISTRY.accounts[0].id
+    first = pseudonyms.first_step(account, "u-1")
+    stored = pseudonyms.second_step(TRIAL.id, first)
 
     clock.advance(1)
     assert name in retention.run_once().destroy
 
     wait_until(lambda: not follower.holds(name), START_S, "the follower still holds it")
     follower.stop()
+    with pytest.raises(UnavailableError, match=TRIAL.id):
+        pseudonyms.second_step(TRIAL.id, first)
     assert name in readable(settings, prefix), "a tombstone destroys nothing by itself"
     assert GATEWAY_KEYS_OVERDUE._value.get() > 0
 
@@ -90,7 +99,11 @@ def test_a_key_ends_with_its_trials_events_and_cannot_be_read_soon_after_on_a_qu
         return name not in readable(settings, prefix)
 
     wait_until(gone, COMPACTED_S, "the destroyed key can still be read")
-    assert f"account:{REGISTRY.accounts[0].id}" in readable(settings, prefix)
+    # Who has all that is left, the subject and the master key too, cannot say any more whose the stored events are.
+    left = readable(settings, prefix)
+    opened = {left_name: KeyWrap(load_master_key(settings)).unwrap(value) for left_name, value in left.items()}
+    assert first_step(opened[f"account:{account}"], "u-1") == first
+    assert stored not in {second_step(key, first) for key in opened.values()}
     retention.run_once()
     assert GATEWAY_KEYS_OVERDUE._value.get() == 0
 
