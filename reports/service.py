@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from registry.audit_topic import AuditWriter, MemoryAudit
 from registry.directory import Directory
+from reports.access.operator_look import OperatorLook
 from reports.access.reader_access import ReaderAccess
 from reports.access.replays import AccountReplays, RejectReplayer
 from reports.access.road_checks import RoadChecker
+from reports.access.road_sources import RoadSources
 from reports.notifications.teller import ChannelTeller
 from reports.queries.context import QueryContext, RollupCache
 from reports.queries.verdict_cache import VerdictBoard, VerdictCache
@@ -65,6 +67,10 @@ class ReadService:
     """The gateway beside this read side, which judges kept rejects once more; None where another process is it."""
     road: RoadChecker | None = field(default=None, repr=False)
     """The same gateway, which sends test events down the road; likewise."""
+    road_sources: RoadSources | None = field(default=None, repr=False)
+    """Broker and conservation sums, for the operator's page; None where this process asks neither."""
+    operator_look: OperatorLook = field(default_factory=OperatorLook, repr=False)
+    """What that page and its JSON were last told, by both alike."""
     teller: ChannelTeller | None = field(default=None, repr=False)
     """Who tells the registry's channels; None where this process tells nobody."""
     replays: AccountReplays = field(default_factory=AccountReplays, repr=False)

@@ -287,6 +287,13 @@ class ReportSettings(SettingsGroup):
         description="audit lines that wait for the broker, about 500 bytes each; beyond it they are counted lost",
     )
     live_every_s: Seconds = Field(1.0, description="a trial that is watched is looked up this often, for all who watch")
+    ops_every_s: Seconds = Field(
+        3.0,
+        description="the operator's page is looked up so often, for all who look; less often where it takes over 5 %",
+    )
+    ops_timeout_s: Seconds = Field(
+        3.0, description="store and broker each answer the operator's page by then, or it says that they do not"
+    )
     smallest_group: Positive = Field(
         5, description="people of a week of whom fewer are told by no number: shares of so few say nothing"
     )

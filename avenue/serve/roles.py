@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from avenue.serve.http_server import HttpServer
+from avenue.serve.road_sources import LiveRoadSources
 from avenue.serve.watched_road import WatchedRoad
 from producers.gateway.service import GatewayService
 from registry.audit_topic import AuditTopic
@@ -61,6 +62,7 @@ class ServerRoles:
         self._road: WatchedRoad | None = None
         self._sink: Sink | None = None
         self._read_service: ReadService | None = None
+        self._road_sources: LiveRoadSources | None = None
         self._access_topic: AccessTopic | None = None
         self._notifier: ChannelNotifier | None = None
         self._audit_topic = AuditTopic(settings)
@@ -122,6 +124,7 @@ class ServerRoles:
             self._listen()
 
     def _make_read_service(self, ledger: AccessLedger, writer: AccessTopic) -> ReadService:
+        self._road_sources = LiveRoadSources(self._settings, self._clickhouse)
         return ReadService(
             clickhouse=self._clickhouse,
             directory=lambda: self._follower.directory.for_readers,
@@ -131,6 +134,7 @@ class ServerRoles:
             audit=self._audit_topic,
             replayer=None if self._gateway is None else self._gateway.replayer,
             road=self._road,
+            road_sources=self._road_sources,
             access=ReaderAccess(ledger, writer, max_ended=self._settings.report.ended_sessions),
         )
 
@@ -164,6 +168,11 @@ class ServerRoles:
         self._health.watch("http", self._http.problem)
         self._http.start()
 
+    def _close_reading(self, read_service: ReadService) -> None:
+        read_service.close()
+        if self._road_sources is not None:
+            self._road_sources.close()
+
     async def _drain(self) -> None:
         """Stop in the order of the road: nothing new in, what is in goes through, then let go."""
         if self._http is not None:
@@ -175,7 +184,7 @@ class ServerRoles:
         if self._notifier is not None:
             await asyncio.to_thread(self._notifier.stop)
         if self._read_service is not None:
-            await asyncio.to_thread(self._read_service.close)
+            await asyncio.to_thread(self._close_reading, self._read_service)
         await asyncio.to_thread(self._audit_topic.stop)
         if self._access_topic is not None:
             await asyncio.to_thread(self._access_topic.stop)

@@ -13,6 +13,7 @@ from reports.api.channel_routes import get_channels, test_channel
 from reports.api.comparison import get_comparison
 from reports.api.frozen_routes import get_frozen_extract, get_frozen_report, get_frozen_reports
 from reports.api.live import LiveCountsFeed
+from reports.api.operator_road import get_operator_road
 from reports.api.private_answers import PrivateAnswersMiddleware, UnlinkedAnswersMiddleware
 from reports.api.routes import (
     AuthenticatedReader,
@@ -54,6 +55,7 @@ ROUTES = (
     delete_share,
     get_channels,
     test_channel,
+    get_operator_road,
 )
 KEY, SESSION = "key", "session"
 """The document's names of the ways to say who reads."""

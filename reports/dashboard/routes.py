@@ -19,6 +19,7 @@ from reports.dashboard.compare_page import compare_route
 from reports.dashboard.docs_pages import docs_routes
 from reports.dashboard.forms import leads_back
 from reports.dashboard.guide_pages import guide_routes
+from reports.dashboard.operator_page import operator_page
 from reports.dashboard.rejects_page import rejects_route
 from reports.dashboard.render import PageRenderer, PageRequest, RenderedPage
 from reports.dashboard.road_check_page import road_check_route
@@ -55,6 +56,7 @@ def page_routes(service: ReadService) -> list[HTTPRouteHandler | Router]:
         leads_back("/channels/{channel_id:str}/test", "/channels"),
         rejects_route(pages),
         compare_route(pages),
+        operator_page(pages),
     ]
     audited = Router(path="/", route_handlers=handlers, middleware=[AccessLogMiddleware(service)])
     unlinked = Router(

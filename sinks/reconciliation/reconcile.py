@@ -95,15 +95,22 @@ def forget() -> None:
     STORE_FREE.clear()
 
 
-def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:
-    """Set the gauges of the sums, of standing differences and of the store's room; return what one reading took, in s.
+@dataclass(frozen=True, slots=True)
+class StandingSums:
+    """The sums and the number of standing differences, and what one reading of them took, in s."""
 
-    With *running* the past is not read again, but once an hour, and then compared with what was known of it.
+    sums: list[BalanceCheck]
+    differences: int
+    seconds: float
+
+
+def standing_sums(clickhouse: ClickHouse, running: RunningSums | None = None) -> StandingSums:
+    """Return the sums as they stand: one that does not close is looked at again for some seconds. Reads only without
+    *running*; with it the past is not read again, but once an hour, and then compared with what was known of it.
     """
-    measure_room(clickhouse)
     began = time.monotonic()
     sums = _sums(clickhouse, running)
-    RECONCILE_DIFFERENCE.set(len(standing(clickhouse)))
+    differing = len(standing(clickhouse))
     seconds = time.monotonic() - began
     if _gaps(sums):
         sums = poll_until(
@@ -112,12 +119,23 @@ def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float
             timeout_s=GAP_STANDS_S,
             every_s=LOOK_EVERY_S,
         )
+    return StandingSums(sums, differing, seconds)
+
+
+def measure(clickhouse: ClickHouse, running: RunningSums | None = None) -> float:
+    """Set the gauges of the sums, of standing differences and of the store's room; return what one reading took, in s.
+
+    *running* is as above.
+    """
+    measure_room(clickhouse)
+    found = standing_sums(clickhouse, running)
+    RECONCILE_DIFFERENCE.set(found.differences)
     gaps = dict.fromkeys(SLUGS.values(), 0)
-    for item in sums:
+    for item in found.sums:
         gaps[SLUGS[item.name]] += abs(item.gap)
     for slug, gap in gaps.items():
         CONSERVATION_GAP.labels(slug).set(gap)
-    return seconds
+    return found.seconds
 
 
 def _sums(clickhouse: ClickHouse, running: RunningSums | None) -> list[BalanceCheck]:

@@ -6,14 +6,17 @@ const AT_MOST_EVERY_MS = 30_000;
 
 /** Starts refreshing; the returned function asks for one soon, since something new is known to have landed. */
 export function refresh(alsoRenew: (() => void) | undefined): () => void {
-  if (!document.querySelector("[data-refresh]")) return () => undefined;
+  const first = document.querySelector<HTMLElement>("[data-refresh]");
+  if (!first) return () => undefined;
+  // A page that is looked up once for all who look says itself how often it may be asked for.
+  const everyMs = Number(first.dataset["everyMs"] ?? EVERY_MS);
   let last = Date.now();
   let asked = false;
   let running = false;
 
   const tick = async (): Promise<void> => {
     const age = Date.now() - last;
-    if (running || document.hidden || (asked ? age < AT_MOST_EVERY_MS : age < EVERY_MS)) return;
+    if (running || document.hidden || (asked ? age < AT_MOST_EVERY_MS : age < everyMs)) return;
     running = true;
     try {
       await renewParts();
@@ -39,7 +42,8 @@ async function renewParts(): Promise<void> {
   for (const part of document.querySelectorAll<HTMLElement>("[data-refresh]")) {
     const newer = fresh.querySelector(`[data-refresh="${part.dataset["refresh"] ?? ""}"]`);
     // Nothing moves under a reader's keyboard focus.
-    if (newer && !(part !== document.activeElement && part.contains(document.activeElement))) {
+    // Nor is anything replaced by the same, which a screen reader would say again.
+    if (newer && newer.innerHTML !== part.innerHTML && !(part !== document.activeElement && part.contains(document.activeElement))) {
       part.replaceChildren(...newer.childNodes);
     }
   }
