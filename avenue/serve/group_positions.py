@@ -9,9 +9,13 @@ from runtime.kafka import KafkaError, TopicPartition, make_admin, make_consumer,
 from runtime.settings import Settings
 from schemas.topics import ConsumerGroup, Topic, worker_group
 
+SINK = str(ConsumerGroup.SINK)
 STORED = (Topic.EVENTS, Topic.REJECTS, Topic.DELIVERIES, Topic.METRICS)
 """What the sink reads of the road; the rest is a record now and then."""
 MINUTE_MS = 60_000
+CLIENT = "avenue-operator-look"
+FETCH_BYTES = 65_536
+"""Of each partition; the first record is always among what comes, however large it is."""
 OLDEST_S = 1.0
 """For reading the first record that waits in each partition."""
 POLL_MS = 200
@@ -19,13 +23,12 @@ NEVER = -1
 
 
 class BrokerLook:
-    """Looks at one broker after another question; keeps its clients, and makes them anew after a failure."""
+    """Looks at one broker after another question; keeps its client, and makes it anew after a failure."""
 
     def __init__(self, settings: Settings, *, timeout_s: float) -> None:
         kafka = settings.kafka
         self._kafka = kafka.model_copy(update={"request_timeout_s": min(timeout_s, kafka.request_timeout_s)})
         self._admin: Any = None
-        self._consumer: Any = None
 
     def read(self, epoch: int) -> BrokerReading:
         """Return where things are. Raises `UnavailableError`."""
@@ -37,24 +40,24 @@ class BrokerLook:
 
     def close(self) -> None:
         """Let go of the broker."""
-        for client in (self._admin, self._consumer):
-            if client is not None:
-                client.close()
-        self._admin = self._consumer = None
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()
 
     def _read(self, worker: str) -> BrokerReading:
         if self._admin is None:
-            self._admin = make_admin(self._kafka, client_id="avenue-operator-look")
-            self._consumer = make_consumer(self._kafka, client_id="avenue-operator-look")
+            self._admin = make_admin(self._kafka, client_id=CLIENT)
+        # Before the ends: a position that was committed after them would be one that the log does not have.
+        marks = {group: self._admin.list_group_offsets({group: None})[group] for group in (worker, SINK)}
         described = self._admin.describe_topics([str(topic) for topic in STORED])
         spans = offset_spans(self._admin, [str(topic) for topic in STORED])
-        groups = self._admin.describe_groups([worker, str(ConsumerGroup.SINK)])
+        groups = self._admin.describe_groups([worker, SINK])
         events = {part: span for part, span in spans.items() if part.topic == Topic.EVENTS}
         return BrokerReading(
             records_per_min=float(self._grown(events)),
             faulty_partitions=sum(_is_faulty(part) for topic in described for part in topic["partitions"]),
-            worker=self._position(worker, groups, events),
-            sink=self._position(str(ConsumerGroup.SINK), groups, spans),
+            worker=self._position(len(groups[worker]["members"]), marks[worker], events),
+            sink=self._position(len(groups[SINK]["members"]), marks[SINK], spans),
         )
 
     def _grown(self, events: Mapping[TopicPartition, tuple[int, int]]) -> int:
@@ -65,13 +68,12 @@ class BrokerLook:
         return sum(end - then[part].offset for part, (_, end) in events.items() if then[part].offset != NEVER)
 
     def _position(
-        self, group: str, groups: Mapping[str, Any], spans: Mapping[TopicPartition, tuple[int, int]]
+        self, members: int, marks: Mapping[TopicPartition, Any], spans: Mapping[TopicPartition, tuple[int, int]]
     ) -> GroupPosition:
-        marks = self._admin.list_group_offsets({group: None})[group]
         at = {part: _within(marks.get(part), span) for part, span in spans.items()}
         waiting = {part: offset for part, offset in at.items() if offset < spans[part][1]}
         return GroupPosition(
-            members=len(groups[group]["members"]),
+            members=members,
             committed=sum(at.values()),
             lag_records=sum(spans[part][1] - offset for part, offset in waiting.items()),
             oldest_ms=self._oldest(waiting) if waiting else None,
@@ -80,14 +82,19 @@ class BrokerLook:
     def _oldest(self, waiting: Mapping[TopicPartition, int]) -> int | None:
         """Return the least stamp of what waits first in each partition, of those that can be read in time."""
         found: dict[TopicPartition, int] = {}
-        self._consumer.assign(list(waiting))
-        for part, offset in waiting.items():
-            self._consumer.seek(part, offset)
-        until_s = time.monotonic() + OLDEST_S
-        while len(found) < len(waiting) and time.monotonic() < until_s:
-            for part, records in self._consumer.poll(timeout_ms=POLL_MS, max_records=len(waiting)).items():
-                found.setdefault(part, records[0].timestamp)
-                self._consumer.pause(part)
+        # One of its own: an earlier assignment leaves paused partitions and fetches under way behind.
+        consumer = make_consumer(self._kafka, client_id=CLIENT, max_partition_fetch_bytes=FETCH_BYTES)
+        try:
+            consumer.assign(list(waiting))
+            for part, offset in waiting.items():
+                consumer.seek(part, offset)
+            until_s = time.monotonic() + OLDEST_S
+            while len(found) < len(waiting) and time.monotonic() < until_s:
+                for part, records in consumer.poll(timeout_ms=POLL_MS).items():
+                    found.setdefault(part, records[0].timestamp)
+                    consumer.pause(part)
+        finally:
+            consumer.close(autocommit=False)
         return min(found.values(), default=None)
 
 

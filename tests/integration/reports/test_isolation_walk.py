@@ -73,6 +73,8 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     "/sign-in": ("next", "lang"),
     **dict.fromkeys(("/docs/partners", "/docs/partners/{name}", "/docs/partners/pushes/{name}"), ("lang",)),
     **dict.fromkeys(("/docs/partners/event.v1.schema.json", "/docs/partners/examples/{name}"), ()),
+    # An operator's own, and nothing to any other key.
+    "/ops": ("lang",),
     # An account's own, and nothing to any other key.
     "/account": ("window",),
     "/account/calls": ("search", "before"),
@@ -85,6 +87,7 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
 OPERATORS = {
     *(("POST", f"/internal/{name}") for name in ("sql", "open-rejects", "freeze")),
     *(("GET", f"/internal/{name}") for name in ("rejects", "reject-accounts", "reconcile")),
+    ("GET", "/v1/ops/road"),
 }
 BODIES = {("POST", "/sign-in"), ("POST", "/sign-out")} | {
     ("POST", "/v1/account/rejects/replay"),
@@ -312,7 +315,7 @@ def test_what_is_for_operators_is_refused_alike_whatever_is_asked_for(site: Site
         for who in (FIRST, f"{FIRST} signed in", "account", "nobody")
     }
 
-    assert len(said) == 24
+    assert len(said) == 28
     assert {answer.status_code for pair in said.values() for answer in pair} == {401, 403}
     assert [asked for asked, (theirs, none) in said.items() if told(theirs, "-") != told(none, "-")] == []
 
