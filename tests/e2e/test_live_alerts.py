@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -63,6 +64,35 @@ def test_the_roles_export_all_that_rules_and_panels_ask_for_and_no_others_metric
     assert_exports_its_own(pages[0], {"gateway", "sink", "reports"})
     assert_exports_its_own(pages[1], {"worker"})
     assert_all_is_exported(pages)
+
+
+def test_the_operators_page_tells_the_figures_of_the_road_as_it_runs(stack: Stack) -> None:
+    key, headers = stack.pushing_key(BATCH_ACCOUNT), {"authorization": f"Bearer {stack.issue_key('operator')}"}
+    push(stack, key, 1)
+
+    def road() -> dict[str, Any]:
+        answer = httpx.get(f"{stack.url}/v1/ops/road", headers=headers, timeout=30, trust_env=False)
+        return dict(answer.json()) if answer.status_code == 200 else {}
+
+    def whole() -> bool:
+        found = road()
+        return bool(found) and bool(found["ok"]) and found["sums"]["closed"] and found["hops"][0]["rate_per_min"] > 0
+
+    wait_until(whole, 60, f"the road is not told: {road()}")
+    found = road()
+    hops = {hop["hop"]: hop for hop in found["hops"]}
+    assert list(hops) == ["gateway", "kafka", "worker", "clickhouse", "reports"]
+    assert {name: hop["condition"] for name, hop in hops.items()} == dict.fromkeys(hops, "flows")
+    assert hops["kafka"]["rate_per_min"] >= 1
+    assert [hops[name]["readers"] for name in ("worker", "clickhouse")] == [1, 1]
+    (account,) = [one for one in found["accounts"] if one["account"] == BATCH_ACCOUNT]
+    assert account["accepted"] == stack.number("SELECT count() FROM events") > 0  # nobody else pushes here
+    (product,) = [one for one in found["products"] if one["product"] == "neuro-band"]
+    assert product["events_per_min"] > 0
+    with httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as browser:
+        browser.post("/sign-in", data={"key": headers["authorization"].split()[1]})
+        shown = browser.get("/ops?lang=en").text
+    assert "Every hop flows, and every sum closes." in shown
 
 
 def test_nobody_else_may_look_into_what_a_running_stack_keeps(stack: Stack) -> None:

@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from avenue.serve.application import http_application, litestar_application
+from reports.access.road_sources import BrokerReading, GroupPosition
 from reports.dashboard.build import WEB
 from runtime.clickhouse import ClickHouse
 from schemas.registry import NotificationChannel
@@ -29,6 +30,7 @@ from tests.support.clickhouse_fixtures import clickhouse_settings
 from tests.support.dashboard_harness import EMG, KEYS, NEURO, NOW, Street, serving, wake_threads
 from tests.support.paths import DOCS
 from tests.support.reports_harness import DAY
+from tests.support.stated_road import WELL, StatedSources
 from tests.support.stored_pushes import push_beside
 
 pytestmark = [pytest.mark.browser, pytest.mark.clickhouse]
@@ -424,6 +426,40 @@ def test_axe_finds_nothing_on_an_accounts_pages_and_a_phone_scrolls_down_only(
     page.evaluate(AXE.read_text())
     faults += page.evaluate(RUN_AXE, [])
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def broken_road(street: Street, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the same pages beside a road whose worker nobody is, whose Kafka is at fault and whose sums are open."""
+    monkeypatch.setattr("sinks.reconciliation.reconcile.GAP_STANDS_S", 0.01)
+    now_ms = street.clock.now_ms()
+    nobody = GroupPosition(members=0, committed=7, lag_records=4_123, oldest_ms=now_ms - 90_000)
+    sources = StatedSources(street.reading.clickhouse, now_ms, BrokerReading(60.0, 1, nobody, WELL))
+    reading = replace(street.reading, road_sources=sources)
+    with serving(http_application(reading.settings, reading.directory, read_service=reading)) as found:
+        yield found
+    reading.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_axe_finds_nothing_on_the_operators_page_and_it_tells_first_what_stands_still(
+    visit: MakeVisit, broken_road: str, language: str
+) -> None:
+    mine = visit(viewport={"width": 390, "height": 844})
+    mine.address = broken_road
+    page = mine.signed_in("/ops", "operator")
+
+    faults = _axe(page, f"{mine.address}/ops?lang={language}")
+
+    assert not faults, "\n".join(faults)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    said = page.get_by_role("status").locator("p")
+    expect(said).to_have_count(2)
+    expect(said.nth(0)).to_contain_text("avenue reconcile")
+    expect(said.nth(1)).to_contain_text("没有进程在读取" if language == "zh" else "nobody reads")
+    assert page.locator(".road .hop-bad").count() == 1
+    expect(page.locator(".road .hop").nth(2)).to_contain_text("4,123")
+    assert page.evaluate(STRUCTURE) == []
 
 
 def _axe(page: Page, address: str) -> list[str]:

@@ -36,6 +36,7 @@ KEYS = {
     "startup:limbus": "avk_test_limbus",
     "programme": "avk_test_programme",
     "account:sunmi-main": "avk_test_sending",
+    "operator": "avk_test_operator",
 }
 NEURO, EMG = "neuro-band-2026q4", "emg-arm-2026q4"
 # Share of ok, visits a day, and the hour from which it has been silent on the last day.

@@ -2,50 +2,26 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
 from avenue.serve.application import http_application
-from avenue.serve.road_sources import sums_reading
-from reports.access.road_sources import BrokerReading, GroupPosition, SourceSilentError
-from reports.queries.operator_model import SumsReading
+from reports.access.road_sources import BrokerReading, GroupPosition
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
 from runtime.settings import ReportSettings, Settings
-from sinks.reconciliation.reconcile import standing_sums
 from tests.support.reports_harness import DAY, HOUR, KEYS, NOW, World, event
+from tests.support.stated_road import WELL, StatedSources
 
 pytestmark = pytest.mark.clickhouse
 
 Client = TestClient[Any]
 OPERATOR = {"authorization": f"Bearer {KEYS['operator']}"}
-WELL = GroupPosition(members=1, committed=7, lag_records=0, oldest_ms=None)
 PATH = "/v1/ops/road"
-
-
-@dataclass
-class StatedSources:
-    """Says what it is told to of the broker, and takes the sums of the store that it is given."""
-
-    clickhouse: ClickHouse
-    said: BrokerReading | None = field(default_factory=lambda: BrokerReading(60.0, 0, WELL, WELL))
-    asked: int = 0
-
-    async def broker(self, epoch: int) -> BrokerReading:
-        """Return what was said, or what says that there is nothing."""
-        self.asked += 1
-        if self.said is None:
-            raise SourceSilentError(f"nobody listens in epoch {epoch}")
-        return self.said
-
-    async def sums(self) -> SumsReading:
-        """Return the sums as they are."""
-        return sums_reading(standing_sums(self.clickhouse), datetime.fromtimestamp(NOW / 1000, UTC))
 
 
 @pytest.fixture
@@ -57,7 +33,7 @@ def world(clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def sources(world: World) -> StatedSources:
-    return StatedSources(world.clickhouse)
+    return StatedSources(world.clickhouse, NOW)
 
 
 @pytest.fixture
