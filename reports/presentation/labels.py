@@ -97,6 +97,7 @@ API_WORDS: tuple[str, ...] = (
 """What the library of the API page says, in English only."""
 API_SUMMARIES: tuple[str, ...] = (
     N_("A frozen report"),
+    N_("The road"),
     N_("A trial"),
     N_("Beside another trial, or another time"),
     N_("Calls as they land"),

@@ -23,9 +23,9 @@ from reports.queries.operator_model import (
 
 HOPS: Mapping[RoadHopName, str] = {
     "gateway": N_("Gateway"),
-    "kafka": N_("Kafka"),
+    "kafka": "Kafka",
     "worker": N_("Worker"),
-    "clickhouse": N_("ClickHouse"),
+    "clickhouse": "ClickHouse",
     "reports": N_("Reports"),
 }
 STATES: Mapping[HopCondition, tuple[str, str]] = {

@@ -80,6 +80,8 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     "/account/calls": ("search", "before"),
     "/account/deliveries/{delivery_id}": ("lang",),
     "/account/rejects": ("lang",),
+    # Forms' addresses, which lead back to the page that the form stands on.
+    **dict.fromkeys(("/account/rejects/replay", "/account/test", "/channels/{channel_id}/test"), ("lang",)),
     "/s/{token}/live": (),
     "/static/{name}": (),
     "/openapi.json": (),
@@ -92,6 +94,7 @@ OPERATORS = {
 BODIES = {("POST", "/sign-in"), ("POST", "/sign-out")} | {
     ("POST", "/v1/account/rejects/replay"),
     ("POST", "/account/rejects/replay"),
+    ("POST", "/account/test"),
 }
 ARGUMENTS = {"trial_id", "metric", "from", "to", "step", "by"}
 WRONG = "?metric=x&from=x&to=x&step=x&by=x&dense=x&format=x&lang=x&as_of=x&range=x"
