@@ -149,7 +149,8 @@ class _Filled:
     def _new(self, where: str, name: str, sorts: tuple[str, ...] = SORTS) -> str:
         self._turn += 1
         flow = "-".join(self._message.flow)
-        found = f"native {where}" if self._made in {"sound", "unknown place"} else f"native {self._made}"
+        whole = self._made in {"sound", "unknown place"} or (self._made == "malformed" and self._message.flow in FORMS)
+        found = f"native {where if whole else self._made}"  # of a malformed form one parameter is cut, the others stand
         return self._values.new(sorts[self._turn % len(sorts)], found, f"{flow}.{name}")
 
     def _walked(self, tree: Any, path: tuple[str, ...]) -> Any:

@@ -78,6 +78,7 @@ def _draft(document: DocumentFields) -> EventDraft:
     }
     if data.has("amount_fen"):
         found["amount_fen"] = data.fen("amount_fen")
-    if kind == "interaction":
-        found["attributes"] = {"status": status}
+    attributes = data.attribute("status", ValueFormat.WORD) if kind == "interaction" else {}
+    if attributes:
+        found["attributes"] = attributes
     return EventDraft(found, ({"store_id": data.identifier("store_id")},))

@@ -140,7 +140,7 @@ def _draft(document: DocumentFields) -> EventDraft:
     subject = subject_of(document, "content.openid", needed=consent)
     if subject is not None:
         found["subject"] = subject
-    resource = content.optional("resource_id") if kind == _VIDEO else ""
-    if resource:
-        found["attributes"] = {"resource_id": resource}
+    attributes = content.attribute("resource_id", ValueFormat.ID) if kind == _VIDEO else {}
+    if attributes:
+        found["attributes"] = attributes
     return EventDraft(found, match_on(content, "client_id", consent=consent))

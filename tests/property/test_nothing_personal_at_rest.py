@@ -12,10 +12,14 @@ from prometheus_client import generate_latest
 from schemas.topics import Topic
 from tests.support.adapter_contract import AdapterContract
 from tests.support.adapter_signing import NOW_MS as NATIVE_NOW_MS
+from tests.support.adapter_signing import Sent
 from tests.support.factories import NOW, NOW_MS, REGISTRY
 from tests.support.memory_gateway import MemoryGateway, memory_gateway
 from tests.support.native_walk import CONTRACTS, changed, pushed, registry_of
 from tests.support.personal_inputs import CARDS, EMAIL, IDENTITY, MOBILE, PERSONS, SPELT, events
+
+NAME = "张萱祺烨"
+"""Made up; nothing in its form tells that it is a name."""
 
 
 def at_rest(gateway: MemoryGateway, told: list[str], logged: str) -> dict[str, str]:
@@ -68,12 +72,13 @@ async def test_of_a_batch(caplog: pytest.LogCaptureFixture, capfd: pytest.Captur
     assert found_in(places, (*PERSONS, *CARDS)) == []
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: type(contract).__name__)
-async def test_of_a_native_push(
-    contract: AdapterContract, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    sent = [made for spelt in SPELT for made in changed(contract, spelt)]
-    assert len(sent) > len(SPELT)
+async def kept_of(
+    contract: AdapterContract,
+    sent: list[Sent],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> dict[str, str]:
+    """Push each of *sent*; return everything that is at rest afterwards."""
     told: list[str] = []
     async with memory_gateway(
         registry_of(contract), "acct", now_ms=NATIVE_NOW_MS, secrets_for=lambda _account, _flow: contract.secrets()
@@ -83,8 +88,29 @@ async def test_of_a_native_push(
             answer = await gateway.client.request(method, path, content=body, headers=headers)
             assert answer.status_code == 200, (path, body[:300], answer.text)
             told.append(answer.text)
-        places = at_rest(gateway, told, caplog.text + "".join(capfd.readouterr()))
-    assert found_in(places, PERSONS) == []
+        return at_rest(gateway, told, caplog.text + "".join(capfd.readouterr()))
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: type(contract).__name__)
+async def test_of_a_native_push(
+    contract: AdapterContract, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sent = [made for spelt in SPELT for made in changed(contract, spelt)]
+    assert len(sent) > len(SPELT)
+    assert found_in(await kept_of(contract, sent, caplog, capfd), PERSONS) == []
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: type(contract).__name__)
+async def test_of_a_native_push_no_word_that_could_be_a_name(
+    contract: AdapterContract, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sent = [
+        *changed(contract, json.dumps(NAME, ensure_ascii=False).encode()),
+        *changed(contract, json.dumps(NAME).encode()),
+    ]
+    assert len(sent) > 2
+    places = await kept_of(contract, sent, caplog, capfd)
+    assert found_in(places, (NAME, json.dumps(NAME).strip('"'))) == []
 
 
 async def test_an_account_s_own_ids_may_look_like_card_numbers_and_like_nothing_else() -> None:

@@ -11,12 +11,13 @@ from producers.adapters.base import (
     VerifiedPush,
     unreadable,
 )
-from producers.adapters.wire.masking import AllowList, mask_document
+from producers.adapters.wire.masking import AllowList, ValueFormat, mask_document
 from producers.adapters.wire.money import fen, fen_from_print, fen_from_yuan
 from producers.adapters.wire.strict_json import UnreadableError, read_json
 from producers.adapters.wire.times import moment_ms
 from producers.parsing.any_json import has_half_pair
 from schemas.event import MAX_ATTRIBUTE_NUMBER
+from schemas.event_struct import Attributes
 from schemas.outcomes import RejectReason
 
 MAX_IDENTIFIER_CHARS = 256
@@ -74,6 +75,14 @@ class DocumentFields:
     def optional(self, name: str) -> str:
         """Return an id as text, '' where it is absent. Raises `LackingError` where it is of another type."""
         return self.identifier(name) if self.has(name) else ""
+
+    def attribute(self, name: str, form: ValueFormat) -> Attributes:
+        """Return the field as an attribute, none where it is absent or has not its form: a word could be a name.
+
+        Raises `LackingError` where it is no text.
+        """
+        kept = mask_document({name: self.optional(name)}, {name: form})[name]
+        return {name: kept} if isinstance(kept, str) and kept else {}
 
     def moment(self, name: str) -> int:
         """Return a time as Unix milliseconds. Raises `LackingError`."""
