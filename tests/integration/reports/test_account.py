@@ -254,11 +254,13 @@ async def test_a_replay_without_a_gateway_or_beside_another_says_so(world: World
     foreign = client.post("/v1/account/rejects/replay", json={}, headers=STARTUP)
     loose = [
         client.post("/v1/account/rejects/replay", json=body, headers=ACCOUNT)
-        for body in ({"dry_run": 0}, {"dry_run": "false"}, {"limit": "5"}, {"limit": 0})
+        for body in ({"dry_run": 0}, {"dry_run": "false"}, {"limit": "5"}, {"limit": 0}, {"limit": 5.5})
     ]
+    whole = client.post("/v1/account/rejects/replay", json={"limit": 5.0}, headers=ACCOUNT)
 
     assert [alone.status_code, unknown.status_code, foreign.status_code] == [503, 400, 403]
-    assert [answer.status_code for answer in loose] == [400] * 4
+    assert whole.status_code == alone.status_code
+    assert [answer.status_code for answer in loose] == [400] * 5
     assert "dry_run" in loose[0].json()["detail"]
     assert "avenue rejects replay" in alone.json()["detail"]
     replays = AccountReplays()
