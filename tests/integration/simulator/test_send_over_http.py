@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,15 @@ def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path: Path, server: Rec
     assert server.requests == []
 
 
+@pytest.fixture
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Let what is started hear SIGINT also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_heard")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_or_stopped_by_hand_it_goes_on_with_at_most_one_batch_twice(
     tmp_path: Path, server: RecordingServer, how: signal.Signals
