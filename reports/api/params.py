@@ -37,7 +37,7 @@ MEDIA_TYPE: dict[ExportFormat, str] = {
 
 
 async def as_written(request: Request[Any, Any, Any], form: type[JsonBody]) -> JsonBody:
-    """Return the request's JSON body as *form*; a 0 is no false, a number in quotes is a text, and 5.0 is the integer 5.
+    """Return the request's JSON body as *form*; a 0 is no false, a number in quotes is a text, 5.0 is an integer.
 
     The framework, which has read it before, takes these as it takes them from a query. Raises `ParameterError`.
     """
