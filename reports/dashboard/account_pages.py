@@ -21,7 +21,7 @@ from reports.presentation.labels import N_, REASONS
 from reports.presentation.language import Translator
 from reports.queries.account import account_freshness, account_overview, window_of
 from reports.queries.account_calls import CallsQuestion, account_calls
-from reports.queries.account_model import AccountCall, AccountOverview, DeliveryWay, RejectGroup, Window
+from reports.queries.account_model import AccountCall, AccountOverview, DeliveryHop, DeliveryWay, RejectGroup, Window
 from reports.queries.account_rejects import reject_groups, reject_replays
 from reports.queries.context import QueryContext
 from reports.queries.delivery_way import delivery_way
@@ -175,7 +175,12 @@ def overview_values(context: QueryContext, reader: AccountReader, window: Window
             {
                 "id": one.event_id,
                 "events": [
-                    {"delivery": event.delivery_id, "kind": event.kind, "occurred": _at(event.occurred_at, words)}
+                    {
+                        "delivery": event.delivery_id,
+                        "kind": event.kind,
+                        "occurred": _at(event.occurred_at, words),
+                        "counted": event.counted,
+                    }
                     for event in one.events
                 ],
             }
@@ -301,12 +306,19 @@ def _hops(found: DeliveryWay, words: Translator) -> list[dict[str, Any]]:
     return [
         {
             "name": words.say(HOPS[hop.hop]),
-            "at": _at(hop.at, words) if hop.at else "",
+            "state": "good" if hop.reached else "none",
+            "at": _hop_time(hop, words),
             "after": f.duration(hop.after_ms) if hop.after_ms is not None else "",
             "events": f.whole(hop.events),
         }
         for hop in found.hops
     ]
+
+
+def _hop_time(hop: DeliveryHop, words: Translator) -> str:
+    if hop.at is not None:
+        return _at(hop.at, words)
+    return words.say("yes; the time is no longer kept") if hop.reached else words.say("not yet")
 
 
 def rejects_values(context: QueryContext, reader: AccountReader, words: Translator) -> dict[str, Any]:

@@ -152,8 +152,8 @@ def _conflicts(context: QueryContext, parameters: Mapping[str, Any]) -> list[Con
         ConflictingId(
             str(event_id),
             [
-                ConflictingEvent(str(delivery), str(kind), told(int(occurred)), told(int(received)))
-                for delivery, kind, occurred, received in events
+                ConflictingEvent(str(delivery), str(kind), told(int(occurred)), told(int(received)), bool(stands))
+                for delivery, kind, occurred, received, stands in events
             ],
         )
         for event_id, _, events in context.rows("account_conflicts", parameters)

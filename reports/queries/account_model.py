@@ -103,6 +103,8 @@ class ConflictingEvent(msgspec.Struct, frozen=True):
     kind: str
     occurred_at: datetime
     received_at: datetime
+    counted: bool
+    """False where it has trial and millisecond of the first under its id: that one alone stands."""
 
 
 class ConflictingId(msgspec.Struct, frozen=True):
@@ -189,7 +191,7 @@ class AccountCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryHop(msgspec.Struct, frozen=True):
-    """One step of a delivery; `at` is None where it has not come there yet, or need not."""
+    """One step of a delivery; `at` is None where it has not come there yet, need not, or its time is no longer kept."""
 
     hop: HopName
     at: datetime | None
@@ -197,6 +199,8 @@ class DeliveryHop(msgspec.Struct, frozen=True):
     """Since it was received."""
     events: int
     """How many of its events have come so far."""
+    reached: bool
+    """Whether all of it has come there, or need not."""
 
 
 class DeliveredEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ def delivery_way(context: QueryContext, account_id: str, delivery_id: str) -> De
         body_bytes=line.body_bytes,
         replay=bool(line.replay),
         asked_by=line.asked_by,
-        complete=all(hop.at is not None for hop in hops if hop.hop != "validated" or line.validated_ms),
+        complete=all(hop.reached for hop in hops),
         hops=hops,
         events=events,
         listed_all=len(events) >= line.received,
@@ -140,22 +140,25 @@ def _others(line: _Line, rejects: dict[str, _Reject]) -> list[DeliveredEvent]:
 
 def _hops(context: QueryContext, mine: dict[str, Any], line: _Line, rejects: dict[str, _Reject]) -> list[DeliveryHop]:
     rows = context.rows("delivery_progress", {**mine, "received_ms": line.received_ms})
-    stored = sum(int(events) for events, _, _ in rows)
-    counted = sum(int(events) for events, _, counted_ms in rows if counted_ms)
+    stored = sum(int(row[0]) for row in rows)
+    counted = sum(int(row[0]) for row in rows if row[2])
+    is_stored, is_counted = stored >= line.accepted, counted >= line.accepted
     at = {
         "received": line.received_ms,
         "validated": line.validated_ms,
         "acknowledged": line.answered_ms,
         # Rejects and the delivery's own line are stored beside its events, by the same sink.
         "stored": max([line.stored_ms, *(int(row[1]) for row in rows), *(one.stored_ms for one in rejects.values())])
-        if stored >= line.accepted
+        if is_stored
         else 0,
-        "counted": max((int(row[2]) for row in rows), default=0) if counted >= line.accepted else 0,
+        # Of a delivery in several sources the time is known where each one's is.
+        "counted": max(int(row[4]) for row in rows) if rows and is_counted and all(row[4] for row in rows) else 0,
     }
     if not line.accepted:
         at["counted"] = at["stored"]
     at["visible"] = max(at["stored"], at["counted"]) if at["stored"] and at["counted"] else 0
     events = {"stored": stored, "counted": counted, "visible": min(stored, counted)}
+    reached = {"stored": is_stored, "counted": is_counted, "visible": is_stored and is_counted}
     names: tuple[HopName, ...] = ("received", "validated", "acknowledged", "stored", "counted", "visible")
     return [
         DeliveryHop(
@@ -163,6 +166,7 @@ def _hops(context: QueryContext, mine: dict[str, Any], line: _Line, rejects: dic
             told_or_none(at[name]),
             at[name] - line.received_ms if at[name] else None,
             events.get(name, line.accepted if name == "acknowledged" else line.received),
+            reached.get(name, True),
         )
         for name in names
     ]

@@ -45,6 +45,9 @@ OF_CALLS = (
     RetentionRule(
         "counted_steps", _CALLS, "a row each half second and source: when a delivery was counted", "counted_at"
     ),
+    RetentionRule(
+        "late_lines", _CALLS, "a row a late line: what an id was used for; nothing of a person", "received_at"
+    ),
 )
 """Counted from their time; no sum needs them."""
 OF_RECORDS = (

@@ -144,6 +144,30 @@ async def test_a_delivery_is_told_hop_by_hop_and_event_by_event(world: World, cl
     assert "wang-xiaoming" not in json.dumps(after)
 
 
+async def test_when_a_delivery_was_counted_is_not_told_by_what_was_counted_days_later(
+    world: World, client: Client
+) -> None:
+    (delivery,) = await pushed(world, BATCH)
+    writer = world.clickhouse.writer()
+    days = "INSERT INTO counted_steps SELECT epoch, partition, max(offset) + {0}, max(inserted_at) + INTERVAL {1} DAY FROM pilot_events GROUP BY epoch, partition"
+    writer.command(days.format(1, 0))
+    writer.command(days.format(50, 8))
+    world.offset = 100
+    world.mark_complete(NOW)
+    writer.command("ALTER TABLE counted_steps DELETE WHERE next_offset = 100 SETTINGS mutations_sync = 2")
+    known = client.get(f"/v1/deliveries/{delivery}", headers=ACCOUNT).json()
+
+    # As the retention of calls leaves it.
+    writer.command("ALTER TABLE counted_steps DELETE WHERE next_offset < 50 SETTINGS mutations_sync = 2")
+    left = client.get(f"/v1/deliveries/{delivery}", headers=ACCOUNT).json()
+
+    assert [(hop["reached"], bool(hop["at"])) for hop in known["hops"]] == [(True, True)] * 6
+    assert [(hop["reached"], bool(hop["at"])) for hop in left["hops"]] == [*[(True, True)] * 4, *[(True, False)] * 2]
+    assert known["complete"]
+    assert left["complete"]
+    assert [hop["events"] for hop in left["hops"]] == [5, 5, 2, 2, 2, 2]
+
+
 async def test_anothers_delivery_is_answered_like_one_that_does_not_exist(world: World, client: Client) -> None:
     (theirs,) = await pushed(world, [sent("e-9", placement_id="p-3")], account="douyin-main")
 
@@ -200,6 +224,28 @@ async def test_an_id_that_comes_again_for_something_else_is_a_conflict(world: Wo
 
     assert [one["event_id"] for one in found] == ["e-1"]
     assert sorted(event["delivery_id"] for event in found[0]["events"]) == sorted([*first, *second])
+
+
+async def test_an_id_used_again_for_something_else_in_the_same_millisecond_is_a_conflict_too(
+    world: World, client: Client
+) -> None:
+    first = await pushed(world, [sent("e-1", ago_s=4000), sent("e-2", ago_s=4000), sent("e-3")])
+    again = sent("e-1", ago_s=4000, attributes={"scene": "café"})
+    # Two other gateways, neither of which remembers the first; the second of them has it in the first one's words.
+    second = await pushed(world, [again, sent("e-2", ago_s=4000), sent("e-3")])
+    await pushed(world, [sent("e-1", ago_s=4000), again])
+    world.clickhouse.writer().command("OPTIMIZE TABLE pilot_events FINAL")
+
+    overview = client.get("/v1/account/overview?window=1h", headers=ACCOUNT).json()
+
+    assert overview["now"]["visible"] == 3
+    (found,) = overview["conflicts"]
+    assert found["event_id"] == "e-1"
+    assert [(event["delivery_id"], event["counted"]) for event in found["events"]] == [
+        (*first, True),
+        (*second, False),
+    ]
+    assert len({event["occurred_at"] for event in found["events"]}) == 1
 
 
 async def test_a_thousand_rejects_of_an_unregistered_place_are_counted_once_however_often_they_are_replayed(

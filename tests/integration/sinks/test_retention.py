@@ -273,7 +273,7 @@ def test_what_is_overdue_shows_and_ends_with_it(world: World) -> None:
     world.clock.set(ENDS_MS + YEAR_MS - 1)
     # Stamped by the store's own clock, which the test does not move.
     world.command("TRUNCATE TABLE counted_steps")
-    assert turn(world).left == ["pilot_rejects"]
+    assert turn(world).left == ["pilot_rejects", "late_lines"]
     world.clock.set(ENDS_MS + YEAR_MS + 2 * DAY_MS)
     world.send(event("just-now"))
     world.command("TRUNCATE TABLE counted_steps")
