@@ -112,7 +112,7 @@ From = Annotated[
     str | None,
     QueryParameter(
         name="from",
-        description="RFC 3339 with an offset, or a date of Shanghai; default: the trial's start",
+        description="RFC 3339 with an offset, or a date of Shanghai, of 2000 to 2099; default: the trial's start",
         schema_extra={"all_of": [_TIME]},
     ),
 ]
@@ -123,8 +123,8 @@ AsOf = Annotated[
     str | None,
     QueryParameter(
         name="as_of",
-        description="RFC 3339 with an offset, or a date of Shanghai; default: the latest moment that data are complete "
-        "until. The same moment gives the same bytes as long as nothing of it changes",
+        description="RFC 3339 with an offset, or a date of Shanghai, of 2000 to 2099; default: the latest moment that "
+        "data are complete until. The same moment gives the same bytes as long as nothing of it changes",
         schema_extra={"all_of": [_TIME]},
     ),
 ]
