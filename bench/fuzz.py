@@ -7,7 +7,9 @@ signed as they should be; numbers of any size, half surrogate pairs, deep nestin
 of spreadsheets and pages, broken bytes in any place; signed bodies that were made longer, and what came before again.
 Beside them go requests that no client writes (`bench.hostile_wire`): contradicting lengths, floods of headers, bombs,
 slow bodies. At the end every verdict that was told is looked for in the deliveries, and the sums are reconciled.
-Exit 1 where there was a 5xx, an event without an outcome, no answer at all, or a sum that does not close.
+A native push that was told to come again, in its platform's own words (some are a 503, some a 200), is counted apart:
+`asked_to_come_again`, by flow. It is no fault of the input's, and none at all where Kafka was slow meanwhile.
+Exit 1 where there was any other 5xx, an event without an outcome, no answer at all, or a sum that does not close.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from typing import Any
 import httpx
 
 from avenue.demo.registry import write_demo_registry
-from bench.hostile import Hostiles, without_outcome
+from bench.hostile import Hostiles, asked_again, without_outcome
 from bench.hostile_wire import WireShape, fault, outcome, shapes
 from bench.layouts import Road, embedded
 from bench.machine import RESULTS, machine
@@ -56,9 +59,10 @@ def main() -> int:
         try:
             key = road.pushing_key(BATCH_ACCOUNT)
             hostiles = _hostiles(key, load_registry(registry), asked.seed)
-            warm = _Run(road, hostiles)
+            platforms = {account.id: account.platform for account in load_registry(registry).accounts}
+            warm = _Run(road, hostiles, platforms)
             asyncio.run(warm.send(min(WARM_UP, asked.inputs), asked.at_once, asked.minutes))
-            before, run, wire = resident_mib(road), _Run(road, hostiles), _WireRun(road.url, key)
+            before, run, wire = resident_mib(road), _Run(road, hostiles, platforms), _WireRun(road.url, key)
             asyncio.run(_both(run, wire, asked))
             after = resident_mib(road)
             # Whether the key is known was asked with one line that is no event.
@@ -185,10 +189,12 @@ class _WireRun:
 class _Run:
     """So many inputs, and what they were answered."""
 
-    def __init__(self, road: Road, hostiles: Hostiles) -> None:
+    def __init__(self, road: Road, hostiles: Hostiles, platforms: Mapping[str, str]) -> None:
         self._url = road.url
         self._hostiles = hostiles
+        self._platforms = platforms
         self._statuses = Counter[str]()
+        self._again = Counter[str]()
         self._lost = self._silent = self._events = 0
         self._shown: list[dict[str, Any]] = []
         self._wall_s = 0.0
@@ -220,12 +226,15 @@ class _Run:
             self._show(sent.path, type(error).__name__, sent.body)
             return
         flow = "/".join(sent.path.partition("?")[0].split("/")[1:4])
-        self._statuses[f"{flow} {answer.status_code}"] += 1
+        if again := asked_again(self._platforms, sent.path, answer.status_code, answer.content):
+            self._again[flow] += 1
+        else:
+            self._statuses[f"{flow} {answer.status_code}"] += 1
         lost = without_outcome(sent, answer.status_code, answer.content)
         self._lost += lost
         if sent.path.startswith("/v1/events") and answer.status_code == OK:
             self.told.update({name: int(count) for name, count in answer.json().items() if name in VERDICTS})
-        if lost or answer.status_code >= 500:
+        if lost or again or answer.status_code >= 500:
             self._show(sent.path, f"{answer.status_code} {answer.text[:200]}", sent.body)
 
     def _show(self, path: str, what: str, body: bytes) -> None:
@@ -235,9 +244,10 @@ class _Run:
     def found(self) -> dict[str, Any]:
         """Return the counts."""
         return {
-            "inputs": self._statuses.total() + self._silent,
+            "inputs": self._statuses.total() + self._again.total() + self._silent,
             "wall_s": round(self._wall_s, 1),
             "answers_5xx": sum(n for status, n in self._statuses.items() if status.rpartition(" ")[2] >= "500"),
+            "asked_to_come_again": dict(sorted(self._again.items())),
             "no_answer": self._silent,
             "events_that_need_an_outcome": self._events,
             "events_without_outcome": self._lost,

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import zstandard
 
 from avenue.simulator.signers import bilibili, douyin, meituan, sunmi
+from producers.adapters.catalogue import adapter_for
 from registry import webhook_signing as signing
 from schemas.event import PilotEvent
 
@@ -347,6 +348,14 @@ def padding_of(size: int) -> bytes:
 
 def _now_s() -> int:
     return int(time.time())
+
+
+def asked_again(platforms: Mapping[str, str], path: str, status: int, body: bytes) -> bool:
+    """Return whether the answer to a push to *path* is its platform's own "come again"; *platforms*: by account."""
+    way, _, rest = path.partition("?")[0].removeprefix("/").partition("/")
+    account, _, flow = rest.partition("/")
+    adapter = adapter_for(platforms.get(account, ""), flow) if way == "in" else None
+    return adapter is not None and (status, body) == (adapter.negative.status, adapter.negative.body)
 
 
 def without_outcome(sent: Hostile, status: int, body: bytes) -> int:
