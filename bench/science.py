@@ -7,6 +7,8 @@ the street shares on a day (0.6) and by themselves (0.3). Of each: truths exclud
 bound of that share (C. J. Clopper, E. S. Pearson 1934), runs that speak by day 21, runs that fell silent after they
 had spoken, and the last width against as many true standard deviations of the difference as one look of the same risk
 takes (1.96; with five arms 2.50, since there, too, they share the risk), which only who knows the world could give.
+Of several arms or metrics a truth is excluded where any interval does, and where any difference is told that there is
+not, or the wrong way round: what is read of a trial, at once.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -79,7 +82,7 @@ class Seen:
     def shares(self, world: World) -> dict[str, float]:
         """Return the table's figures."""
         off = np.array(self.values) - np.array(self.truths)
-        once = -float(ndtri(ALPHA / (world.arms - 1) / 2))
+        once = -float(ndtri(_each_risk(world) / 2))
         spread = once * float(np.std(off)) if self.values else math.nan
         told = [abs(value) > spread for value in self.values]
         no_level = bool(world.fades) or world.measure == "durations"
@@ -136,15 +139,10 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
             silenced |= ~np.isnan(value)
             continue
         truth = trials.truth[:, day - 1]
-        truths = [truth, *(np.zeros_like(truth) for _ in lifts[1:])]
-        told = ~np.isnan(lift.low)
+        told, directions = ~np.isnan(lift.low), directions_told(lifts)
         silenced |= ~told & ~np.isnan(value)
-        if trials.others:
-            excluded |= told_of_several(trials, columns)
-        else:
-            pairs = [(each, true) for each, true in zip(lifts, truths, strict=True) if each is not None]
-            excluded |= np.any([(true < each.low) | (true > each.high) for each, true in pairs], axis=0)
-        found |= (lift.low > 0) | (lift.high < 0)
+        excluded |= wrong_at(lifts, directions, truth)
+        found |= directions[0] != 0
         spoke |= told & (day <= SPEAKS_BY)
         value, half = np.where(told, lift.value, value), np.where(told, (lift.high - lift.low) / 2, half)
     last = ~np.isnan(value)
@@ -162,39 +160,62 @@ def _follow_some(world: World, trials: DrawnTrials, step: int, seen: Seen) -> No
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is told of one arm of each trial; no number where nothing is."""
+    """What is told of one arm of each trial in one metric; no number where nothing is."""
 
     value: Floats
     low: Floats
     high: Floats
+    p_value: Floats
 
 
 def looks_at(world: World, trials: DrawnTrials, columns: int) -> list[Look | None]:
-    """Return what is told of each arm but the baseline after so many days of the grid."""
-    until, shares = trials.grid.until(columns), None
+    """Return what is told of each arm but the baseline after so many days of the grid, metric by metric."""
+    untils, shares = [grid.until(columns) for grid in (trials.grid, *trials.others)], None
     if trials.durations is not None:
-        shares = TimedShares(until, trials.durations[:, :, :columns])
-        until = shares.grid
+        shares = TimedShares(untils[0], trials.durations[:, :, :columns])
+        untils = [shares.grid]
     found: list[Look | None] = []
-    for arm in world.arm_names[1:]:
-        lift = find_lift(until, arm, "baseline", ALPHA / (world.arms - 1))
-        if lift.difference is None or lift.low is None or lift.high is None:
+    for until, arm in product(untils, world.arm_names[1:]):
+        lift = find_lift(until, arm, "baseline", _each_risk(world))
+        if lift.difference is None or lift.low is None or lift.high is None or lift.p_value is None:
             found.append(None)
             continue
         look = lift.difference.value, lift.low, lift.high
-        found.append(Look(*(shares.in_ms(arm, *look) if shares else look)))
+        found.append(Look(*(shares.in_ms(arm, *look) if shares else look), lift.p_value))
     return found
 
 
-def told_of_several(trials: DrawnTrials, columns: int) -> npt.NDArray[np.bool_]:
-    """Return of which trials a difference is told of any primary metric, though there is none."""
-    lifts = [find_lift(grid.until(columns), "pilot", "baseline", ALPHA) for grid in (trials.grid, *trials.others)]
-    p_values = [lift.p_value for lift in lifts if lift.p_value is not None]
-    told = [
-        bool(told_together({str(number): LiftInterval(p_value=p) for number, p in enumerate(each)}))
-        for each in zip(*(values.tolist() for values in p_values), strict=True)
-    ]
-    return np.array(told, dtype=np.bool_)
+def _each_risk(world: World) -> float:
+    """Return the even share of the risk that each arm's interval has in each metric."""
+    return ALPHA / (world.arms - 1) / world.metrics
+
+
+def wrong_at(lifts: Sequence[Look | None], directions: Sequence[Floats], truth: Floats) -> npt.NDArray[np.bool_]:
+    """Return in which trials an interval leaves out what is true, or a difference is told that there is not.
+
+    The first one's is *truth*; the others have none.
+    """
+    wrong = np.zeros(len(truth), dtype=np.bool_)
+    for number, (lift, direction) in enumerate(zip(lifts, directions, strict=True)):
+        if lift is not None:
+            true = truth if number == 0 else np.zeros_like(truth)
+            wrong |= (true < lift.low) | (true > lift.high) | ((direction != 0) & (direction != np.sign(true)))
+    return wrong
+
+
+def directions_told(lifts: Sequence[Look | None]) -> list[Floats]:
+    """Return which way each question's difference is told in each trial, all questions counted; 0: it is not."""
+    seen = {str(number): lift for number, lift in enumerate(lifts) if lift is not None}
+    directions = {name: np.zeros(len(lift.value)) for name, lift in seen.items()}
+    if len(lifts) == 1:
+        return [np.nan_to_num(np.sign(lift.low) * ((lift.low > 0) | (lift.high < 0))) for lift in seen.values()]
+    unseen = {str(number): LiftInterval() for number, lift in enumerate(lifts) if lift is None}
+    for trial in range(len(next(iter(directions.values())))):
+        p_values = {name: float(lift.p_value[trial]) for name, lift in seen.items()}
+        asked = {name: LiftInterval(p_value=None if math.isnan(p) else p) for name, p in p_values.items()}
+        for name in told_together({**unseen, **asked}):
+            directions[name][trial] = np.sign(seen[name].value[trial])
+    return [directions.get(str(number), np.zeros(0)) for number in range(len(lifts))]
 
 
 @dataclass(frozen=True, slots=True)

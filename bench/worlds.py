@@ -36,7 +36,7 @@ class World:
     """The baseline's places, where they are not as many."""
     arms: int = 2
     metrics: int = 1
-    """Primary ones, which have nothing to do with each other; what is told of them is told together."""
+    """Primary ones, which have nothing to do with each other; the effect is in the first."""
     measure: Measure = "share"
     place: float = 0.5
     street: float = 0.6
@@ -114,7 +114,8 @@ def draw(world: World, trials: int, rng: np.random.Generator) -> DrawnTrials:
     others = []
     for _ in range(world.metrics - 1):
         apart, _ = _luck(world, arms == 1, trials, rng)
-        others.append(replace(grid, top=np.where(there, _measured(world, arms == 1, apart, rng)[0], 0.0)))
+        measured, _, _ = _measured(replace(world, effect=0.0), arms == 1, apart, rng)
+        others.append(replace(grid, top=np.where(there, measured, 0.0)))
     return DrawnTrials(grid, before, truth, _expected(world, fixed), tuple(others))
 
 
@@ -276,6 +277,13 @@ WORLDS: Mapping[str, World] = {
     "switching by day, +5 points, five arms": World("by day", places=2, arms=5, rate=0.75, effect=0.05),
     "switching by day, two metrics": World("by day", metrics=2),
     "switching by day, two metrics, luck carried over": World("by day", metrics=2, carried=0.5),
+    "switching by day, two metrics of two arms": World("by day", places=2, arms=3, metrics=2),
+    "switching by day, two metrics of two arms, +8 points in one": World(
+        "by day", places=2, arms=3, metrics=2, rate=0.75, effect=0.08
+    ),
+    "switching by day, five metrics of two arms, luck carried over": World(
+        "by day", places=2, arms=3, metrics=5, carried=0.5
+    ),
     "switching by day, p95 of durations": World("by day", measure="durations", place=0.3, street=0.3, uses=20),
     "switching by day, p95 of durations +10 %": World(
         "by day", measure="durations", place=0.3, street=0.3, uses=20, effect=0.1
@@ -313,6 +321,10 @@ WORLDS: Mapping[str, World] = {
     "before and after, rate near 1": World("before and after", rate=0.985),
     "before and after, five arms": World("before and after", places=2, arms=5),
     "before and after, two metrics": World("before and after", metrics=2),
+    "before and after, two metrics of two arms": World("before and after", arms=3, metrics=2),
+    "before and after, two metrics of two arms, +8 points in one": World(
+        "before and after", arms=3, metrics=2, rate=0.75, effect=0.08
+    ),
     "before and after, p95 of durations": World(
         "before and after", measure="durations", place=0.3, street=0.3, uses=20
     ),
@@ -337,6 +349,7 @@ WORLDS: Mapping[str, World] = {
     "side by side, novelty fades": World("side by side", rate=0.7, effect=0.1, fades=10),
     "side by side, five arms": World("side by side", arms=5),
     "side by side, two metrics": World("side by side", metrics=2),
+    "side by side, two metrics of two arms": World("side by side", arms=3, metrics=2),
     "side by side, p95 of durations": World(
         "side by side", measure="durations", place=0.3, street=0.3, uses=20, places=6
     ),

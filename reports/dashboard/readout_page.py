@@ -102,7 +102,11 @@ class ReadoutPage:
             said.append(
                 self.words.say(
                     "Where one difference is told, the risk it had goes to the others: one of these is told though "
-                    "its interval, drawn with its even share, still holds 0."
+                    "its interval, drawn with its even share, still holds 0. Intervals leave out the truth in at most "
+                    "%(risk)s of trials, and a difference is told wrongly in at most %(risk)s; either of both happens "
+                    "in at most %(both)s.",
+                    risk=self._formats.percent(self.found.alpha),
+                    both=self._formats.percent(1.5 * self.found.alpha),
                 )
             )
         return (" " if self.words.language == "en" else "").join(said)

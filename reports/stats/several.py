@@ -1,9 +1,13 @@
 """Several primary metrics or arms at once, and guardrails: what may be told of them together.
 
 Of several questions that each may find, the risk of telling any of them wrongly is shared by S. Holm's "A Simple
-Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979. It may be asked at every
-look, since the p-values of `LiftInterval` may: as long as none of the m questions without a difference ever falls
-below alpha / m, none of them is ever told, and that one does has a probability of at most alpha.
+Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979. What is told is better or
+worse, not only different, so that each question is two, of which a difference leaves one true: of 2 m one-sided
+questions one is told in a direction while k are, where its one-sided p-value is at most alpha / (2 m - k). It may be
+asked at every look, since the p-values of `LiftInterval` may: as long as none of the n true ones ever falls to
+alpha / n, none of them is ever told, and that one does has a probability of at most alpha, whatever the questions have
+to do with each other. For m two-sided questions, k told leaving m - k, directions are proven to be
+right only where they have nothing to do with each other (J. P. Shaffer, Annals of Statistics 8, 1980).
 
 Guardrails are apart: they are read for harm alone, each at its own one-sided risk, and share nothing with primary
 metrics, since a warning that comes late costs more than one too many.
@@ -20,12 +24,16 @@ Guarded = Literal["harmed", "kept", "unclear"]
 
 
 def holm_p_values(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return each question's p-value with all of them counted; None stays None and counts, as a question asked."""
+    """Return each question's p-value, for its direction too, with all of them counted.
+
+    None stays None and counts, as a question asked.
+    """
     known = sorted((value, name) for name, value in p_values.items() if value is not None)
     adjusted: dict[str, float | None] = dict.fromkeys(p_values)
     highest = 0.0
     for rank, (value, name) in enumerate(known):
-        highest = max(highest, min(value * (len(p_values) - rank), 1.0))
+        # What is told in one direction leaves the other as a question that is true.
+        highest = max(highest, min(value * (len(p_values) - rank / 2), 1.0))
         adjusted[name] = highest
     return adjusted
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.science import follow
+from bench.science import Look, directions_told, follow, wrong_at
 from bench.worlds import WORLDS, draw, rows_of
 from reports.stats import judge, panel, side_by_side
 from reports.stats.lifts import find_lift
@@ -51,6 +51,18 @@ def test_an_effect_of_eight_points_is_found_where_places_switch_by_day() -> None
 
     assert seen.found == 50
     assert seen.excluded <= EXCLUDED_AT_MOST / 4
+
+
+def test_of_several_what_is_told_wrongly_counts_though_every_interval_holds() -> None:
+    # Three trials: nothing is wrong, the second is told and is none, the first is told the wrong way round.
+    surely = Look(np.full(3, 0.2), np.full(3, 0.1), np.full(3, 0.3), np.full(3, 0.001))
+    hardly = Look(np.full(3, 0.1), np.full(3, -0.05), np.full(3, 0.25), np.array([0.034, 0.033, 0.9]))
+    directions = directions_told([surely, hardly])
+
+    assert [told.tolist() for told in directions] == [[1, 1, 1], [0, 1, 0]]
+    assert wrong_at([surely, hardly], directions, np.array([0.2, 0.2, -0.2])).tolist() == [False, True, True]
+    # One alone is told where its interval leaves out 0.
+    assert [told.tolist() for told in directions_told([hardly])] == [[0, 0, 0]]
 
 
 def test_an_arm_s_own_level_is_left_out_in_few_trials() -> None:

@@ -109,7 +109,8 @@ def test_of_several_metrics_the_page_names_them_their_level_and_why_one_is_told_
         "2 primary metrics decide (Orders, Success rate). They share the risk of 5.0%, so each interval of a difference "
         "is drawn at 98.8%, the wider for it. A difference is told, with all of them counted (Holm): Success rate "
         "(Pilot, second). Where one difference is told, the risk it had goes to the others: one of these is told though "
-        "its interval, drawn with its even share, still holds 0."
+        "its interval, drawn with its even share, still holds 0. Intervals leave out the truth in at most 5.0% of "
+        "trials, and a difference is told wrongly in at most 5.0%; either of both happens in at most 7.5%."
     )
     assert page["blocks"][0]["rows"][0]["verdict"] == "better than the baseline"
 

@@ -13,7 +13,8 @@ from tests.support.drawn_trials import at_two_places_each, switching, without_ef
 def test_holm_takes_the_smallest_times_all_and_the_next_times_fewer() -> None:
     adjusted = holm_p_values({"a": 0.01, "b": 0.04, "c": 0.02, "d": None})
 
-    assert adjusted == pytest.approx({"a": 0.04, "b": 0.08, "c": 0.06, "d": None})
+    # Of eight one-sided questions: 0.005 of eight, 0.01 of seven, 0.02 of six.
+    assert adjusted == pytest.approx({"a": 0.04, "b": 0.12, "c": 0.07, "d": None})
 
 
 def test_later_ones_are_never_surer_than_earlier_ones() -> None:
@@ -33,14 +34,25 @@ def test_of_two_metrics_the_one_with_an_effect_is_told() -> None:
 def test_metrics_and_arms_are_one_family() -> None:
     lifts = {
         "first": {"pilot": LiftInterval(p_value=0.012), "second": LiftInterval(p_value=0.3)},
-        "other": {"pilot": LiftInterval(p_value=0.016), "second": LiftInterval(why="one_place")},
+        "other": {"pilot": LiftInterval(p_value=0.0142), "second": LiftInterval(why="one_place")},
     }
 
     assert told_by_metric(lifts) == {"first": frozenset({"pilot"}), "other": frozenset({"pilot"})}
+    # The next is a better or worse of seven that may be true still: 0.05 / 3.5.
+    lifts["other"]["pilot"] = LiftInterval(p_value=0.0144)
+    assert told_by_metric(lifts) == {"first": frozenset({"pilot"}), "other": frozenset()}
     # Of each metric alone the second arm's would be told, too; of four questions the surest needs 0.0125.
     lifts["first"]["pilot"] = LiftInterval(p_value=0.0126)
     assert told_by_metric(lifts) == {"first": frozenset(), "other": frozenset()}
     assert told_together(lifts["first"]) == {"pilot"}
+
+
+@pytest.mark.parametrize(("p_value", "told"), [(0.0199, True), (0.0201, False)])
+def test_the_last_of_four_is_told_at_the_risk_that_leaves_directions_right(p_value: float, *, told: bool) -> None:
+    # Three that are told leave five of eight one-sided questions: 0.02, not the whole 0.05.
+    lifts = {name: LiftInterval(p_value=0.0001) for name in ("a", "b", "c")} | {"d": LiftInterval(p_value=p_value)}
+
+    assert told_together(lifts) == {"a", "b", "c", *(["d"] if told else [])}
 
 
 @pytest.mark.parametrize("rows", [switching(40), at_two_places_each(40, before=14), at_two_places_each(40)])
