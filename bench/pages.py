@@ -74,7 +74,7 @@ def main() -> int:
         trial = _running_trial(run)
         paths = {"home": "/trials", "trial": f"/trials/{trial['id']}", "avenue": "/avenue"}
         paths |= {"definitions": "/docs/metrics", "api": "/docs/api"}
-        pages = {name: _measured(browser, run, path, asked.runs) for name, path in paths.items()}
+        pages = {name: measured(browser, run, path, asked.runs) for name, path in paths.items()}
         pushes = _pushed(browser, run, trial, asked)
         browser.close()
     found = {
@@ -104,7 +104,8 @@ def _running_trial(run: RunFile) -> dict[str, Any]:
     return max(running, key=lambda trial: len(trial["placements"]))
 
 
-def _signed_in(browser: Browser, run: RunFile, path: str) -> Page:
+def signed_in(browser: Browser, run: RunFile, path: str) -> Page:
+    """Return a page signed in as operator; of what it fetched nothing is kept if *path* is still to be opened."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en").new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{run.url}/sign-in?next={quote('/channels')}#key={run.operator_key}")
@@ -122,7 +123,7 @@ def _cdp(page: Page) -> CDPSession:
 
 
 def _loaded(browser: Browser, run: RunFile, path: str) -> PageLoad:
-    page, found = _signed_in(browser, run, path), PageLoad()
+    page, found = signed_in(browser, run, path), PageLoad()
     session = _cdp(page)
     session.on("Network.loadingFinished", lambda told: _add(found, told["encodedDataLength"]))
     page.on("request", lambda request: _note(found, request.url, run.url))
@@ -143,7 +144,8 @@ def _note(found: PageLoad, url: str, own: str) -> None:
         found.external.append(url)
 
 
-def _measured(browser: Browser, run: RunFile, path: str, runs: int) -> dict[str, float]:
+def measured(browser: Browser, run: RunFile, path: str, runs: int) -> dict[str, float]:
+    """Return how soon *path* is ready and what it weighs, of so many loads."""
     loads = [_loaded(browser, run, path) for _ in range(runs)]
     return {
         "ready_ms": round(statistics.median(one.ready_ms for one in loads)),
@@ -154,7 +156,7 @@ def _measured(browser: Browser, run: RunFile, path: str, runs: int) -> dict[str,
 
 
 def _pushed(browser: Browser, run: RunFile, trial: Mapping[str, Any], asked: argparse.Namespace) -> dict[str, float]:
-    page = _signed_in(browser, run, "")
+    page = signed_in(browser, run, "")
     page.goto(f"{run.url}/trials/{trial['id']}", wait_until="load")
     page.wait_for_function(LIVE)
     page.evaluate(WATCH)

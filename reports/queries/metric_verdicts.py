@@ -123,6 +123,7 @@ def _asked(frame: ReadoutInputs, metric: Metric, smallest_effect: float | None =
         smallest_effect=(smallest_effect or trial.smallest_effect) if metric.id == trial.primary_metric else None,
         # A guardrail warns, and shares no risk; what is neither decides nothing.
         primary_metrics=len(trial.primary_metrics) if metric.id in trial.primary_metrics else 1,
+        compared_arms=max(len(trial.arms) - 1, 1),
     )
 
 

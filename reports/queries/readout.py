@@ -128,7 +128,7 @@ class TrialReadout:
     """Of several primary metrics or arms: of each metric the arms of which a difference is told, with all of them
     counted (Holm). None where one arm is compared by one metric."""
     questions: int = 0
-    """How many differences decide, each primary metric's of each arm that came: they share the risk *alpha*."""
+    """How many differences decide, each primary metric's of each arm, come or to come: they share the risk *alpha*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,16 @@ def readout(context: QueryContext, trial_id: str, metrics: Iterable[MetricId] | 
 
 
 def _deciding(trial: Trial, read: Mapping[MetricId, MetricVerdict]) -> dict[MetricId, dict[str, LiftInterval]]:
-    """Return the lifts that decide, by metric; nothing where not all of them were asked for."""
+    """Return the lifts that decide, by metric; nothing where not all of them were asked for.
+
+    An arm that has not come yet is a question, too: what it takes of the risk later must not have been used up.
+    """
     if not all(metric in read for metric in trial.primary_metrics):
         return {}
-    return {metric: {arm: lift for arm, (lift, _) in read[metric].lifts.items()} for metric in trial.primary_metrics}
+    baseline = baseline_arm(trial)
+    arms = [arm for arm in trial.arms if arm != baseline] if baseline else []
+    nothing: tuple[LiftInterval, None] = LiftInterval(why="no_data"), None
+    return {metric: {arm: read[metric].lifts.get(arm, nothing)[0] for arm in arms} for metric in trial.primary_metrics}
 
 
 def _told(

@@ -75,6 +75,9 @@ class JudgeSettings:
     smallest_effect: float | None = None
     primary_metrics: int = 1
     """So many metrics decide: the risk of a wrong difference is shared by them, as it is by arms."""
+    compared_arms: int = 1
+    """So many arms are to be compared with the baseline; one that comes later has its share of the risk from the start,
+    since what it takes then was told already."""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where *alpha* is no risk, or nothing decides."""
@@ -82,6 +85,13 @@ class JudgeSettings:
             raise ValueError("alpha must lie between 0 and 1")
         if self.primary_metrics < 1:
             raise ValueError("primary_metrics must be 1 at least")
+        if self.compared_arms < 1:
+            raise ValueError("compared_arms must be 1 at least")
+
+    def risk_of_each(self, grid: TrialGrid) -> float:
+        """Return the share of the risk that each metric's difference has in each arm of *grid*, come or to come."""
+        known = sum(arm != self.baseline for arm in grid.arms)
+        return self.alpha / (max(known, self.compared_arms) * self.primary_metrics)
 
 
 def judge(
@@ -114,7 +124,9 @@ def verdicts_of(grids: Sequence[tuple[TrialGrid, JudgeSettings]]) -> list[TrialV
     alike: dict[tuple[object, ...], list[int]] = {}
     for number, (grid, asked) in enumerate(grids):
         cells = grid.arms, grid.places, grid.first_weekday, grid.days.tobytes(), grid.arm.tobytes()
-        alike.setdefault((*cells, asked.baseline, asked.alpha, asked.primary_metrics), []).append(number)
+        alike.setdefault((*cells, asked.baseline, asked.alpha, asked.primary_metrics, asked.compared_arms), []).append(
+            number
+        )
     found: dict[int, TrialVerdict] = {}
     for numbers in alike.values():
         together = stacked([grids[number][0] for number in numbers])
@@ -134,7 +146,7 @@ def _verdicts(grid: TrialGrid, asked: Sequence[JudgeSettings]) -> list[TrialVerd
         lifts = {arm: [LiftInterval(why=why)] * len(asked) for arm in others}
     else:
         design = min((design_in(grid, arm, baseline) for arm in others), key=get_args(Design).index)
-        each = alpha / (len(others) * asked[0].primary_metrics)
+        each = asked[0].risk_of_each(grid)
         lifts = {arm: lifts_of(grid, arm, asked, each) for arm in others}
     return [
         TrialVerdict(

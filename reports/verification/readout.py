@@ -125,7 +125,8 @@ class Readout:
         trial = self.days.trial
         looked_for = (effect or trial.smallest_effect) if metric == trial.primary_metric else None
         deciding = len(trial.primary_metrics) if metric in trial.primary_metrics else 1
-        return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for, deciding)
+        arms = max(len(trial.arms) - 1, 1)
+        return JudgeSettings(self.baseline or trial.arms[0], ALPHA, trial.planned_units, looked_for, deciding, arms)
 
     def _judged(self, metric: Metric) -> RecomputedVerdict:
         rows, asked = self.rows.of(metric), self.asked(metric.id)
@@ -198,9 +199,12 @@ class Readout:
     def _told_together(self) -> Found:
         """Return of several primary metrics or arms those of which a difference is told with all of them counted."""
         arms, deciding = self.days.trial.arms, self.days.trial.primary_metrics
+        compared = [arm for arm in arms if arm != self.baseline] if self.baseline else []
+        came = {metric: self.verdict(METRICS[cast("MetricId", metric)]).lifts for metric in deciding}
+        # One that has not come yet is a question, too.
         lifts = {
-            metric: {arm: lift for arm, (lift, _) in self.verdict(METRICS[cast("MetricId", metric)]).lifts.items()}
-            for metric in deciding
+            metric: {arm: found[arm][0] if arm in found else LiftInterval(why="no_data") for arm in compared}
+            for metric, found in came.items()
         }
         questions = sum(map(len, lifts.values()))
         if len(deciding) * (len(arms) - 1) <= 1:

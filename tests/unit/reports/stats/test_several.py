@@ -3,6 +3,7 @@
 import pytest
 
 from reports.stats import judge
+from reports.stats.course import course_of
 from reports.stats.several import guardrail, holm_p_values, told_by_metric, told_together
 from reports.stats.trial_grid import grid_of
 from reports.stats.trial_rows import UnitRow
@@ -70,6 +71,24 @@ def test_the_interval_of_one_of_several_is_where_holm_begins(rows: list[UnitRow]
     assert shared.arms == alone.arms
     with pytest.raises(ValueError, match="primary_metrics must be 1 at least"):
         JudgeSettings(primary_metrics=0)
+
+
+def test_an_arm_that_comes_later_takes_nothing_that_was_told_before_it() -> None:
+    rows = without_effect(switching(40))
+    late = [row._replace(arm="late") if row.arm == "pilot" and row.day >= 30 else row for row in rows]
+    first = [row for row in rows if row.day < 30]
+    assert {row.arm for row in late} == {"baseline", "pilot", "late"}
+
+    planned = verdict_of(grid_of(first), JudgeSettings(compared_arms=2)).lifts["pilot"]
+    of_two = judge(first, alpha=0.025).lifts["pilot"]
+    told = {one.day: one.verdict.lifts["pilot"] for one in course_of(late)}
+
+    assert of_two.low is not None
+    assert (planned.low, planned.high) == (of_two.low, of_two.high)
+    # Rows that have it later say so themselves, also of the days before.
+    assert (told[29].low, told[29].high) == (of_two.low, of_two.high)
+    with pytest.raises(ValueError, match="compared_arms must be 1 at least"):
+        JudgeSettings(compared_arms=0)
 
 
 @pytest.mark.parametrize("effect", [0.1, 0.2, 0.3, 0.4])
