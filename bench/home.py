@@ -42,16 +42,17 @@ def main() -> int:
     asked = parser.parse_args()
     if (chromium := shutil.which("chromium")) is None:
         sys.exit("no Chromium: apt-get install -y chromium")
-    with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
         registry = Path(folder) / "registry.toml"
         _write_registry(registry, asked.trials)
         road = embedded(Path(folder) / "home", registry=registry)
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
         try:
             _push_history(road, asked.trials)
-            found = _measure(browser, road, asked.runs)
+            with sync_playwright() as driver:
+                browser = driver.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
+                found = _measure(browser, road, asked.runs)
+                browser.close()
         finally:
-            browser.close()
             road.stop()
     told: dict[str, Any] = {
         "what": f"the list of {asked.trials} trials in Chromium: ready (document complete and painted), bytes",

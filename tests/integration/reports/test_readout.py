@@ -98,6 +98,25 @@ def test_of_several_arms_the_one_that_differs_is_told_with_all_of_them_counted(c
     assert (found.questions, [row.arm for row in found.rows if row.lift and row.lift.told]) == (2, ["second"])
 
 
+def test_an_arm_that_has_not_come_yet_has_its_share_of_the_risk_already(clickhouse: ClickHouse) -> None:
+    arms = ["baseline", "pilot", "late"]
+    standings = [
+        Standing(f"s{n}", arms[(n + day) % 2], 24 * day, 24 * (day + 1)) for n in range(4) for day in range(20)
+    ]
+    events = events_of(standings, random.Random(3))
+    world = world_of(clickhouse, standings, events, days=20, arms=arms)
+
+    found = readout(world.context(), TRIAL, ("success_rate",))
+
+    lift, late = (row.lift for row in found.rows if row.lift is not None)
+    rows = plain_rows(events, {one.placement: one.place for one in standings}, "success_rate", world.now_ms)
+    of_two = judge(rows, alpha=0.025).lifts["pilot"]
+    assert of_two.low is not None
+    assert (lift.absolute_low, lift.absolute_high) == pytest.approx((of_two.low, of_two.high))
+    assert (late.absolute, late.why) == (None, "no_data")
+    assert (found.questions, found.told) == (2, {"success_rate": ()})
+
+
 def test_one_place_an_arm_gets_no_difference_and_the_reason(clickhouse: ClickHouse) -> None:
     standings = side_by_side(1, 40)
     world = world_of(clickhouse, standings, events_of(standings, random.Random(1), spread=2.0), days=40)

@@ -154,6 +154,11 @@ def _several_primaries() -> Case:
     return standings, before, silent, days, {**trial, **more, "smallest_effect": 400.0, "guardrails": ["orders"]}
 
 
+def _an_arm_to_come() -> Case:
+    standings = switching(4, 24)
+    return standings, 0, _use(standings, 14), 24, {"arms": ["baseline", "pilot", "late"]}
+
+
 def _nothing_sold(*arms: str) -> Case:
     """Uses at places of both arms, and no order in *arms*: of both nobody knows, of one it sold nothing."""
     standings = switching(3, 20)
@@ -170,6 +175,7 @@ CASES = {
     "an arm that sold nothing": lambda: _nothing_sold("pilot"),
     "nothing sold at all": lambda: _nothing_sold("baseline", "pilot"),
     "three arms": _three_arms,
+    "an arm to come": _an_arm_to_come,
     "several primary metrics and arms": _several_primaries,
     "switching, some days silent": _switching,
     "before and after": _before_and_after,
