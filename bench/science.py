@@ -170,12 +170,12 @@ class Look:
 
 def looks_at(world: World, trials: DrawnTrials, columns: int) -> list[Look | None]:
     """Return what is told of each arm but the baseline after so many days of the grid, metric by metric."""
-    untils, shares = [grid.until(columns) for grid in (trials.grid, *trials.others)], None
+    seen, shares = [grid.until(columns) for grid in (trials.grid, *trials.others)], None
     if trials.durations is not None:
-        shares = TimedShares(untils[0], trials.durations[:, :, :columns])
-        untils = [shares.grid]
+        shares = TimedShares(seen[0], trials.durations[:, :, :columns])
+        seen = [shares.grid]
     found: list[Look | None] = []
-    for until, arm in product(untils, world.arm_names[1:]):
+    for until, arm in product(seen, world.arm_names[1:]):
         lift = find_lift(until, arm, "baseline", _each_risk(world))
         if lift.difference is None or lift.low is None or lift.high is None or lift.p_value is None:
             found.append(None)
