@@ -56,7 +56,7 @@ def hop_checks() -> "list[HopCheck]":
         HopCheck("worker group", pipeline_checks.check_worker_group, ("registry", "worker")),
         HopCheck("server", pipeline_checks.check_server, ("home",)),
         HopCheck("gateway", pipeline_checks.check_gateway, ("home",)),
-        HopCheck("sink", pipeline_checks.check_sink, ("broker",)),
+        HopCheck("sink", pipeline_checks.check_sink, ("topics",)),
         HopCheck("clickhouse", pipeline_checks.check_clickhouse, ("home",)),
         HopCheck("settlement", pipeline_checks.check_settlement, ("home",)),
         HopCheck("retention", retention_checks.check_retention, ("registry", "clickhouse")),

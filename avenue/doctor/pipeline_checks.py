@@ -1,16 +1,21 @@
 """Checks of what flows: worker, server, gateway, sink, ClickHouse, settlement, pages."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from avenue.client.topic_state import read_group
 from avenue.doctor.runner import BrokenError, CheckContext, SkippedError, WarnedError
+from avenue.serve.group_positions import BrokerLook
 from registry.secrets import SECRETS
+from reports.access.road_sources import GroupPosition
+from reports.queries.operator_hops import STANDS_S
 from runtime.clickhouse_errors import explain
-from schemas.topics import ConsumerGroup, Topic, worker_group
+from runtime.retries import poll_until
+from schemas.topics import ConsumerGroup, worker_group
 
 # Health is read from memory: who takes longer is stuck.
 TIMEOUT_S = 2.0
@@ -18,6 +23,9 @@ TIMEOUT_S = 2.0
 QUESTION_S = 10.0
 # A reader who falls so far behind does not catch up while one waits: some 100 events a record.
 MAX_LAG = 5_000
+# Offsets are committed every second or two: who has not moved for so long, while records wait, stands still.
+MOVES_S = 5.0
+LOOK_EVERY_S = 0.5
 # Closed or marked blocks are taken 500 a run, every few seconds.
 MAX_PENDING_BLOCKS = 2_000
 NEWEST = "SELECT count() AS events, toString(max(received_at)) AS newest FROM events WHERE received_at > now() - 86400"
@@ -120,13 +128,42 @@ def check_secrets(context: CheckContext) -> str:
 
 
 def _keeps_up(context: CheckContext, group: str, log: str) -> str:
-    state = read_group(context.settings, group, Topic.EVENTS)
-    if not state.members:
-        step = LOGS.format(name=log) if context.here else f"start `avenue {'worker' if log == 'worker' else 'sink'}`"
-        raise BrokenError(f"nobody is in the group {group}", step)
-    if state.lag is not None and state.lag > MAX_LAG:
-        raise WarnedError(f"{group} is {state.lag} records behind", f"wait, or add one more; {LOGS.format(name=log)}")
-    return "has not committed yet" if state.lag is None else f"{state.lag} records behind"
+    look = BrokerLook(context.settings, timeout_s=QUESTION_S)
+    try:
+        return movement(context, group, log, partial(_position, context, look, group))
+    finally:
+        look.close()
+
+
+def _position(context: CheckContext, look: BrokerLook, group: str) -> GroupPosition:
+    epoch = context.directory.epoch
+    found = look.read(epoch.number if epoch else 1)
+    return found.sink if group == ConsumerGroup.SINK else found.worker
+
+
+def movement(context: CheckContext, group: str, log: str, look: Callable[[], GroupPosition]) -> str:
+    """Return how far *group* is by *look*: where records wait long, it is asked until it moves or a while is over.
+
+    Raises `BrokenError` where nobody reads or nothing moves, `WarnedError` where it is behind.
+    """
+    found = first = look()
+    role = "worker" if log == "worker" else "sink"
+    step = LOGS.format(name=log) if context.here else f"look at the log of `avenue {role}`"
+    if not found.members:
+        raise BrokenError(f"nobody is in the group {group}", step if context.here else f"start `avenue {role}`")
+    waits_s = 0.0 if found.oldest_ms is None else time.time() - found.oldest_ms / 1000
+    behind = f"{group} is {found.lag_records} records behind"
+    if waits_s >= STANDS_S:
+        found = poll_until(
+            look, timeout_s=MOVES_S, every_s=LOOK_EVERY_S, is_done=lambda now: now.committed != first.committed
+        )
+        waiting = f"{behind}, the oldest waits for {waits_s:.0f} s"
+        if found.committed == first.committed:
+            raise BrokenError(f"{waiting}, and none is taken in", step)
+        raise WarnedError(f"{waiting}; it moves on", f"wait, or add one more; {step}")
+    if found.lag_records > MAX_LAG:
+        raise WarnedError(behind, f"wait, or add one more; {step}")
+    return f"{found.lag_records} records behind"
 
 
 def _ask_server(context: CheckContext) -> str:

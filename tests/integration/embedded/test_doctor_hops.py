@@ -6,20 +6,26 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from avenue.commands import doctor, topics
-from avenue.doctor import infrastructure_checks
+from avenue.doctor import infrastructure_checks, pipeline_checks
+from avenue.doctor.runner import BrokenError, CheckContext
 from avenue.embedded.broker import Broker
 from avenue.embedded.home import HomeFolder
 from avenue.embedded.ports import free_port
 from avenue.run_file import RunFile, StartFile
 from registry.epochs import ensure_topics_and_epoch
+from runtime.kafka import TopicPartition, make_consumer, make_producer
 from runtime.settings import Settings
+from schemas.topics import ConsumerGroup, Topic, worker_group
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.kafka,
@@ -29,6 +35,8 @@ pytestmark = [
 
 # Three seconds are promised, of a machine that does nothing else.
 SOON_S = 5.0
+MINUTE_MS = 60_000
+PART = TopicPartition(Topic.EVENTS, 1)
 MARKS = ("ok ", "look ", "BROKEN ", "- ", "? ")
 
 
@@ -149,6 +157,44 @@ def test_a_start_that_hangs_on_the_worker_names_the_worker(owned: Path, empty_br
 
     found = states(answer)
     assert (found["broker"], found["worker"], found["start"]) == ("well", "broken", "warning")
+
+
+def _has_joined(member: Any) -> bool:
+    member.poll(timeout_ms=100)
+    return bool(member.assignment())
+
+
+@pytest.fixture
+def waiting(empty_broker: Broker) -> Iterator[Settings]:
+    """Return a log on which a record has waited for a minute, in front of members of both groups who take none."""
+    settings = Settings(kafka=empty_broker.settings())
+    groups = (ConsumerGroup.SINK, worker_group(ensure_topics_and_epoch(settings).number))
+    producer = make_producer(settings.kafka, client_id="test")
+    minute_ago_ms = round(time.time() * 1000) - MINUTE_MS
+    producer.send(Topic.EVENTS, b"x", partition=PART.partition, timestamp_ms=minute_ago_ms).get(timeout=10)
+    producer.close()
+    members = [make_consumer(settings.kafka, client_id="test", group_id=group) for group in groups]
+    for member in members:
+        member.subscribe([str(Topic.EVENTS)])
+        wait_until(partial(_has_joined, member), 30, "it joined no group")
+    yield settings
+    for member in members:
+        member.close(autocommit=False)
+
+
+def test_a_reader_that_takes_nothing_in_is_broken_however_few_records_wait(
+    waiting: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_checks, "MOVES_S", 0.5)
+    said = r"1 records behind, the oldest waits for \d\d+ s, and none is taken in"
+
+    with pytest.raises(BrokenError, match=said) as worker:
+        pipeline_checks.check_worker_group(CheckContext(home=None, settings=waiting))
+    with pytest.raises(BrokenError, match=said) as sink:
+        pipeline_checks.check_sink(CheckContext(home=None, settings=waiting))
+
+    steps = [told.value.next_step for told in (worker, sink)]
+    assert steps == [f"look at the log of `avenue {role}`" for role in ("worker", "sink")]
 
 
 def test_a_start_file_of_a_process_that_is_gone_says_nothing(home: Path) -> None:
