@@ -14,6 +14,8 @@ WIDTH = 24
 SINK = 'group="avenue-clickhouse-sink"'
 WORKER = 'group="avenue-metrics-worker"'
 LOG = 'topic="pilot-events.v1"'
+ANSWERED, TAKEN, STORED = "avenue_gateway_requests_total", "avenue_worker_records_total", "avenue_sink_rows_total"
+BAD = ("short", (1.0, 10.0))
 STATES = {"0": ("moves", "green"), "1": ("STANDS STILL", "red")}
 
 
@@ -54,10 +56,28 @@ def _state(title: str, expr: str, says: str) -> Panel:
     return _one(title, expr, panel_type="state", says=says)
 
 
+def _errors(counter: str, work: str) -> str:
+    """Return how often *counter* rose: 0 where it never did, only as long as the hop says that it works."""
+    return f"sum(increase({counter}[5m])) or 0 * sum(increase({work}[5m]))"
+
+
 def _number(title: str, expr: str, unit: str, steps: tuple[float, float] | None = None) -> Panel:
     return _one(title, expr, panel_type="stat", unit=unit, steps=steps)
 
 
+SUMS = Row(
+    "Is every event in the numbers exactly once, and how old are they?",
+    (
+        _number(
+            "Sums that do not close", "sum((max by (sum) (avenue_conservation_gap_lines)) > bool 0)", "short", (1, 1)
+        ),
+        _number("Cells that differ from their events", "max(avenue_reconcile_difference)", "short", (1, 1)),
+        _number("Blocks that wait for settlement", "max(avenue_settle_pending_blocks)", "short", (500, 2000)),
+        _number("Push to reader, p95", "avenue:end_to_end_seconds:p95_5m", "s", (1, 2.5)),
+        _number("Push to reader, longest of the minute", "max(avenue_end_to_end_max_seconds)", "s", (2.5, 15)),
+    ),
+    height=4,
+)
 ROAD = Row(
     "The road: gateway → Kafka → worker → Kafka → sink → ClickHouse",
     (
@@ -107,12 +127,29 @@ PACE = Row(
             "short",
             (500, 1000),
         ),
-        _number("Push to reader, p95", "avenue:end_to_end_seconds:p95_5m", "s", (1, 2.5)),
+        _number("Rows stored", "sum(rate(avenue_sink_rows_total[1m]))", "cps"),
+    ),
+    height=4,
+)
+WAITS = Row(
+    "What went wrong at each hop in five minutes, and how long the worker's records wait",
+    (
+        _number("Requests turned away (5xx)", _errors('avenue_gateway_requests_total{status=~"5.."}', ANSWERED), *BAD),
+        _number("Publishes that failed", _errors("avenue_gateway_publish_errors_total", ANSWERED), *BAD),
+        _number("Waits for the worker", "max(avenue_worker_progress_age_seconds)", "s", (8, 20)),
+        _number(
+            "Lines it could not decode",
+            _errors('avenue_worker_events_total{outcome="rejected"}', TAKEN),
+            "short",
+            (1, 10),
+        ),
+        _number("Rows the sink refused", _errors("avenue_sink_rejects_total", STORED), "short", (1, 10)),
+        _number("Inserts tried again", _errors("avenue_sink_retries_total", STORED), "short", (1, 15)),
     ),
     height=4,
 )
 TRUTH = Row(
-    "Is every event in the numbers exactly once?",
+    "The sums and the settled cells over time",
     (
         _one(
             "Conservation: lines by which a sum does not close",
@@ -172,6 +209,13 @@ FRESHNESS = Row(
 PARTNERS = Row(
     "What partners see",
     (
+        _one(
+            "Events by account",
+            "sum by (account) (rate(avenue_gateway_events_total[5m]))",
+            "{{account}}",
+            unit="eps",
+            says="By product: the operator's page, /ops.",
+        ),
         _one("Events by outcome", "outcome:avenue_gateway_events:rate5m", "{{outcome}}", unit="eps"),
         _one(
             "Rejected share by account",
@@ -314,7 +358,7 @@ ROLES = Row(
         ),
     ),
 )
-ROWS = (ROAD, PACE, TRUTH, FRESHNESS, PARTNERS, GATEWAY, WORKERS, STORE, ROLES)
+ROWS = (SUMS, ROAD, PACE, WAITS, TRUTH, FRESHNESS, PARTNERS, GATEWAY, WORKERS, STORE, ROLES)
 
 
 def dashboard() -> dict[str, Any]:

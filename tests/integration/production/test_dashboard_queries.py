@@ -96,10 +96,31 @@ def test_panels_fit_side_by_side() -> None:
         taken |= cells
 
 
-def test_the_road_is_told_from_left_to_right() -> None:
-    road = [panel["title"] for panel in panels() if panel["gridPos"]["y"] == 1]
+def test_the_sums_stand_above_the_road_which_is_told_from_left_to_right() -> None:
+    rows: dict[int, list[str]] = {}
+    for panel in panels():
+        rows.setdefault(panel["gridPos"]["y"], []).append(panel["title"])
 
+    first, road, pace, wrong = (rows[top] for top in sorted(rows)[:4])
+    assert first[:2] == ["Sums that do not close", "Cells that differ from their events"]
     assert road == ["Gateway", "Kafka: pilot-events", "Worker", "Kafka: product-metrics", "Sink", "ClickHouse"]
+    assert (pace[0], pace[-1]) == ("Events answered", "Rows stored")
+    assert (wrong[0], wrong[-1]) == ("Requests turned away (5xx)", "Inserts tried again")
+
+
+def test_a_number_is_that_of_the_road_and_none_is_invented_where_a_role_says_nothing(prometheus: Prometheus) -> None:
+    asked = {panel["title"]: panel["targets"][0]["expr"] for panel in panels()}
+
+    def value(title: str) -> float:
+        (series,) = prometheus.ask(asked[title])
+        return float(series["value"][1])
+
+    exact = ("Sums that do not close", "Wait for the worker", "Wait for the sink", "Lines it could not decode")
+    assert {title: value(title) for title in exact} == dict(zip(exact, (0, 7, 7, 0), strict=True))
+    assert value("Push to reader, longest of the minute") == 0.8
+    assert value("Requests turned away (5xx)") > 0
+    nobody = asked["Lines it could not decode"].replace("avenue_worker", "avenue_absent")
+    assert prometheus.ask(nobody) == []
 
 
 def test_the_datasource_that_panels_name_is_provisioned() -> None:
