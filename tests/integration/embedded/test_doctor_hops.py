@@ -21,8 +21,9 @@ from avenue.embedded.broker import Broker
 from avenue.embedded.home import HomeFolder
 from avenue.embedded.ports import free_port
 from avenue.run_file import RunFile, StartFile
+from avenue.serve.group_positions import BrokerLook
 from registry.epochs import ensure_topics_and_epoch
-from runtime.kafka import TopicPartition, make_consumer, make_producer
+from runtime.kafka import make_consumer, make_producer
 from runtime.settings import Settings
 from schemas.topics import ConsumerGroup, Topic, worker_group
 from tests.support.waiting import wait_until
@@ -36,7 +37,6 @@ pytestmark = [
 # Three seconds are promised, of a machine that does nothing else.
 SOON_S = 5.0
 MINUTE_MS = 60_000
-PART = TopicPartition(Topic.EVENTS, 1)
 MARKS = ("ok ", "look ", "BROKEN ", "- ", "? ")
 
 
@@ -159,27 +159,34 @@ def test_a_start_that_hangs_on_the_worker_names_the_worker(owned: Path, empty_br
     assert (found["broker"], found["worker"], found["start"]) == ("well", "broken", "warning")
 
 
-def _has_joined(member: Any) -> bool:
-    member.poll(timeout_ms=100)
-    return bool(member.assignment())
+def _have_joined(members: list[Any], look: BrokerLook, epoch: int) -> bool:
+    for member in members:
+        member.poll(timeout_ms=100)
+    found = look.read(epoch)
+    return bool(found.worker.members and found.sink.members)
 
 
 @pytest.fixture
 def waiting(empty_broker: Broker) -> Iterator[Settings]:
-    """Return a log on which a record has waited for a minute, in front of members of both groups who take none."""
+    """Return a log on which a record has waited for a minute, in front of members of both groups who commit nothing."""
     settings = Settings(kafka=empty_broker.settings())
-    groups = (ConsumerGroup.SINK, worker_group(ensure_topics_and_epoch(settings).number))
+    epoch = ensure_topics_and_epoch(settings).number
     producer = make_producer(settings.kafka, client_id="test")
     minute_ago_ms = round(time.time() * 1000) - MINUTE_MS
-    producer.send(Topic.EVENTS, b"x", partition=PART.partition, timestamp_ms=minute_ago_ms).get(timeout=10)
+    producer.send(Topic.EVENTS, b"x", partition=1, timestamp_ms=minute_ago_ms).get(timeout=10)
     producer.close()
+    look = BrokerLook(settings, timeout_s=10.0)
+    groups = (ConsumerGroup.SINK, worker_group(epoch))
     members = [make_consumer(settings.kafka, client_id="test", group_id=group) for group in groups]
-    for member in members:
-        member.subscribe([str(Topic.EVENTS)])
-        wait_until(partial(_has_joined, member), 30, "it joined no group")
-    yield settings
-    for member in members:
-        member.close(autocommit=False)
+    try:
+        for member in members:
+            member.subscribe([str(Topic.EVENTS)])
+        wait_until(partial(_have_joined, members, look, epoch), 60, "they joined no group")
+        yield settings
+    finally:
+        look.close()
+        for member in members:
+            member.close(autocommit=False)
 
 
 def test_a_reader_that_takes_nothing_in_is_broken_however_few_records_wait(
