@@ -1,37 +1,44 @@
-"""How soon the list of fifty trials is ready, each with a month of events: in Chromium, on a stack of its own.
+"""How soon the list of fifty trials is ready, each with 16 days of events: in Chromium, on a stack of its own.
 
     python -m bench.home [--trials 50] [--runs 5]
 
-It is opened while no verdict is known yet, and again once all are; ready and weight are as in `bench.pages`.
+It is opened as soon as they were pushed, when no day is summed and no verdict known, and again once all days are
+summed and all verdicts known, as they are on any morning; ready and weight are as in `bench.pages`.
 """
 
 import argparse
 import json
+import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from avenue.run_file import RunFile, read_run_file
-from bench.layouts import Road, embedded
+from bench.layouts import Road, embedded, wait
 from bench.machine import RESULTS, machine
 from bench.pages import DUE, FLAGS, measured, signed_in
 from bench.pushes import bodies, push, write_registry
 
-DAYS = 28
-"""An event may be 30 days old at most."""
+DAYS = 16
+"""A verdict speaks from the 14th day on."""
 A_DAY = 6
 """Uses of each place on each day."""
 RATES = {"baseline": 0.7, "pilot": 0.8}
 SECOND = "-second"
-JUDGED_S = 120.0
+USUAL = "days summed, verdicts known"
+"""What is due is due of this."""
+READY_S = 480.0
+ROLL_DAYS = "100"
+"""Days of products that are summed at once: far more than usual, since a history is pushed at once."""
+SUMMED = "SELECT uniqExact(product_id, day) AS days FROM daily_rollups"
 
 
 def main() -> int:
@@ -45,12 +52,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="avenue-bench-") as folder:
         registry = Path(folder) / "registry.toml"
         _write_registry(registry, asked.trials)
-        road = embedded(Path(folder) / "home", registry=registry)
+        road = embedded(Path(folder) / "home", registry=registry, AVENUE_SINK__ROLL_DAYS=ROLL_DAYS)
         try:
             _push_history(road, asked.trials)
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
-                found = _measure(browser, road, asked.runs)
+                found = _measure(browser, road, asked.trials, asked.runs)
                 browser.close()
         finally:
             road.stop()
@@ -63,29 +70,32 @@ def main() -> int:
     }
     print(json.dumps(told["pages"], indent=1))
     (RESULTS / "home.json").write_text(json.dumps(told, indent=1) + "\n")
-    return int(any(row[name] > due for row in found.values() for name, due in told["due"].items()))
+    return int(any(found[USUAL][name] > due for name, due in told["due"].items()))
 
 
-def _measure(browser: Browser, road: Road, runs: int) -> dict[str, dict[str, float]]:
+def _measure(browser: Browser, road: Road, trials: int, runs: int) -> dict[str, dict[str, float]]:
     run = read_run_file(road.home)
     if run is None:
         raise RuntimeError("the stack left no run file")
-    found = {"no verdict known": measured(browser, run, "/trials", 1)}
-    _wait_for_verdicts(browser, run)
-    found["verdicts known"] = measured(browser, run, "/trials", runs)
+    found = {"just pushed": measured(browser, run, "/trials", 1)}
+    wait(lambda: _summed(road) >= trials * (DAYS - 1), READY_S, "days are not summed")
+    page = signed_in(browser, run, "/trials")
+    wait(lambda: _is_judged(page, run), READY_S, "verdicts are still being worked out")
+    page.context.close()
+    found[USUAL] = measured(browser, run, "/trials", runs)
     return found
 
 
-def _wait_for_verdicts(browser: Browser, run: RunFile) -> None:
-    """Open the list until each trial has its verdict."""
-    page, until = signed_in(browser, run, "/trials"), time.monotonic() + JUDGED_S
+def _summed(road: Road) -> int:
+    command = [sys.executable, "-m", "avenue", "sql", SUMMED]
+    environ = os.environ | {"AVENUE_HOME": str(road.home)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+    return int(json.loads(done.stdout)["days"])
+
+
+def _is_judged(page: Page, run: RunFile) -> bool:
     page.goto(f"{run.url}/trials", wait_until="load")
-    while "Being worked out" in page.content():
-        if time.monotonic() > until:
-            sys.exit(f"verdicts are still being worked out after {JUDGED_S:.0f} s")
-        time.sleep(2)
-        page.reload(wait_until="load")
-    page.context.close()
+    return "Being worked out" not in page.content()
 
 
 def _write_registry(path: Path, trials: int) -> None:

@@ -18,6 +18,7 @@ from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
 PLOT_MARGIN = 8
+SEVERAL = 2
 _HARM_STATES: Mapping[HarmReading, str] = {"harmed": "bad", "none_seen": "good", "unknown": "unknown"}
 
 
@@ -42,6 +43,7 @@ class ReadoutPage:
             "confidence": self._formats.whole(100 * (1 - self.found.alpha)),
             "compared": self.found.baseline_arm is not None,
             "design": self._design(),
+            "secondary": self._secondary(),
             "baseline": arm_name(self.found.baseline_arm or "", self.words) if self.found.baseline_arm else "",
             "width": PLOT_WIDTH,
         }
@@ -92,6 +94,18 @@ class ReadoutPage:
             "next_step": self.words.say(said.next_step) if said.next_step else "",
             "together": self._together(),
         }
+
+    def _secondary(self) -> str:
+        """Say of metrics that decide nothing that some of them differ by chance; nothing where fewer than two do."""
+        judged = {row.metric for row in self.found.rows if row.role == "other" and row.lift and _has_bounds(row.lift)}
+        if len(judged) < SEVERAL:
+            return ""
+        return self.words.say(
+            "The %(n)s secondary metrics decide nothing, and each is judged for itself at a risk of %(risk)s. With so "
+            "many some may differ by chance: differences in them are hints, not findings.",
+            n=self._formats.whole(len(judged)),
+            risk=self._formats.percent(self.found.alpha),
+        )
 
     def _together(self) -> str:
         """Say of several metrics or arms that they share the risk, and of which a difference is told all the same."""
@@ -225,3 +239,7 @@ def _plot(row: ArmReadout, low: float, high: float) -> dict[str, float] | None:
     if row.low is not None and row.high is not None:
         place |= {"from": x(row.low), "to": x(row.high)}
     return place
+
+
+def _has_bounds(lift: ArmLift) -> bool:
+    return lift.absolute_low is not None and lift.absolute_high is not None

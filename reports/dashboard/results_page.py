@@ -30,6 +30,7 @@ class ResultsPage:
             "blocks": [self._block(block, rows[block["id"]]) for block in told["blocks"]],
             "confidence": told["confidence"],
             "compared": told["compared"],
+            "secondary": told["secondary"],
             "baseline": told["baseline"],
             "arm": self._only_arm(),
             "silent_drawn": any(_silent(row) for found in rows.values() for row in found),

@@ -132,3 +132,22 @@ def test_of_several_arms_the_page_says_that_they_share_the_risk_and_which_are_to
     together = page.values()["design"]["together"]
     assert together.startswith("2 arms are compared with the baseline and share the risk")
     assert together.endswith(f"(Holm): {said}.")
+
+
+def test_of_several_secondary_metrics_the_page_says_that_some_differ_by_chance() -> None:
+    lift = ArmLift(absolute=0.1, absolute_low=0.01, absolute_high=0.19)
+    nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
+    given = {"design": "switching", "alpha": 0.05, "baseline_arm": "baseline"}
+    several = (row("orders", "pilot", "other", lift), row("completions", "pilot", "other", lift))
+
+    def page(*rows: ArmReadout) -> dict[str, Any]:
+        found = TrialReadout(**{**nothing, **given, "rows": (row("success_rate", "pilot", "primary", lift), *rows)})
+        return ResultsPage(ReadoutPage(found, KNOWN.trials[TRIAL], KNOWN, translator("en"))).values()
+
+    assert page(*several)["secondary"] == (
+        "The 2 secondary metrics decide nothing, and each is judged for itself at a risk of 5.0%. With so many some may "
+        "differ by chance: differences in them are hints, not findings."
+    )
+    assert page(*several[:1])["secondary"] == ""
+    refused = row("completions", "pilot", "other", ArmLift(why="one_place"))
+    assert page(several[0], refused)["secondary"] == ""
