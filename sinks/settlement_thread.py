@@ -12,6 +12,7 @@ from runtime.logging import get_logger
 from runtime.settings import Settings
 from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import forget, measure
+from sinks.retention.forget import ForgetJob
 from sinks.retention.retire import RetentionJob
 from sinks.settlement.corrected_rejects import CorrectedRejects
 from sinks.settlement.recheck import wrongly_settled
@@ -24,6 +25,8 @@ STOP_S = 30.0
 SHARE = 0.02
 # A sender that has corrected an event looks whether its reject is closed; the look itself has its share of a core.
 CORRECTED_EVERY_S = 5.0
+# Who asks to be forgotten is so within seconds; without anybody a look is one reading of a table that is empty.
+FORGET_EVERY_S = 10.0
 # While rows that are retired are being destroyed, or more may be.
 LOOK_AGAIN_S = 10.0
 
@@ -50,6 +53,8 @@ class SettlementThread:
         self._recheck_at = 0.0
         self._retire_at = 0.0
         self._correct_at = 0.0
+        self._forget_at = 0.0
+        self._forget = ForgetJob(clickhouse, clock)
         self._corrected = CorrectedRejects(clickhouse, clock)
         self._retention = RetentionJob(settings, clickhouse, clock)
         self._clock_watch = ClockWatch(clock, steady_s=settings.sink.retire_every_s)
@@ -115,6 +120,10 @@ class SettlementThread:
             began = time.monotonic()
             self._corrected.close()
             self._correct_at = time.monotonic() + max(CORRECTED_EVERY_S, (time.monotonic() - began) / SHARE)
+        if time.monotonic() >= self._forget_at and not self._stopping.is_set():
+            began = time.monotonic()
+            self._forget.run_once()
+            self._forget_at = time.monotonic() + max(FORGET_EVERY_S, (time.monotonic() - began) / SHARE)
         if time.monotonic() >= self._retire_at and not self._stopping.is_set():
             self._retire(settler, running)
 

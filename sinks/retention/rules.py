@@ -64,6 +64,7 @@ STAYING = (
     RetentionRule("settlement_differences", "", "few; what the sums of stored lines are explained by"),
     RetentionRule("rolled_hours", "", "a row a product and hour"),
     RetentionRule("daily_rollups", "", "a row a product and day"),
+    RetentionRule("forgotten_subjects", "", "who asked to be forgotten, until the topics no longer hold them: 38 days"),
     RetentionRule("retirements", "", "what was destroyed, and the counts that the sums need of it"),
     RetentionRule("trial_ends", "", "a row a trial: when it ends"),
     RetentionRule("sink_sources", "", "a row a partition and epoch"),

@@ -17,7 +17,8 @@ SELECT
     groupArrayIf(session_register, session_register != 0) AS sessions,
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
     max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
-    {% include "cell_weight.sql" %} + arraySum(bin -> intHash64(bin), bins) AS weight
+    {% include "cell_weight.sql" %} + arraySum(bin -> intHash64(bin), bins) AS weight,
+    max(is_forgotten) AS forgotten
 FROM pilot_events FINAL
 WHERE {% include "chosen_events.sql" %}
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, account_id, side

@@ -34,7 +34,8 @@ SELECT
         arrayShiftLeft(CAST(seen_sessions, 'Array(UInt32)'), 1, 65536)
     ) AS sessions,
     min(toUnixTimestamp64Milli(occurred_at)) AS first_ms,
-    max(toUnixTimestamp64Milli(occurred_at)) AS last_ms
+    max(toUnixTimestamp64Milli(occurred_at)) AS last_ms,
+    max(is_forgotten) AS forgotten
 FROM pilot_events FINAL
 WHERE {% include events ~ ".sql" %}
 GROUP BY product_id, trial_id, platform, placement_id, arm, kind, minute

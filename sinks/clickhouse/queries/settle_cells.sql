@@ -37,10 +37,13 @@ SELECT
     sumIf(weight, side = 0) != sumIf(weight, side = 2)
         OR minIf(share.first_ms, side = 0) != minIf(share.first_ms, side = 2)
         OR maxIf(share.last_ms, side = 0) != maxIf(share.last_ms, side = 2)
-        OR if(late_events = 0, subjects, highest(arraySort(groupArrayArrayIf(share.subjects, side = 0))))
-            != highest(arraySort(groupArrayArrayIf(share.subjects, side = 2)))
-        OR if(late_events = 0, sessions, highest(arraySort(groupArrayArrayIf(share.sessions, side = 0))))
-            != highest(arraySort(groupArrayArrayIf(share.sessions, side = 2))),
+        -- Of whom was forgotten the worker's registers know, and the events do not.
+        OR max(share.forgotten) = 0 AND (
+            if(late_events = 0, subjects, highest(arraySort(groupArrayArrayIf(share.subjects, side = 0))))
+                != highest(arraySort(groupArrayArrayIf(share.subjects, side = 2)))
+            OR if(late_events = 0, sessions, highest(arraySort(groupArrayArrayIf(share.sessions, side = 0))))
+                != highest(arraySort(groupArrayArrayIf(share.sessions, side = 2)))
+        ),
     groupArrayIf((epoch, partition, account_id, share.events, if(side = 1, share.events, 0)), side < 2)
 FROM
 (
@@ -50,13 +53,13 @@ FROM
         product_id, trial_id, platform, placement_id, arm, kind, minute, epoch, partition, '', 2,
         events, failed, abandoned, duration_count, duration_ms_sum, [], amount_count, amount_fen_sum, rating_count,
         rating_sum, subjects, sessions, first_ms, last_ms,
-        {% include "cell_weight.sql" %} + arraySum((bin, times) -> intHash64(bin) * times, duration_bins, duration_counts)
+        {% include "cell_weight.sql" %} + arraySum((bin, times) -> intHash64(bin) * times, duration_bins, duration_counts), 0
     FROM cells_live FINAL
     WHERE {% include "chosen_cells.sql" %}
     UNION ALL
     SELECT DISTINCT
         product_id, trial_id, platform, placement_id, arm, kind, minute, 0, 0, '', 3,
-        0, 0, 0, 0, 0, [], 0, 0, 0, 0, [], [], 0, 0, 0
+        0, 0, 0, 0, 0, [], 0, 0, 0, 0, [], [], 0, 0, 0, 0
     FROM cells_settled
     WHERE {% include "chosen_cells.sql" %}
 ) AS share

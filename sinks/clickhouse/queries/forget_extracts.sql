@@ -1,0 +1,1 @@
+ALTER TABLE frozen_extracts DELETE WHERE trial_id IN {trials:Array(String)}
