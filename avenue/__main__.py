@@ -27,6 +27,7 @@ COMMANDS = (
     "topics",
     "doctor",
     "audit",
+    "forget",
 )
 
 

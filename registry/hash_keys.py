@@ -6,13 +6,14 @@ for every reader at once, and on the brokers' disks as `registry.key_retention` 
 
 import secrets
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.log import CompactedLog, standing
 from registry.master_key import KEY_BYTES, key_source, load_master_key, make_master_key, master_key_path
-from registry.pseudonyms import first_step
+from registry.pseudonyms import first_step, second_step
 from registry.retention import kept_until_ms
 from registry.tail import TopicTail
 from runtime.clock import Clock, SystemClock
@@ -156,6 +157,35 @@ def _check_master(key_wrap: KeyWrap, values: Iterable[bytes]) -> None:
             key_wrap.unwrap(value)
         except ValueError as error:
             log.warning("a hash key cannot be read", cause=str(error))
+
+
+class SubjectHashes(NamedTuple):
+    """What stands for one subject of an account: in rejects and consent, and in the events of each trial."""
+
+    first_step: str
+    by_trial: dict[str, str]
+
+
+def subject_hashes(settings: Settings, account_id: str, subject: str, *, prefix: str = "") -> SubjectHashes:
+    """Return what stands for *subject* under the keys that are there; of a trial whose key is destroyed nothing does.
+
+    Raises `ConfigurationError` where the account has no key or the master key is missing or another one, and
+    `UnavailableError` where no broker answers.
+    """
+    with CompactedLog(settings.kafka, prefix + Topic.HASH_KEYS) as topic:
+        present = _present(topic)
+    if ACCOUNT_PREFIX + account_id not in present:
+        raise ConfigurationError(f"account {account_id!r} has no hash key: no subject of it is known here")
+    key_wrap = KeyWrap(load_master_key(settings), key_source(settings))
+    keys: dict[str, bytes] = {}
+    for name, value in present.items():
+        try:
+            keys[name] = key_wrap.unwrap(value)
+        except ValueError as error:
+            raise ConfigurationError(f"hash key {name} cannot be read: {error}") from error
+    first = first_step(keys[ACCOUNT_PREFIX + account_id], subject)
+    trials = {name.removeprefix(TRIAL_PREFIX): key for name, key in keys.items() if name.startswith(TRIAL_PREFIX)}
+    return SubjectHashes(first, {trial: second_step(key, first) for trial, key in trials.items()})
 
 
 class _HashKeyProjection:

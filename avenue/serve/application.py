@@ -115,6 +115,7 @@ def _tell_methods(request: Request[Any, Any, Any]) -> Response[None] | None:
 
 def _read_side(read_service: "ReadService") -> list[Any]:
     """Return the reading API, the pages, and the operators' internal routes."""
+    from avenue.serve.forget_routes import forget_routes
     from avenue.serve.freeze_routes import freeze_routes
     from avenue.serve.internal_routes import internal_routes
     from reports.api.access_log import AccessLogMiddleware
@@ -123,7 +124,7 @@ def _read_side(read_service: "ReadService") -> list[Any]:
     from reports.trial_report.make import report_maker
 
     report = report_maker(read_service.settings)
-    operators = [*internal_routes(read_service), *freeze_routes(read_service)]
+    operators = [*internal_routes(read_service), *freeze_routes(read_service), *forget_routes(read_service)]
     return [
         *read_routes(read_service, report),
         *page_routes(read_service),

@@ -15,6 +15,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 STORED_S = 30.0
+FORGOTTEN_S = 60.0
 TRIAL = "neuro-band-demo"
 
 
@@ -264,3 +265,37 @@ def test_a_change_by_a_command_is_in_the_audit_whose_chains_hold_by_heads_kept_e
     assert "give both" in ended(stack, "audit", "--against", str(heads), code=2)
     heads.write_text("{}")
     assert "heads.ndjson:1 is no head" in ended(stack, "audit", "--verify", "--against", str(heads), code=2)
+
+
+def test_a_subject_is_forgotten_and_what_it_did_still_counts(stack: Stack, tmp_path: Path) -> None:
+    person, mine = f"person-{uuid.uuid4().hex}", f"cli-{uuid.uuid4().hex}"
+    sent = [event(event_id=f"{mine}-{n}", subject=person, session_id=f"s-{mine}") for n in range(2)]
+    file = events_file(tmp_path, *sent, event(event_id=mine, product_id="no-such-product", subject=person))
+    ended(stack, "send", file, "--url", stack.url, "--key", stack.pushing_key(BATCH_ACCOUNT), code=1)
+
+    def stored(columns: str) -> list[dict[str, Any]]:
+        sql = f"SELECT {columns} FROM events WHERE startsWith(event_id, '{mine}')"  # noqa: S608 - an id of this test's
+        return [json.loads(line) for line in ended(stack, "sql", sql).splitlines()]
+
+    def payloads() -> list[str]:
+        sql = f"SELECT payload FROM pilot_rejects WHERE event_id = '{mine}'"  # noqa: S608 - an id of this test's
+        return [json.loads(line)["payload"] for line in ended(stack, "sql", sql).splitlines()]
+
+    wait_until(lambda: len(stored("event_id")) == 2 and payloads(), STORED_S, "the events were not stored")
+    assert all(row["subject"] for row in stored("subject"))
+    words = ("forget", "--account", BATCH_ACCOUNT, "--subject", person)
+    asked = answer(stack, *words)
+    assert asked["events_at"] is None
+
+    wait_until(lambda: answer(stack, *words)["events_at"], FORGOTTEN_S, "the subject is not forgotten")
+    assert [(row["subject"], row["session_id"]) for row in stored("subject, session_id")] == [("", "")] * 2
+    assert payloads() == [""]
+    assert "by " + asked["topics_until"] in ended(stack, *words)
+    assert answer(stack, "reconcile")["differences"] == []
+    replay = ended(stack, "rejects", "replay", "--account", BATCH_ACCOUNT, "--reason", "unknown_product", code=1)
+    assert "cannot be replayed" in replay
+    noted = [json.loads(line) for line in ended(stack, "audit", "--since", "10m", "--json").splitlines()]
+    assert {(line["route"], line["subject"]) for line in noted} >= {("forget", BATCH_ACCOUNT)}
+    assert person not in json.dumps(noted)
+    assert "'nobody' has no hash key" in ended(stack, "forget", "--account", "nobody", "--subject", "x", code=2)
+    assert "--subject: 1 to 128" in ended(stack, "forget", "--account", BATCH_ACCOUNT, "--subject", "", code=2)

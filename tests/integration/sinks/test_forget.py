@@ -1,5 +1,7 @@
 """A subject that is forgotten: what it did still counts, nothing stored leads to it, and nothing brings it back."""
 
+from typing import Any
+
 import pytest
 
 from runtime.clickhouse import ClickHouse
@@ -24,8 +26,13 @@ def world(clickhouse: ClickHouse) -> World:
     return World(clickhouse)
 
 
-def mine(number: int, **changes: object) -> StoredEvent:
-    fields = {"subject": MINE, "session_id": SESSION, "attributes": {"scene": "cafe"}, "amount_fen": 100}
+def mine(number: int, **changes: Any) -> StoredEvent:
+    fields: dict[str, Any] = {
+        "subject": MINE,
+        "session_id": SESSION,
+        "attributes": {"scene": "cafe"},
+        "amount_fen": 100,
+    }
     return event(f"mine-{number}", NOON_MS + number * 1000, **(fields | changes))
 
 
