@@ -27,6 +27,7 @@ SHARE = 0.02
 CORRECTED_EVERY_S = 5.0
 # Who asks to be forgotten is so within seconds; without anybody a look is one reading of a table that is empty.
 FORGET_EVERY_S = 10.0
+FORGET_AT_LEAST_EVERY_S = 45.0
 # While rows that are retired are being destroyed, or more may be.
 LOOK_AGAIN_S = 10.0
 
@@ -123,7 +124,8 @@ class SettlementThread:
         if time.monotonic() >= self._forget_at and not self._stopping.is_set():
             began = time.monotonic()
             self._forget.run_once()
-            self._forget_at = time.monotonic() + max(FORGET_EVERY_S, (time.monotonic() - began) / SHARE)
+            pause_s = max(FORGET_EVERY_S, (time.monotonic() - began) / SHARE)
+            self._forget_at = time.monotonic() + min(FORGET_AT_LEAST_EVERY_S, pause_s)
         if time.monotonic() >= self._retire_at and not self._stopping.is_set():
             self._retire(settler, running)
 
