@@ -29,8 +29,8 @@ pytestmark = pytest.mark.clickhouse
 
 RENAMING = next(migration for migration in read_folder(FOLDER) if migration.name == "name_kinds_of_rows")
 STATEMENTS = tuple(split_statements(RENAMING.text))
-CALLS = next(migration for migration in read_folder(FOLDER) if migration.name == "keep_calls")
-"""Made early: by the way in of today's deliveries, the life that is to be there is let in."""
+EARLY = [migration for migration in read_folder(FOLDER) if migration.name in {"keep_calls", "forget_subjects"}]
+"""Made early: by the way in of today's deliveries and events, the life that is to be there is let in."""
 RENAMED = {
     "registry_entries": ("registry_records", "sort", "entry_type"),
     "rolled_days": ("daily_rollups", "sort", "rollup"),
@@ -90,8 +90,9 @@ def yesterdays(clickhouse: ClickHouse, folder: Path) -> World:
     for statement in STATEMENTS:
         if statement.startswith("CREATE TABLE") and any(f" {new}\n" in statement for new, _, _ in RENAMED.values()):
             clickhouse.writer().command(statement)
-    for statement in split_statements(CALLS.text):
-        clickhouse.writer().command(statement)
+    for migration in EARLY:
+        for statement in split_statements(migration.text):
+            clickhouse.writer().command(statement)
     world = lived_in(clickhouse)
     for old, (new, was, now) in RENAMED.items():
         columns = columns_of(world, new)
