@@ -1,4 +1,4 @@
-"""Forgets a subject: what is stored of it stays as counts, and nothing leads from them to anybody (ADR 39).
+"""Forgets a subject: what is stored of it stays as counts, and nothing leads from them to anybody (ADR 40).
 
 First noted: from then on what comes of it, by whichever way, is stored without it. Then, in the settler's thread, what
 is stored already is taken out, and the sketches it was in are made anew from the events.
@@ -140,6 +140,10 @@ class ForgetJob:
             # An extract holds single events, with people as numbers: by their times the subject would be found.
             trials = sorted({str(trial) for _, _, found in touched for trial in found})
             _command(client, "forget_extracts", {"trials": trials})
+            late = [
+                str(row[0]) for row in client.query(query("forgotten_late_lines"), parameters=parameters).result_rows
+            ]
+            _command(client, "forget_late_lines", {**parameters, "event_ids": late})
             _command(client, "forget_events", {**parameters, "sessions": sessions})
             log.info("subjects are taken out of events", blocks=len(touched))
         changed = [entry for entry in entries if touched or not entry.events_ms]

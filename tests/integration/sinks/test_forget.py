@@ -105,6 +105,7 @@ def register_of(text: str) -> int:
 def test_what_is_stored_of_a_subject_counts_and_leads_nowhere(world: World) -> None:
     settled_world(world)
     counts = world.rows(f"SELECT {SUMS} FROM cells WHERE trial_id = 'band-q4'")  # noqa: S608 - our own names
+    assert world.rows("SELECT count() FROM late_lines WHERE event_id = 'late'") == [(1,)]
     subjects = world.rows("SELECT uniqExact(subject), count() FROM events WHERE subject != ''")
     assert places_of(world, MINE, FIRST, SESSION) == [
         ("pilot_events", "session_id"), ("pilot_events", "subject"), ("pilot_rejects", "payload")
@@ -123,6 +124,7 @@ def test_what_is_stored_of_a_subject_counts_and_leads_nowhere(world: World) -> N
         ("r-1", 1), ("r-2", 0)
     ]  # fmt: skip
     assert world.rows("SELECT trial_id FROM frozen_extracts") == [("band-next",)]
+    assert world.rows("SELECT count() FROM late_lines WHERE event_id = 'late'") == [(0,)]
 
 
 def test_sketches_are_made_anew_without_the_subject_in_any_version(world: World) -> None:
