@@ -171,26 +171,44 @@ def overview_values(context: QueryContext, reader: AccountReader, window: Window
             {"flow": one.flow, "last": _at(one.last_at, words), "silent": f.duration(one.silent_s * 1000)}
             for one in found.scorecard.flows
         ],
-        "conflicts": [
-            {
-                "id": one.event_id,
-                "events": [
-                    {
-                        "delivery": event.delivery_id,
-                        "kind": event.kind,
-                        "occurred": _at(event.occurred_at, words),
-                        "counted": event.counted,
-                    }
-                    for event in one.events
-                ],
-            }
-            for one in found.conflicts
-        ],
+        "conflicts": _conflicts(found, words),
+        "credentials": _credentials(found, words),
         "samples": _groups(found.rejects, words),
         "window": window,
         "guide": GUIDES.get(context.directory.accounts[reader.account_id].platform, GUIDE),
         "road": None,
     }
+
+
+def _conflicts(found: AccountOverview, words: Translator) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.event_id,
+            "events": [
+                {
+                    "delivery": event.delivery_id,
+                    "kind": event.kind,
+                    "occurred": _at(event.occurred_at, words),
+                    "counted": event.counted,
+                }
+                for event in one.events
+            ],
+        }
+        for one in found.conflicts
+    ]
+
+
+def _credentials(found: AccountOverview, words: Translator) -> list[dict[str, Any]]:
+    return [
+        {
+            "is_key": one.credential == "key",
+            "flow": one.flow,
+            "name": one.name,
+            "used": _at(one.last_used_hour, words) if one.last_used_hour else NOTHING,
+            "ends": _at(one.expires_at, words) if one.expires_at else "",
+        }
+        for one in found.credentials
+    ]
 
 
 def _texts(one: Any) -> dict[str, Any]:

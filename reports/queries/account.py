@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from registry.directory import Directory
+from reports.queries.account_credentials import credential_uses
 from reports.queries.account_model import (
     AccountCounts,
     AccountOverview,
@@ -57,6 +58,7 @@ def account_overview(context: QueryContext, account_id: str, window: Window) -> 
         refused=_refused(context, parameters),
         scorecard=_scorecard(context, account_id, now, stored.get(True, ())),
         conflicts=_conflicts(context, parameters),
+        credentials=credential_uses(context, account_id),
     )
 
 

@@ -96,6 +96,21 @@ class ReasonCount(msgspec.Struct, frozen=True):
     before: int
 
 
+class CredentialUse(msgspec.Struct, frozen=True):
+    """A signing secret or key of the account, and the beginning of the last hour in which it was used.
+
+    `last_used_hour` is None where it was not used yet, or not since this is written down.
+    """
+
+    credential: Literal["secret", "key"]
+    flow: str
+    """Of a secret: which flow's."""
+    name: str
+    """Of a key its id; of a secret its number, the oldest of its flow's being 1."""
+    expires_at: datetime | None
+    last_used_hour: datetime | None
+
+
 class ConflictingEvent(msgspec.Struct, frozen=True):
     """One of the events under an id."""
 
@@ -154,6 +169,7 @@ class AccountOverview(msgspec.Struct, frozen=True, kw_only=True, rename={"from_"
     refused: list[RefusedRequests]
     scorecard: Scorecard
     conflicts: list[ConflictingId]
+    credentials: list[CredentialUse]
 
 
 class CallVerdict(msgspec.Struct, frozen=True):

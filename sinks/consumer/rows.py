@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from registry.key_uses import USE_PREFIX
 from runtime.kafka import LogRecord
 from schemas.cells import METRICS_KEY_CELLS, METRICS_KEY_PROGRESS, METRICS_KEY_REPEATS, METRICS_KEY_SOURCE
 from schemas.codec import decode_delivery, decode_reject, encode
@@ -162,6 +163,8 @@ def _registry_row(record: LogRecord) -> TableRows:
 
 def _without_secrets(key: str, value: bytes) -> str:
     """Return the entry as text: a demo's plain secrets and the hashes of access keys stay out of the store."""
+    if key.startswith(USE_PREFIX):
+        return value.decode() if value.isdigit() else ""
     try:
         entry = msgspec.json.decode(value) if value else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,12 +23,15 @@ from reports.presentation.language import translator
 from reports.service import ReadService
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
+from runtime.kafka import LogRecord
 from runtime.settings import Settings
 from schemas.road_check import RoadAnswer
 from schemas.topics import Topic
+from sinks.consumer.rows import rows_of
+from sinks.consumer.writer import ClickHouseRowWriter
 from sinks.settlement.corrected_rejects import CorrectedRejects
 from tests.support.memory_gateway import MemoryGateway, memory_gateway
-from tests.support.reports_harness import KEYS, NOW, World
+from tests.support.reports_harness import HOUR, KEYS, NOW, World
 from tests.support.stored_pushes import push_and_store, store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.asyncio]
@@ -246,6 +249,40 @@ async def test_an_id_used_again_for_something_else_in_the_same_millisecond_is_a_
         (*second, False),
     ]
     assert len({event["occurred_at"] for event in found["events"]}) == 1
+
+
+async def test_when_each_secret_and_key_was_last_used_is_told_and_no_secret(world: World, client: Client) -> None:
+    registry = world.directory.registry
+    assert registry is not None
+    secrets = {"callback": ["env:NEW_ONE", "plain:the-old-one"]}
+    accounts = [one.model_copy(update={"secrets": secrets}) for one in registry.accounts if one.id == "sunmi-main"]
+    others = [one for one in registry.accounts if one.id != "sunmi-main"]
+    world.directory = replace(world.directory, registry=registry.model_copy(update={"accounts": [*accounts, *others]}))
+    key = key_id(world, "account:sunmi-main")
+    hour_ms = NOW - NOW % HOUR
+    uses = {
+        "used:secret:sunmi-main/callback/env:NEW_ONE": hour_ms,
+        "used:secret:sunmi-mainland/callback/env:NEW_ONE": hour_ms,
+        f"used:{key}": hour_ms - HOUR,
+        f"used:{key_id(world, 'operator')}": hour_ms,
+    }
+    writer = ClickHouseRowWriter(world.clickhouse, timeout_s=30)
+    for offset, (name, ms) in enumerate(uses.items()):
+        record = LogRecord(Topic.REGISTRY, 0, offset, NOW, name.encode(), str(ms).encode(), {})
+        writer.write(rows_of(Topic.REGISTRY, record, 1)[0], token="")
+
+    answer = client.get("/v1/account/overview?window=1h", headers=ACCOUNT)
+
+    told = [
+        (one["credential"], one["flow"], one["name"], one["last_used_hour"]) for one in answer.json()["credentials"]
+    ]
+    assert told == [
+        ("secret", "callback", "2", "2026-11-22T12:00:00+08:00"),
+        ("secret", "callback", "1", None),
+        ("key", "", key, "2026-11-22T11:00:00+08:00"),
+    ]
+    assert "the-old-one" not in answer.text
+    assert "NEW_ONE" not in answer.text
 
 
 async def test_a_thousand_rejects_of_an_unregistered_place_are_counted_once_however_often_they_are_replayed(
