@@ -148,3 +148,21 @@ def test_rejects_of_a_place_that_was_registered_later_become_events_once(late: L
     assert by == [
         {"account_id": account, "accepted": 1, "replay": True, "known": 1} for account in (BATCH_ACCOUNT, "sunmi-main")
     ]
+    told_to_its_sender(late)
+
+
+def told_to_its_sender(late: Late) -> None:
+    """Hold what the account itself is told to it: how its reject was closed, by which delivery, and nothing left to do."""
+    headers = {"authorization": f"Bearer {late.stack.pushing_key(BATCH_ACCOUNT)}"}
+    with httpx.Client(base_url=late.stack.url, headers=headers, trust_env=False, timeout=60) as sender:
+        again = sender.post("/v1/account/rejects/replay", json={"dry_run": False, "reason": "unknown_placement"}).json()
+        rejects = sender.get("/v1/account/rejects").json()
+        (group,) = [one for one in rejects["rejects"] if one["reason"] == "unknown_placement"]
+        closed = [one for one in rejects["replays"] if one["accepted"] == 1]
+        way = sender.get(f"/v1/deliveries/{closed[0]['delivery_id']}").json()
+
+    assert (again["dry_run"], again["counts"]) == (False, {})
+    assert (group["count"], group["open"], group["samples"][0]["closed"]) == (1, 0, "accepted")
+    assert len(closed) == 1
+    assert (way["replay"], way["accepted"], way["complete"]) == (True, 1, True)
+    assert [event["event_id"] for event in way["events"] if event["verdict"] == "accepted"] == [late.batch_id]
