@@ -26,8 +26,10 @@ class ResultsPage:
         """Return what the template needs: a block for each metric, with a row for each arm that is compared."""
         told = self.readout.values()
         rows = {metric: list(found) for metric, found in groupby(self.readout.found.rows, key=_metric)}
+        blocks = [self._block(block, rows[block["id"]]) for block in told["blocks"]]
         return {
-            "blocks": [self._block(block, rows[block["id"]]) for block in told["blocks"]],
+            "blocks": blocks,
+            "drawn": any(row["drawn"] for block in blocks for row in block["rows"]),
             "confidence": told["confidence"],
             "compared": told["compared"],
             "secondary": told["secondary"],

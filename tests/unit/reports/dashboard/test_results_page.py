@@ -148,6 +148,18 @@ def test_of_several_secondary_metrics_the_page_says_that_some_differ_by_chance()
         "The 2 secondary metrics decide nothing, and each is judged for itself at a risk of 5.0%. With so many some may "
         "differ by chance: differences in them are hints, not findings."
     )
+    assert page(*several)["drawn"]
     assert page(*several[:1])["secondary"] == ""
     refused = row("completions", "pilot", "other", ArmLift(why="one_place"))
     assert page(several[0], refused)["secondary"] == ""
+
+
+def test_the_key_to_what_is_drawn_stands_only_where_something_is() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(TrialReadout.__dataclass_fields__)
+    refused = row("success_rate", "pilot", "primary", ArmLift(why="one_place"))
+    given = {"design": "one_place", "alpha": 0.05, "baseline_arm": "baseline", "rows": (refused,)}
+    found = TrialReadout(**{**nothing, **given})
+
+    shown = ResultsPage(ReadoutPage(found, KNOWN.trials[TRIAL], KNOWN, translator("en"))).values()
+
+    assert (shown["compared"], shown["drawn"]) == (True, False)
