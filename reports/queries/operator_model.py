@@ -1,7 +1,7 @@
 """What an operator is told of the road at one moment: sums, hops, accounts, products. Times are the street's."""
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +24,6 @@ HopCause = Literal[
 ]
 SumName = Literal["received", "published", "counted", "stored", "kept"]
 BROKEN: frozenset[HopCondition] = frozenset({"stands_still", "away"})
-ROAD: tuple[RoadHopName, ...] = get_args(RoadHopName)
 
 
 class NextStep(msgspec.Struct, frozen=True):

@@ -1,12 +1,13 @@
 """How the hops of the road are judged, from what store and broker say."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from reports.access.road_sources import BrokerReading, GroupPosition
 from reports.queries.operator_hops import NEXT, GroupMovement, HopSources, first_broken, judge_hops
-from reports.queries.operator_model import ROAD
+from reports.queries.operator_model import RoadHopName
 from reports.queries.operator_road import StoreReading
 from tests.support.paths import DOCS
 
@@ -40,7 +41,7 @@ def waiting(for_s: float, members: int = 1) -> GroupPosition:
 def test_a_road_that_flows_has_every_hop_in_its_order_and_none_broken() -> None:
     hops = judge_hops(QUIET)
 
-    assert [hop.hop for hop in hops] == list(ROAD)
+    assert [hop.hop for hop in hops] == list(get_args(RoadHopName))
     assert {hop.condition for hop in hops} == {"flows"}
     assert [hop.next_step for hop in hops] == [None] * 5
     assert first_broken(hops) is None
