@@ -264,18 +264,18 @@ class TrialPage:
     def _cell(self, total: MetricTotal | None, none_of: MetricId | None = None) -> dict[str, str]:
         """Return a number and what it stands on; *none_of*: without a total events came, and none of that metric."""
         if total is None:
-            return {"value": NOTHING if none_of is None else self._formats.none_of(none_of), "n": "", "sort": ""}
+            return {"value": NOTHING if none_of is None else self._formats.none_of(none_of), "note": "", "under": ""}
         metric = METRICS[total.metric]
+        stands_on = f"n {self._formats.whole(total.n)}"
         if total.unnamed:
-            return {"value": NOTHING, "n": self._formats.whole(total.n), "sort": self.words.say("named by none,")}
+            none = self.words.say("named by none,")
+            return {"value": NOTHING, "note": "", "under": f"{none} {stands_on}"}
         value = NOTHING if total.untold else self._formats.metric(total.metric, total.value)
         # A count stands on itself: its n would say the same number twice.
-        own = metric.unit == "events"
-        return {
-            "value": value,
-            "n": "" if own or total.value is None or total.untold else self._formats.whole(total.n),
-            "sort": self.words.say("estimated,") if isinstance(metric.rule, DistinctRule) else "",
-        }
+        note = "" if metric.unit == "events" or total.value is None or total.untold else stands_on
+        # The events that people are estimated from say nothing of how well.
+        estimated = note and isinstance(metric.rule, DistinctRule)
+        return {"value": value, "note": self.words.say("estimated") if estimated else note, "under": ""}
 
     def _none_of(self, metric: MetricId) -> MetricId | None:
         """Return *metric*, None where of the whole trial nobody tells it: then a part has no known 0 either."""

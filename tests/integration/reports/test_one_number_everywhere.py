@@ -85,7 +85,7 @@ def test_people_are_exact_in_report_and_api_and_marked_as_estimated_on_the_page(
     by_arm = {arm: len({one.subject for one in events if one.arm == arm} - {""}) for arm in ("baseline", "pilot")}
     assert {arm: row.total for arm, row in api["subjects"].items()} == by_arm
     rows = {row["id"]: row for _, _, block in page["figures"]["blocks"] for row in block}
-    assert rows["subjects"]["whole"]["sort"] == "estimated,"
+    assert rows["subjects"]["whole"]["note"] == "estimated"
     estimated = int(rows["subjects"]["whole"]["value"].replace(",", ""))
     assert estimated == pytest.approx(people, rel=0.1)
 
