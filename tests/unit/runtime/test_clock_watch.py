@@ -78,6 +78,7 @@ def test_rows_are_retired_only_by_a_clock_that_is_believed(
     monkeypatch.setattr("sinks.settlement_thread.wrongly_settled", lambda _clickhouse: ())
     monkeypatch.setattr("sinks.settlement_thread.measure", lambda *_: 0.0)
     monkeypatch.setattr("sinks.settlement_thread.CorrectedRejects", lambda *_: SimpleNamespace(close=list))
+    monkeypatch.setattr("sinks.settlement_thread.ForgetJob", lambda *_: SimpleNamespace(run_once=list))
     monkeypatch.setattr("sinks.settlement_thread.LOOK_AGAIN_S", 0.01)
     thread = SettlementThread(
         Settings(sink=SinkSettings(settle_every_s=0.01, retire_every_s=steady_s)),
