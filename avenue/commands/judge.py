@@ -143,7 +143,8 @@ def _lift(lift: "LiftInterval") -> str:
         value = "" if lift.absolute is None else f"{_number(lift.absolute)}, "
         return f"{value}not told: {_WHY[lift.why or 'no_data']}"
     told = "no difference told yet" if lift.low <= 0 <= lift.high else "higher" if lift.low > 0 else "lower"
-    more = "" if lift.days_low is None else f"; {lift.days_low} to {lift.days_high or 'many'} more days"
+    most = "many" if lift.days_high is None else lift.days_high
+    more = "" if lift.days_low is None else f"; {lift.days_low} to {most} more days"
     return f"{_number(lift.absolute)} ({_bounds(lift.low, lift.high)}): {told}{more}"
 
 

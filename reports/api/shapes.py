@@ -183,7 +183,8 @@ class LiftJson(msgspec.Struct, frozen=True):
     """Against the baseline arm: one interval for the difference itself, which may be read at any time.
 
     Without bounds *reason* says why, and *next_step* what would let it be told. *days* is in how many more days the
-    trial's smallest effect would be told, at least and at most; an end is null where that is not within sight.
+    trial's smallest effect would be told, at least and at most; an end is null where that is not within sight, or
+    not worked out, as between places side by side.
     """
 
     absolute: float | None

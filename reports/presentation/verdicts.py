@@ -189,6 +189,8 @@ def days_words(lift: ArmLift | None, words: Translator) -> str:
     if lift.told or not lift.absolute_low <= 0 <= lift.absolute_high:
         return ""
     low, high = lift.days_low, lift.days_high
+    if low is None and not lift.days_worked_out:
+        return words.say("how many more days it takes is not worked out for this comparison")
     if low is None:
         return words.say("as it is, the trial will not find the smallest difference looked for")
     return _days_between(low, high, words)

@@ -70,6 +70,8 @@ class ArmLift:
     """How many more days until the smallest effect that is looked for would be told, at least …"""
     days_high: int | None = None
     """… and at most; None: not within the days that a trial may have, or no smallest effect is registered."""
+    days_worked_out: bool = False
+    """Whether no days are for want of so many; else, as between places side by side, they are not known."""
     harm: HarmReading | None = None
     """Of a guardrail only."""
     silence: SilenceBounds | None = None
@@ -385,6 +387,7 @@ def _lift(frame: ReadoutInputs, metric: Metric, arm: str, found: MetricVerdict) 
         why=why,
         days_low=lift.days_low,
         days_high=lift.days_high,
+        days_worked_out=lift.days_worked_out,
         harm=_harm(metric, lift) if role_of(frame.trial, metric.id) == "guardrail" else None,
         silence=found.silence.get(arm),
     )

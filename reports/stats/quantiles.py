@@ -108,6 +108,7 @@ def lift_in_ms(shares: LiftInterval, arm: ArmDurations, baseline: ArmDurations) 
         relative_high=relative_high,
         days_low=shares.days_low,
         days_high=shares.days_high,
+        days_worked_out=shares.days_worked_out,
         p_value=shares.p_value,
     )
 

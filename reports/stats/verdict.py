@@ -52,6 +52,9 @@ class LiftInterval:
     """… and at most, as far as today's scatter is known."""
     half_planned: float | None = None
     """Half the width that the planned units would give, at today's scatter."""
+    days_worked_out: bool = False
+    """Whether a *days_low* of None means that it takes more days than a trial may have; else nothing is known of it, as
+    between places side by side, whose luck does not wear off with days, or no smallest effect was named."""
     p_value: float | None = None
     """The risk at which the bound nearer to 0 would be 0; small at any time with small probability by chance alone."""
 
@@ -189,9 +192,24 @@ def _lift_of(grid: TrialGrid, lift: FoundLift, number: int, asked: JudgeSettings
     low, high = float(lift.low[number]), float(lift.high[number])
     errors = float(found.error[0]), float(found.baseline_error[0]), float(found.covariance[0])
     ratio = fieller(value, baseline, errors, (high - low) / 2 / errors[0])
-    needed = _still_needed(grid, lift.cells, found, asked, alpha) if lift.cells is not None else (None, None, None)
-    p_value = None if lift.p_value is None else float(lift.p_value[number])
-    return LiftInterval(value, low, high, share, *ratio, None, needed[0], needed[1], needed[2], p_value)
+    if lift.cells is not None:
+        days_low, days_high, planned = _still_needed(grid, lift.cells, found, asked, alpha)
+    else:
+        days_low, planned = _seen_already((high - low) / 2, asked), None
+        days_high = days_low
+    return LiftInterval(
+        value, low, high, share, *ratio,
+        days_low=days_low,
+        days_high=days_high,
+        half_planned=planned,
+        days_worked_out=asked.smallest_effect is not None and (lift.cells is not None or days_low is not None),
+        p_value=None if lift.p_value is None else float(lift.p_value[number]),
+    )  # fmt: skip
+
+
+def _seen_already(half: float, asked: JudgeSettings) -> int | None:
+    """Return 0 days where the interval is narrow enough; else None: days do not narrow that of places."""
+    return 0 if asked.smallest_effect and half <= asked.smallest_effect else None
 
 
 def _still_needed(

@@ -149,7 +149,17 @@ def test_of_several_metrics_each_is_marked_by_its_own_reading() -> None:
 
 
 def test_without_a_smallest_effect_no_days_are_promised() -> None:
-    lift = ArmLift(absolute=0.01, absolute_low=-0.1, absolute_high=0.1, days_low=None)
+    lift = ArmLift(absolute=0.01, absolute_low=-0.1, absolute_high=0.1, days_low=None, days_worked_out=True)
 
     assert "will not find" in verdict_sentence(found(lift), translator("en")).text
     assert "will not find" not in verdict_sentence(found(lift, effect=None), translator("en")).text
+
+
+def test_days_that_are_not_worked_out_are_not_said_to_be_too_many() -> None:
+    lift = ArmLift(absolute=0.01, absolute_low=-0.1, absolute_high=0.1, days_low=None)
+
+    told = {language: verdict_sentence(found(lift), translator(language)).text for language in ("en", "zh")}
+
+    assert "how many more days it takes is not worked out for this comparison" in told["en"]
+    assert "will not find" not in told["en"]
+    assert "这种比较方式算不出还需要多少天" in told["zh"]

@@ -236,3 +236,16 @@ def test_a_verdict_depends_on_no_order_and_on_no_calendar(change: Callable[[list
 
     assert whole.low is not None
     assert changed.low == pytest.approx(whole.low)
+
+
+def test_between_places_days_left_are_not_worked_out_and_none_are_where_it_is_narrow_enough() -> None:
+    rows = at_two_places_each(30)
+    wide, narrow = (judge(rows, smallest_effect=effect).lifts["pilot"] for effect in (1.0, 200.0))
+    by_day = judge(switching(30), smallest_effect=1e-6).lifts["pilot"]
+
+    assert wide.low is not None
+    assert (wide.days_low, wide.days_high, wide.days_worked_out) == (None, None, False)
+    assert (narrow.days_low, narrow.days_high, narrow.days_worked_out) == (0, 0, True)
+    # By day it is known that no trial is long enough.
+    assert (by_day.days_low, by_day.days_high, by_day.days_worked_out) == (None, None, True)
+    assert not judge(switching(30)).lifts["pilot"].days_worked_out
