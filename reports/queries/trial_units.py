@@ -77,12 +77,13 @@ def _trial_units(context: QueryContext, trial_id: str, interval: Interval) -> Tr
     events, arms = arrived(context, trial_id, interval), context.span(trial_id).arms
     seen = {unit for unit in events if unit.place and unit.arm in arms}
     due = due_units(context, trial_id, interval)
-    changed = _of_two_arms(seen) | _of_two_arms(due)
+    # By the name it had then: an arm that was renamed or taken out is one all the same.
+    changed = _of_two_arms([unit for unit in events if unit.place and unit.arm]) | _of_two_arms(due)
     carried = left_out_days(context.directory, trial_id)
     single = {unit for unit in seen if (unit.place, unit.day_ms) not in changed}
     over = frozenset(unit for unit in single if is_over(context, trial_id, unit.day_ms))
-    # A place that reported in another arm than the registry has by now was not silent.
-    reported = {(unit.place, unit.day_ms) for unit in seen}
+    # A place that reported in another arm than the registry has by now, or has no more, was not silent.
+    reported = {(unit.place, unit.day_ms) for unit in events if unit.place}
     return TrialUnits(
         arms=arms,
         counted=frozenset(unit for unit in over if (unit.place, unit.day_ms) not in carried),

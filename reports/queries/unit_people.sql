@@ -1,4 +1,4 @@
--- How many different people or sessions each arm has seen, and all together (arm '').
+-- How many different people or sessions each of the arms has seen, and all of them together (arm '').
 {% from "exact_people.sql" import people %}
 SELECT arm, {% for column in columns %}{{ ", " if not loop.first else "" }}uniqExactArray({{ column }}){% endfor %}
 FROM
@@ -15,5 +15,5 @@ FROM
     GROUP BY arm
     {% endif %}
 ) AS source
-WHERE arm != ''
+WHERE arm IN {arms:Array(String)}
 GROUP BY arm WITH ROLLUP

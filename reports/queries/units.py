@@ -181,14 +181,15 @@ def due_units(context: QueryContext, trial_id: str, interval: Interval) -> froze
 def people_by_arm(
     context: QueryContext, trial_id: str, interval: Interval, columns: Collection[PeopleColumn]
 ) -> Mapping[PeopleColumn, Mapping[str, int]]:
-    """Return how many different subjects or sessions each arm has seen, exactly: whoever came to two units is one.
+    """Return how many different subjects or sessions each arm of the trial has seen, exactly.
 
-    Under `WHOLE` stand those of all arms, in which whoever came to two arms is one.
+    Whoever came to two units is one. Under `WHOLE` stand those of them all, in which whoever came to two arms is one.
     """
     found: dict[PeopleColumn, dict[str, int]] = {column: {} for column in columns}
     if not columns or interval.empty:
         return found
     parts, parameters = exact.summed_and_events(context, trial_id, interval)
+    parameters = {**parameters, "arms": list(context.span(trial_id).arms)}
     for arm, *numbers in context.rows("unit_people", parameters, columns=tuple(found), **parts):
         for column, number in zip(found, numbers, strict=True):
             found[column][str(arm)] = int(number)

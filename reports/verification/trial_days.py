@@ -74,11 +74,11 @@ def trial_days(trial: TrialSnapshot, events: EventTable, to_ms: int) -> TrialDay
     during = _by_day(found.between(trial.starts_ms, to_ms))
     seen = {day for day in during if day.place and day.arm in trial.arms}
     due = _due(trial, to_ms)
-    changed = _of_two_arms(seen) | _of_two_arms(due)
+    changed = _of_two_arms([day for day in during if day.place and day.arm]) | _of_two_arms(due)
     carried = _after_changes(trial)
     own = {day for day in seen if day.spot not in changed}
     over = {day for day in own if _is_over(trial, day.day_ms, to_ms)}
-    known = {day.spot for day in seen} | changed | carried
+    known = {day.spot for day in during if day.place} | changed | carried
     return TrialDays(
         trial=trial,
         during=during,

@@ -381,6 +381,32 @@ def test_people_in_both_arms_are_counted_and_named(clickhouse: ClickHouse) -> No
     assert f"{found.crossover.both} of {found.crossover.people} people" in told(lines["crossover"])
 
 
+def test_days_and_people_of_an_arm_that_was_renamed_are_neither_silent_nor_below_none(clickhouse: ClickHouse) -> None:
+    standings = switching(2, 20)
+    renamed = START + 5 * DAY + 12 * HOUR
+    events = [
+        msgspec.structs.replace(e, arm="trying", subject=f"{n:064x}")
+        if e.arm == "pilot" and e.occurred_ms < renamed
+        else e
+        for n, e in enumerate(events_of(standings, random.Random(15)))
+    ]
+    of_today = {arm: {e.subject for e in events if e.arm == arm} for arm in ("baseline", "pilot")}
+    world = world_of(clickhouse, standings, events, days=20)
+
+    found = readout(world.context(), TRIAL)
+
+    assert {e.subject for e in events} != of_today["baseline"] | of_today["pilot"]
+    assert found.crossover is not None
+    assert (found.crossover.both, found.crossover.people) == (
+        len(of_today["baseline"] & of_today["pilot"]),
+        len(of_today["baseline"] | of_today["pilot"]),
+    )
+    assert found.units.silent == frozenset()
+    # On the day of the new name one place had the pilot, under both: it is in none.
+    assert (found.units.by_arm(found.units.counted), len(found.units.changed)) == ({"baseline": 20, "pilot": 14}, 1)
+    assert found.units.outside_events == sum(e.arm == "trying" for e in events)
+
+
 def test_people_that_no_event_names_are_unknown_and_not_none(clickhouse: ClickHouse) -> None:
     standings = switching(2, 20)
     events = [msgspec.structs.replace(e, subject="") for e in events_of(standings, random.Random(14))]

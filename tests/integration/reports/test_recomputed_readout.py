@@ -159,6 +159,18 @@ def _an_arm_to_come() -> Case:
     return standings, 0, _use(standings, 14), 24, {"arms": ["baseline", "pilot", "late"]}
 
 
+def _a_renamed_arm() -> Case:
+    """The pilot's first days stand under the name it had then, with people who came to it alone."""
+    standings = switching(3, 20)
+    events = [
+        msgspec.structs.replace(e, arm="trying", subject=f"{n:064x}")
+        if e.arm == "pilot" and e.occurred_ms < START + 3 * DAY + 12 * HOUR
+        else e
+        for n, e in enumerate(_use(standings, 16))
+    ]
+    return standings, 0, events, 20, {}
+
+
 def _nothing_sold(*arms: str) -> Case:
     """Uses at places of both arms, and no order in *arms*: of both nobody knows, of one it sold nothing."""
     standings = switching(3, 20)
@@ -176,6 +188,7 @@ CASES = {
     "nothing sold at all": lambda: _nothing_sold("baseline", "pilot"),
     "three arms": _three_arms,
     "an arm to come": _an_arm_to_come,
+    "an arm by another name": _a_renamed_arm,
     "several primary metrics and arms": _several_primaries,
     "switching, some days silent": _switching,
     "before and after": _before_and_after,
