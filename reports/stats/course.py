@@ -26,7 +26,8 @@ def course_of(
 ) -> tuple[CourseDay, ...]:
     """Return the verdict at the end of each day of the trial, or of each *step* days counted back from the last one.
 
-    Each is what `judge` says of the rows up to that day; rows are read once. Raises `ValueError` as `judge` does.
+    Each is what `judge` says of the rows up to that day, the risk being shared from the first day with arms that come
+    later: an arm of the rows has its share whenever it comes. Rows are read once. Raises `ValueError` as `judge` does.
     """
     grid = grid_of(read_units(rows))
     return tuple(verdicts_by_day(grid, asked or JudgeSettings(), days_to_look(grid, step)))

@@ -21,7 +21,7 @@ class TrialGrid:
     """Units by place (first axis) and day (second)."""
 
     arms: tuple[str, ...]
-    """In the order of their first units in the trial."""
+    """In the order of their first units in the trial; last those that places before it are yet to have."""
     places: tuple[str, ...]
     first_weekday: int
     days: Ints
@@ -68,7 +68,8 @@ def grid_of(units: Sequence[UnitRow]) -> TrialGrid:
     A place with a unit before and in the trial on one day gives that day to none. Raises `ValueError` where places and
     days are more than `MAX_CELLS`.
     """
-    arms = tuple(dict.fromkeys(unit.arm for unit in units if unit.period == "trial"))
+    begun = dict.fromkeys(unit.arm for unit in units if unit.period == "trial")
+    arms = tuple(begun | dict.fromkeys(unit.arm for unit in units if unit.arm))
     places = tuple(sorted({unit.place for unit in units}))
     columns, days = _columns(sorted({unit.day for unit in units}))
     shape = len(places), len(days)

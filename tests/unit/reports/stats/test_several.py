@@ -140,3 +140,15 @@ def test_a_guardrail_is_harmed_kept_or_unclear(
     lift = LiftInterval(absolute=0.0, low=low, high=high)
 
     assert guardrail(lift, lower_is_better=lower_is_better, tolerated=0.5) == told
+
+
+def test_an_arm_that_only_places_before_the_trial_are_to_have_takes_its_share() -> None:
+    rows = without_effect(at_two_places_each(30, before=14))
+    coming = [UnitRow("before", "late", "kiosk", day, 12.0 + day % 5, 1.0) for day in range(14)]
+
+    known, of_two, alone = judge([*rows, *coming]), judge(rows, alpha=0.025), judge(rows)
+
+    assert of_two.lifts["pilot"].low is not None
+    assert of_two.lifts["pilot"].low != alone.lifts["pilot"].low
+    assert known.lifts["pilot"] == of_two.lifts["pilot"]
+    assert set(known.lifts) == {"pilot"}
