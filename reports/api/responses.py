@@ -1,6 +1,7 @@
 """How the reading API's answers are filled: from what queries give to the structs of `shapes`."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -43,7 +44,7 @@ from reports.metrics import METRICS, Metric, TranslatedText
 from reports.presentation.health import health_words
 from reports.presentation.labels import REASONS as REASON_TEXTS
 from reports.presentation.language import LANGUAGES, Message, translator
-from reports.presentation.verdicts import DESIGNS, HARM, reason_words
+from reports.presentation.verdicts import DESIGNS, harm_words, reason_words
 from reports.queries.health_lines import HealthLine
 from reports.queries.model import (
     AvenueMap,
@@ -53,7 +54,7 @@ from reports.queries.model import (
     MetricLines,
     Number,
 )
-from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, HarmReading, TrialReadout
 from reports.queries.rejects import ReasonRejects, RejectSample
 from reports.queries.silence import SilenceBounds
 from reports.queries.spans import iso
@@ -277,13 +278,26 @@ def _arm(row: ArmReadout, planned: Design) -> ArmJson:
         n=row.n,
         units=row.units,
         total=row.total,
-        lift=_lift(row.lift, planned) if row.lift else None,
+        lift=_lift(row.metric, row.lift, planned) if row.lift else None,
         places=row.places,
         next_step=bilingual(said.next_step) if said else None,
     )
 
 
-def _lift(lift: ArmLift, planned: Design) -> LiftJson:
+_HARM_TOLD: Mapping[HarmReading, Literal["harmed", "none_seen", "unknown"]] = {
+    "harmed": "harmed",
+    "kept": "none_seen",
+    "unclear": "none_seen",
+    "unknown": "unknown",
+}
+"""What was published first keeps its three words."""
+
+
+def _harm_text(metric: MetricId, lift: ArmLift) -> BilingualJson:
+    return BilingualJson(*(harm_words(metric, lift, translator(language)) for language in LANGUAGES))
+
+
+def _lift(metric: MetricId, lift: ArmLift, planned: Design) -> LiftJson:
     said = reason_words(lift.why, planned) if lift.why else None
     return LiftJson(
         absolute=lift.absolute,
@@ -295,9 +309,10 @@ def _lift(lift: ArmLift, planned: Design) -> LiftJson:
         next_step=bilingual(said.next_step) if said else None,
         days_low=lift.days_low,
         days_high=lift.days_high,
-        harm=lift.harm,
-        harm_text=bilingual(HARM[lift.harm]) if lift.harm else None,
+        harm=_HARM_TOLD[lift.harm] if lift.harm else None,
+        harm_text=_harm_text(metric, lift) if lift.harm else None,
         silence=_silence(lift.silence) if lift.silence else None,
+        guardrail=lift.harm,
     )
 
 

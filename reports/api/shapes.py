@@ -196,11 +196,13 @@ class LiftJson(msgspec.Struct, frozen=True):
     next_step: BilingualJson | None = None
     days_low: int | None = None
     days_high: int | None = None
-    harm: HarmReading | None = None
-    """Of a guardrail: whether the arm harms it."""
+    harm: Literal["harmed", "none_seen", "unknown"] | None = None
+    """Of a guardrail: whether harm is told; `none_seen` says only that it is not: *guardrail* says more."""
     harm_text: BilingualJson | None = None
     silence: SilenceJson | None = None
     """Of the primary metric, where units were silent."""
+    guardrail: HarmReading | None = None
+    """Of a guardrail: `harmed`, `kept` where the interval holds no harm, `unclear` where it holds some."""
 
 
 class ArmJson(msgspec.Struct, frozen=True):

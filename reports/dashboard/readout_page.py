@@ -11,15 +11,23 @@ from reports.presentation.differences import DifferenceFormatter, LiftFormatter
 from reports.presentation.formats import LocaleFormatter
 from reports.presentation.language import Translator
 from reports.presentation.names import arm_name, metric_names
-from reports.presentation.verdicts import DESIGNS, HARM, days_words, read_bounds, reading_of, reason_words, state_of
+from reports.presentation.verdicts import (
+    DESIGNS,
+    HARM_STATES,
+    days_words,
+    harm_words,
+    read_bounds,
+    reading_of,
+    reason_words,
+    state_of,
+)
 from reports.queries.metric_verdicts import ReadoutWhy
-from reports.queries.readout import ArmLift, ArmReadout, HarmReading, TrialReadout
+from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from schemas.registry import MetricId, Trial
 
 PLOT_WIDTH = 220
 PLOT_MARGIN = 8
 SEVERAL = 2
-_HARM_STATES: Mapping[HarmReading, str] = {"harmed": "bad", "none_seen": "good", "unknown": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,7 @@ class ReadoutPage:
         if low is None or high is None:
             return self._reason(row.lift.why), "unknown"
         if harm is not None:
-            return self.words.say(HARM[harm]), _HARM_STATES[harm]
+            return harm_words(row.metric, row.lift, self.words), HARM_STATES[harm]
         return self.words.say(reading_of(row.metric, low, high)), state_of(row.metric, low, high)
 
     def _silence(self, row: ArmReadout) -> str:

@@ -13,7 +13,7 @@ from reports.trial_report.content import TrialReport, gather
 from reports.trial_report.data import report_json
 from reports.trial_report.statement import ChangedFigureJson, SinceFrozenJson
 from reports.verification.leaves import Leaf, leaves, same, told
-from reports.verification.stated import stated_reason
+from reports.verification.stated import is_added, stated_reason
 
 COMPARED = ("arrivals", "placements", "readout", "totals", "daily", "funnels")
 """Sections that hold figures."""
@@ -66,6 +66,8 @@ def _figures(tree: Mapping[str, Any]) -> dict[str, Leaf]:
 
 
 def _equal(path: str, before: Mapping[str, Leaf], now: Mapping[str, Leaf]) -> bool:
+    if path not in before and is_added(path):
+        return True
     return path in before and path in now and same(before[path], now[path])
 
 

@@ -181,7 +181,8 @@ class MessageWriter:
         yield self._state(found.trial)
         yield from (self._reading_line(reading) for reading in found.readings if reading.role == "primary")
         for reading in found.readings:
-            if reading.role == "guardrail" and reading.state == "bad":
+            # One that is not told apart from harm is said, too: silence would pass for kept.
+            if reading.role == "guardrail" and reading.state != "good" and self.words.pick(reading.lift_interval):
                 yield self.words.say("Guardrail: %(line)s", line=self._verdict_line(reading))
         yield self._fresh(found.freshness)
         yield from self._missing(found)

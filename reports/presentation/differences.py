@@ -82,6 +82,15 @@ class LiftFormatter:
             return ""
         return self.translator.say("%(low)s to %(high)s", low=self._percent(low), high=self._percent(high))
 
+    def worst(self, metric: MetricId, lift: ArmLift) -> str:
+        """Return the end of the interval that lies on the side of harm; in the metric's unit where no per cent is."""
+        falls = METRICS[metric].harm == "falls"
+        relative = lift.relative_low if falls else lift.relative_high
+        if METRICS[metric].unit == "share" or relative is None:
+            absolute = lift.absolute_low if falls else lift.absolute_high
+            return DifferenceFormatter.of(metric, self.translator).one(absolute)
+        return self._percent(relative)
+
     def _percent(self, share: float | None) -> str:
         if share is None:
             return NOTHING

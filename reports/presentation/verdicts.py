@@ -143,11 +143,27 @@ NOT_YET_CHANGED = ReasonWords(
 )
 """Where places are to change arm, and none has."""
 
-HARM: Mapping[HarmReading, str] = {
+_HARM: Mapping[HarmReading, str] = {
     "harmed": N_("harmed"),
-    "none_seen": N_("no harm seen"),
+    "unclear": N_("no harm told; up to %(worst)s is possible"),
+    "kept": N_("no harm: its interval holds none"),
     "unknown": N_("not known yet"),
 }
+HARM_STATES: Mapping[HarmReading, VerdictState] = {
+    "harmed": "bad",
+    "unclear": "unknown",
+    "kept": "good",
+    "unknown": "unknown",
+}
+"""How what is read of a guardrail is marked: what is not told apart from harm is no good news."""
+
+
+def harm_words(metric: MetricId, lift: ArmLift, words: Translator) -> str:
+    """Say what is read of a guardrail, with how much harm its interval leaves possible; '' where nothing is read."""
+    if lift.harm is None:
+        return ""
+    worst = LiftFormatter(words).worst(metric, lift) if lift.harm == "unclear" else ""
+    return words.say(_HARM[lift.harm], worst=worst)
 
 
 def reading_of(metric: MetricId, low: float | None, high: float | None) -> str:

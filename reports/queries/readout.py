@@ -37,7 +37,7 @@ from reports.queries.trial_units import (
 )
 from reports.queries.units import WHOLE, parts_by_metric, people_by_arm, totals_by_arm
 from reports.stats.balance import ArmBalance, balance
-from reports.stats.several import guardrail, told_by_metric
+from reports.stats.several import Guarded, guardrail, told_by_metric
 from reports.stats.trial_rows import Design, UnitRow, design_of
 from reports.stats.verdict import ALPHA, MIN_DAYS, ArmValue, LiftInterval
 from schemas.registry import MetricId, Trial
@@ -47,8 +47,9 @@ Role = Literal["primary", "guardrail", "other"]
 BASELINE = "baseline"
 BOTH = 2
 
-HarmReading = Literal["harmed", "none_seen", "unknown"]
-"""A guardrail read for harm alone."""
+HarmReading = Guarded | Literal["unknown"]
+"""A guardrail read for harm alone: `kept` where its interval holds none, `unclear` where it holds some, `unknown`
+without an interval."""
 
 _NOTHING: ArmTotal = (None, 0)
 _EMPTY = ArmValue(estimate=None, low=None, high=None, units=0, places=0, why="no_data")
@@ -394,14 +395,11 @@ def _lift(frame: ReadoutInputs, metric: Metric, arm: str, found: MetricVerdict) 
 
 
 def _harm(metric: Metric, lift: LiftInterval) -> HarmReading | None:
-    """Return what the interval says of harm: of its one end that lies there.
+    """Return what the interval says of harm: told, none possible, or not told apart; no margin is registered.
 
     A guardrail has no share in the risk of the primary metric: it is to warn, and to be read alone. Of its interval
     only one end can be wrong by calling harm what is none, so that this happens in half the risk of the interval.
     """
     if metric.harm is None:
         return None
-    read = guardrail(lift, lower_is_better=metric.harm == "rises")
-    if read == "unclear":
-        return "unknown" if lift.low is None else "none_seen"
-    return "harmed" if read == "harmed" else "none_seen"
+    return guardrail(lift, lower_is_better=metric.harm == "rises") if lift.low is not None else "unknown"

@@ -16,7 +16,7 @@ from reports.verification.leaves import Leaf, leaves, same, told
 from reports.verification.seal import Form, holds, opened
 from reports.verification.sections import FrozenData, recomputed_leaves
 from reports.verification.software import made_by
-from reports.verification.stated import StatedReason, stated_by_reason, stated_reason
+from reports.verification.stated import StatedReason, is_added, stated_by_reason, stated_reason
 from schemas.event import parse_time_ms
 
 FROZEN, SEAL = "frozen", "signature"
@@ -87,7 +87,7 @@ def _other_method(said: object) -> str:
 def compare(tree: dict[str, Any], file: ExtractFile) -> Verification:
     """Return what differs between the values of the report *tree* and those that *file* gives."""
     said = leaves({name: value for name, value in tree.items() if name not in {FROZEN, SEAL}})
-    mine = figures_of(tree, file)
+    mine = {path: value for path, value in figures_of(tree, file).items() if path in said or not is_added(path)}
     stated = {path: value for path, value in file.metadata.stated.items() if path not in mine}
     differences = [
         *_differing(

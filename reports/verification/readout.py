@@ -278,7 +278,8 @@ class Readout:
             **({} if why else {"reason_text": None, "next_step": None}),
             "days_low": lift.days_low,
             "days_high": lift.days_high,
-            "harm": harm,
+            "harm": "none_seen" if harm in {"kept", "unclear"} else harm,
+            "guardrail": harm,
             **({} if harm else {"harm_text": None}),
             "silence": self._silence(metric, arm),
         }
@@ -288,7 +289,7 @@ class Readout:
             return None
         if lift.low is None:
             return "unknown"
-        return "harmed" if guardrail(lift, lower_is_better=metric.better == "lower") == "harmed" else "none_seen"
+        return guardrail(lift, lower_is_better=metric.better == "lower")
 
     def _silence(self, metric: Metric, arm: str) -> Found | None:
         """Return what the silent units could make of a primary metric's lift."""

@@ -32,6 +32,15 @@ REASONS: tuple[StatedReason, ...] = get_args(StatedReason)
 _PATTERNS = {reason: re.compile("|".join(f"(?:{one})" for one in patterns)) for reason, patterns in STATED.items()}
 
 
+_ADDED = re.compile(r"readout\.metrics.*\.lift\.guardrail")
+"""What reports that were frozen before it was added do not say; it follows from the intervals beside it."""
+
+
+def is_added(path: str) -> bool:
+    """Tell whether a report need not state the value at *path*; one that does is held to it."""
+    return _ADDED.fullmatch(path) is not None
+
+
 def stated_reason(path: str) -> StatedReason | None:
     """Return why the value at *path* is only stated; None where it must be computed."""
     return next((reason for reason, pattern in _PATTERNS.items() if pattern.fullmatch(path)), None)

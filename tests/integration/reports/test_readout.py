@@ -224,7 +224,7 @@ def test_a_guardrail_is_read_for_harm(clickhouse: ClickHouse) -> None:
     found = readout(world.context(), TRIAL)
 
     assert lift_of(found).harm == "harmed"
-    assert lift_of(found, "duration_mean").harm == "none_seen"
+    assert lift_of(found, "duration_mean").harm == "unclear"
     assert lift_of(found, "failure_rate").harm is None
 
 

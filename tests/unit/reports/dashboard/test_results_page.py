@@ -8,6 +8,7 @@ import pytest
 from reports.dashboard.readout_page import ReadoutPage
 from reports.dashboard.results_page import EDGE, ResultsPage
 from reports.presentation.language import translator
+from reports.presentation.verdicts import HARM_STATES, harm_words
 from reports.queries.readout import ArmLift, ArmReadout, TrialReadout
 from reports.queries.silence import SilenceBounds
 from schemas.registry import MetricId
@@ -163,3 +164,40 @@ def test_the_key_to_what_is_drawn_stands_only_where_something_is() -> None:
     shown = ResultsPage(ReadoutPage(found, KNOWN.trials[TRIAL], KNOWN, translator("en"))).values()
 
     assert (shown["compared"], shown["drawn"]) == (True, False)
+
+
+SHARE = ArmLift(absolute=-0.1, absolute_low=-0.45, absolute_high=0.25)
+SLOWER = ArmLift(absolute=30.0, absolute_low=-50.0, absolute_high=120.0, relative_low=-0.05, relative_high=0.12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "lift", "zh", "en", "state"),
+    [
+        (
+            "success_rate", replace(SHARE, harm="unclear"),
+            "未见损害，但仍可能差到 −45.0 个百分点", "no harm told; up to −45.0 points is possible", "unknown",
+        ),
+        (
+            "duration_p95", replace(SLOWER, harm="unclear"),
+            "未见损害，但仍可能差到 +12.0%", "no harm told; up to +12.0% is possible", "unknown",
+        ),
+        (
+            "orders", replace(SHARE, harm="unclear"),
+            "未见损害，但仍可能差到 −0.5", "no harm told; up to −0.5 is possible", "unknown",
+        ),
+        ("orders", replace(PILOT, harm="kept"), "无损害：区间内不含损害", "no harm: its interval holds none", "good"),
+        ("refund_rate", replace(PILOT, harm="harmed"), "受到损害", "harmed", "bad"),
+        ("orders", ArmLift(why="one_place", harm="unknown"), "尚不可知", "not known yet", "unknown"),
+    ],
+)  # fmt: skip
+def test_a_guardrail_that_may_be_harmed_is_no_green_one_and_says_by_how_much(
+    metric: MetricId, lift: ArmLift, zh: str, en: str, state: str
+) -> None:
+    assert (harm_words(metric, lift, translator("zh")), harm_words(metric, lift, translator("en"))) == (zh, en)
+    assert lift.harm is not None
+    assert HARM_STATES[lift.harm] == state
+    if lift.why is None:
+        (block,) = results(row(metric, "baseline", "guardrail", None), row(metric, "pilot", "guardrail", lift))[
+            "blocks"
+        ]
+        assert (block["rows"][0]["verdict"], block["rows"][0]["verdict_state"]) == (en, state)

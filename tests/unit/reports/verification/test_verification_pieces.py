@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from reports.metrics import MEASURES, METRICS, DueShareRule
 from reports.queries import spans
 from reports.queries.model import Interval
 from reports.queries.presence import alive_spans, on_spans
-from reports.verification import due_time, software
+from reports.verification import check, due_time, software
 from reports.verification.carried import NotCarriedError, form_of, model_in, with_comment
 from reports.verification.event_table import EventTable, event_table
 from reports.verification.extract import COLUMNS, SCHEMA, ExtractError, ExtractMetadata, read_extract, write_extract
@@ -352,3 +353,27 @@ def _as_drawn(place: str, arms: list[str], drawn: dict[str, int], ends: datetime
         said.setdefault(arms[(arm + (number < wrong)) % len(arms)], []).append(day)
     starts = datetime.fromtimestamp(START / 1000, timezone(timedelta(hours=8))).isoformat()
     return PlacementSnapshot(place, place, "sunmi", "none", said, starts, ends.isoformat(), "00:00", "00:00", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ({}, True),  # Frozen before guardrails were read for what is possible.
+        ({"guardrail": "unclear"}, True),
+        ({"guardrail": "kept"}, False),
+        ({"harm": "harmed"}, False),
+    ],
+)
+def test_a_reading_that_was_added_is_held_to_what_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], *, held: bool
+) -> None:
+    def tree(**changed: str) -> dict[str, Any]:
+        arm = {"arm": "pilot", "lift": {"harm": "none_seen", **changed}}
+        return {"readout": {"metrics": [{"metric": "orders", "arms": [arm]}]}, "frozen": {"registry": {}}}
+
+    file: Any = SimpleNamespace(metadata=SimpleNamespace(registry={}, stated={}))
+    mine = {path: value for path, value in leaves(tree(guardrail="unclear")).items() if path.startswith("readout")}
+    monkeypatch.setattr(check, "figures_of", lambda *_: mine)
+
+    assert mine["readout.metrics[orders].arms[pilot].lift.guardrail"] == "unclear"
+    assert (not check.compare(tree(**said), file).differences) is held
