@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from reports.stats.panel import Difference
-from reports.stats.sequences import InformationTime, last_look, look_alpha
+from reports.stats.sequences import LOOK_DAYS, InformationTime, last_look, look_alpha
 from reports.stats.trial_grid import TrialGrid, design_in
 from reports.stats.trial_rows import MIN_PLACES, Floats
 
@@ -29,19 +29,24 @@ class PlaceDifference:
 
 
 def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> PlaceDifference | None:
-    """Return the difference at the last look, or None before the first or where places were not side by side then."""
+    """Return the difference at the last look at which places were side by side; None where there was none yet.
+
+    A place that has had both arms since then leaves what was said as it was: it was told at that look's own risk.
+    """
     numbers = grid.number(arm), grid.number(baseline)
     days = np.flatnonzero(np.isin(grid.arm, numbers).any(axis=0))
     look = last_look(grid.arm.shape[1] - int(days[0])) if len(days) else None
     if look is None:
         return None
-    seen = grid.until(int(days[0]) + look[1])
-    if design_in(seen, arm, baseline) == "switching":
+    looks = [(number, grid.until(int(days[0]) + (LOOK_DAYS << number))) for number in range(look[0], -1, -1)]
+    apart = ((number, seen) for number, seen in looks if design_in(seen, arm, baseline) != "switching")
+    number, seen = next(apart, (0, None))
+    if seen is None:
         return None
-    ours, theirs = (_ratios(seen, number) for number in numbers)
+    ours, theirs = (_ratios(seen, one) for one in numbers)
     if min(ours.shape[-1], theirs.shape[-1]) < MIN_PLACES:
         return None
-    half, error, degrees = _widths(ours, theirs, look_alpha(look[0], alpha))
+    half, error, degrees = _widths(ours, theirs, look_alpha(number, alpha))
     # Both arms' places scatter by themselves: what the difference shares with the baseline is the baseline's own part.
     own = theirs.var(axis=-1, ddof=1) / theirs.shape[-1]
     base = theirs.mean(axis=-1)
@@ -57,7 +62,7 @@ def place_difference(grid: TrialGrid, arm: str, baseline: str, alpha: float) -> 
         -own,
         days_cancel=True,
     )
-    return PlaceDifference(found, half, look[0])
+    return PlaceDifference(found, half, number)
 
 
 def _ratios(grid: TrialGrid, number: int) -> Floats:

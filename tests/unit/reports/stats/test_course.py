@@ -41,3 +41,19 @@ def test_steps_count_back_from_the_last_day() -> None:
 
 def test_no_rows_have_no_course() -> None:
     assert course_of([]) == ()
+
+
+@pytest.mark.parametrize("effect", [0.0, 200.0])
+def test_a_stray_day_in_the_other_arm_takes_nothing_back_that_was_told(effect: float) -> None:
+    rows = [
+        row._replace(numerator=row.numerator + effect) if row.arm == "pilot" else row for row in at_two_places_each(60)
+    ]
+    strayed = [row._replace(arm="pilot") if (row.place, row.day) == ("cafe", 20) else row for row in rows]
+    told = {seen.day: seen.verdict.lifts["pilot"] for seen in course_of(strayed)}
+
+    assert told[13].low is not None
+    assert (told[13].low > 0) is (effect > 0)
+    # The one look at which places were side by side stands, at the risk that it had.
+    assert {(told[day].low, told[day].high, told[day].p_value) for day in range(13, 60)} == {
+        (told[13].low, told[13].high, told[13].p_value)
+    }
