@@ -322,7 +322,7 @@ class NotificationSettings(SettingsGroup):
     )
     digest_weekday: Annotated[int, Field(ge=1, le=7)] = Field(1, description="of the weekly digest; 1 is Monday")
     digest_hour: Annotated[int, Field(ge=0, le=23)] = Field(
-        9, description="of the weekly digest, in Shanghai; missed, it is sent later on that day"
+        9, description="of the weekly digest, in Shanghai; missed, it is sent later in that week"
     )
     judge_every_s: Seconds = Field(
         3600.0, description="verdicts and guardrails are read this often; they change by the day, and cost a readout"

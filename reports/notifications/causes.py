@@ -80,9 +80,9 @@ def digest_key(channel: NotificationChannel, now_ms: int) -> str:
 
 
 def digest_due(settings: NotificationSettings, now_ms: int) -> bool:
-    """Tell whether the weekly digest's hour of this very day has come."""
+    """Tell whether this week's digest's hour has come: who was down at that hour tells it later in the week."""
     now = datetime.fromtimestamp(now_ms // 1000, SHANGHAI)
-    return now.isoweekday() == settings.digest_weekday and now.hour >= settings.digest_hour
+    return (now.isoweekday(), now.hour) >= (settings.digest_weekday, settings.digest_hour)
 
 
 def reader_of_channel(channel: NotificationChannel, directory: Directory) -> Reader | None:

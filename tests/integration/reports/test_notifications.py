@@ -305,16 +305,28 @@ def test_nothing_is_called_silent_just_after_a_start(telling: TellingStreet) -> 
     assert telling.platforms.told == [("c-1", "trial_silent", NEURO)]
 
 
-def test_a_digest_is_told_on_its_day_from_its_hour_on_and_the_next_week_again(telling: TellingStreet) -> None:
+def test_a_digest_whose_hour_nobody_was_up_is_told_late_in_that_week_and_once(telling: TellingStreet) -> None:
     telling.register(channel(tells=["digest"]))
 
     counts = []
-    for moment in ("2026-11-22T18:10", "2026-11-23T08:59", "2026-11-23T21:00", "2026-11-24T10:00", "2026-11-30T09:00"):
+    for moment in ("2026-11-23T08:59", "2026-11-25T00:10", "2026-11-29T23:00", "2026-11-30T08:00", "2026-12-06T23:50"):
         telling.is_it(at(moment))
         telling.process().look()
         counts.append(len(telling.platforms.took))
 
-    assert counts == [0, 0, 1, 1, 2]
+    assert counts == [0, 1, 1, 1, 2]
+
+
+def test_a_digest_is_told_on_its_day_from_its_hour_on_and_the_next_week_again(telling: TellingStreet) -> None:
+    telling.register(channel(tells=["digest"]))
+
+    counts = []
+    for moment in ("2026-11-23T08:59", "2026-11-23T21:00", "2026-11-24T10:00", "2026-11-30T09:00"):
+        telling.is_it(at(moment))
+        telling.process().look()
+        counts.append(len(telling.platforms.took))
+
+    assert counts == [0, 1, 1, 2]
 
 
 def test_what_surely_did_not_arrive_is_told_later_and_what_may_have_arrived_is_not(telling: TellingStreet) -> None:
