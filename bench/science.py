@@ -51,6 +51,7 @@ HEAD = (
     "a difference told",
     "told by who knows the world",
     "spoke by day 21",
+    "fell silent",
     "width",
     "arm's own level left out (at most)",
     "its width (19 of 20 within)",
@@ -271,7 +272,8 @@ def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     level = "–" if row["level"] is None else f"{100 * row['level']:.1f} % ({100 * row['level at most']:.1f} %)"
     pair = row["level width"], row["level width, 19 of 20"]
     own = "–" if None in pair else f"{pair[0]:.2f} × ({pair[1]:.1f} ×)"
-    return name, f"{row['runs']:,}", wrong, *shares, width, level, own
+    silent = f"{100 * row['fell silent']:.1f} %"
+    return name, f"{row['runs']:,}", wrong, *shares, silent, width, level, own
 
 
 def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
