@@ -73,7 +73,7 @@ def examples(command: Any) -> list[list[str]]:
     """Return the lines of a command's help that a reader would copy, as a shell would split them."""
     lines = [line.strip() for line in (command.epilog or "").splitlines()]
     copied = [re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line) for line in lines]
-    return [shlex.split(line.partition(" > ")[0]) for line in copied if line.startswith("avenue ")]
+    return [shlex.split(re.split(" [<>] ", line)[0]) for line in copied if line.startswith("avenue ")]
 
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=" ".join(words)) for words, _ in commands()])

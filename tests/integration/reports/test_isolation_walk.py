@@ -87,7 +87,7 @@ PAGE_QUESTIONS: dict[str, tuple[str, ...]] = {
     "/openapi.json": (),
 }
 OPERATORS = {
-    *(("POST", f"/internal/{name}") for name in ("sql", "open-rejects", "freeze")),
+    *(("POST", f"/internal/{name}") for name in ("sql", "open-rejects", "freeze", "forget")),
     *(("GET", f"/internal/{name}") for name in ("rejects", "reject-accounts", "reconcile")),
     ("GET", "/v1/ops/road"),
 }
@@ -318,7 +318,7 @@ def test_what_is_for_operators_is_refused_alike_whatever_is_asked_for(site: Site
         for who in (FIRST, f"{FIRST} signed in", "account", "nobody")
     }
 
-    assert len(said) == 28
+    assert len(said) == 32
     assert {answer.status_code for pair in said.values() for answer in pair} == {401, 403}
     assert [asked for asked, (theirs, none) in said.items() if told(theirs, "-") != told(none, "-")] == []
 
