@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Request, Response, post
-from litestar.exceptions import ClientException
 
-from avenue.serve.internal_routes import let_operator_in
+from avenue.serve.internal_routes import body_of, let_operator_in
 from reports.api.access_log import SUBJECT
 from reports.service import ReadService
 from sinks.retention.forget import ForgetRequest, ForgetState, note_forget
@@ -21,10 +19,7 @@ def forget_routes(read_service: ReadService) -> list[Any]:
     async def forget(request: Request[Any, Any, Any]) -> Response[ForgetState]:
         """Note that a subject, given by its hashes, is to be forgotten, and say how far that is."""
         let_operator_in(request, read_service)
-        try:
-            asked = msgspec.json.decode(await request.body(), type=ForgetRequest)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise ClientException(f"the body is no request to forget: {error}") from error
+        asked = await body_of(request, ForgetRequest, "request to forget")
         request.scope["state"][SUBJECT] = asked.account_id
         now_ms = read_service.clock.now_ms()
         return Response(

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.exceptions import ClientException, NotFoundException
 
-from avenue.serve.internal_routes import let_operator_in
+from avenue.serve.internal_routes import body_of, let_operator_in
 from reports.api.access_log import SUBJECT, TRIALS
 from reports.api.streaming import whole_export
 from reports.frozen.keep import FreezeRequest, freeze_and_keep
@@ -39,10 +39,7 @@ def freeze_routes(read_service: ReadService) -> list[Any]:
     async def freeze(request: Request[Any, Any, Any]) -> Response[FreezeAnswer]:
         """Freeze a trial's report and keep it."""
         let_operator_in(request, read_service)
-        try:
-            asked = msgspec.json.decode(await request.body(), type=FreezeQuestion)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise ClientException(f"the body is no question for a frozen report: {error}") from error
+        asked = await body_of(request, FreezeQuestion, "question for a frozen report")
         if asked.trial not in read_service.directory().trials:
             raise NotFoundException(f"no trial {asked.trial!r}")
         request.scope["state"][TRIALS] = (asked.trial,)

@@ -25,6 +25,7 @@ from runtime.clickhouse import ClickHouse
 from sinks.reconciliation.reconcile import reconcile
 
 Answer = TypeVar("Answer")
+Body = TypeVar("Body")
 AnyRequest = Request[Any, Any, Any]
 MAX_WAIT_S = 120.0
 Limit = Annotated[int, QueryParameter(ge=0, le=MAX_REJECTS)]
@@ -42,6 +43,14 @@ def let_operator_in(request: AnyRequest, read_service: ReadService) -> None:
     request.scope["state"][READER] = reader
     if reader.scope != "operator":
         raise PermissionDeniedException("a key of scope operator is needed")
+
+
+async def body_of(request: AnyRequest, form: type[Body], what: str) -> Body:
+    """Return the request's JSON body as *form*, which is *what*. Raises `ClientException`."""
+    try:
+        return msgspec.json.decode(await request.body(), type=form)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ClientException(f"the body is no {what}: {error}") from error
 
 
 class _InternalRoutes:
@@ -94,10 +103,7 @@ class _InternalRoutes:
         async def still_open(request: AnyRequest) -> Response[bytes]:
             """List the lines of rejects that no replay has made an event of."""
             self._let_in(request)
-            try:
-                asked = msgspec.json.decode(await request.body(), type=OpenRejects)
-            except (msgspec.MsgspecError, RecursionError) as error:
-                raise ClientException(f"the body is no question for kept rejects: {error}") from error
+            asked = await body_of(request, OpenRejects, "question for kept rejects")
             return _json(await self._ask(request, lambda clickhouse: open_rejects(clickhouse, asked)))
 
         @get("/internal/reject-accounts", include_in_schema=False)

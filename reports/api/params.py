@@ -44,7 +44,7 @@ async def as_written(request: Request[Any, Any, Any], form: type[JsonBody]) -> J
     try:
         fields = msgspec.json.decode(await request.body(), type=dict[str, Any])
         return msgspec.convert({name: _number(value) for name, value in fields.items()}, type=form)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ParameterError("body", str(error)) from error
 
 

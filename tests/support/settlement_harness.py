@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse
 from runtime.clock import ManualClock
@@ -21,6 +23,7 @@ from sinks.consumer.monitors import position_row, position_rows
 from sinks.consumer.rows import TableRows, joined, rows_of
 from sinks.consumer.tables import StoreTable
 from sinks.consumer.writer import ClickHouseRowWriter
+from sinks.settlement.blocks import moment
 from sinks.settlement.settle import SettlementResult, Settler
 from streams.state import SourceState, take_dirty_rows
 from streams.steps import take_record
@@ -156,6 +159,14 @@ class World:
         }
         self._write([joined(StoreTable.DELIVERIES, [DeliveryLine(**(fields | changes))])])
 
+    def freeze(self, *trials: str) -> None:
+        """Store an extract of a frozen report of each trial."""
+        self.clickhouse.writer().insert(
+            "frozen_extracts",
+            [[trial, "0123456789abcdef", 0, moment(NOON_MS), b"PAR1"] for trial in trials],
+            column_names=["trial_id", "report_id", "piece", "starts_at", "content"],
+        )
+
     def reject(self, *rejects: RejectLine) -> None:
         """Put kept rejects into the log, and store them."""
         record = LogRecord(
@@ -226,3 +237,17 @@ def random_events(seed: int, count: int, *, span_ms: int = 5 * MINUTE_MS) -> lis
         )
         for index in range(count)
     ]
+
+
+def kept_reject(reject_id: str, **changes: Any) -> RejectLine:
+    """Return a reject of the account's, received at noon."""
+    line = RejectLine(
+        reject_id=reject_id,
+        account_id=ACCOUNT,
+        platform="sunmi",
+        flow="events",
+        reason="malformed",
+        received_ms=NOON_MS,
+        delivery_id="d-1",
+    )
+    return msgspec.structs.replace(line, **changes)

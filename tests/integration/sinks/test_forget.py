@@ -10,9 +10,8 @@ from schemas.timing import DAY_MS, MINUTE_MS
 from sinks.reconciliation.conservation import conservation
 from sinks.reconciliation.reconcile import reconcile
 from sinks.retention.forget import KEPT_MS, ForgetJob, ForgetRequest, note_forget
-from sinks.settlement.blocks import moment
 from sinks.settlement.recheck import differences, wrongly_settled
-from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, hash_of, random_events
+from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, hash_of, kept_reject, random_events
 
 pytestmark = pytest.mark.clickhouse
 
@@ -36,17 +35,9 @@ def mine(number: int, **changes: Any) -> StoredEvent:
     return event(f"mine-{number}", NOON_MS + number * 1000, **(fields | changes))
 
 
-def reject(reject_id: str, payload: str) -> RejectLine:
-    return RejectLine(
-        reject_id=reject_id,
-        account_id=ACCOUNT,
-        platform="sunmi",
-        flow="events",
-        reason="unknown_placement",
-        received_ms=NOON_MS,
-        delivery_id="d-1",
-        payload=payload,
-    )
+def named_reject() -> RejectLine:
+    payload = f'{{"subject":"{FIRST}","kind":"order.paid"}}'
+    return kept_reject("r-1", reason="unknown_placement", payload=payload)
 
 
 def settled_world(world: World) -> None:
@@ -57,13 +48,8 @@ def settled_world(world: World) -> None:
     world.send(event("late", after_ms=30 * MINUTE_MS, subject=MINE))
     world.send(event("other", subject=hash_of(7), session_id=SESSION))
     world.deliver("d-1", accepted=45, rejected=2)
-    world.reject(reject("r-1", f'{{"subject":"{FIRST}","kind":"order.paid"}}'), reject("r-2", '{"kind":"exposure"}'))
-    for trial in ("band-q4", "band-next"):
-        world.clickhouse.writer().insert(
-            "frozen_extracts",
-            [[trial, "0123456789abcdef", 0, moment(NOON_MS), b"PAR1"]],
-            column_names=["trial_id", "report_id", "piece", "starts_at", "content"],
-        )
+    world.reject(named_reject(), kept_reject("r-2", reason="unknown_placement", payload='{"kind":"exposure"}'))
+    world.freeze("band-q4", "band-next")
     world.later(3 * 24 * 60)
     assert world.settle().blocks
     world.later(60)
@@ -165,7 +151,7 @@ def test_neither_a_topic_read_again_nor_a_replay_brings_a_subject_back(world: Wo
     job = forget(world)
 
     world.send(mine(1), mine(9, received_ms=world.clock.now_ms()), counted=False)
-    world.reject(reject("r-1", f'{{"subject":"{FIRST}","kind":"order.paid"}}'))
+    world.reject(named_reject())
     assert places_of(world, MINE) == [("forgotten_subjects", "pseudonym")]
     job.run_once()
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 
 from registry.directory import Directory
 from runtime.clickhouse import ClickHouse
 from runtime.metrics import SINK_RETENTION_OVERDUE
 from runtime.settings import ClickHouseSettings, Settings
-from schemas.lines import RejectLine
 from schemas.registry import Registry
 from schemas.timing import DAY_MS, MINUTE_MS
 from sinks.reconciliation.conservation import BalanceCheck, conservation
@@ -17,10 +15,9 @@ from sinks.reconciliation.incremental import RunningSums
 from sinks.reconciliation.reconcile import reconcile
 from sinks.retention.retire import RetentionJob, RetirementResult
 from sinks.retention.rules import ALL, OF_RECORDS, OF_REJECTS, OF_TRIALS
-from sinks.settlement.blocks import moment
 from sinks.settlement.recheck import differences, wrongly_settled
 from tests.support.factories import registry_of_trials
-from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, random_events
+from tests.support.settlement_harness import ACCOUNT, NOON_MS, World, event, kept_reject, random_events
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.clickhouse
@@ -76,28 +73,11 @@ def settled_world(world: World) -> None:
     world.deliver("d-1", accepted=50, rejected=2, duplicate=1)
     world.deliver("d-2", accepted=3)
     world.send(*[event(f"d-{number}", delivery_id="d-2") for number in range(3)])
-    world.reject(reject("r-1"), reject("r-2"))
-    for trial in ("band-q4", "band-next"):
-        world.clickhouse.writer().insert(
-            "frozen_extracts",
-            [[trial, "0123456789abcdef", 0, moment(NOON_MS), b"PAR1"]],
-            column_names=["trial_id", "report_id", "piece", "starts_at", "content"],
-        )
+    world.reject(kept_reject("r-1"), kept_reject("r-2"))
+    world.freeze("band-q4", "band-next")
     world.later(3 * 24 * 60)
     assert world.settle().blocks
     assert {sum_.closed for sum_ in sums(world)} == {True}
-
-
-def reject(reject_id: str) -> RejectLine:
-    return RejectLine(
-        reject_id=reject_id,
-        account_id=ACCOUNT,
-        platform="sunmi",
-        flow="events",
-        reason="malformed",
-        received_ms=NOON_MS,
-        delivery_id="d-1",
-    )
 
 
 def sums(world: World) -> list[BalanceCheck]:
@@ -293,7 +273,7 @@ def test_a_trial_that_went_long_ago_is_not_overdue_while_rejects_of_today_go(wor
     assert turn(world).trials == ["band-q4"]
     world.clock.set(ENDS_MS + YEAR_MS + 30 * DAY_MS)
     received_ms = world.clock.now_ms() - 91 * DAY_MS
-    world.reject(msgspec.structs.replace(reject("r-3"), received_ms=received_ms))
+    world.reject(kept_reject("r-3", received_ms=received_ms))
 
     assert turn(world).left == ["pilot_rejects"]
 
@@ -305,7 +285,7 @@ def test_rejects_that_a_failing_mutation_leaves_are_overdue_by_their_age(world: 
     world.clock.set(NOON_MS + 91 * DAY_MS)
     turn(world)
     # As where the deletion fails day after day, and the moment until which rejects are retired goes on.
-    world.reject(msgspec.structs.replace(reject("r-4"), received_ms=NOON_MS))
+    world.reject(kept_reject("r-4", received_ms=NOON_MS))
     world.clock.set(NOON_MS + 100 * DAY_MS)
 
     assert turn(world).left == ["pilot_rejects"]
@@ -321,7 +301,7 @@ def test_a_clock_that_was_ahead_for_a_moment_does_not_have_what_comes_later_dest
     assert not holds(world, "pilot_rejects")
 
     world.clock.set(right_ms)
-    world.reject(msgspec.structs.replace(reject("r-5"), received_ms=right_ms))
+    world.reject(kept_reject("r-5", received_ms=right_ms))
     assert turn(world).left == []
 
     assert holds(world, "pilot_rejects")
